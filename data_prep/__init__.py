@@ -1,0 +1,1 @@
+"""From music files to token windows."""

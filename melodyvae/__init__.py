@@ -1,0 +1,1 @@
+"""A sequence VAE for melodies."""
