@@ -1,1 +1,13 @@
-"""From music files to token windows."""
+"""From music files to token windows; no networks, no torch.
+
+In the order of the flow, each module importing only from those above it:
+
+- :mod:`~data_prep.notes`: a piece as read: parts of notes, tempo, meter, bar lines.
+- :mod:`~data_prep.midi`: MIDI file <-> notes, and the errors a file can raise.
+- :mod:`~data_prep.voice`: which part is the melody, and which of its notes are the one voice.
+- :mod:`~data_prep.melody`: notes <-> melody: one voice on a step grid, in whole bars.
+- :mod:`~data_prep.tokens`: melody <-> token ids; :class:`~data_prep.tokens.Vocabulary` is the one table.
+- :mod:`~data_prep.corpus`: folders of files -> a dataset folder.
+
+Letters in shapes: N windows, T steps.
+"""

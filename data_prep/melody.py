@@ -1,0 +1,379 @@
+"""Notes <-> melody: choose the voice, put it on the step grid, cut it into windows of whole bars.
+
+Conventions: steps are counted from 0 and intervals are half-open; bars are counted from 0 here (and from 1 only where a
+user reads them). A quarter note has ``steps_per_quarter`` steps, 4 by default: sixteenth notes.
+
+Contents: :class:`Melody`, :class:`MelodyNote`; :func:`find_regions`, :class:`Region`; :func:`read_melody`,
+:class:`ReadMelody`, :class:`MeterError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+import numpy as np
+
+from data_prep.midi import read_midi, song_from_bytes, write_midi
+from data_prep.notes import TIME_RESOLUTION, Bar, Part, Song
+from data_prep.voice import AUTO, MelodyError, choose_part, one_voice
+
+if TYPE_CHECKING:
+    import pretty_midi
+
+DEFAULT_VELOCITY = 80
+TICKS_PER_QUARTER = 480
+ALL_NOTES_OFF = 123  # MIDI controller
+OFF_GRID_STEPS = 0.25  # an onset further than this from the nearest step is off the grid
+
+
+class MeterError(MelodyError):
+    """There is no whole bar in the meter that was asked for."""
+
+    reason = "meter"
+
+
+class MelodyNote(NamedTuple):
+    """One note, from ``start_step`` until just before ``end_step``."""
+
+    start_step: int
+    end_step: int
+    pitch: int
+    velocity: int = DEFAULT_VELOCITY
+
+
+@dataclass(frozen=True)
+class Melody:
+    """One voice on a grid of steps.
+
+    1. Notes are in order and do not overlap: each ends at or before the next one's start.
+    2. Every note lasts at least one step and lies within [0, ``length_steps``]. Between notes there is silence.
+    3. Pitches are MIDI's 0..127, velocities 1..127.
+    4. Step 0 is the start of a bar; a bar is ``meter[0] / meter[1]`` of a whole note, a whole number of steps.
+    5. ``length_steps`` may end in silence, and that silence counts: it survives being written and read.
+    6. One tempo, one program (MIDI instrument, from 0) and one meter hold throughout.
+    7. ``start_quarters`` says where in its source step 0 was. It does not move what is written: a file begins at
+       step 0.
+    8. Written to a file and read again, a melody on whole bars comes back equal but for ``start_quarters``, and but for
+       its tempo's rounding to whole microseconds a quarter.
+    """
+
+    notes: tuple[MelodyNote, ...]
+    length_steps: int
+    steps_per_quarter: int = 4
+    meter: tuple[int, int] = (4, 4)
+    quarters_per_minute: float = 120.0
+    program: int = 0
+    name: str = ""
+    start_quarters: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.length_steps < 0:
+            raise ValueError(f"length_steps is {self.length_steps}; it must be at least 0")
+        if self.steps_per_quarter < 1:
+            raise ValueError(f"steps_per_quarter is {self.steps_per_quarter}; it must be at least 1")
+        if not 0 < self.quarters_per_minute < np.inf:
+            raise ValueError(f"quarters_per_minute is {self.quarters_per_minute}; it must be above 0")
+        if min(self.meter) < 1 or 4 * self.meter[0] * self.steps_per_quarter % self.meter[1]:
+            raise ValueError(
+                f"a bar of {self.meter[0]}/{self.meter[1]} is no whole number of steps at "
+                f"{self.steps_per_quarter} steps a quarter"
+            )
+        free_from = 0
+        for note in self.notes:
+            if not free_from <= note.start_step < note.end_step <= self.length_steps:
+                raise ValueError(
+                    f"{note} does not fit: notes must not overlap, last at least one step, and lie within "
+                    f"0..{self.length_steps}; this one could start at {free_from} at the earliest"
+                )
+            if not (0 <= note.pitch <= 127 and 1 <= note.velocity <= 127):
+                raise ValueError(f"{note} has a pitch outside 0..127 or a velocity outside 1..127")
+            free_from = note.end_step
+
+    @property
+    def steps_per_bar(self) -> int:
+        """Steps in one bar."""
+        return 4 * self.meter[0] * self.steps_per_quarter // self.meter[1]
+
+    @property
+    def bars(self) -> int:
+        """How many bars it takes, the last one perhaps not full."""
+        return -(-self.length_steps // self.steps_per_bar)
+
+    def window(self, first_bar: int, bars: int) -> Melody:
+        """Bars ``first_bar`` (from 0) to ``first_bar + bars``; what lies beyond the end is silence.
+
+        A note that sounds across the window's start is cut there and starts anew; across its end it is cut.
+        """
+        start, length = first_bar * self.steps_per_bar, bars * self.steps_per_bar
+        notes = tuple(
+            note._replace(start_step=max(note.start_step - start, 0), end_step=min(note.end_step - start, length))
+            for note in self.notes
+            if note.end_step > start and note.start_step < start + length
+        )
+        moved = self.start_quarters + start / self.steps_per_quarter
+        return replace(self, notes=notes, length_steps=length, start_quarters=moved)
+
+    def windows(self, bars: int, stride_bars: int = 1) -> Iterator[tuple[int, Melody]]:
+        """Every (first bar, window) that lies wholly inside the melody, ``stride_bars`` apart."""
+        for first_bar in range(0, self.length_steps // self.steps_per_bar - bars + 1, stride_bars):
+            yield first_bar, self.window(first_bar, bars)
+
+    def pad_to(self, bars: int) -> Melody:
+        """The melody with silence after it until it has at least ``bars`` bars, all of them full."""
+        return replace(self, length_steps=max(bars, self.bars) * self.steps_per_bar)
+
+    def transpose(self, semitones: int) -> Melody:
+        """Every note shifted.
+
+        Raises:
+            ValueError: if a note would leave MIDI's 0..127.
+        """
+        return replace(self, notes=tuple(note._replace(pitch=note.pitch + semitones) for note in self.notes))
+
+    @classmethod
+    def join(cls, melodies: Sequence[Self]) -> Melody:
+        """The melodies in a row, each made up to full bars; tempo, meter, grid and program are the first one's.
+
+        Raises:
+            ValueError: if there is none, or one lies on another grid or has other bars.
+        """
+        if not melodies:
+            raise ValueError("there is no melody to join")
+        first = melodies[0]
+        notes: list[MelodyNote] = []
+        length = 0
+        for melody in melodies:
+            if (melody.steps_per_quarter, melody.steps_per_bar) != (first.steps_per_quarter, first.steps_per_bar):
+                raise ValueError("melodies of different bars or grids cannot be joined")
+            notes += [
+                note._replace(start_step=note.start_step + length, end_step=note.end_step + length)
+                for note in melody.notes
+            ]
+            length += melody.bars * melody.steps_per_bar
+        return replace(first, notes=tuple(notes), length_steps=length)
+
+    def to_pretty_midi(self) -> pretty_midi.PrettyMIDI:
+        """The melody as a ``PrettyMIDI`` object with one instrument, step 0 at time 0."""
+        import pretty_midi
+
+        midi = pretty_midi.PrettyMIDI(resolution=TICKS_PER_QUARTER, initial_tempo=self.quarters_per_minute)
+        midi.time_signature_changes.append(pretty_midi.TimeSignature(*self.meter, 0.0))
+        instrument = pretty_midi.Instrument(self.program, name=self.name)
+        seconds_per_step = 60 / (self.quarters_per_minute * self.steps_per_quarter)
+        instrument.notes = [
+            pretty_midi.Note(
+                note.velocity, note.pitch, note.start_step * seconds_per_step, note.end_step * seconds_per_step
+            )
+            for note in self.notes
+        ]
+        if not self.notes or self.notes[-1].end_step < self.length_steps:
+            # Nothing else in a MIDI file says how long a silent end is.
+            end = self.length_steps * seconds_per_step
+            instrument.control_changes.append(pretty_midi.ControlChange(ALL_NOTES_OFF, 0, end))
+        midi.instruments.append(instrument)
+        return midi
+
+    def write(self, path: str | Path) -> None:
+        """Write a MIDI file, whole or not at all."""
+        write_midi(self.to_pretty_midi(), path)
+
+    @classmethod
+    def from_pretty_midi(cls, midi: pretty_midi.PrettyMIDI, track: str = AUTO) -> Melody:
+        """The melody of a ``PrettyMIDI`` object in its own meter, by the rules of :func:`read_melody`."""
+        return read_melody(midi, track).melody
+
+    @classmethod
+    def from_midi(cls, path: str | Path, track: str = AUTO) -> Melody:
+        """The melody of a MIDI file in its own meter, by the rules of :func:`read_melody`."""
+        return read_melody(path, track).melody
+
+    def fold_into(self, lowest_pitch: int, highest_pitch: int) -> Melody:
+        """Every note outside the range moved by octaves to the nearest place inside it; the rest as it is.
+
+        Raises:
+            ValueError: if the range is less than an octave wide.
+        """
+        if highest_pitch - lowest_pitch < 11:
+            raise ValueError(f"the range {lowest_pitch}..{highest_pitch} is narrower than an octave")
+        return replace(
+            self,
+            notes=tuple(
+                note._replace(pitch=_by_octaves_into(note.pitch, lowest_pitch, highest_pitch)) for note in self.notes
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class Region:
+    """A stretch of whole bars of one meter, as a melody.
+
+    Attributes:
+        melody: on the grid; its step 0 is the first of the bars.
+        first_bar: the number of that bar in the piece, from 0.
+        off_grid_steps: the steps of the onsets that were further than a quarter of a step from the grid.
+        onsets: how many notes begin in the region, in all voices.
+    """
+
+    melody: Melody
+    first_bar: int
+    off_grid_steps: frozenset[int]
+    onsets: int
+
+
+@dataclass(frozen=True)
+class ReadMelody:
+    """The melody that was found in a piece, and what was decided on the way.
+
+    Attributes:
+        melody: whole bars.
+        part_index: the part it is from, from 0.
+        description: the decisions, for the user, in a line.
+    """
+
+    melody: Melody
+    part_index: int
+    description: str
+
+
+def find_regions(
+    song: Song, part_index: int, steps_per_quarter: int = 4, meter: tuple[int, int] | None = None
+) -> list[Region]:
+    """The melody of one part, in as many regions as the bar lines make of it, regions without notes left out.
+
+    A region is a longest run of whole bars of one meter; short bars (pickups, bars that a signature cuts) belong to
+    none. Onsets and ends go to the nearest step, and every note lasts at least one; then
+    :func:`~data_prep.voice.one_voice` chooses among what overlaps. A note that sounds across a region's start is cut
+    there and starts anew.
+
+    Args:
+        song: the piece.
+        part_index: the part, from 0.
+        steps_per_quarter: the grid.
+        meter: take regions of this meter only; 2/2 counts as 4/4. None takes every meter.
+    """
+    regions = []
+    for first_bar, bars in _runs_of_whole_bars(song.bars()):
+        own_meter = _alike_of(bars[0])
+        is_on_grid = 4 * own_meter[0] * steps_per_quarter % own_meter[1] == 0
+        if is_on_grid and (meter is None or own_meter == _alike(meter)):
+            region = _region(song, song.parts[part_index], first_bar, bars, steps_per_quarter, own_meter)
+            if region.melody.notes:
+                regions.append(region)
+    return regions
+
+
+def read_melody(
+    source: str | Path | pretty_midi.PrettyMIDI,
+    track: str = AUTO,
+    meter: tuple[int, int] | None = None,
+    steps_per_quarter: int = 4,
+) -> ReadMelody:
+    """The melody of any piece: of its likeliest part, the region with the most notes.
+
+    Args:
+        source: a MIDI file or a ``PrettyMIDI`` object.
+        track: ``auto``, a track's number (from 1) or its name.
+        meter: bars of this meter. In a piece without any, they are laid over it from its first whole bar on. None
+            keeps the piece's own.
+        steps_per_quarter: the grid.
+
+    Raises:
+        MidiError: if the file cannot be read.
+        MelodyError: if there is no melody in it.
+    """
+    if isinstance(source, str | Path):
+        name, song = str(source), read_midi(source)
+    else:
+        name, buffer = "the PrettyMIDI object", BytesIO()
+        source.write(buffer)
+        song = song_from_bytes(buffer.getvalue(), name)
+    try:
+        part_index = choose_part(song, track)
+        regions = find_regions(song, part_index, steps_per_quarter, meter)
+        laid_over = not regions
+        if laid_over:
+            regions = find_regions(song, part_index, steps_per_quarter)
+        if not regions:
+            raise MeterError("no note of the track lies in a whole bar; check its time signatures")
+    except MelodyError as error:
+        raise type(error)(f"{name}: {error}") from error
+    best = max(regions, key=lambda region: len(region.melody.notes))
+    melody = best.melody
+    part = song.parts[part_index]
+    said = [f"track {part_index + 1} of {len(song.parts)}" + (f" ({part.name})" if part.name else "")]
+    if laid_over and meter is not None:
+        said.append(f"in {melody.meter[0]}/{melody.meter[1]}: bars of {meter[0]}/{meter[1]} are laid over it")
+        melody = replace(melody, meter=meter)
+        melody = melody.pad_to(melody.bars)
+    if len(regions) > 1 or best.first_bar > 0:
+        said.append(f"from bar {best.first_bar + 1} of {len(song.bars())}")
+    share = len(best.off_grid_steps) / len(melody.notes)
+    if share > 0.1:
+        said.append(f"{share:.0%} of its onsets are moved to the nearest 1/{4 * steps_per_quarter} note")
+    return ReadMelody(melody, part_index, ", ".join(said))
+
+
+def _runs_of_whole_bars(bars: Sequence[Bar]) -> Iterator[tuple[int, list[Bar]]]:
+    """(number of the first bar, bars) of each longest run of whole bars of one meter that follow each other."""
+    run: list[Bar] = []
+    for number, bar in enumerate(bars):
+        if run and (not bar.is_whole or _alike_of(bar) != _alike_of(run[-1])):
+            yield number - len(run), run
+            run = []
+        if bar.is_whole:
+            run.append(bar)
+    if run:
+        yield len(bars) - len(run), run
+
+
+def _region(
+    song: Song, part: Part, first_bar: int, bars: Sequence[Bar], steps_per_quarter: int, meter: tuple[int, int]
+) -> Region:
+    start = bars[0].start_quarters
+    steps_per_bar = 4 * meter[0] * steps_per_quarter // meter[1]
+    length = len(bars) * steps_per_bar
+    exact_starts = (part.starts - start) * steps_per_quarter
+    exact_ends = (part.ends - start) * steps_per_quarter
+    start_steps = np.floor(exact_starts + 0.5).astype(np.int64)
+    end_steps = np.maximum(np.floor(exact_ends + 0.5).astype(np.int64), start_steps + 1)
+    inside = (end_steps > 0) & (start_steps < length)
+    begins = inside & (start_steps >= 0)
+    off_grid = begins & (np.abs(exact_starts - start_steps) > OFF_GRID_STEPS + TIME_RESOLUTION)
+    line = one_voice(
+        zip(
+            np.maximum(start_steps[inside], 0).tolist(),
+            np.minimum(end_steps[inside], length).tolist(),
+            part.pitches[inside].tolist(),
+            np.maximum(part.velocities[inside], 1).tolist(),
+            strict=True,
+        )
+    )
+    melody = Melody(
+        notes=tuple(MelodyNote(*note) for note in line),
+        length_steps=length,
+        steps_per_quarter=steps_per_quarter,
+        meter=meter,
+        quarters_per_minute=song.quarters_per_minute_at(start),
+        program=part.program,
+        name=part.name,
+        start_quarters=start,
+    )
+    return Region(melody, first_bar, frozenset(start_steps[off_grid].tolist()), int(begins.sum()))
+
+
+def _alike(meter: tuple[int, int]) -> tuple[int, int]:
+    return (4, 4) if meter == (2, 2) else meter
+
+
+def _alike_of(bar: Bar) -> tuple[int, int]:
+    return _alike((bar.numerator, bar.denominator))
+
+
+def _by_octaves_into(pitch: int, lowest: int, highest: int) -> int:
+    if pitch < lowest:
+        return pitch + 12 * -(-(lowest - pitch) // 12)
+    return pitch - 12 * -(-(pitch - highest) // 12) if pitch > highest else pitch

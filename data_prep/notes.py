@@ -1,0 +1,114 @@
+"""A piece as it was read: parts of notes, tempo and meter, and the bar lines that follow from them.
+
+Conventions: times are in quarter notes from the start of the piece; intervals are half-open, [start, end); pitches and
+velocities are MIDI's 0..127.
+
+Contents: :class:`Tempo`, :class:`Meter`, :class:`Part`, :class:`Bar`, :class:`Song`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+DEFAULT_QUARTERS_PER_MINUTE = 120.0
+TIME_RESOLUTION = 1e-6  # quarters; far below a tick of any file, far above rounding
+
+
+@dataclass(frozen=True)
+class Tempo:
+    """A tempo from ``start_quarters`` on."""
+
+    start_quarters: float
+    quarters_per_minute: float
+
+
+@dataclass(frozen=True)
+class Meter:
+    """A time signature from ``start_quarters`` on."""
+
+    start_quarters: float
+    numerator: int
+    denominator: int
+
+    @property
+    def bar_quarters(self) -> float:
+        """The length of its bars."""
+        return 4 * self.numerator / self.denominator
+
+
+@dataclass(frozen=True)
+class Part:
+    """One instrument's notes, sorted by start, then pitch; four arrays of one length ``(notes,)``."""
+
+    name: str
+    program: int
+    is_drum: bool
+    starts: np.ndarray
+    ends: np.ndarray
+    pitches: np.ndarray
+    velocities: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar. ``is_whole`` is False where a new signature cuts it short, and for a pickup."""
+
+    start_quarters: float
+    length_quarters: float
+    numerator: int
+    denominator: int
+    is_whole: bool
+
+
+@dataclass(frozen=True)
+class Song:
+    """A whole piece.
+
+    Attributes:
+        parts: in the order of the file's tracks; parts without notes are left out.
+        tempi: sorted by time; empty means 120 quarters a minute.
+        meters: sorted by time; empty means 4/4 from the start, by the MIDI standard.
+        end_quarters: where the last event lies, which may be after the last note.
+    """
+
+    parts: tuple[Part, ...]
+    tempi: tuple[Tempo, ...]
+    meters: tuple[Meter, ...]
+    end_quarters: float
+
+    def quarters_per_minute_at(self, quarters: float) -> float:
+        """The tempo in force at a time."""
+        found = self.tempi[0].quarters_per_minute if self.tempi else DEFAULT_QUARTERS_PER_MINUTE
+        for tempo in self.tempi:
+            if tempo.start_quarters > quarters + TIME_RESOLUTION:
+                break
+            found = tempo.quarters_per_minute
+        return found
+
+    def bars(self) -> list[Bar]:
+        """All bars, from the first signature (or 0) until nothing is left; the last one is always whole.
+
+        A new signature starts a new bar wherever it stands, and cuts short the bar it falls into. The signature that is
+        in force already, repeated on a bar line, changes nothing.
+        """
+        meters = [meter for meter in self.meters if meter.bar_quarters > 0]
+        if not meters or meters[0].start_quarters > TIME_RESOLUTION:
+            meters.insert(0, Meter(0.0, 4, 4))
+        bars: list[Bar] = []
+        for index, meter in enumerate(meters):
+            is_last = index == len(meters) - 1
+            end = max(self.end_quarters, meter.start_quarters) if is_last else meters[index + 1].start_quarters
+            count = (end - meter.start_quarters) / meter.bar_quarters
+            whole = int(np.ceil(count - TIME_RESOLUTION) if is_last else np.floor(count + TIME_RESOLUTION))
+            for number in range(whole):
+                start = meter.start_quarters + number * meter.bar_quarters
+                bars.append(Bar(start, meter.bar_quarters, meter.numerator, meter.denominator, True))
+            left_over = end - meter.start_quarters - whole * meter.bar_quarters
+            if not is_last and left_over > TIME_RESOLUTION:
+                bars.append(Bar(end - left_over, left_over, meter.numerator, meter.denominator, False))
+        return bars
