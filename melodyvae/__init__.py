@@ -1,1 +1,3 @@
-"""A sequence VAE for melodies."""
+"""A sequence VAE for melodies, after MusicVAE."""
+
+__version__ = "0.1.0"

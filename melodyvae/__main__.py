@@ -1,0 +1,5 @@
+"""``python -m melodyvae``."""
+
+from melodyvae.cli import main
+
+main()

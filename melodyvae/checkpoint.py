@@ -1,0 +1,170 @@
+"""One self-sufficient ``.safetensors`` file: weights, configuration, vocabulary, metrics, provenance.
+
+The weights are tensors, stored in float16 unless told otherwise; everything else is JSON in the file's header under
+the key ``melodyvae``. Reading one runs no code from it.
+
+Contents: :class:`Checkpoint`, :func:`save_checkpoint`, :func:`load_checkpoint`, :func:`locate`, :func:`shipped_names`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+FORMAT_VERSION = 1
+HEADER_KEY = "melodyvae"
+SUFFIX = ".safetensors"
+
+
+class CheckpointError(ValueError):
+    """A checkpoint is missing, unreadable, or not one that this program can use."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained model as plain data.
+
+    Attributes:
+        kind: which model the weights belong to, such as ``melody``.
+        config: the model's configuration as plain values.
+        weights: name to tensor.
+        vocabulary: the meaning of the token ids; empty for models without tokens.
+        metrics: held-out figures by name.
+        provenance: what made it: command, data with its hash, updates, versions.
+    """
+
+    kind: str
+    config: dict[str, Any]
+    weights: dict[str, Tensor]
+    vocabulary: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
+def save_checkpoint(checkpoint: Checkpoint, path: str | Path, dtype: torch.dtype = torch.float16) -> None:
+    """Write ``checkpoint`` to ``path``, whole or not at all; floating-point weights are stored as ``dtype``."""
+    header = {
+        "format_version": FORMAT_VERSION,
+        "kind": checkpoint.kind,
+        "config": checkpoint.config,
+        "vocabulary": checkpoint.vocabulary,
+        "metrics": checkpoint.metrics,
+        "provenance": checkpoint.provenance,
+    }
+    stored = {
+        name: tensor.detach().cpu().to(dtype if tensor.is_floating_point() else tensor.dtype).contiguous()
+        for name, tensor in checkpoint.weights.items()
+    }
+    write_tensors(stored, header, path)
+
+
+def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
+    """The checkpoint of a shipped name (see :func:`shipped_names`) or in a file, its weights in float32.
+
+    Raises:
+        CheckpointError: if there is no such checkpoint, or the file is truncated, of another program, or newer.
+    """
+    path = locate(name_or_path)
+    weights, header = read_tensors(path)
+    version = header.get("format_version")
+    if version != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path} has checkpoint format {version}; this melodyvae reads format {FORMAT_VERSION}. "
+            "Install the version of melodyvae that wrote it, or train the model again."
+        )
+    try:
+        return Checkpoint(
+            kind=header["kind"],
+            config=header["config"],
+            weights={k: v.float() if v.is_floating_point() else v for k, v in weights.items()},
+            vocabulary=header["vocabulary"],
+            metrics=header["metrics"],
+            provenance=header["provenance"],
+        )
+    except KeyError as error:
+        raise CheckpointError(f"{path} has no {error.args[0]!r} in its header; it is not a model") from error
+
+
+def shipped_names() -> list[str]:
+    """The names of the checkpoints that ship with the package, sorted."""
+    return sorted(
+        entry.name.removesuffix(SUFFIX) for entry in _shipped_folder().iterdir() if entry.name.endswith(SUFFIX)
+    )
+
+
+def locate(name_or_path: str | Path) -> Path:
+    """The file of a shipped name or of a path.
+
+    Raises:
+        CheckpointError: if there is neither.
+    """
+    shipped = Path(str(_shipped_folder())) / f"{name_or_path}{SUFFIX}"
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    if path.is_dir() and (path / f"model{SUFFIX}").is_file():
+        return path / f"model{SUFFIX}"
+    if os.sep not in str(name_or_path) and shipped.is_file():
+        return shipped
+    names = ", ".join(shipped_names()) or "none"
+    raise CheckpointError(f"no model {str(name_or_path)!r}: it is no file, and the shipped models are: {names}")
+
+
+def write_tensors(tensors: dict[str, Tensor], header: dict[str, Any], path: str | Path) -> None:
+    """Write tensors and a JSON header to a ``.safetensors`` file, whole or not at all."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        save_file(tensors, temporary, metadata={HEADER_KEY: json.dumps(header, sort_keys=True)})
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors and the JSON header of a file from :func:`write_tensors`.
+
+    Raises:
+        CheckpointError: if the file is truncated or was written by another program.
+    """
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            metadata = file.metadata() or {}
+            if HEADER_KEY not in metadata:
+                raise CheckpointError(
+                    f"{path} is a safetensors file, but not from melodyvae (no {HEADER_KEY!r} in its header)"
+                )
+            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(metadata[HEADER_KEY])  # noqa: SIM118 - safe_open has keys(), and cannot be iterated
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(_why_unreadable(Path(path), error)) from error
+
+
+def _why_unreadable(path: Path, error: Exception) -> str:
+    try:
+        start = path.read_bytes()[:4]
+    except OSError as read_error:
+        return f"cannot read {path}: {read_error.strerror}"
+    if start.startswith((b"PK", b"\x80")):
+        return (
+            f"{path} is a pickled PyTorch file. Those can run code when opened and are not read here; "
+            "melodyvae reads the .safetensors files that it writes."
+        )
+    return f"{path} is not a whole .safetensors file ({error}); it may be truncated: copy or train it again"
+
+
+def _shipped_folder() -> Any:
+    return resources.files("melodyvae") / "checkpoints"

@@ -1,0 +1,111 @@
+"""Options that several commands share, and what they turn into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    import torch
+
+    from melodyvae.model import MelodyVAE
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+midi_file = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def device_options(command: Command) -> Command:
+    """Add ``--device``, ``--precision`` and ``--threads``."""
+    return _add(
+        command,
+        click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps."),
+        click.option(
+            "--precision",
+            type=click.Choice(["auto", "bf16", "fp32"]),
+            default="auto",
+            show_default=True,
+            help="bf16 where the hardware has it, or as told.",
+        ),
+        click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: the cores it may use]"),
+    )
+
+
+def generation_options(temperature: float) -> Callable[[Command], Command]:
+    """Add ``--output``, ``--model``, ``--temperature`` (with this default), ``--seed``, ``--device``, ``--force``."""
+
+    def add(command: Command) -> Command:
+        return _add(
+            command,
+            click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for the results."),
+            click.option(
+                "--model",
+                "model_name",
+                default="melody-2bar",
+                show_default=True,
+                help="A shipped model, a checkpoint file, or a run folder.",
+            ),
+            click.option(
+                "--temperature",
+                type=click.FloatRange(min=0),
+                default=temperature,
+                show_default=True,
+                help="0 takes the most probable notes; 1 draws them.",
+            ),
+            click.option("--seed", type=int, default=0, show_default=True, help="The same seed, the same files."),
+            click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps."),
+            click.option("--force", is_flag=True, help="Replace results that are already there."),
+        )
+
+    return add
+
+
+def load_model(name: str, device: str, seed: int) -> tuple[MelodyVAE, torch.Generator]:
+    """The model on its device, and the generator of everything random."""
+    import torch
+
+    from melodyvae.device import choose_device, use_threads
+    from melodyvae.model import MelodyVAE
+
+    use_threads()
+    place = choose_device(device)
+    model = MelodyVAE.from_pretrained(name).to(place)
+    return model, torch.Generator(place).manual_seed(seed)
+
+
+@contextmanager
+def known_errors() -> Iterator[None]:
+    """Turn the errors that users can cause into one sentence and exit status 1."""
+    from data_prep.midi import MidiError
+    from data_prep.voice import MelodyError
+    from melodyvae.checkpoint import CheckpointError
+    from melodyvae.config import ConfigError
+    from melodyvae.dataset import DatasetError
+    from melodyvae.device import DeviceError
+    from melodyvae.generate import WindowError
+
+    try:
+        yield
+    except (
+        CheckpointError,
+        ConfigError,
+        DatasetError,
+        DeviceError,
+        MelodyError,
+        MidiError,
+        WindowError,
+    ) as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise click.ClickException(f"{where}{error.strerror or error}") from error
+
+
+def _add(command: Command, *options: Callable[[Command], Command]) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -1,0 +1,47 @@
+"""``melodyvae sample``: new tunes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from melodyvae.commands.options import generation_options, known_errors, load_model
+
+
+@click.command()
+@click.option("-n", "count", type=click.IntRange(min=1), default=8, show_default=True, help="Tunes.")
+@click.option(
+    "--tempo",
+    type=click.FloatRange(min=10, max=400),
+    default=120.0,
+    show_default=True,
+    help="Quarters a minute.",
+)
+@generation_options(temperature=1.0)
+def sample(
+    count: int,
+    tempo: float,
+    output: Path | None,
+    model_name: str,
+    temperature: float,
+    seed: int,
+    device: str,
+    force: bool,
+) -> None:
+    """Write new tunes, drawn from the model.
+
+    \b
+    melodyvae sample -n 8
+    melodyvae sample -n 100 --seed 7 --temperature 0.7 -o tunes
+
+    The folder (samples by default) gets 01.mid, 02.mid, ..., all.mid with all of them in a row, and piano-rolls.png.
+    """
+    from melodyvae import generate
+    from melodyvae.commands.melody_files import melody_names, write_melodies
+
+    with known_errors():
+        model, generator = load_model(model_name, device, seed)
+        melodies = generate.sample(model, count, temperature, generator, quarters_per_minute=tempo)
+        names = melody_names(count)
+        write_melodies(output or Path("samples"), melodies, names, replace=force)

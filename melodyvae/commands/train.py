@@ -1,0 +1,159 @@
+"""``melodyvae train``: a dataset folder -> a trained model."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from melodyvae.commands.options import device_options
+
+if TYPE_CHECKING:
+    from melodyvae.trainer import Trainer
+
+
+@click.command()
+@click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Run folder.  [default: runs/DATASET-PRESET]")
+@click.option("--preset", default="melody-2bar", show_default=True, help="melody-2bar, musicvae-small or tiny.")
+@click.option("--minutes", "max_minutes", type=float, help="Stop after that long.  [default: the preset's]")
+@click.option("--steps", "max_updates", type=int, help="Stop after that many optimiser updates.")
+@click.option("--batch-size", type=int, help="Windows an update.")
+@click.option("--learning-rate", type=float, help="Adam's highest rate.")
+@click.option("--beta", type=float, help="Final weight of the KL: lower is more exact, higher samples better.")
+@click.option(
+    "--annealing",
+    type=click.Choice(["constant", "linear", "exponential", "cyclical"]),
+    help="How beta grows.",
+)
+@click.option("--anneal-steps", "anneal_updates", type=int, help="Updates until beta is reached, or of a cycle.")
+@click.option("--anneal-rate", type=float, help="Exponential annealing: beta * (1 - RATE ** update).")
+@click.option("--free-nats", type=float, help="KL a window that costs nothing.")
+@click.option(
+    "--scheduled-sampling",
+    "scheduled_sampling_rate",
+    type=float,
+    help="k of the inverse sigmoid, in updates; 0 is teacher forcing throughout.",
+)
+@click.option("--transpose", type=int, help="Largest random shift up and down, in semitones.")
+@click.option("--seed", type=int, help="Seed of everything random.")
+@click.option("--evaluate-every", type=int, help="Updates between two looks at held-out windows.")
+@click.option("--init-from", metavar="MODEL", help="Fine-tune this shipped or own model.")
+@click.option("--resume", is_flag=True, help="Go on with the training in the run folder.")
+@device_options
+def train(
+    dataset: Path,
+    output: Path | None,
+    preset: str,
+    init_from: str | None,
+    resume: bool,
+    device: str,
+    precision: str,
+    threads: int | None,
+    transpose: int | None,
+    **changes: Any,
+) -> None:
+    """Train a melody VAE on a DATASET folder made by `melodyvae prep`.
+
+    \b
+    melodyvae train midi-dataset --minutes 60
+    melodyvae train my-tunes-dataset --init-from melody-2bar --minutes 5
+    melodyvae train midi-dataset --resume
+
+    The run folder gets model.safetensors (ready for every other command), state.safetensors (for --resume),
+    metrics.jsonl and curves.png. Ctrl-C saves, too, and --resume goes on from there exactly.
+    """
+    from melodyvae.checkpoint import CheckpointError
+    from melodyvae.config import ConfigError
+    from melodyvae.dataset import DatasetError, open_dataset
+    from melodyvae.device import DeviceError, choose_device, use_threads
+    from melodyvae.melody_training import finish_melody_run, melody_trainer, starting_point
+    from melodyvae.plot import PlotError, plot_curves
+    from melodyvae.trainer import MODEL_FILE, STATE_FILE, TrainingDiverged, read_metrics
+
+    name = f"from-{Path(init_from).stem}" if init_from else preset
+    folder = output or Path("runs") / f"{dataset.resolve().name}-{name}"
+    if not resume and (folder / STATE_FILE).exists():
+        raise click.ClickException(
+            f"{folder} already holds a training; add --resume to go on with it, or choose another -o"
+        )
+    changes |= {"transpose_down": transpose, "transpose_up": transpose}
+    use_threads(threads)
+    try:
+        windows = open_dataset(dataset)
+        model, config = starting_point(preset, init_from, **changes)
+        trainer = melody_trainer(model, config, windows, folder, choose_device(device), precision)
+        if resume:
+            trainer.resume()
+        _announce(trainer, {name: len(rows) for name, rows in windows.splits.items()})
+        _run_until_interrupted(trainer)
+        if trainer.progress.share < 1:
+            click.echo(f"Stopped and saved. To go on, give the same command with --resume (run folder {folder}).")
+            return
+        figures = finish_melody_run(folder, windows)
+        plot_curves(read_metrics(folder), folder / "curves.png")
+    except (
+        CheckpointError,
+        ConfigError,
+        DatasetError,
+        DeviceError,
+        PlotError,
+        TrainingDiverged,
+        OSError,
+    ) as error:
+        raise click.ClickException(str(error)) from error
+    for split, found in figures.items():
+        click.echo(
+            f"{split}: note F1 {found['note_f1']:.4f}, exact windows {found['exact_windows']:.3f}, steps right "
+            f"{found['greedy_accuracy']:.4f} greedy and {found['sampled_accuracy']:.4f} sampled "
+            f"(always 'no event': {found['no_event_accuracy']:.4f}), KL {found['kl_bits']:.1f} bits"
+        )
+    click.echo(f"Wrote {folder / MODEL_FILE} and {folder / 'curves.png'}. Try: melodyvae sample --model {folder}")
+
+
+def _announce(trainer: Trainer, windows: dict[str, int]) -> None:
+    config, progress = trainer.config, trainer.progress
+    parameters = sum(weight.numel() for weight in trainer.model.parameters())
+    limits = {"updates": config.max_updates, "minutes": config.max_minutes}
+    budget = " or ".join(f"{limit:g} {unit}" for unit, limit in limits.items() if limit is not None)
+    click.echo(
+        f"{parameters / 1e6:.2f} million parameters on {trainer.device}; {windows['train']} windows to train on, "
+        f"{windows['valid']} to watch; {budget}; into {trainer.folder}"
+    )
+    if progress.update:
+        click.echo(f"Going on after update {progress.update} ({progress.minutes:.1f} minutes).")
+    if windows["train"] < config.batch_size:
+        click.echo(
+            f"There are fewer windows than the {config.batch_size} of a batch: each comes more than once in a "
+            "batch, in different keys. Consider --init-from melody-2bar."
+        )
+    if not windows["valid"]:
+        click.echo("No window is held out, so over-fitting will not be seen; the last weights are kept.")
+
+
+def _run_until_interrupted(trainer: Trainer) -> None:
+    """Run with a progress bar; the first Ctrl-C ends the run in good order, a second one at once."""
+    from tqdm import tqdm
+
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        trainer.stop()
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed}<{remaining} {postfix}") as bar:
+            for progress in trainer.run():
+                bar.update(100 * progress.share - bar.n)
+                shown = {
+                    "update": str(progress.update),
+                    "rec": f"{progress.metrics['reconstruction']:.2f}",
+                    "KL": f"{progress.metrics['kl']:.1f}",
+                }
+                if "held_out_note_f1" in progress.metrics:
+                    shown["held-out F1"] = f"{progress.metrics['held_out_note_f1']:.3f}"
+                    shown["greedy"] = f"{progress.metrics['held_out_greedy_accuracy']:.3f}"
+                bar.set_postfix(shown, refresh=False)
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,228 @@
+"""Every hyper-parameter, with its unit and default, and the named presets.
+
+Conventions: ``*_steps`` in a model are grid steps (sixteenth notes by default); ``*_updates`` in a training are
+optimiser updates; KL and reconstruction are in nats a window (or an image). A value that is unknown or of the wrong
+type is an error: a misspelt key never falls back to a default.
+
+Contents: :class:`MelodyConfig`, :class:`TrainConfig`, :class:`MelodyTrainConfig`, :class:`Preset`,
+:data:`PRESETS`, :func:`from_dict`, :func:`to_dict`, :func:`override`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields, replace
+from types import UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+Readout = Literal["position", "last-state"]
+Annealing = Literal["constant", "linear", "exponential", "cyclical"]
+READOUTS: tuple[str, ...] = get_args(Readout)
+ANNEALINGS: tuple[str, ...] = get_args(Annealing)
+
+Config = TypeVar("Config")
+
+
+class ConfigError(ValueError):
+    """A configuration holds a key or a value that it must not hold."""
+
+
+@dataclass(frozen=True)
+class MelodyConfig:
+    """The sizes of a :class:`~melodyvae.model.MelodyVAE`."""
+
+    bars: int = 2
+    meter: tuple[int, int] = (4, 4)
+    steps_per_quarter: int = 4
+    lowest_pitch: int = 21
+    highest_pitch: int = 108
+    latent_size: int = 256
+    readout: Readout = "position"
+    encoder_size: int = 512  # LSTM units in each direction
+    encoder_features: int = 32  # numbers kept of each encoder step (position read-out only)
+    decoder_size: int = 256  # LSTM units a layer
+    decoder_layers: int = 2
+    decoder_features: int = 64  # numbers of z given to each decoder step (position read-out only)
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        check_choice("readout", self.readout, READOUTS)
+        for name in ("bars", "steps_per_quarter", "latent_size", "encoder_size", "encoder_features"):
+            check_at_least(name, getattr(self, name), 1)
+        for name in ("decoder_size", "decoder_layers", "decoder_features"):
+            check_at_least(name, getattr(self, name), 1)
+        if not 0 <= self.lowest_pitch <= self.highest_pitch <= 127:
+            raise ConfigError(
+                f"the pitch range {self.lowest_pitch}..{self.highest_pitch} does not lie within MIDI's 0..127"
+            )
+        if 4 * self.meter[0] * self.steps_per_quarter % self.meter[1]:
+            raise ConfigError(
+                f"a bar of {self.meter[0]}/{self.meter[1]} is no whole number of steps "
+                f"at {self.steps_per_quarter} steps a quarter"
+            )
+
+    @property
+    def steps_per_bar(self) -> int:
+        """Grid steps in one bar."""
+        return 4 * self.meter[0] * self.steps_per_quarter // self.meter[1]
+
+    @property
+    def steps(self) -> int:
+        """Grid steps in one window (T)."""
+        return self.bars * self.steps_per_bar
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a model is trained. The budget is the first of ``max_updates`` and ``max_minutes`` to be reached."""
+
+    batch_size: int = 128
+    max_updates: int | None = None
+    max_minutes: float | None = None
+    learning_rate: float = 2e-3  # Adam's peak rate; warms up linearly, then falls to zero along a cosine
+    warmup_updates: int = 200
+    gradient_clip: float = 1.0  # largest global L2 norm of the gradient
+    beta: float = 0.2  # final weight of the KL
+    annealing: Annealing = "linear"
+    anneal_updates: int = 2000  # linear: until beta is reached; cyclical: one cycle
+    anneal_rate: float = 0.99999  # exponential: beta * (1 - rate ** update), MusicVAE's form
+    free_nats: float = 0.0  # KL a window that costs nothing
+    seed: int = 0
+    evaluate_every: int = 500  # updates between two looks at held-out data
+    save_every_minutes: float = 5.0
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        check_choice("annealing", self.annealing, ANNEALINGS)
+        for name in ("batch_size", "anneal_updates", "evaluate_every"):
+            check_at_least(name, getattr(self, name), 1)
+        for name in ("beta", "free_nats", "warmup_updates", "seed"):
+            check_at_least(name, getattr(self, name), 0)
+        for name in ("learning_rate", "gradient_clip"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be above 0")
+        if not 0 < self.anneal_rate < 1:
+            raise ConfigError(f"anneal_rate is {self.anneal_rate}; it must lie between 0 and 1")
+        for name in ("max_updates", "max_minutes"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ConfigError(f"{name} is {value}; it must be above 0")
+
+
+@dataclass(frozen=True)
+class MelodyTrainConfig(TrainConfig):
+    """How a :class:`~melodyvae.model.MelodyVAE` is trained: the above, and what only melodies have."""
+
+    transpose_down: int = 5  # semitones; a shift is drawn anew at every visit
+    transpose_up: int = 6
+    scheduled_sampling_rate: float = 0.0  # k of the inverse sigmoid, in updates; 0 is teacher forcing throughout
+    evaluate_windows: int = 512  # held-out windows of one look at them
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("transpose_down", "transpose_up", "scheduled_sampling_rate"):
+            check_at_least(name, getattr(self, name), 0)
+        check_at_least("evaluate_windows", self.evaluate_windows, 1)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A melody model and the training that suits it, under one name."""
+
+    model: MelodyConfig = field(default_factory=MelodyConfig)
+    training: MelodyTrainConfig = field(default_factory=MelodyTrainConfig)
+
+
+def from_dict(kind: type[Config], values: dict[str, Any]) -> Config:
+    """A configuration of ``kind`` from plain values, as read from JSON.
+
+    Raises:
+        ConfigError: on a key that ``kind`` does not have, and on a value of the wrong type or range.
+    """
+    known = {entry.name for entry in fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ConfigError(f"{kind.__name__} has no {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """The configuration as plain values, ready for JSON; :func:`from_dict` is the inverse."""
+    return asdict(config)
+
+
+def override(config: Config, **changes: Any) -> Config:
+    """``config`` with every change that is not None applied."""
+    return replace(config, **{k: v for k, v in changes.items() if v is not None})  # type: ignore[type-var]
+
+
+def check_types(config: Any) -> None:
+    for name, expected in get_type_hints(type(config)).items():
+        value = getattr(config, name)
+        if not _fits(value, expected):
+            raise ConfigError(f"{name} is {value!r}; expected {getattr(expected, '__name__', expected)}")
+
+
+def _fits(value: Any, expected: Any) -> bool:
+    origin = get_origin(expected)
+    if origin is Literal:
+        return isinstance(value, str)
+    if origin is tuple:
+        parts = get_args(expected)
+        return isinstance(value, tuple) and len(value) == len(parts) and all(map(_fits, value, parts))
+    if isinstance(expected, UnionType):
+        return any(_fits(value, option) for option in get_args(expected))
+    if isinstance(value, bool):
+        return expected is bool
+    if expected is float:
+        return isinstance(value, int | float)
+    return isinstance(value, expected)
+
+
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ConfigError(f"{name} is {value!r}; choose one of {', '.join(choices)}")
+
+
+def check_at_least(name: str, value: float, lowest: float) -> None:
+    if value < lowest:
+        raise ConfigError(f"{name} is {value}; it must be at least {lowest}")
+
+
+PRESETS: dict[str, Preset] = {
+    "melody-2bar": Preset(
+        MelodyConfig(),
+        MelodyTrainConfig(beta=0.1, anneal_updates=4000, max_minutes=60.0),
+    ),
+    # Sizes, read-out, annealing and sampling schedule of Magenta's cat-mel_2bar_small (2018):
+    # https://github.com/magenta/magenta/blob/main/magenta/models/music_vae/configs.py
+    "musicvae-small": Preset(
+        MelodyConfig(readout="last-state"),
+        MelodyTrainConfig(
+            learning_rate=1e-3,
+            beta=0.2,
+            annealing="exponential",
+            scheduled_sampling_rate=1000.0,
+            transpose_up=5,
+            max_minutes=60.0,
+        ),
+    ),
+    "tiny": Preset(
+        MelodyConfig(
+            latent_size=16,
+            encoder_size=32,
+            encoder_features=8,
+            decoder_size=32,
+            decoder_layers=1,
+            decoder_features=16,
+        ),
+        MelodyTrainConfig(
+            batch_size=32,
+            learning_rate=1e-2,
+            warmup_updates=10,
+            anneal_updates=100,
+            max_updates=200,
+            evaluate_every=50,
+            evaluate_windows=64,
+        ),
+    ),
+}

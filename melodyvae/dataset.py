@@ -1,0 +1,142 @@
+"""Dataset folder -> batches of token windows, transposed at random.
+
+Conventions: windows are uint8 ``(N, T)``, opened as memory maps; batches are int64 ``(B, T)``. A batch is a function of
+the seed and of the update's number alone, so a training that is stopped goes on with the batches it would have had.
+
+Contents: :class:`WindowDataset`, :func:`open_dataset`, :class:`TrainingBatches`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from data_prep.tokens import FIRST_NOTE_ON, Vocabulary
+from melodyvae.config import MelodyConfig
+
+SPLITS = ("train", "valid", "test")
+
+
+class DatasetError(ValueError):
+    """A dataset folder is missing, incomplete, or does not fit the model."""
+
+
+@dataclass(frozen=True)
+class WindowDataset:
+    """What ``melodyvae prep`` wrote.
+
+    Attributes:
+        folder: where it lies.
+        meta: the content of ``meta.json``.
+        splits: ``train``, ``valid`` and ``test`` to windows, uint8 ``(N, T)``.
+    """
+
+    folder: Path
+    meta: dict[str, Any]
+    splits: dict[str, np.ndarray]
+
+    @property
+    def fingerprint(self) -> dict[str, str]:
+        """The SHA-256 of each split's file, by split: what a training on this dataset depends on."""
+        return dict(self.meta["tokens_sha256"])
+
+    def check_fits(self, config: MelodyConfig) -> None:
+        """Raise :class:`DatasetError` unless windows, meter and vocabulary are those of the model."""
+        for name, ours, theirs in (
+            ("bars", self.meta["bars"], config.bars),
+            ("meter", tuple(self.meta["meter"]), config.meter),
+            ("steps a quarter", self.meta["steps_per_quarter"], config.steps_per_quarter),
+            ("vocabulary", self.meta["vocabulary"], vocabulary_of(config).to_dict()),
+        ):
+            if ours != theirs:
+                raise DatasetError(
+                    f"{self.folder} does not fit the model: its {name} is {ours}, the model's is {theirs}. "
+                    "Run `melodyvae prep` again with the model's settings, or choose another model."
+                )
+
+
+def vocabulary_of(config: MelodyConfig) -> Vocabulary:
+    """The token table of a model."""
+    return Vocabulary(config.lowest_pitch, config.highest_pitch)
+
+
+def open_dataset(folder: str | Path) -> WindowDataset:
+    """The dataset in ``folder``; its windows stay on disk until they are used.
+
+    Raises:
+        DatasetError: if the folder is not a whole dataset.
+    """
+    folder = Path(folder)
+    meta_file = folder / "meta.json"
+    if not meta_file.is_file():
+        raise DatasetError(f"{folder} is no dataset (it has no meta.json); make one with `melodyvae prep FOLDER`")
+    try:
+        meta = json.loads(meta_file.read_text(encoding="utf-8"))
+        splits = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in SPLITS}
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{folder} is not a whole dataset ({error}); run `melodyvae prep` again") from error
+    for name, windows in splits.items():
+        if windows.dtype != np.uint8 or windows.ndim != 2 or len(windows) != meta["counts"][name]:
+            raise DatasetError(
+                f"{folder / name}.npy holds {windows.dtype} {windows.shape}, which is not what meta.json says"
+            )
+    return WindowDataset(folder, meta, splits)
+
+
+class TrainingBatches:
+    """Batches without end: each epoch is a new shuffle of all windows, each window newly transposed.
+
+    A batch may span two epochs, so a dataset smaller than a batch works too: its windows then come more than once in
+    a batch, each time in another key.
+    """
+
+    def __init__(
+        self,
+        windows: np.ndarray,
+        batch_size: int,
+        seed: int = 0,
+        transpose_down: int = 0,
+        transpose_up: int = 0,
+        vocabulary: Vocabulary | None = None,
+    ) -> None:
+        if len(windows) == 0:
+            raise DatasetError("there are no windows to train on; look at the dataset's ledger.jsonl for the reasons")
+        self.windows = windows
+        self.batch_size = batch_size
+        self.seed = seed
+        self.transpose_down = transpose_down
+        self.transpose_up = transpose_up
+        self.highest_token = (vocabulary or Vocabulary()).size - 1
+        self._epoch = -1
+        self._order = np.empty(0, dtype=np.int64)
+
+    def __call__(self, update: int) -> Tensor:
+        """The batch of an update, int64 ``(B, T)``."""
+        positions = np.arange(update * self.batch_size, (update + 1) * self.batch_size)
+        epochs, places = np.divmod(positions, len(self.windows))
+        rows = np.empty(self.batch_size, dtype=np.int64)
+        for epoch in np.unique(epochs):
+            rows[epochs == epoch] = self._shuffled(int(epoch))[places[epochs == epoch]]
+        tokens = torch.from_numpy(self.windows[rows].astype(np.int64))
+        return self._transpose(tokens, np.random.default_rng((self.seed, 1, update)))
+
+    def _shuffled(self, epoch: int) -> np.ndarray:
+        if epoch != self._epoch:
+            self._order = np.random.default_rng((self.seed, 0, epoch)).permutation(len(self.windows))
+            self._epoch = epoch
+        return self._order
+
+    def _transpose(self, tokens: Tensor, generator: np.random.Generator) -> Tensor:
+        """Each window shifted by as many semitones as drawn, or as many as the vocabulary's range allows."""
+        is_note = tokens >= FIRST_NOTE_ON
+        lowest = torch.where(is_note, tokens, self.highest_token).amin(dim=1)
+        highest = torch.where(is_note, tokens, FIRST_NOTE_ON).amax(dim=1)
+        drawn = generator.integers(-self.transpose_down, self.transpose_up, len(tokens), endpoint=True)
+        shift = torch.from_numpy(drawn).clamp(FIRST_NOTE_ON - lowest, self.highest_token - highest)
+        return torch.where(is_note, tokens + shift.unsqueeze(1), tokens)

@@ -1,0 +1,154 @@
+"""An autoregressive LSTM: p(x | z) = product over steps of p(x_t | x_<t, z), over legal token sequences only.
+
+A note off while nothing sounds is illegal and has probability 0, in training as in sampling, so whatever is drawn is a
+melody, and the likelihood is that of the distribution that is drawn from.
+
+Two read-outs:
+
+- ``position``: z gives each step numbers of its own, fed to the LSTM beside the previous token.
+- ``last-state``: MusicVAE's. z sets the LSTM's first state through a tanh layer and is fed to every step alike
+  (Roberts et al., 2018, section 3.2, https://arxiv.org/abs/1803.05428).
+
+Contents: :class:`MelodyDecoder`, :func:`sounding_before`, :func:`forbid_silent_note_off`, :func:`draw`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
+from melodyvae.config import MelodyConfig
+
+LSTMState = tuple[Tensor, Tensor]  # hidden and cell, each (layers, B, H)
+
+
+@dataclass(frozen=True)
+class DecoderContext:
+    """All that the steps need of z, computed once a window.
+
+    Attributes:
+        features: what each step reads of z, ``(T, B, F)``.
+        state: the LSTM's state before the first step.
+    """
+
+    features: Tensor
+    state: LSTMState
+
+
+class MelodyDecoder(nn.Module):
+    """Latent vectors ``(B, Z)`` to distributions over token windows ``(B, T)``."""
+
+    def __init__(self, config: MelodyConfig, vocabulary_size: int) -> None:
+        super().__init__()
+        self.config = config
+        self.vocabulary_size = vocabulary_size
+        if config.readout == "position":
+            feature_size = config.decoder_features
+            self.step_features = nn.Linear(config.latent_size, config.steps * feature_size)
+        else:
+            feature_size = config.latent_size
+            self.first_state = nn.Linear(config.latent_size, 2 * config.decoder_layers * config.decoder_size)
+        self.lstm = nn.LSTM(vocabulary_size + feature_size, config.decoder_size, config.decoder_layers)
+        self.output = nn.Linear(config.decoder_size, vocabulary_size)
+
+    def context(self, z: Tensor) -> DecoderContext:
+        """What the steps read of ``z`` ``(B, Z)``, and the state they start from."""
+        config, batch = self.config, z.shape[0]
+        if config.readout == "position":
+            features = self.step_features(z).view(batch, config.steps, -1).transpose(0, 1)
+            zeros = features.new_zeros(config.decoder_layers, batch, config.decoder_size)
+            return DecoderContext(features, (zeros, zeros))
+        state = torch.tanh(self.first_state(z)).view(batch, 2, config.decoder_layers, config.decoder_size)
+        hidden, cell = state.permute(1, 2, 0, 3).contiguous()
+        return DecoderContext(z.expand(config.steps, -1, -1), (hidden, cell))
+
+    def forward(self, z: Tensor, tokens: Tensor) -> Tensor:
+        """Logits ``(B, T, V)`` of every step, each given z and the *true* tokens before it (teacher forcing)."""
+        context = self.context(z)
+        previous = F.pad(tokens.long(), (1, -1), value=NO_EVENT)  # step t reads the token of step t - 1
+        inputs = torch.cat([self._one_hot(previous.T), context.features], dim=-1)
+        outputs, _ = self.lstm(inputs, context.state)
+        logits = self.output(outputs).float().transpose(0, 1)
+        return forbid_silent_note_off(logits, sounding_before(tokens))
+
+    def generate(
+        self,
+        z: Tensor,
+        temperature: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Legal token windows ``(B, T)`` (int64), each step drawn given z and the tokens drawn before it.
+
+        Args:
+            z: latent vectors ``(B, Z)``.
+            temperature: logits are divided by it before the draw; 0 takes the most probable token.
+            generator: the source of the draws, on the device of ``z``.
+        """
+        tokens, _ = self._roll_out(z, temperature, generator)
+        return tokens
+
+    def scheduled_sampling_logits(
+        self, z: Tensor, tokens: Tensor, teacher_forcing: float, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Logits ``(B, T, V)`` where each step reads the true previous token with probability ``teacher_forcing``.
+
+        Otherwise it reads a draw from its own prediction ("Scheduled Sampling", Bengio et al., 2015,
+        https://arxiv.org/abs/1506.03099). The masks follow the true tokens: those are what is scored.
+        """
+        keep = torch.rand(tokens.shape, generator=generator, device=z.device) < teacher_forcing
+        _, logits = self._roll_out(z, 1.0, generator, true_tokens=tokens.long(), keep_true=keep)
+        return forbid_silent_note_off(logits, sounding_before(tokens))
+
+    def _roll_out(
+        self,
+        z: Tensor,
+        temperature: float,
+        generator: torch.Generator | None,
+        true_tokens: Tensor | None = None,
+        keep_true: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        context = self.context(z)
+        state = context.state
+        previous = torch.full((z.shape[0],), NO_EVENT, device=z.device)
+        sounding = torch.zeros(z.shape[0], dtype=torch.bool, device=z.device)
+        drawn, all_logits = [], []
+        for step in range(self.config.steps):
+            inputs = torch.cat([self._one_hot(previous), context.features[step]], dim=-1)
+            outputs, state = self.lstm(inputs.unsqueeze(0), state)
+            logits = self.output(outputs[0]).float()
+            all_logits.append(logits)
+            previous = draw(forbid_silent_note_off(logits.detach(), sounding), temperature, generator)
+            if true_tokens is not None and keep_true is not None:
+                previous = torch.where(keep_true[:, step], true_tokens[:, step], previous)
+            sounding = torch.where(previous == NO_EVENT, sounding, previous >= FIRST_NOTE_ON)
+            drawn.append(previous)
+        return torch.stack(drawn, dim=1), torch.stack(all_logits, dim=1)
+
+    def _one_hot(self, tokens: Tensor) -> Tensor:
+        return F.one_hot(tokens, self.vocabulary_size).to(self.output.weight.dtype)
+
+
+def sounding_before(tokens: Tensor) -> Tensor:
+    """Whether a note sounds just before each step: booleans ``(B, T)`` for ``tokens`` ``(B, T)``."""
+    steps = torch.arange(tokens.shape[1], device=tokens.device)
+    last_event = torch.where(tokens != NO_EVENT, steps, -1).cummax(dim=1).values
+    last_token = torch.where(last_event >= 0, tokens.long().gather(1, last_event.clamp(min=0)), NO_EVENT)
+    return F.pad(last_token >= FIRST_NOTE_ON, (1, -1), value=False)
+
+
+def forbid_silent_note_off(logits: Tensor, sounding: Tensor) -> Tensor:
+    """``logits`` ``(..., V)`` with minus infinity for a note off wherever ``sounding`` ``(...)`` is False."""
+    is_note_off = torch.arange(logits.shape[-1], device=logits.device) == NOTE_OFF
+    return logits.masked_fill(~sounding.unsqueeze(-1) & is_note_off, -torch.inf)
+
+
+def draw(logits: Tensor, temperature: float, generator: torch.Generator | None = None) -> Tensor:
+    """One token id for each row of ``logits`` ``(B, V)``; temperature 0 takes the most probable."""
+    if temperature == 0:
+        return logits.argmax(dim=-1)
+    probabilities = torch.softmax(logits / temperature, dim=-1)
+    return torch.multinomial(probabilities, 1, generator=generator).squeeze(1)

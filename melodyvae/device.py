@@ -1,0 +1,78 @@
+"""Where the arithmetic runs: device, threads, precision.
+
+Contents: :func:`choose_device`, :func:`available_cores`, :func:`use_threads`, :func:`autocast`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "bf16", "fp32")
+
+
+class DeviceError(RuntimeError):
+    """A device or precision was asked for that this machine does not have."""
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The device of that name; ``auto`` takes the first there is of cuda, mps, cpu.
+
+    Raises:
+        DeviceError: if the machine has no such device.
+    """
+    found = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        return torch.device(next(kind for kind, there in found.items() if there))
+    if not found.get(name.split(":")[0], False):
+        there = ", ".join(kind for kind, is_there in found.items() if is_there)
+        raise DeviceError(f"device {name!r} is not available here; this machine has: {there}")
+    return torch.device(name)
+
+
+def available_cores() -> int:
+    """Cores this process may use: its affinity mask, lowered by a cgroup CPU quota where there is one; at least 1."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota_file = Path("/sys/fs/cgroup/cpu.max")
+    if quota_file.is_file():
+        quota, period = quota_file.read_text().split()
+        if quota != "max":
+            allowed = min(allowed, int(quota) // int(period))
+    return max(allowed, 1)
+
+
+def use_threads(count: int | None = None) -> None:
+    """Let torch compute with ``count`` threads; with as many as :func:`available_cores` by default.
+
+    More threads than free cores make a recurrent network many times slower.
+    """
+    torch.set_num_threads(count or available_cores())
+
+
+def autocast(device: torch.device, precision: str = "auto") -> torch.autocast:
+    """The context in which the networks run: bf16 where the hardware multiplies it natively, otherwise float32.
+
+    Raises:
+        DeviceError: if ``precision`` is not one of :data:`PRECISIONS`.
+    """
+    if precision not in PRECISIONS:
+        raise DeviceError(f"precision is {precision!r}; choose one of {', '.join(PRECISIONS)}")
+    enabled = precision == "bf16" or (precision == "auto" and _has_native_bf16(device))
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
+
+
+def _has_native_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    if device.type == "cpu":
+        cpuinfo = Path("/proc/cpuinfo")
+        flags = cpuinfo.read_text(errors="replace") if cpuinfo.is_file() else ""
+        return "avx512_bf16" in flags or "amx_bf16" in flags
+    return False

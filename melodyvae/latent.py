@@ -1,0 +1,78 @@
+"""The latent space: a diagonal Gaussian, its KL divergence, and straight and spherical paths. No networks.
+
+Conventions: shapes are ``(..., Z)``; log-variances are natural logarithms; KL is in nats, summed over Z.
+
+Contents: :class:`DiagonalGaussian`, :func:`lerp`, :func:`slerp`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class DiagonalGaussian:
+    """N(mean, diag(exp(log_variance))); both parameters are ``(..., Z)``."""
+
+    mean: Tensor
+    log_variance: Tensor
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        """One draw, ``(..., Z)``, differentiable in the parameters (the reparameterisation trick).
+
+        "Auto-Encoding Variational Bayes" (Kingma, Welling, 2013), section 2.4: https://arxiv.org/abs/1312.6114
+        """
+        noise = torch.randn(self.mean.shape, generator=generator, dtype=self.mean.dtype, device=self.mean.device)
+        return self.mean + torch.exp(0.5 * self.log_variance) * noise
+
+    def kl_to_standard_normal(self) -> Tensor:
+        """KL(self || N(0, I)) in nats, ``(...)``: never negative, 0 only at N(0, I) (same paper, appendix B)."""
+        terms = self.mean.square() + self.log_variance.exp() - 1.0 - self.log_variance
+        return 0.5 * terms.sum(-1)
+
+    def log_density(self, z: Tensor) -> Tensor:
+        """Natural logarithm of the density at ``z`` ``(..., Z)``, summed over Z."""
+        squares = (z - self.mean).square() * torch.exp(-self.log_variance)
+        return -0.5 * (squares + self.log_variance + math.log(2 * math.pi)).sum(-1)
+
+
+def standard_normal(*shape: int, like: Tensor) -> DiagonalGaussian:
+    """N(0, I) of the given shape ``(..., Z)``, with the precision and device of ``like``."""
+    zeros = torch.zeros(*shape, dtype=like.dtype, device=like.device)
+    return DiagonalGaussian(zeros, zeros)
+
+
+def lerp(start: Tensor, end: Tensor, weights: Tensor) -> Tensor:
+    """Points on the straight line from ``start`` to ``end`` (both ``(Z,)``) at ``weights`` ``(N,)``: ``(N, Z)``."""
+    weights = weights.to(start).unsqueeze(-1)
+    return (1 - weights) * start + weights * end
+
+
+def slerp(start: Tensor, end: Tensor, weights: Tensor) -> Tensor:
+    """Points on the great arc from ``start`` to ``end`` (both ``(Z,)``) at ``weights`` ``(N,)``: ``(N, Z)``.
+
+    The direction turns at constant speed and the norm changes linearly, so both ends are met exactly, whatever their
+    norms. Draws from N(0, I) lie near a sphere, which a straight line would leave. Where no arc is defined (a zero
+    vector, equal or opposite directions) the path is the straight line.
+
+    "Animating Rotation with Quaternion Curves" (Shoemake, 1985): https://doi.org/10.1145/325165.325242
+    """
+    norm_start, norm_end = start.norm(), end.norm()
+    if norm_start == 0 or norm_end == 0:
+        return lerp(start, end, weights)
+    cosine = torch.dot(start, end) / (norm_start * norm_end)
+    angle = torch.arccos(cosine.clamp(-1, 1))
+    sine = torch.sin(angle)
+    if sine < 1e-4:
+        return lerp(start, end, weights)
+    weights = weights.to(start).unsqueeze(-1)
+    turned_start = torch.sin((1 - weights) * angle) / sine * (start / norm_start)
+    turned_end = torch.sin(weights * angle) / sine * (end / norm_end)
+    path = ((1 - weights) * norm_start + weights * norm_end) * (turned_start + turned_end)
+    # The ends are given back bit for bit: they are somebody's tune.
+    path = torch.where(weights == 0, start, path)
+    return torch.where(weights == 1, end, path)

@@ -1,0 +1,138 @@
+"""Training a MelodyVAE on a dataset folder: the parts that the general loop does not know.
+
+Contents: :func:`melody_trainer`, :func:`finish_melody_run`, :func:`starting_point`.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import melodyvae
+from melodyvae.config import PRESETS, ConfigError, MelodyTrainConfig, Preset, override, to_dict
+from melodyvae.dataset import TrainingBatches, WindowDataset
+from melodyvae.evaluate import reconstruction_figures
+from melodyvae.model import MelodyVAE
+from melodyvae.objective import LossTerms, teacher_forcing_share
+from melodyvae.trainer import MODEL_FILE, Metrics, Progress, Trainer
+
+FINE_TUNING_RATE_DIVISOR = 4.0
+
+
+def starting_point(
+    preset_name: str = "melody-2bar", init_from: str | None = None, **changes: Any
+) -> tuple[MelodyVAE, MelodyTrainConfig]:
+    """A model to train, and how: those of a preset, with every change that is not None applied to the training.
+
+    A budget given among ``changes`` (``max_updates``, ``max_minutes``) replaces the preset's. With ``init_from`` the
+    model is that checkpoint, to be fine-tuned: at a quarter of the preset's learning rate and with beta from the start,
+    so that what it knows is not shaken loose.
+
+    Raises:
+        ConfigError: on an unknown preset, or a change that the configuration refuses.
+        CheckpointError: if ``init_from`` cannot be read.
+    """
+    if preset_name not in PRESETS:
+        raise ConfigError(f"there is no preset {preset_name!r}; choose one of {', '.join(PRESETS)}")
+    preset: Preset = PRESETS[preset_name]
+    training = preset.training
+    if any(changes.get(name) is not None for name in ("max_updates", "max_minutes")):
+        training = replace(training, max_updates=None, max_minutes=None)
+    if init_from is None:
+        training = override(training, **changes)
+        torch.manual_seed(training.seed)
+        return MelodyVAE(preset.model), training
+    gentle = training.learning_rate / FINE_TUNING_RATE_DIVISOR
+    training = replace(training, learning_rate=gentle, annealing="constant")
+    return MelodyVAE.from_pretrained(init_from), override(training, **changes)
+
+
+def melody_trainer(
+    model: MelodyVAE,
+    config: MelodyTrainConfig,
+    dataset: WindowDataset,
+    folder: Path,
+    device: torch.device | None = None,
+    precision: str = "auto",
+) -> Trainer:
+    """The loop that trains ``model`` on the training windows of ``dataset`` and looks at its held-out ones.
+
+    Raises:
+        DatasetError: if the dataset does not fit the model or has nothing to train on.
+    """
+    dataset.check_fits(model.config)
+    batches = TrainingBatches(
+        dataset.splits["train"],
+        config.batch_size,
+        config.seed,
+        config.transpose_down,
+        config.transpose_up,
+        model.vocabulary,
+    )
+    held_out = _some_of(dataset.splits["valid"], config.evaluate_windows, config.seed)
+    made_by = _provenance(config, dataset, model.provenance)
+
+    def loss_terms(update: int, generator: torch.Generator) -> LossTerms:
+        batch = batches(update).to(model.device, non_blocking=True)
+        return model.loss_terms(batch, generator, teacher_forcing_share(config, update))
+
+    def evaluate() -> Metrics:
+        figures = reconstruction_figures(model, held_out, config.seed)
+        kl_nats = figures["kl_bits"] * np.log(2)
+        return figures | {"loss": float(figures["reconstruction_nats"] + config.beta * kl_nats)}
+
+    def save_model(path: Path, metrics: Metrics, progress: Progress) -> None:
+        model.metrics = {"valid_sample": {k: v for k, v in metrics.items() if k.startswith("held_out_")}}
+        model.provenance = made_by | {
+            "updates": progress.update,
+            "windows_seen": progress.update * config.batch_size,
+            "minutes": round(progress.minutes, 1),
+        }
+        model.save(path)
+
+    return Trainer(
+        model, config, loss_terms, folder, save_model, evaluate if len(held_out) else None, device, precision
+    )
+
+
+def finish_melody_run(folder: Path, dataset: WindowDataset) -> dict[str, dict[str, float]]:
+    """Measure the model of a finished run on all held-out windows and write the figures into its header.
+
+    Returns:
+        The figures by split, ``valid`` and ``test``; a split without windows is left out.
+    """
+    path = folder / MODEL_FILE
+    model = MelodyVAE.from_pretrained(path)
+    model.metrics = {
+        split: reconstruction_figures(model, np.asarray(dataset.splits[split]))
+        for split in ("valid", "test")
+        if len(dataset.splits[split])
+    }
+    model.save(path)
+    return model.metrics
+
+
+def _some_of(windows: np.ndarray, count: int, seed: int) -> np.ndarray:
+    chosen = np.random.default_rng(seed).permutation(len(windows))[:count]
+    return np.asarray(windows[np.sort(chosen)])
+
+
+def _provenance(config: MelodyTrainConfig, dataset: WindowDataset, parent: dict[str, Any]) -> dict[str, Any]:
+    made_by: dict[str, Any] = {
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "training": to_dict(config),
+        "dataset_sha256": dataset.fingerprint,
+        "dataset_counts": dataset.meta["counts"],
+        "versions": {
+            "melodyvae": melodyvae.__version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+    }
+    return made_by | ({"fine_tuned_from": parent} if parent else {})

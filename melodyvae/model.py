@@ -1,0 +1,121 @@
+"""MelodyVAE: encoder, latent and decoder in one model, over token windows.
+
+The generative story is MusicVAE's: z ~ N(0, I), then x ~ p(x | z) step by step. Training maximises the evidence lower
+bound E_q(z|x)[log p(x | z)] - beta * KL(q(z | x) || N(0, I)).
+
+"A Hierarchical Latent Vector Model for Learning Long-Term Structure in Music" (Roberts, Engel, Raffel, Hawthorne, Eck,
+2018): https://arxiv.org/abs/1803.05428
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from melodyvae.checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
+from melodyvae.config import ConfigError, MelodyConfig, from_dict, to_dict
+from melodyvae.dataset import vocabulary_of
+from melodyvae.decoder import MelodyDecoder
+from melodyvae.encoder import MelodyEncoder
+from melodyvae.latent import DiagonalGaussian, standard_normal
+from melodyvae.objective import LossTerms
+
+
+class MelodyVAE(nn.Module):
+    """A variational autoencoder of melodies of a fixed number of bars."""
+
+    KIND = "melody"
+
+    def __init__(self, config: MelodyConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or MelodyConfig()
+        self.vocabulary = vocabulary_of(self.config)
+        self.encoder = MelodyEncoder(self.config, self.vocabulary.size)
+        self.decoder = MelodyDecoder(self.config, self.vocabulary.size)
+        self.metrics: dict[str, Any] = {}
+        self.provenance: dict[str, Any] = {}
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.encoder.posterior.weight.device
+
+    def encode(self, tokens: Tensor) -> DiagonalGaussian:
+        """q(z | x), parameters ``(B, Z)``, of token windows ``(B, T)``."""
+        posterior: DiagonalGaussian = self.encoder(tokens)
+        return posterior
+
+    def decode(self, z: Tensor, temperature: float = 0.0, generator: torch.Generator | None = None) -> Tensor:
+        """Legal token windows ``(B, T)`` for ``z`` ``(B, Z)``; greedy at temperature 0, drawn otherwise."""
+        return self.decoder.generate(z, temperature, generator)
+
+    def prior(self, count: int) -> DiagonalGaussian:
+        """N(0, I), parameters ``(count, Z)``."""
+        return standard_normal(count, self.config.latent_size, like=self.encoder.posterior.weight)
+
+    def loss_terms(
+        self, batch: Tensor, generator: torch.Generator | None = None, teacher_forcing: float = 1.0
+    ) -> LossTerms:
+        """Reconstruction and KL of token windows ``(B, T)``, each ``(B,)`` in nats, at one z drawn from q(z | x).
+
+        With ``teacher_forcing`` below 1 the decoder reads draws of its own at that share of the steps (scheduled
+        sampling).
+        """
+        posterior = self.encode(batch)
+        z = posterior.sample(generator)
+        if teacher_forcing < 1:
+            logits = self.decoder.scheduled_sampling_logits(z, batch, teacher_forcing, generator)
+        else:
+            logits = self.decoder(z, batch)
+        return LossTerms(_cross_entropy(logits, batch).sum(dim=1), posterior.kl_to_standard_normal())
+
+    @classmethod
+    def from_pretrained(cls, name_or_path: str | Path = "melody-2bar") -> Self:
+        """The model of a shipped name or of a checkpoint file, ready to use, on the CPU.
+
+        Raises:
+            CheckpointError: if there is no such checkpoint or it is not one of a melody model.
+        """
+        return cls.from_checkpoint(load_checkpoint(name_or_path), str(name_or_path))
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: Checkpoint, name: str = "the checkpoint") -> Self:
+        """The model of a checkpoint that was read; ``name`` is what errors call it."""
+        if checkpoint.kind != cls.KIND:
+            raise CheckpointError(f"{name} is a {checkpoint.kind} model; a {cls.KIND} model is needed here")
+        try:
+            model = cls(from_dict(MelodyConfig, checkpoint.config))
+        except ConfigError as error:
+            raise CheckpointError(f"{name} has a configuration that is not this version's: {error}") from error
+        if checkpoint.vocabulary != model.vocabulary.to_dict():
+            raise CheckpointError(
+                f"{name} was trained on another vocabulary ({checkpoint.vocabulary}) than this version's "
+                f"({model.vocabulary.to_dict()}); its token ids would be misread"
+            )
+        try:
+            model.load_state_dict(checkpoint.weights)
+        except RuntimeError as error:
+            raise CheckpointError(f"{name} has weights that do not fit its own configuration: {error}") from error
+        model.metrics, model.provenance = checkpoint.metrics, checkpoint.provenance
+        return model.eval()
+
+    def save(self, path: str | Path, dtype: torch.dtype = torch.float16) -> None:
+        """Write the model with its figures to one ``.safetensors`` file."""
+        checkpoint = Checkpoint(
+            kind=self.KIND,
+            config=to_dict(self.config),
+            weights=self.state_dict(),
+            vocabulary=self.vocabulary.to_dict(),
+            metrics=self.metrics,
+            provenance=self.provenance,
+        )
+        save_checkpoint(checkpoint, path, dtype)
+
+
+def _cross_entropy(logits: Tensor, tokens: Tensor) -> Tensor:
+    """-log softmax(logits)[token] in nats, ``(B, T)``."""
+    return F.cross_entropy(logits.transpose(1, 2), tokens.long(), reduction="none")

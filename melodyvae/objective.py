@@ -1,0 +1,80 @@
+"""What is minimised: reconstruction + beta * max(KL - free nats, 0), and how beta grows during training.
+
+Conventions: loss terms are in nats, one number a window (or an image): summed over steps (or pixels) and over latent
+dimensions. The mean over the batch is taken last, of both alike.
+
+Contents: :class:`LossTerms`, :func:`weighted_loss`, :func:`kl_weight`, :func:`teacher_forcing_share`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from melodyvae.config import MelodyTrainConfig, TrainConfig
+
+
+@dataclass(frozen=True)
+class LossTerms:
+    """The two halves of the negative evidence lower bound, kept apart, each ``(B,)`` in nats.
+
+    Attributes:
+        reconstruction: -log p(x | z) at one z drawn from q(z | x).
+        kl: KL(q(z | x) || N(0, I)), unclipped.
+    """
+
+    reconstruction: Tensor
+    kl: Tensor
+
+    def negative_elbo(self) -> Tensor:
+        """An upper bound of -log p(x) in nats, ``(B,)``: what a VAE with beta = 1 minimises."""
+        return self.reconstruction + self.kl
+
+
+def weighted_loss(terms: LossTerms, beta: float, free_nats: float = 0.0) -> Tensor:
+    """The scalar that is minimised: mean over the batch of reconstruction + beta * max(kl - free_nats, 0).
+
+    Free bits: "Improved Variational Inference with Inverse Autoregressive Flow" (Kingma et al., 2016),
+    https://arxiv.org/abs/1606.04934, in the form of MusicVAE (one budget for the whole of z); beta:
+    "beta-VAE" (Higgins et al., 2017), https://openreview.net/forum?id=Sy2fzU9gl.
+    """
+    return (terms.reconstruction + beta * (terms.kl - free_nats).clamp(min=0)).mean()
+
+
+def kl_weight(config: TrainConfig, update: int) -> float:
+    """Beta at an update (0 is the first). Every schedule starts at 0 but ``constant``; none exceeds ``config.beta``.
+
+    - ``constant``: beta throughout.
+    - ``linear``: 0 to beta in ``anneal_updates``; "Generating Sentences from a Continuous Space" (Bowman et al.,
+      2016), https://arxiv.org/abs/1511.06349
+    - ``exponential``: beta * (1 - anneal_rate ** update); "A Hierarchical Latent Vector Model for Learning Long-Term
+      Structure in Music" (Roberts et al., 2018), https://arxiv.org/abs/1803.05428
+    - ``cyclical``: each ``anneal_updates`` start again from 0, rise for the first half and stay at beta for the
+      second; "Cyclical Annealing Schedule" (Fu et al., 2019), https://arxiv.org/abs/1903.10145
+    """
+    if update < 0:
+        raise ValueError(f"update is {update}; updates are counted from 0")
+    if config.annealing == "constant":
+        return config.beta
+    if config.annealing == "linear":
+        return config.beta * min(update / config.anneal_updates, 1.0)
+    if config.annealing == "exponential":
+        return config.beta * (1.0 - config.anneal_rate**update)
+    phase = (update % config.anneal_updates) / config.anneal_updates
+    return config.beta * min(2.0 * phase, 1.0)
+
+
+def teacher_forcing_share(config: MelodyTrainConfig, update: int) -> float:
+    """The probability that a decoder step is fed the true previous token and not a draw of its own.
+
+    The inverse sigmoid k / (k + exp(update / k)) with k = ``scheduled_sampling_rate``, as in MusicVAE; always 1 when
+    the rate is 0. "Scheduled Sampling for Sequence Prediction with Recurrent Neural Networks" (Bengio et al., 2015),
+    https://arxiv.org/abs/1506.03099
+    """
+    k = config.scheduled_sampling_rate
+    if k == 0:
+        return 1.0
+    exponent = update / k
+    return k / (k + math.exp(exponent)) if exponent < 700 else 0.0

@@ -1,0 +1,257 @@
+"""The training loop. It knows a model only by its weights, and what it learns only by the loss terms of an update.
+
+A run lives in a folder:
+
+    model.safetensors    the weights that did best on held-out data (the last ones where none is held out)
+    state.safetensors    everything that `resume` needs: weights and optimiser in float32, progress
+    metrics.jsonl        one JSON object a line: the figures at each evaluation
+
+Randomness: the noise of update i is drawn from (seed, i), as its batch is, so that a stopped and resumed training takes
+the same path as an uninterrupted one, to the bit on a CPU.
+
+Contents: :class:`Trainer`, :class:`Progress`, :class:`TrainingDiverged`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from melodyvae.checkpoint import CheckpointError, read_tensors, write_tensors
+from melodyvae.config import TrainConfig, to_dict
+from melodyvae.device import autocast
+from melodyvae.objective import LossTerms, kl_weight, weighted_loss
+
+MODEL_FILE = "model.safetensors"
+STATE_FILE = "state.safetensors"
+METRICS_FILE = "metrics.jsonl"
+UPDATES_BETWEEN_REPORTS = 20
+
+Metrics = dict[str, float]
+
+
+class TrainingDiverged(RuntimeError):  # noqa: N818 - the name says what happened
+    """The loss is no longer a finite number."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training stands.
+
+    Attributes:
+        update: updates made.
+        minutes: time spent training, over all sessions of the run.
+        share: part of the budget that is used up, 0 to 1.
+        metrics: the latest figures: ``reconstruction`` and ``kl`` of the training batches (nats), ``held_out_*``.
+    """
+
+    update: int
+    minutes: float
+    share: float
+    metrics: Metrics
+
+
+class Trainer:
+    """Trains one model in one run folder.
+
+    Args:
+        model: trained in place and left on ``device``.
+        config: the budget, the optimiser and the objective. Without any budget ``run`` raises ``ValueError``.
+        loss_terms: the loss terms of the model for the batch of an update, each ``(B,)`` in nats; called with
+            ``(update, generator)``. The batch must depend on the update's number alone, the noise on the generator.
+        evaluate: held-out figures of the model; with ``loss`` among them (lower is better) the best weights are kept.
+        save_model: writes the model with its figures to a path; called with ``(path, metrics, progress)``.
+        folder: the run folder; made if missing.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        config: TrainConfig,
+        loss_terms: Callable[[int, torch.Generator], LossTerms],
+        folder: Path,
+        save_model: Callable[[Path, Metrics, Progress], None],
+        evaluate: Callable[[], Metrics] | None = None,
+        device: torch.device | None = None,
+        precision: str = "auto",
+    ) -> None:
+        if config.max_updates is None and config.max_minutes is None:
+            raise ValueError("the training has no budget: give max_updates, max_minutes or both")
+        self.device = device or torch.device("cpu")
+        self.model = model.to(self.device)
+        self.config = config
+        self.loss_terms = loss_terms
+        self.folder = folder
+        self.save_model = save_model
+        self.evaluate = evaluate
+        self.precision = precision
+        self.optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
+        self.generator = torch.Generator(self.device)
+        self.update = 0
+        self.best_loss = math.inf
+        self.metrics: Metrics = {}
+        self._stop_asked = False
+        self._minutes_before = 0.0
+        self._started = time.monotonic()
+
+    @property
+    def progress(self) -> Progress:
+        """Where the training stands now."""
+        minutes = self._minutes_before + (time.monotonic() - self._started) / 60
+        shares = [0.0]
+        if self.config.max_updates is not None:
+            shares.append(self.update / self.config.max_updates)
+        if self.config.max_minutes is not None:
+            shares.append(minutes / self.config.max_minutes)
+        return Progress(self.update, minutes, min(max(shares), 1.0), dict(self.metrics))
+
+    def stop(self) -> None:
+        """Ask :meth:`run` to end after the update at hand and to save; safe to call from a signal handler."""
+        self._stop_asked = True
+
+    def run(self) -> Iterator[Progress]:
+        """Train until the budget is spent or :meth:`stop` is called, yielding progress now and then.
+
+        Raises:
+            TrainingDiverged: when the loss is not finite. The files of the last save stay as they were.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._started = last_save = time.monotonic()
+        self.model.train()
+        sums = torch.zeros(2, device=self.device)  # reconstruction and KL since the last report
+        since_report = 0
+        while self.progress.share < 1 and not self._stop_asked:
+            terms = self._make_update(self.progress.share)
+            sums += torch.stack([terms.reconstruction.mean(), terms.kl.mean()]).detach()
+            since_report += 1
+            done = self.progress.share >= 1
+            look = done or self.update % self.config.evaluate_every == 0
+            if not look and since_report < UPDATES_BETWEEN_REPORTS:
+                continue
+            self._report(sums / since_report)
+            sums.zero_()
+            since_report = 0
+            if look:
+                self._look_at_held_out()
+            if time.monotonic() - last_save > 60 * self.config.save_every_minutes:
+                self.save_state()
+                last_save = time.monotonic()
+            yield self.progress
+        self.save_state()
+
+    def save_state(self) -> None:
+        """Write ``state.safetensors``: what :meth:`resume` needs, exactly."""
+        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        for index, entry in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"adam.{index}.{name}": value for name, value in entry.items()}
+        progress = self.progress
+        header = {
+            "update": progress.update,
+            "minutes": progress.minutes,
+            "best_loss": self.best_loss if math.isfinite(self.best_loss) else None,
+            "metrics": self.metrics,
+            "training": to_dict(self.config),
+        }
+        cpu = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+        write_tensors(cpu, header, self.folder / STATE_FILE)
+
+    def resume(self) -> None:
+        """Continue from ``state.safetensors`` in the run folder.
+
+        Raises:
+            CheckpointError: if it is missing, truncated, or of another model.
+        """
+        path = self.folder / STATE_FILE
+        if not path.is_file():
+            raise CheckpointError(f"{self.folder} holds no {STATE_FILE}; there is no training to resume")
+        tensors, header = read_tensors(path)
+        weights = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+        try:
+            self.model.load_state_dict(weights)
+        except RuntimeError as error:
+            raise CheckpointError(f"{path} is of a model with other sizes: {error}") from error
+        adam: dict[int, dict[str, Tensor]] = {}
+        for name, value in tensors.items():
+            if name.startswith("adam."):
+                _, index, key = name.split(".")
+                adam.setdefault(int(index), {})[key] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": adam, "param_groups": groups})
+        self.update = header["update"]
+        self.metrics = header["metrics"]
+        self.best_loss = math.inf if header["best_loss"] is None else header["best_loss"]
+        self._minutes_before = header["minutes"]
+        self._started = time.monotonic()
+
+    def _make_update(self, share: float) -> LossTerms:
+        config = self.config
+        self.generator.manual_seed(config.seed * 1_000_003 + self.update)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(config, self.update, share)
+        with autocast(self.device, self.precision):
+            terms = self.loss_terms(self.update, self.generator)
+        loss = weighted_loss(terms, kl_weight(config, self.update), config.free_nats)
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        nn.utils.clip_grad_norm_(self.model.parameters(), config.gradient_clip)
+        self.optimizer.step()
+        self.update += 1
+        return terms
+
+    def _report(self, means: Tensor) -> None:
+        reconstruction, kl = means.tolist()
+        if not math.isfinite(reconstruction + kl):
+            raise TrainingDiverged(
+                f"the loss stopped being a number before update {self.update} (reconstruction {reconstruction}, "
+                f"KL {kl}). Try a lower learning rate than {self.config.learning_rate} or a lower "
+                f"gradient clip than {self.config.gradient_clip}; the last saved state is untouched."
+            )
+        self.metrics |= {"reconstruction": reconstruction, "kl": kl}
+
+    def _look_at_held_out(self) -> None:
+        improved = True
+        if self.evaluate is not None:
+            self.model.eval()
+            with torch.inference_mode(), autocast(self.device, self.precision):
+                found = self.evaluate()
+            self.model.train()
+            self.metrics |= {f"held_out_{name}": value for name, value in found.items()}
+            improved = found["loss"] <= self.best_loss
+            self.best_loss = min(self.best_loss, found["loss"])
+        progress = self.progress
+        with (self.folder / METRICS_FILE).open("a", encoding="utf-8") as file:
+            line = {
+                "update": progress.update,
+                "minutes": round(progress.minutes, 3),
+                "examples": progress.update * self.config.batch_size,
+                "beta": kl_weight(self.config, self.update - 1),
+                "learning_rate": self.optimizer.param_groups[0]["lr"],
+                **{name: round(value, 5) for name, value in self.metrics.items()},
+            }
+            file.write(json.dumps(line) + "\n")
+        if improved:
+            self.save_model(self.folder / MODEL_FILE, self.metrics, progress)
+
+
+def learning_rate(config: TrainConfig, update: int, share: float) -> float:
+    """Adam's rate at an update: a linear warm-up, then half a cosine down to 0 where the budget's share reaches 1.
+
+    "SGDR: Stochastic Gradient Descent with Warm Restarts" (Loshchilov, Hutter, 2016), without restarts:
+    https://arxiv.org/abs/1608.03983
+    """
+    warmup = min((update + 1) / config.warmup_updates, 1.0) if config.warmup_updates else 1.0
+    return config.learning_rate * warmup * 0.5 * (1.0 + math.cos(math.pi * min(share, 1.0)))
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The lines of a run's ``metrics.jsonl``, oldest first."""
+    lines = (folder / METRICS_FILE).read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]

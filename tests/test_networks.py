@@ -1,0 +1,143 @@
+"""Encoder and decoder, for both read-outs: batching, causality, stepwise equals teacher-forced, gradient, legality."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from data_prep.tokens import NOTE_OFF
+from melodyvae.config import PRESETS, READOUTS
+from melodyvae.decoder import draw, forbid_silent_note_off, sounding_before
+from melodyvae.model import MelodyVAE
+from tests.windows import random_windows
+
+
+@pytest.fixture(params=READOUTS)
+def model(request):
+    torch.manual_seed(0)
+    return MelodyVAE(replace(PRESETS["tiny"].model, readout=request.param, decoder_layers=2)).double().eval()
+
+
+@pytest.fixture
+def tokens():
+    return torch.from_numpy(random_windows(6)).long()
+
+
+def latents(model: MelodyVAE, count: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(count, model.config.latent_size, generator=generator, dtype=torch.float64)
+
+
+def test_shapes(model, tokens):
+    posterior = model.encode(tokens)
+    assert posterior.mean.shape == posterior.log_variance.shape == (6, 16)
+    assert model.decoder(latents(model, 6), tokens).shape == (6, 32, 90)
+    assert model.decode(latents(model, 6)).shape == (6, 32)
+
+
+def test_a_batch_is_its_rows_one_by_one(model, tokens):
+    together = model.encode(tokens).mean
+    apart = torch.cat([model.encode(row.unsqueeze(0)).mean for row in tokens])
+    torch.testing.assert_close(together, apart)
+    z = latents(model, 6)
+    logits = model.decoder(z, tokens)
+    rows = [model.decoder(z[i : i + 1], tokens[i : i + 1]) for i in range(6)]
+    torch.testing.assert_close(logits, torch.cat(rows))
+
+
+@pytest.mark.parametrize("changed", [0, 7, 31])
+def test_a_token_changes_nothing_before_or_at_its_own_step(model, tokens, changed):
+    z = latents(model, 6)
+    other = tokens.clone()
+    other[:, changed] = torch.where(tokens[:, changed] == 50, 51, 50)
+    before, after = model.decoder(z, tokens), model.decoder(z, other)
+    assert torch.equal(before[:, : changed + 1], after[:, : changed + 1])
+    if changed < 31:
+        assert not torch.equal(before[:, changed + 1 :], after[:, changed + 1 :])
+
+
+def test_stepwise_equals_teacher_forced(model):
+    z = latents(model, 6)
+    drawn = model.decode(z, 1.0, torch.Generator().manual_seed(0))
+    stepwise = model.decoder.scheduled_sampling_logits(z, drawn, teacher_forcing=1.0)
+    torch.testing.assert_close(stepwise, model.decoder(z, drawn))
+
+
+def test_greedy_takes_the_most_probable_token_of_every_step(model):
+    z = latents(model, 6)
+    greedy = model.decode(z)
+    assert torch.equal(model.decoder(z, greedy).argmax(-1), greedy)
+
+
+def test_gradient_reaches_every_parameter(model, tokens):
+    terms = model.loss_terms(tokens, torch.Generator().manual_seed(0))
+    terms.negative_elbo().mean().backward()
+    silent = [name for name, weight in model.named_parameters() if weight.grad is None or not weight.grad.any()]
+    assert silent == []
+
+
+def test_the_first_token_reaches_the_posterior_and_so_does_the_last(model, tokens):
+    for step in (0, 31):
+        other = tokens.clone()
+        other[:, step] = torch.where(tokens[:, step] == 50, 51, 50)
+        assert (model.encode(tokens).mean != model.encode(other).mean).any(dim=1).all()
+
+
+def test_whatever_is_drawn_is_legal(model):
+    z = 3 * latents(model, 200).repeat(1, 1)
+    drawn = model.decode(z, 1.0, torch.Generator().manual_seed(0))
+    assert (drawn == NOTE_OFF).any()
+    assert not (~sounding_before(drawn) & (drawn == NOTE_OFF)).any()
+
+
+def test_the_probabilities_of_legal_continuations_sum_to_one(model, tokens):
+    probabilities = model.decoder(latents(model, 6), tokens).softmax(-1)
+    torch.testing.assert_close(probabilities.sum(-1), torch.ones(6, 32))
+    silent = ~sounding_before(tokens)
+    assert silent.any()
+    assert (probabilities[..., NOTE_OFF][silent] == 0).all()
+
+
+def test_scheduled_sampling_without_teacher_reads_its_own_draws(model, tokens):
+    z = latents(model, 6)
+    free = model.decoder.scheduled_sampling_logits(z, tokens, 0.0, torch.Generator().manual_seed(0))
+    other_truth = torch.full_like(tokens, 40)
+    free_again = model.decoder.scheduled_sampling_logits(z, other_truth, 0.0, torch.Generator().manual_seed(0))
+    notes = torch.arange(90) != NOTE_OFF  # the masks follow the truth, which differs
+    assert torch.equal(free[..., notes], free_again[..., notes])
+
+
+def test_loss_terms_are_one_number_a_window_and_the_kl_is_the_posteriors(model, tokens):
+    terms = model.loss_terms(tokens, torch.Generator().manual_seed(0))
+    assert terms.reconstruction.shape == terms.kl.shape == (6,)
+    torch.testing.assert_close(terms.kl, model.encode(tokens).kl_to_standard_normal())
+
+
+def test_reconstruction_is_the_sum_over_steps_of_minus_log_likelihood(model, tokens):
+    terms = model.loss_terms(tokens, torch.Generator().manual_seed(0))
+    z = model.encode(tokens).sample(torch.Generator().manual_seed(0))
+    log_p = model.decoder(z, tokens).log_softmax(-1).gather(2, tokens.unsqueeze(2)).squeeze(2)
+    torch.testing.assert_close(terms.reconstruction, -log_p.sum(1))
+
+
+def test_sounding_before_follows_the_melody():
+    #               rest  on  held off  rest  on  on
+    tokens = torch.tensor([[0, 40, 0, 1, 0, 41, 42]])
+    assert sounding_before(tokens).tolist() == [[False, False, True, True, False, False, True]]
+
+
+def test_forbidding_touches_note_off_only():
+    logits = torch.zeros(2, 5)
+    masked = forbid_silent_note_off(logits, torch.tensor([True, False]))
+    assert masked[0].tolist() == [0.0] * 5
+    assert masked[1, NOTE_OFF] == -torch.inf
+    assert masked[1].isfinite().sum() == 4
+
+
+def test_draws_follow_the_temperature():
+    logits = torch.tensor([[0.0, 1.0, 2.0]]).expand(20_000, 3)
+    assert (draw(logits, 0.0) == 2).all()
+    for temperature in (0.5, 1.0, 2.0):
+        drawn = draw(logits, temperature, torch.Generator().manual_seed(0))
+        shares = torch.bincount(drawn, minlength=3) / 20_000
+        torch.testing.assert_close(shares, (logits[0] / temperature).softmax(0), atol=0.015, rtol=0)
