@@ -5,7 +5,8 @@ optimiser updates; KL and reconstruction are in nats a window (or an image). A v
 type is an error: a misspelt key never falls back to a default.
 
 Contents: :class:`MelodyConfig`, :class:`TrainConfig`, :class:`MelodyTrainConfig`, :class:`Preset`,
-:data:`PRESETS`, :func:`from_dict`, :func:`to_dict`, :func:`override`.
+:data:`PRESETS`, :func:`from_dict`, :func:`to_dict`, :func:`override`, and the checks that every configuration makes:
+:func:`check_types`, :func:`check_choice`, :func:`check_at_least`.
 """
 
 from __future__ import annotations
@@ -156,6 +157,7 @@ def override(config: Config, **changes: Any) -> Config:
 
 
 def check_types(config: Any) -> None:
+    """Raise :class:`ConfigError` if a field of a configuration is not of its annotated type."""
     for name, expected in get_type_hints(type(config)).items():
         value = getattr(config, name)
         if not _fits(value, expected):
@@ -179,11 +181,13 @@ def _fits(value: Any, expected: Any) -> bool:
 
 
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raise :class:`ConfigError` if ``value`` is none of ``choices``."""
     if value not in choices:
         raise ConfigError(f"{name} is {value!r}; choose one of {', '.join(choices)}")
 
 
 def check_at_least(name: str, value: float, lowest: float) -> None:
+    """Raise :class:`ConfigError` if ``value`` is below ``lowest``."""
     if value < lowest:
         raise ConfigError(f"{name} is {value}; it must be at least {lowest}")
 
