@@ -16,9 +16,8 @@ import torch
 from torch import Tensor
 
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT
+from melodyvae.latent import active_units
 from melodyvae.model import MelodyVAE
-
-ACTIVE_UNIT_VARIANCE = 0.01
 
 
 def reconstruction_figures(
@@ -33,8 +32,7 @@ def reconstruction_figures(
     - ``greedy_accuracy``, ``note_f1``, ``exact_windows``: of the most probable continuation, z the posterior mean.
     - ``no_event_accuracy``: steps right when one always guesses "no event".
     - ``reconstruction_nats``, ``kl_bits``, ``negative_elbo_nats_per_step``: the halves of the bound, and the bound.
-    - ``active_units``: latent dimensions whose mean varies over the data by more than 0.01 ("Importance Weighted
-      Autoencoders", Burda et al., 2015, https://arxiv.org/abs/1509.00519).
+    - ``active_units``: see :func:`melodyvae.latent.active_units`.
 
     The posterior and every draw depend on ``seed`` alone.
     """
@@ -79,7 +77,7 @@ def reconstruction_figures(
         "reconstruction_nats": reconstruction,
         "kl_bits": kl / math.log(2),
         "negative_elbo_nats_per_step": (reconstruction + kl) / windows.shape[1],
-        "active_units": int((torch.cat(means).var(dim=0) > ACTIVE_UNIT_VARIANCE).sum()) if count > 1 else 0,
+        "active_units": active_units(torch.cat(means)),
     }
 
 

@@ -2,7 +2,7 @@
 
 Conventions: shapes are ``(..., Z)``; log-variances are natural logarithms; KL is in nats, summed over Z.
 
-Contents: :class:`DiagonalGaussian`, :func:`lerp`, :func:`slerp`.
+Contents: :class:`DiagonalGaussian`, :func:`active_units`, :func:`lerp`, :func:`slerp`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+ACTIVE_UNIT_VARIANCE = 0.01
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,14 @@ def standard_normal(*shape: int, like: Tensor) -> DiagonalGaussian:
     """N(0, I) of the given shape ``(..., Z)``, with the precision and device of ``like``."""
     zeros = torch.zeros(*shape, dtype=like.dtype, device=like.device)
     return DiagonalGaussian(zeros, zeros)
+
+
+def active_units(means: Tensor) -> int:
+    """How many latent dimensions are used: those whose posterior mean, ``(N, Z)``, varies over the data by above 0.01.
+
+    "Importance Weighted Autoencoders" (Burda, Grosse, Salakhutdinov, 2015): https://arxiv.org/abs/1509.00519
+    """
+    return int((means.var(dim=0) > ACTIVE_UNIT_VARIANCE).sum()) if len(means) > 1 else 0
 
 
 def lerp(start: Tensor, end: Tensor, weights: Tensor) -> Tensor:
