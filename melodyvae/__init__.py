@@ -1,3 +1,51 @@
-"""A sequence VAE for melodies, after MusicVAE."""
+"""A sequence VAE for melodies, after MusicVAE: sample tunes, and walk from one tune to another.
+
+    from melodyvae import MelodyVAE
+
+    vae = MelodyVAE.from_pretrained("melody-2bar")
+    for melody in vae.interpolate("a.mid", "b.mid", 8):
+        ...  # melody.write("tune.mid"), melody.to_pretty_midi()
+
+In the order of the flow, each module importing only from those above it (and from :mod:`data_prep`):
+
+- :mod:`~melodyvae.config`: every hyper-parameter, and the presets.
+- :mod:`~melodyvae.device`: device, threads, precision.
+- :mod:`~melodyvae.dataset`: dataset folder -> batches.
+- :mod:`~melodyvae.latent`: the diagonal Gaussian, its KL; lerp and slerp.
+- :mod:`~melodyvae.objective`: loss terms, free bits, KL annealing.
+- :mod:`~melodyvae.checkpoint`: one self-sufficient file.
+- :mod:`~melodyvae.encoder`: bidirectional LSTM -> posterior.
+- :mod:`~melodyvae.decoder`: autoregressive LSTM -> tokens.
+- :mod:`~melodyvae.generate`: model -> melodies: sample, reconstruct, interpolate.
+- :mod:`~melodyvae.model`: :class:`MelodyVAE`, all of these in one.
+- :mod:`~melodyvae.trainer`: the loop; knows no music.
+- :mod:`~melodyvae.evaluate`: how good a model is.
+- :mod:`~melodyvae.melody_training`: the loop, a MelodyVAE and a dataset together.
+- :mod:`~melodyvae.plot`: piano rolls and curves.
+- :mod:`~melodyvae.output`: folders of results, whole or not at all.
+- :mod:`~melodyvae.cli` and :mod:`~melodyvae.commands`: the command line.
+
+Letters in shapes: B batch, T steps, V vocabulary, Z latent, H hidden, N examples or points.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+__all__ = ["Melody", "MelodyVAE"]
+
+if TYPE_CHECKING:
+    from data_prep.melody import Melody
+    from melodyvae.model import MelodyVAE
+
+
+def __getattr__(name: str) -> Any:
+    """``Melody`` and ``MelodyVAE``, imported when first asked for, so that ``melodyvae --help`` needs no torch."""
+    if name == "MelodyVAE":
+        from melodyvae.model import MelodyVAE
+
+        return MelodyVAE
+    if name == "Melody":
+        from data_prep.melody import Melody
+
+        return Melody
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

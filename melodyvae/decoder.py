@@ -72,7 +72,7 @@ class MelodyDecoder(nn.Module):
         previous = F.pad(tokens.long(), (1, -1), value=NO_EVENT)  # step t reads the token of step t - 1
         inputs = torch.cat([self._one_hot(previous.T), context.features], dim=-1)
         outputs, _ = self.lstm(inputs, context.state)
-        logits = self.output(outputs).float().transpose(0, 1)
+        logits = self.output(outputs).to(self.output.weight.dtype).transpose(0, 1)
         return forbid_silent_note_off(logits, sounding_before(tokens))
 
     def generate(
@@ -119,7 +119,7 @@ class MelodyDecoder(nn.Module):
         for step in range(self.config.steps):
             inputs = torch.cat([self._one_hot(previous), context.features[step]], dim=-1)
             outputs, state = self.lstm(inputs.unsqueeze(0), state)
-            logits = self.output(outputs[0]).float()
+            logits = self.output(outputs[0]).to(self.output.weight.dtype)
             all_logits.append(logits)
             previous = draw(forbid_silent_note_off(logits.detach(), sounding), temperature, generator)
             if true_tokens is not None and keep_true is not None:

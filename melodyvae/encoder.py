@@ -42,5 +42,5 @@ class MelodyEncoder(nn.Module):
             read = self.step_features(outputs).transpose(0, 1).flatten(1)  # (B, T * features)
         else:
             read = torch.cat([last_states[0], last_states[1]], dim=-1)  # (B, 2H): forward's end, backward's start
-        mean, log_variance = self.posterior(read).float().chunk(2, dim=-1)
+        mean, log_variance = self.posterior(read).to(self.posterior.weight.dtype).chunk(2, dim=-1)
         return DiagonalGaussian(mean, log_variance)

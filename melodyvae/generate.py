@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -22,6 +23,10 @@ from data_prep.tokens import Vocabulary
 from melodyvae.config import MelodyConfig
 from melodyvae.latent import DiagonalGaussian, slerp
 
+if TYPE_CHECKING:
+    import pretty_midi
+
+MelodySource: TypeAlias = "str | Path | pretty_midi.PrettyMIDI | Melody"
 DECODING_BATCH = 1024
 
 
@@ -69,7 +74,7 @@ class WindowError(ValueError):
     """A melody has no window that the model can take."""
 
 
-def read_source(source: Any, config: MelodyConfig, track: str = "auto") -> ReadMelody:
+def read_source(source: MelodySource, config: MelodyConfig, track: str = "auto") -> ReadMelody:
     """The melody of a MIDI file, a ``PrettyMIDI`` object or a melody, on the model's grid, meter and pitch range.
 
     A piece in another meter gets the model's bars laid over it; notes out of range are moved by octaves.

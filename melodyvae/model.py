@@ -16,11 +16,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from data_prep.melody import Melody
+from melodyvae import generate
 from melodyvae.checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
 from melodyvae.config import ConfigError, MelodyConfig, from_dict, to_dict
 from melodyvae.dataset import vocabulary_of
 from melodyvae.decoder import MelodyDecoder
 from melodyvae.encoder import MelodyEncoder
+from melodyvae.generate import MelodySource
 from melodyvae.latent import DiagonalGaussian, standard_normal
 from melodyvae.objective import LossTerms
 
@@ -72,6 +75,48 @@ class MelodyVAE(nn.Module):
         else:
             logits = self.decoder(z, batch)
         return LossTerms(_cross_entropy(logits, batch).sum(dim=1), posterior.kl_to_standard_normal())
+
+    def sample(
+        self, count: int = 8, temperature: float = 1.0, generator: torch.Generator | None = None
+    ) -> list[Melody]:
+        """``count`` new melodies; see :func:`melodyvae.generate.sample`."""
+        return generate.sample(self, count, temperature, generator)
+
+    def reconstruct(
+        self, source: MelodySource, temperature: float = 0.0, generator: torch.Generator | None = None
+    ) -> Melody:
+        """A melody of any length as the model remembers it; see :func:`melodyvae.generate.reconstruct`.
+
+        Args:
+            source: a MIDI file, a ``PrettyMIDI`` object or a melody.
+            temperature: 0 takes the most probable notes.
+            generator: the source of the draws when ``temperature`` is above 0.
+        """
+        melody = generate.read_source(source, self.config).melody
+        return generate.reconstruct(self, melody, temperature, generator)
+
+    def interpolate(
+        self,
+        start: MelodySource,
+        end: MelodySource,
+        count: int = 8,
+        temperature: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> list[Melody]:
+        """``count`` melodies from ``start`` to ``end``, both included; see :func:`melodyvae.generate.interpolate`.
+
+        Args:
+            start: a MIDI file, a ``PrettyMIDI`` object or a melody; its first good window is taken.
+            end: likewise.
+            count: how many melodies, at least 2.
+            temperature: 0 takes the most probable notes.
+            generator: the source of the draws when ``temperature`` is above 0.
+        """
+        windows = [
+            generate.pick_window(generate.read_source(source, self.config).melody, self.config).melody
+            for source in (start, end)
+        ]
+        return generate.interpolate(self, windows[0], windows[1], count, temperature, generator)
 
     @classmethod
     def from_pretrained(cls, name_or_path: str | Path = "melody-2bar") -> Self:

@@ -1,6 +1,66 @@
-"""What all tests share: hypothesis without deadlines, since the machines are shared and noisy."""
+"""What all tests share: small tunes, a dataset and a trained model made in code, and hypothesis without deadlines."""
 
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
 from hypothesis import settings
 
+from data_prep.corpus import PrepOptions, prepare
+from data_prep.melody import Melody
+from data_prep.tokens import Vocabulary
+from melodyvae.dataset import open_dataset
+from melodyvae.melody_training import finish_melody_run, melody_trainer, starting_point
+from tests.windows import random_windows
+
+# The machines are shared and noisy, so no test depends on how long something takes.
 settings.register_profile("melodyvae", deadline=None, derandomize=True)
 settings.load_profile("melodyvae")
+
+
+def tune(seed: int, bars: int = 8, **fields) -> Melody:
+    """A melody of random notes."""
+    tokens = random_windows(1, 16 * bars, seed)[0]
+    return Vocabulary().decode(tokens, **fields)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Small models are no faster on more threads, and other processes may need the cores."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def midi_folder(tmp_path_factory) -> Path:
+    """Thirty tunes of eight bars as MIDI files."""
+    folder = tmp_path_factory.mktemp("tunes")
+    for seed in range(30):
+        tune(seed, quarters_per_minute=90 + seed).write(folder / f"tune-{seed:02d}.mid")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def dataset_folder(midi_folder, tmp_path_factory) -> Path:
+    """Their dataset of 2-bar windows."""
+    folder = tmp_path_factory.mktemp("datasets") / "tunes-dataset"
+    prepare([midi_folder], folder, PrepOptions(), workers=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def run_folder(dataset_folder, tmp_path_factory) -> Path:
+    """A finished run of the preset ``tiny`` on it."""
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    dataset = open_dataset(dataset_folder)
+    model, config = starting_point("tiny", max_updates=60)
+    for _ in melody_trainer(model, config, dataset, folder).run():
+        pass
+    finish_melody_run(folder, dataset)
+    return folder
+
+
+@pytest.fixture
+def windows() -> np.ndarray:
+    """Sixty-four legal windows."""
+    return random_windows(64)

@@ -1,0 +1,105 @@
+"""``melodyvae prep``: folders of music files -> a dataset folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from data_prep.corpus import PrepReport
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Dataset folder.  [default: INPUT-dataset]")
+@click.option("--bars", type=click.IntRange(min=1), default=2, show_default=True, help="Bars in a window.")
+@click.option(
+    "--meter",
+    default="4/4",
+    show_default=True,
+    help="Take bars of this meter (2/2 counts as 4/4); any lays bars of 4/4 over every piece.",
+)
+@click.option(
+    "--track",
+    default="auto",
+    show_default=True,
+    help="auto finds the tune; all takes every track but drums; or a track's number (from 1) or name.",
+)
+@click.option("--stride", "stride_bars", type=click.IntRange(min=1), default=1, show_default=True, help="In bars.")
+@click.option(
+    "--steps-per-quarter",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    help="The grid: 4 is sixteenth notes, 12 has triplets too.",
+)
+@click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: the cores it may use]")
+@click.option("--force", is_flag=True, help="Replace a dataset that is already there.")
+def prep(
+    inputs: tuple[Path, ...],
+    output: Path | None,
+    bars: int,
+    meter: str,
+    track: str,
+    stride_bars: int,
+    steps_per_quarter: int,
+    workers: int | None,
+    force: bool,
+) -> None:
+    """Make a dataset of the music files in INPUTS: files, and folders with all that is below them.
+
+    \b
+    melodyvae prep ./midi
+    melodyvae prep ./midi more/song.mid -o tunes --track all
+    melodyvae prep ./waltzes --meter 3/4 --bars 4
+
+    The dataset's ledger.jsonl says for each file what was taken, or why nothing was. The same files give the same
+    bytes, and a file always falls into the same split (train, valid or test).
+    """
+    from tqdm import tqdm
+
+    from data_prep.corpus import PrepError, PrepOptions, prepare
+
+    output = output or default_output(inputs[0])
+    try:
+        options = PrepOptions(bars, steps_per_quarter, meter, track, stride_bars)
+        with tqdm(unit=" files") as progress:
+
+            def show(done: int, total: int) -> None:
+                progress.total = total
+                progress.update(done - progress.n)
+
+            report = prepare(inputs, output, options, workers=workers, force=force, on_file=show)
+    except PrepError as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise click.ClickException(f"{where}{error.strerror or error}") from error
+    _print(report)
+
+
+def default_output(first_input: Path) -> Path:
+    """The dataset folder beside an input that is named after it: ``midi`` -> ``midi-dataset``."""
+    whole = first_input.resolve()
+    return whole.parent / f"{whole.stem if whole.is_file() else whole.name}-dataset"
+
+
+def _print(report: PrepReport) -> None:
+    windows = ", ".join(f"{count} {split}" for split, count in report.counts.items())
+    click.echo(f"{report.files:9} files read")
+    click.echo(f"{report.melodies:9} melodies, one for each track with windows")
+    click.echo(f"{sum(report.counts.values()):9} windows: {windows}")
+    _print_left_out("files", report.left_out_files)
+    _print_left_out("windows", report.left_out_windows)
+    click.echo(f"Wrote {report.output}. Next: melodyvae train {report.output}")
+
+
+def _print_left_out(kind: str, counts: dict[str, int]) -> None:
+    from data_prep.corpus import REASONS
+
+    if counts:
+        click.echo(f"left out, {kind}:")
+    for reason, count in counts.items():
+        click.echo(f"{count:9} {reason:<17} {REASONS[reason]}")
