@@ -49,11 +49,12 @@ def available_cores() -> int:
 
 
 def use_threads(count: int | None = None) -> None:
-    """Let torch compute with ``count`` threads; with as many as :func:`available_cores` by default.
+    """Let torch compute with ``count`` threads.
 
-    More threads than free cores make a recurrent network many times slower.
+    By default as many as torch would take (``OMP_NUM_THREADS``, or the physical cores), but no more than
+    :func:`available_cores`: more threads than free cores make a recurrent network many times slower.
     """
-    torch.set_num_threads(count or available_cores())
+    torch.set_num_threads(count or min(torch.get_num_threads(), available_cores()))
 
 
 def autocast(device: torch.device, precision: str = "auto") -> torch.autocast:

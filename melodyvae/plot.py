@@ -15,11 +15,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 INK = "#1a1a2e"
-PAPER_ROW = "#f2f2f5"  # the rows of black keys
+BLACK_KEY_ROW = "#f0f0f4"
 NOTE = "#3b6fb6"
 END_NOTE = "#c8553d"  # the two ends of a walk; darker than NOTE in grey
 BLACK_KEYS = frozenset({1, 3, 6, 8, 10})
-PITCH_NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
+BEAT_LINE = "#c9c9d2"
+GAP_STEPS = 0.15  # so that a repeated note is seen to be two
+ROLL_GAP = 4  # semitones of white between two rolls
+MOST_ROLLS = 64
+MOST_BAR_LABELS = 16
 
 
 class PlotError(ValueError):
@@ -29,10 +33,10 @@ class PlotError(ValueError):
 def plot_piano_rolls(
     melodies: Sequence[Melody], path: Path, titles: Sequence[str] | None = None, ends: bool = False
 ) -> None:
-    """Write a PNG with one piano roll a melody, aligned in time and sharing one pitch axis.
+    """Write a PNG with one piano roll a melody, one above the other, aligned in time and on one scale of pitches.
 
     Args:
-        melodies: at least one.
+        melodies: at least one; of more than :data:`MOST_ROLLS` only the first are drawn, and the picture says so.
         path: the file to write.
         titles: one a melody; numbers by default.
         ends: whether the first and the last are set apart, as the ends of a walk.
@@ -41,51 +45,66 @@ def plot_piano_rolls(
 
     if not melodies:
         raise PlotError("there is no melody to draw")
-    pitches = [note.pitch for melody in melodies for note in melody.notes] or [60, 72]
+    shown = melodies[:MOST_ROLLS]
+    names = titles or [str(index) for index in range(1, len(melodies) + 1)]
+    pitches = [note.pitch for melody in shown for note in melody.notes] or [60, 72]
     low, high = min(pitches) - 2, max(pitches) + 2
-    bars = max(melody.bars for melody in melodies)
-    row_height = min(max(0.055 * (high - low), 0.7), 2.2)
-    figure = Figure(figsize=(max(6.5, 2.6 * min(bars, 8)), row_height * len(melodies) + 0.6), layout="constrained")
-    axes = figure.subplots(len(melodies), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
-    for index, (melody, axis) in enumerate(zip(melodies, axes, strict=True)):
+    bars = max(melody.bars for melody in shown)
+    bar_steps = shown[0].steps_per_bar
+    pitch_span = high - low + 1
+    roll_height = pitch_span + ROLL_GAP  # in semitones
+    inches = min(max(0.055 * pitch_span, 0.7), 2.2) * roll_height / pitch_span
+    size = (max(6.5, 2.6 * min(bars, 8)), inches * len(shown) + 0.5)
+    figure = Figure(figsize=size, layout="constrained")
+    axis = figure.subplots()
+    for index, melody in enumerate(shown):
         is_end = ends and index in (0, len(melodies) - 1)
-        _draw_roll(axis, melody, low, high, END_NOTE if is_end else NOTE)
-        title = titles[index] if titles else f"{index + 1}"
-        axis.set_ylabel(title, rotation=0, ha="right", va="center", fontweight="bold" if is_end else "normal")
-    last = melodies[-1]
-    axes[-1].set_xlim(0, bars * last.steps_per_bar)
-    axes[-1].set_xticks(
-        [bar * last.steps_per_bar for bar in range(bars)],
-        [f"bar {bar + 1}" for bar in range(bars)],
-        ha="left",
-    )
+        bottom = -index * roll_height - high  # a pitch is drawn at bottom + pitch
+        _draw_roll(axis, melody, low, high, bottom, END_NOTE if is_end else NOTE)
+        weight = "bold" if is_end else "normal"
+        middle = bottom + (low + high) / 2
+        axis.annotate(
+            names[index], (0, middle), (-26, 0), textcoords="offset points", ha="right", va="center", weight=weight
+        )
+    octaves = [pitch for pitch in range(low, high + 1) if pitch % 12 == 0]
+    ticks = [
+        (pitch - high - index * roll_height, f"C{pitch // 12 - 1}") for index in range(len(shown)) for pitch in octaves
+    ]
+    axis.set_yticks([place for place, _ in ticks], [label for _, label in ticks], fontsize=7)
+    axis.set_ylim(-(len(shown) - 1) * roll_height - pitch_span, 1)
+    axis.set_xlim(0, bars * bar_steps)
+    labelled = range(0, bars, -(-bars // MOST_BAR_LABELS))
+    axis.set_xticks([bar * bar_steps for bar in labelled], [f"bar {bar + 1}" for bar in labelled], ha="left")
+    if len(shown) < len(melodies):
+        axis.set_xlabel(f"the first {len(shown)} of {len(melodies)} melodies")
+    axis.tick_params(length=0)
+    for spine in axis.spines.values():
+        spine.set_visible(False)
     figure.savefig(path, dpi=150)
 
 
-def _draw_roll(axis: Axes, melody: Melody, low: int, high: int, colour: str) -> None:
-    for pitch in range(low, high + 1):
-        if pitch % 12 in BLACK_KEYS:
-            axis.axhspan(pitch - 0.5, pitch + 0.5, color=PAPER_ROW, linewidth=0)
-    for step in range(0, melody.length_steps + 1, melody.steps_per_quarter):
-        on_bar = step % melody.steps_per_bar == 0
-        axis.axvline(step, color=INK if on_bar else "#c9c9d2", linewidth=0.9 if on_bar else 0.5, zorder=1)
-    axis.bar(
-        [note.start_step for note in melody.notes],
-        height=0.9,
-        width=[note.end_step - note.start_step for note in melody.notes],
-        bottom=[note.pitch - 0.45 for note in melody.notes],
-        align="edge",
-        color=colour,
-        edgecolor=INK,
-        linewidth=0.5,
-        zorder=2,
-    )
-    axis.set_ylim(low - 0.5, high + 0.5)
-    naturals = [pitch for pitch in range(low, high + 1) if pitch % 12 == 0]
-    axis.set_yticks(naturals, [f"{PITCH_NAMES[p % 12]}{p // 12 - 1}" for p in naturals], fontsize=7)
-    axis.tick_params(length=0)
-    for side in ("top", "right"):
-        axis.spines[side].set_visible(False)
+def _draw_roll(axis: Axes, melody: Melody, low: int, high: int, bottom: float, colour: str) -> None:
+    """One roll whose pitches are drawn at ``bottom + pitch``."""
+    from matplotlib.collections import PolyCollection
+
+    length = melody.length_steps
+    floor, ceiling = bottom + low - 0.5, bottom + high + 0.5
+    black_keys = [pitch for pitch in range(low, high + 1) if pitch % 12 in BLACK_KEYS]
+    rows = [_rectangle(0, length, bottom + pitch, 1.0) for pitch in black_keys]
+    axis.add_collection(PolyCollection(rows, facecolors=BLACK_KEY_ROW, linewidths=0))
+    bar_lines = range(0, length + 1, melody.steps_per_bar)
+    if melody.bars <= MOST_BAR_LABELS:
+        beats = [step for step in range(0, length, melody.steps_per_quarter) if step not in bar_lines]
+        axis.vlines(beats, floor, ceiling, colors=BEAT_LINE, linewidths=0.5, zorder=1)
+    axis.vlines(bar_lines, floor, ceiling, colors=INK, linewidths=0.9, zorder=1)
+    axis.hlines(floor, 0, length, colors=INK, linewidths=0.9, zorder=1)
+    notes = [_rectangle(note.start_step, note.end_step - GAP_STEPS, bottom + note.pitch, 0.9) for note in melody.notes]
+    axis.add_collection(PolyCollection(notes, facecolors=colour, edgecolors=INK, linewidths=0.5, zorder=2))
+
+
+def _rectangle(left: float, right: float, middle: float, height: float) -> list[tuple[float, float]]:
+    low, high = middle - height / 2, middle + height / 2
+    return [(left, low), (right, low), (right, high), (left, high)]
 
 
 def plot_curves(lines: Sequence[dict[str, Any]], path: Path) -> None:

@@ -52,7 +52,7 @@ def test_a_damaged_dataset_is_refused(dataset_folder, tmp_path, damage):
         file.write_bytes(file.read_bytes()[:-40])
     else:
         np.save(file, np.load(file)[:-1])
-    with pytest.raises(DatasetError, match="not a whole dataset|not what meta.json says"):
+    with pytest.raises(DatasetError, match=r"not a whole dataset|not what meta\.json says"):
         open_dataset(copy)
 
 

@@ -1,0 +1,321 @@
+"""Each command: exit status, what it prints, what it writes; and what it says to bad input."""
+
+import json
+import re
+import struct
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from data_prep.corpus import PrepOptions, prepare
+from data_prep.melody import Melody, MelodyNote
+from data_prep.tokens import Vocabulary
+from melodyvae.checkpoint import load_checkpoint
+from melodyvae.cli import COMMANDS, main
+from tests.conftest import tune
+
+HEADER = b"MThd" + struct.pack(">IHHH", 6, 1, 1, 480)
+
+
+def chunk(*events: bytes) -> bytes:
+    body = b"".join(events) + b"\x00\xff\x2f\x00"  # end of track
+    return b"MTrk" + struct.pack(">I", len(body)) + body
+
+
+BAD_FILES = {
+    "empty": (b"", r"is empty \(0 bytes\)"),
+    "not MIDI": (b"RIFF....WAVE", "is not a MIDI file"),
+    "header only": (HEADER[:9], "ends after 9 bytes"),
+    "truncated": (HEADER + b"MTrk" + struct.pack(">I", 500) + b"\x00\x90\x3c\x50", "is truncated"),
+    "data byte over 127": (HEADER + chunk(b"\x00\x90\x3c\xe0", b"\x83\x60\x80\x3c\x00"), "is damaged"),
+    "type 2": (b"MThd" + struct.pack(">IHHH", 6, 2, 1, 480) + chunk(), "of type 2"),
+    "drums only": (HEADER + chunk(b"\x00\x99\x26\x50", b"\x83\x60\x89\x26\x00"), "all its notes are drums"),
+    "no notes": (HEADER + chunk(), "there is no note in it"),
+    "noise": (np.random.default_rng(0).bytes(10_000_000), "is not a MIDI file"),
+    "noise in a track": (
+        HEADER + b"MTrk" + struct.pack(">I", 10_000) + np.random.default_rng(1).bytes(10_000),
+        "is damaged",
+    ),
+}
+
+
+@pytest.fixture
+def tunes(tmp_path):
+    paths = [tmp_path / "first.mid", tmp_path / "second.mid"]
+    for seed, path in enumerate(paths):
+        tune(seed, bars=4, quarters_per_minute=100 + 20 * seed, program=seed).write(path)
+    return [str(path) for path in paths]
+
+
+def run(*arguments, status=0):
+    """The output of a command that must end with that exit status."""
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == status, result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result.output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command):
+    output = run(command, "--help")
+    assert output.startswith("Usage:")
+    assert f"melodyvae {command}" in output
+
+
+def test_help_lists_the_commands_and_version_says_the_version():
+    assert all(command in run("--help") for command in COMMANDS)
+    assert "0.1" in run("--version")
+
+
+def test_an_unknown_command_is_a_usage_error():
+    assert "No such command" in run("interpolte", status=2)
+
+
+def test_interpolate_writes_the_walk_the_row_and_the_picture(tunes, run_folder, tmp_path):
+    out = tmp_path / "walk"
+    output = run("interpolate", *tunes, "-n", "5", "-o", out, "--model", run_folder, "--temperature", "1")
+    assert sorted(path.name for path in out.iterdir()) == [
+        "01.mid",
+        "02.mid",
+        "03.mid",
+        "04.mid",
+        "05.mid",
+        "all.mid",
+        "piano-rolls.png",
+    ]
+    for line in ("A is first.mid: track 1 of 1", "A is taken from bars 1 to 2", "B reconstructed: "):
+        assert line in output
+    melodies = [Melody.from_midi(out / f"0{index}.mid") for index in range(1, 6)]
+    assert {melody.bars for melody in melodies} == {2}
+    assert {(round(melody.quarters_per_minute), melody.program) for melody in melodies} == {(100, 0)}
+    in_a_row = Melody.from_midi(out / "all.mid")
+    assert in_a_row.bars == 10
+    assert [in_a_row.window(2 * i, 2).notes for i in range(5)] == [melody.notes for melody in melodies]
+    assert (out / "piano-rolls.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_same_inputs_and_seed_give_the_same_bytes(tunes, run_folder, tmp_path):
+    folders = [tmp_path / name for name in ("one", "two", "other seed")]
+    for folder, seed in zip(folders, (3, 3, 4), strict=True):
+        options = ["-n", "3", "--model", run_folder, "--temperature", "1", "--seed", seed]
+        run("interpolate", *tunes, "-o", folder, *options)
+    contents = [{path.name: path.read_bytes() for path in folder.iterdir()} for folder in folders]
+    assert len(contents[0]) == 5
+    assert contents[0] == contents[1]
+    assert contents[0] != contents[2]
+
+
+def test_the_output_folder_is_named_after_the_files(tunes, run_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run("interpolate", *tunes, "-n", "2", "--model", run_folder)
+    assert (tmp_path / "first-to-second" / "02.mid").is_file()
+
+
+def test_results_are_never_silently_overwritten(tunes, run_folder, tmp_path):
+    out = tmp_path / "out"
+    run("interpolate", *tunes, "-n", "2", "-o", out, "--model", run_folder)
+    (out / "01.mid").write_bytes(b"mine")
+    output = run("interpolate", *tunes, "-n", "2", "-o", out, "--model", run_folder, status=1)
+    assert "already holds 01.mid and 3 more" in output
+    assert "--force" in output
+    assert (out / "01.mid").read_bytes() == b"mine"
+    run("interpolate", *tunes, "-n", "2", "-o", out, "--model", run_folder, "--force")
+    assert (out / "01.mid").read_bytes().startswith(b"MThd")
+
+
+def test_bars_and_tracks_can_be_chosen(tunes, run_folder, tmp_path):
+    output = run(
+        *("interpolate", *tunes, "-n", "2", "-o", tmp_path / "o", "--model", run_folder),
+        *("--bar-a", "3", "--track-b", "1"),
+    )
+    assert "A is taken from bars 3 to 4" in output
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "message"),
+    [
+        (["-n", "0"], 2, "0 is not in the range x>=2"),
+        (["-n", "1"], 2, "1 is not in the range x>=2"),
+        (["--bar-a", "99"], 1, "no bar 99: the melody has bars 1 to 4"),
+        (["--track-a", "lead"], 1, "there is no track 'lead'; the tracks are: 1"),
+        (["--model", "nonsense"], 1, "no model 'nonsense'"),
+        (["--device", "quantum"], 1, "device 'quantum' is not available here"),
+        (["--temperature", "-1"], 2, "not in the range"),
+    ],
+)
+def test_bad_options_get_a_sentence(tunes, run_folder, tmp_path, options, status, message):
+    arguments = ["interpolate", *tunes, "-o", tmp_path / "o", *options]
+    if "--model" not in options:
+        arguments += ["--model", run_folder]
+    assert message in run(*arguments, status=status)
+    assert not (tmp_path / "o").exists()
+
+
+def test_a_missing_file_is_a_usage_error(tunes):
+    output = run("interpolate", tunes[0], "nowhere.mid", status=2)
+    assert "nowhere.mid' does not exist" in output
+
+
+@pytest.mark.parametrize("kind", BAD_FILES)
+@pytest.mark.parametrize("command", ["interpolate", "reconstruct"])
+def test_a_bad_file_gets_a_sentence_with_its_name_and_writes_nothing(command, kind, tunes, run_folder, tmp_path):
+    content, message = BAD_FILES[kind]
+    bad = tmp_path / "bad.mid"
+    bad.write_bytes(content)
+    out = tmp_path / "out"
+    output = run(command, tunes[0], bad, "-o", out, "--model", run_folder, status=1)
+    (error,) = [line for line in output.splitlines() if line.startswith("Error: ")]
+    assert "bad.mid" in error
+    assert re.search(message, error)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.mid", "first.mid", "second.mid"]
+
+
+def test_one_note_and_too_few_bars_are_padded_and_it_is_said(tunes, run_folder, tmp_path):
+    Melody((MelodyNote(0, 4, 60),), 16).write(tmp_path / "one.mid")
+    output = run("interpolate", tmp_path / "one.mid", tunes[0], "-o", tmp_path / "o", "--model", run_folder)
+    assert "it has 1 bar, the model takes 2: padded with silence" in output
+    assert len(list((tmp_path / "o").glob("0*.mid"))) == 8
+
+
+def test_an_unwritable_output_gets_a_sentence(tunes, run_folder, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+        output = run("interpolate", *tunes, "-o", out, "--model", run_folder, status=1)
+        assert "Error: " in output
+        assert str(tmp_path / "file") in output
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_sample_writes_new_tunes_at_the_tempo_asked_for(run_folder, tmp_path):
+    out = tmp_path / "out"
+    run("sample", "-n", "3", "-o", out, "--model", run_folder, "--tempo", "90")
+    melodies = [Melody.from_midi(out / f"0{index}.mid") for index in (1, 2, 3)]
+    assert {(melody.bars, round(melody.quarters_per_minute)) for melody in melodies} == {(2, 90)}
+    assert len({melody.notes for melody in melodies}) == 3
+    assert (out / "all.mid").is_file()
+
+
+def test_sample_refuses_no_samples():
+    assert "0 is not in the range x>=1" in run("sample", "-n", "0", status=2)
+
+
+def test_more_than_a_hundred_tunes_keep_their_order_by_name(run_folder, tmp_path):
+    run("sample", "-n", "101", "-o", tmp_path / "out", "--model", run_folder)
+    names = sorted(path.name for path in (tmp_path / "out").glob("*.mid"))
+    assert (names[0], names[100]) == ("001.mid", "101.mid")
+
+
+def test_reconstruct_writes_each_file_at_its_own_length(tunes, run_folder, tmp_path):
+    tune(7, bars=5).write(tmp_path / "five.mid")
+    files = [*tunes, tmp_path / "five.mid"]
+    output = run("reconstruct", *files, "-o", tmp_path / "o", "--model", run_folder, "--temperature", "1")
+    assert Melody.from_midi(tmp_path / "o" / "five.mid").bars == 5
+    assert "five.mid: " in output
+    assert "of 80 steps came back" in output
+
+
+def test_reconstruct_refuses_two_files_of_one_name(tunes, tmp_path):
+    (tmp_path / "sub").mkdir()
+    other = tmp_path / "sub" / "first.mid"
+    tune(3).write(other)
+    assert "same name" in run("reconstruct", tunes[0], other, status=2)
+
+
+def test_inspect_explains_the_choice_of_track(tunes):
+    output = run("inspect", tunes[0])
+    assert "4 bars (0 short), meters 4/4" in output
+    assert "tempo 100 quarters a minute" in output
+    assert "<- the melody" in output
+
+
+def test_inspect_says_what_is_in_a_dataset(dataset_folder):
+    output = run("inspect", dataset_folder)
+    assert "windows of 2 bars of 4/4, 32 steps, from 30 files" in output
+    assert "notes a bar" in output
+
+
+def test_inspect_says_what_is_in_a_checkpoint(run_folder):
+    output = run("inspect", run_folder)
+    for part in ("a melody model of", "latent_size", "note_f1", "dataset_sha256"):
+        assert part in output
+
+
+def test_inspect_of_nothing_is_an_error():
+    assert "no model 'nothing'" in run("inspect", "nothing", status=1)
+
+
+def test_train_writes_model_state_metrics_and_curves_and_resumes(dataset_folder, tmp_path):
+    out = tmp_path / "run"
+    arguments = ["train", dataset_folder, "--preset", "tiny", "-o", out, "--evaluate-every", "10", "--threads", "1"]
+    output = run(*arguments, "--steps", "20")
+    assert sorted(path.name for path in out.iterdir()) == [
+        "curves.png",
+        "metrics.jsonl",
+        "model.safetensors",
+        "state.safetensors",
+    ]
+    assert "There are fewer windows" not in output
+    assert "test: note F1" in output
+    assert "already holds a training; add --resume" in run(*arguments, "--steps", "20", status=1)
+    output = run(*arguments, "--steps", "30", "--resume")
+    assert "Going on after update 20" in output
+    updates = [json.loads(line)["update"] for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert updates == [10, 20, 30]
+    assert "seed" in load_checkpoint(out).provenance["training"]
+
+
+def test_a_folder_of_twenty_tunes_trains_without_fuss(tmp_path, run_folder):
+    for seed in range(20):
+        tune(100 + seed, bars=2).write(tmp_path / f"{seed}.mid")
+    prepare([tmp_path], tmp_path / "dataset", PrepOptions(), workers=1)
+    output = run(
+        *("train", tmp_path / "dataset", "--init-from", run_folder, "-o", tmp_path / "mine"),
+        *("--steps", "3", "--batch-size", "64", "--threads", "1"),
+    )
+    assert "There are fewer windows than the 64 of a batch" in output
+    assert "fine_tuned_from" in load_checkpoint(tmp_path / "mine").provenance
+
+
+def test_one_tune_trains_too_and_it_is_said_that_nothing_is_held_out(tmp_path):
+    tune(1, bars=8).write(tmp_path / "only.mid")
+    prepare([tmp_path], tmp_path / "dataset", PrepOptions(), workers=1)
+    output = run("train", tmp_path / "dataset", "--preset", "tiny", "-o", tmp_path / "run", "--steps", "3")
+    assert "No window is held out" in output
+    assert (tmp_path / "run" / "model.safetensors").is_file()
+
+
+def test_a_dataset_of_another_bar_length_is_refused(midi_folder, tmp_path):
+    prepare([midi_folder], tmp_path / "four", PrepOptions(bars=4), workers=1)
+    output = run("train", tmp_path / "four", "--preset", "tiny", "-o", tmp_path / "run", status=1)
+    assert "its bars is 4, the model's is 2" in output
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--preset", "huge"], "there is no preset 'huge'"),
+        (["--learning-rate", "0"], "learning_rate is 0.0"),
+        (["--resume"], "no training to resume"),
+        (["--init-from", "nobody"], "no model 'nobody'"),
+    ],
+)
+def test_bad_training_options_get_a_sentence(dataset_folder, tmp_path, options, message):
+    output = run("train", dataset_folder, "-o", tmp_path / "run", "--steps", "1", *options, status=1)
+    assert message in output
+
+
+def test_what_is_written_is_read_again_with_the_same_tokens(run_folder, tmp_path):
+    out = tmp_path / "out"
+    run("sample", "-n", "12", "-o", out, "--model", run_folder)
+    vocabulary = Vocabulary()
+    row = vocabulary.encode(Melody.from_midi(out / "all.mid"))
+    singles = [vocabulary.encode(Melody.from_midi(out / f"{index:02d}.mid")) for index in range(1, 13)]
+    assert [len(tokens) for tokens in singles] == [32] * 12
+    assert np.array_equal(np.concatenate(singles), row) or _differs_only_in_note_offs(np.concatenate(singles), row)
+
+
+def _differs_only_in_note_offs(apart: np.ndarray, together: np.ndarray) -> bool:
+    """Joined, a note that is held to the end of one tune is ended where the next begins with silence."""
+    return all(together[step] == 1 and apart[step] == 0 for step in np.flatnonzero(apart != together))
