@@ -11,7 +11,7 @@ import click
 
 from melodyvae import __version__
 
-COMMANDS = ("prep", "train", "interpolate", "sample", "reconstruct", "inspect", "digits")
+COMMANDS = ("prep", "train", "interpolate", "sample", "reconstruct", "inspect", "evaluate", "digits")
 
 
 class LazyGroup(click.Group):
