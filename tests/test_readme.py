@@ -1,0 +1,111 @@
+"""What README and examples/ tell a user to type is typed here."""
+
+import re
+import runpy
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from data_prep.melody import Melody
+from melodyvae.checkpoint import shipped_names
+from tests.conftest import tune
+from tests.test_cli import run
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SHELL_LINES = [line for block in re.findall(r"```sh\n(.*?)```", README, re.S) for line in block.splitlines()]
+TABLE_COMMANDS = re.findall(r"\| `(melodyvae [^`]+)` \|", README)
+EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
+
+
+@pytest.fixture
+def user_folder(tmp_path, monkeypatch):
+    """A folder with the files that README speaks of."""
+    monkeypatch.chdir(tmp_path)
+    tune(1, bars=12).write(tmp_path / "a.mid")
+    Melody(tune(2).notes, 128, name="lead").write(tmp_path / "b.mid")
+    (tmp_path / "midi").mkdir()
+    for seed in range(12):
+        tune(seed).write(tmp_path / "midi" / f"{seed}.mid")
+    return tmp_path
+
+
+def test_readme_has_commands_to_test():
+    assert len(TABLE_COMMANDS) >= 6
+    assert len(SHELL_LINES) >= 6
+
+
+@pytest.mark.parametrize("command", TABLE_COMMANDS)
+def test_the_commands_of_the_table_work(command, user_folder):
+    assert run(*shlex.split(command)[1:])
+
+
+def test_the_way_to_a_model_of_ones_own_works(user_folder):
+    commands = [line for line in SHELL_LINES if line.startswith("melodyvae ")]
+    assert [shlex.split(command)[1] for command in commands] == ["prep", "train", "evaluate", "sample", "train"]
+    for command in commands:
+        arguments = shlex.split(command)[1:]
+        if "--minutes" in arguments:
+            place = arguments.index("--minutes")
+            arguments[place : place + 2] = ["--steps", "1"]
+        assert run(*arguments)
+
+
+def test_the_main_job_writes_eight_tunes_whose_ends_are_the_two_tunes(tmp_path, monkeypatch):
+    (line,) = [line for line in SHELL_LINES if "melodyvae interpolate" in line]
+    arguments = shlex.split(line.split("&&")[-1])[1:]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    output = run(*arguments)
+    assert "A reconstructed: exact" in output
+    assert "B reconstructed: exact" in output
+    melodies = [Melody.from_midi(path) for path in sorted((tmp_path / "twinkle-to-ode-to-joy").glob("0*.mid"))]
+    assert len(melodies) == 8
+    for melody, name in ((melodies[0], "twinkle"), (melodies[-1], "ode-to-joy")):
+        tune_written = Melody.from_midi(ROOT / "examples" / "tunes" / f"{name}.mid").window(0, 2)
+        assert melody.notes == tune_written.notes
+    assert len({melody.notes for melody in melodies}) >= 5
+
+
+def test_the_python_of_readme_runs(user_folder):
+    (block,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    exec(compile(block, "README.md", "exec"), {})
+    assert len(list(user_folder.glob("between-*.mid"))) == 8
+
+
+def test_the_test_command_is_what_the_check_runs():
+    (line,) = [line for line in SHELL_LINES if line.endswith("pytest")]
+    assert line in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+
+
+def test_links_lead_to_files():
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
+    assert len(links) >= 4
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if name not in ("tunes.py", "digits.py")])
+def test_examples_run(name, tmp_path):
+    done = subprocess.run(
+        [sys.executable, ROOT / "examples" / name], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_the_example_tunes_are_what_their_script_writes(tmp_path):
+    script = runpy.run_path(str(ROOT / "examples" / "tunes.py"))
+    assert len(script["TUNES"]) >= 4
+    for name in script["TUNES"]:
+        script["melody_of"](name).write(tmp_path / "again.mid")
+        shipped = ROOT / "examples" / "tunes" / f"{name}.mid"
+        assert (tmp_path / "again.mid").read_bytes() == shipped.read_bytes()
+
+
+def test_every_shipped_model_has_a_card():
+    assert "melody-2bar" in shipped_names()
+    for name in shipped_names():
+        assert (ROOT / "melodyvae" / "checkpoints" / f"{name}.md").is_file()
