@@ -65,7 +65,7 @@ def prep(
     output = output or default_output(inputs[0])
     try:
         options = PrepOptions(bars, steps_per_quarter, meter, track, stride_bars)
-        with tqdm(unit=" files") as progress:
+        with tqdm(unit=" files", delay=0.2) as progress:  # an error found at once leaves no bar behind
 
             def show(done: int, total: int) -> None:
                 progress.total = total
