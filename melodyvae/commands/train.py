@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from melodyvae.commands.options import device_options
+from melodyvae.commands.training_run import run_until_interrupted
 
 if TYPE_CHECKING:
     from melodyvae.trainer import Trainer
@@ -88,7 +88,7 @@ def train(
         if resume:
             trainer.resume()
         _announce(trainer, {name: len(rows) for name, rows in windows.splits.items()})
-        _run_until_interrupted(trainer)
+        run_until_interrupted(trainer, {"held-out F1": "held_out_note_f1", "greedy": "held_out_greedy_accuracy"})
         if trainer.progress.share < 1:
             click.echo(f"Stopped and saved. To go on, give the same command with --resume (run folder {folder}).")
             return
@@ -131,29 +131,3 @@ def _announce(trainer: Trainer, windows: dict[str, int]) -> None:
         )
     if not windows["valid"]:
         click.echo("No window is held out, so over-fitting will not be seen; the last weights are kept.")
-
-
-def _run_until_interrupted(trainer: Trainer) -> None:
-    """Run with a progress bar; the first Ctrl-C ends the run in good order, a second one at once."""
-    from tqdm import tqdm
-
-    def stop(*_: object) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        trainer.stop()
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed}<{remaining} {postfix}") as bar:
-            for progress in trainer.run():
-                bar.update(100 * progress.share - bar.n)
-                shown = {
-                    "update": str(progress.update),
-                    "rec": f"{progress.metrics['reconstruction']:.2f}",
-                    "KL": f"{progress.metrics['kl']:.1f}",
-                }
-                if "held_out_note_f1" in progress.metrics:
-                    shown["held-out F1"] = f"{progress.metrics['held_out_note_f1']:.3f}"
-                    shown["greedy"] = f"{progress.metrics['held_out_greedy_accuracy']:.3f}"
-                bar.set_postfix(shown, refresh=False)
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,43 @@
+"""What the commands that train share: the progress bar, and ending in good order on Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from melodyvae.trainer import Trainer
+
+
+def run_until_interrupted(trainer: Trainer, held_out: Mapping[str, str]) -> None:
+    """Run with a progress bar; the first Ctrl-C ends the run in good order, a second one at once.
+
+    Args:
+        trainer: ready to run.
+        held_out: what the bar calls a held-out figure -> the figure's name among the metrics.
+    """
+    from tqdm import tqdm
+
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        trainer.stop()
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed}<{remaining} {postfix}") as bar:
+            for progress in trainer.run():
+                bar.update(100 * progress.share - bar.n)
+                shown = {
+                    "update": str(progress.update),
+                    "rec": f"{progress.metrics['reconstruction']:.2f}",
+                    "KL": f"{progress.metrics['kl']:.1f}",
+                }
+                shown |= {
+                    label: f"{progress.metrics[name]:.4g}"
+                    for label, name in held_out.items()
+                    if name in progress.metrics
+                }
+                bar.set_postfix(shown, refresh=False)
+    finally:
+        signal.signal(signal.SIGINT, before)
