@@ -61,7 +61,7 @@ class DigitVAE(nn.Module):
             ValueError: if labels are missing in a conditional model, or given to another.
         """
         features = self.image_features(images.unsqueeze(1))
-        found = self.encoder(self._with_labels(features, labels)).float()
+        found = self._full_precision(self.encoder(self._with_labels(features, labels)))
         if not self.config.variational:
             return DiagonalGaussian(found, torch.full_like(found, -torch.inf))
         mean, log_variance = found.chunk(2, dim=-1)
@@ -69,8 +69,7 @@ class DigitVAE(nn.Module):
 
     def logits(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Log-odds of ink ``(B, 28, 28)`` for ``z`` ``(B, Z)``; labels as for :meth:`encode`."""
-        found: Tensor = self.decoder(self._with_labels(z, labels))
-        return found.float().view(-1, SIDE, SIDE)
+        return self._full_precision(self.decoder(self._with_labels(z, labels))).view(-1, SIDE, SIDE)
 
     def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Probability of ink ``(B, 28, 28)``: the mean image of p(x | z)."""
@@ -132,6 +131,10 @@ class DigitVAE(nn.Module):
             provenance=self.provenance,
         )
         save_checkpoint(checkpoint, path, dtype)
+
+    def _full_precision(self, found: Tensor) -> Tensor:
+        """Out of autocast: hundreds of pixels are summed up next."""
+        return found.to(next(self.parameters()).dtype)
 
     def _with_labels(self, inputs: Tensor, labels: Tensor | None) -> Tensor:
         if self.config.labels != (labels is not None):

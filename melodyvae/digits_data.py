@@ -8,7 +8,7 @@ Conventions: images are kept as uint8 ``(N, 28, 28)``, 0 paper to 255 ink, label
 is float, 0 to 1. The last 5,000 training images are held out for choices; the test images are for the final figures.
 
 Contents: :class:`Digits`, :class:`DigitSplits`, :func:`read_digits`, :func:`read_idx`, :func:`download_digits`,
-:func:`binarise`, :class:`DigitBatches`.
+:func:`binarise`, :func:`black_and_white`, :class:`DigitBatches`.
 """
 
 from __future__ import annotations
@@ -166,6 +166,11 @@ def binarise(images: Tensor, generator: torch.Generator | None = None) -> Tensor
     """
     noise = torch.rand(images.shape, generator=generator, dtype=images.dtype, device=images.device)
     return (noise < images).to(images.dtype)
+
+
+def black_and_white(digits: Digits, generator: torch.Generator | None = None) -> Digits:
+    """The digits, binarised once (see :func:`binarise`): every pixel 0 or 255."""
+    return Digits((255 * binarise(digits.grey(), generator)).to(torch.uint8), digits.labels)
 
 
 class DigitBatches:
