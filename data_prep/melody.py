@@ -58,7 +58,8 @@ class Melody:
     7. ``start_quarters`` says where in its source step 0 was. It does not move what is written: a file begins at
        step 0.
     8. Written to a file and read again, a melody on whole bars comes back equal but for ``start_quarters``, and but for
-       its tempo's rounding to whole microseconds a quarter.
+       its tempo's rounding to whole microseconds a quarter. One without notes is written, but a file without notes has
+       no melody: reading it raises :class:`~data_prep.voice.NoNotesError`.
     """
 
     notes: tuple[MelodyNote, ...]

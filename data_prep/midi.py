@@ -2,8 +2,8 @@
 
 Readers differ in what they let pass; here the chunks are checked first, so that what is refused does not depend on the
 reader. Forgiven, since players forgive it: a wrong count of tracks, bytes after the last chunk, chunks of other kinds,
-a missing end of track. The file format: "Standard MIDI Files 1.0" (MIDI Manufacturers Association, 1988),
-https://midi.org/standard-midi-files
+a missing end of track; left out: a tempo of zero, a note that is never ended. The file format: "Standard MIDI Files
+1.0" (MIDI Manufacturers Association, 1988), https://midi.org/standard-midi-files
 
 Contents: :func:`read_midi`, :func:`song_from_bytes`, :func:`write_midi`, :class:`MidiError` and its kinds.
 """
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 HEADER_BYTES = 14
 CHUNK_HEADER_BYTES = 8
 MAX_FILE_BYTES = 64 * 2**20
+MAX_QUARTERS = 100_000  # 14 hours at 120 a minute; times beyond are damage, and would cost memory for their bars
 
 
 class MidiError(ValueError):
@@ -158,9 +159,14 @@ def _song(score: Any, name: str) -> Song:
     ends = [float(part.ends.max()) for part in parts]
     ends += [control.time / ticks for track in score.tracks for control in track.controls]
     ends += [signature.time / ticks for signature in score.time_signatures]
+    if any(not 0 <= end <= MAX_QUARTERS for end in ends) or any(part.starts[0] < 0 for part in parts):
+        raise CorruptMidiError(
+            f"{name} is damaged: an event lies outside 0..{MAX_QUARTERS} quarter notes, so a time in it is wrong. "
+            "Export it again from the program that made it."
+        )
     return Song(
         parts=parts,
-        tempi=tuple(Tempo(tempo.time / ticks, 6e7 / max(tempo.mspq, 1)) for tempo in score.tempos),
+        tempi=tuple(Tempo(tempo.time / ticks, 6e7 / tempo.mspq) for tempo in score.tempos if tempo.mspq > 0),
         meters=_meters(score, ticks),
         end_quarters=max(ends, default=0.0),
     )
