@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from data_prep.voice import DrumsOnlyError, NoNotesError, NoSuchTrackError, choose_part, one_voice, score_parts
+from tests.benchmarks.track_choice import accuracy, lieder, without_names
 from tests.data_prep.smf import part, song
 
 TUNE = [(float(i), i + 1.0, 67 + (i * 5) % 9) for i in range(16)]
@@ -78,3 +80,22 @@ class TestChoosePart:
         assert len(scores) == 3
         assert all(-1 <= value <= 1 for score in scores for value in score.terms.values())
         assert [score.total for score in scores] == sorted((score.total for score in scores), reverse=True)
+
+    def test_among_two_single_lines_the_one_that_pauses_and_varies(self) -> None:
+        arpeggio = [(i / 2, i / 2 + 0.5, (60, 64, 67, 72)[i % 4]) for i in range(64)]
+        sung = [
+            (start + 16 * phrase, start + 16 * phrase + length, 64 + (3 * index + phrase) % 5)
+            for phrase in range(2)
+            for index, (start, length) in enumerate([(0, 1.5), (1.5, 0.5), (2, 1), (3, 1), (4, 3), (8, 2), (10, 0.5)])
+        ]
+        assert choose_part(song(part(arpeggio), part(sung))) == 1
+
+    @pytest.mark.slow
+    def test_the_voice_is_found_in_lieder(self) -> None:
+        data = Path(__file__).parents[2].parent / "shared" / "data"
+        if not (data / "train" / "openscore-lieder").is_dir():
+            pytest.skip("the OpenScore Lieder files are not beside this checkout")
+        pieces = list(lieder(data))
+        assert len(pieces) > 1000
+        assert accuracy(pieces) >= 0.99
+        assert accuracy([(name, without_names(piece), answer) for name, piece, answer in pieces]) >= 0.95
