@@ -1,6 +1,6 @@
 """The picture book: what a VAE is, in pictures of shipped models or of one's own.
 
-Contents: :data:`BOOK`, :func:`draw_book`, :func:`own_pictures`.
+Contents: :data:`BOOK`, :func:`own_pictures`, :func:`draw_pictures`, :func:`typical`.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ ATTRIBUTE_STEPS = (-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5)  # 1: from the least qu
 Picture = Callable[[Digits, torch.Generator, Path], None]
 
 
-def draw_book(folder: Path, digits: Digits, generator: torch.Generator, names: list[str] | None = None) -> None:
-    """Draw pictures of the shipped models, all of :data:`BOOK` by default, each into ``folder``.
+def draw_pictures(pictures: Mapping[str, Picture], digits: Digits, generator: torch.Generator, folder: Path) -> None:
+    """Draw pictures into ``folder``, each under its name.
 
     Args:
+        pictures: file name to picture: :data:`BOOK`, :func:`own_pictures`, or some of them.
+        digits: of all ten classes; the maps show all of them, the other pictures some.
+        generator: of every draw, on the device of the models.
         folder: where the files go.
-        digits: with all ten classes; the maps show all of them, the other pictures some.
-        generator: of every draw.
-        names: keys of :data:`BOOK`.
 
     Raises:
         CheckpointError: if a shipped model is missing.
     """
-    for name in names or list(BOOK):
-        BOOK[name](digits, generator, folder / name)
+    for name, draw in pictures.items():
+        draw(digits, generator, folder / name)
 
 
 def own_pictures(model: DigitVAE) -> dict[str, Picture]:

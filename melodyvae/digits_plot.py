@@ -138,7 +138,7 @@ def plot_digit_curves(lines: Sequence[dict[str, Any]], path: Path) -> None:
     axis.set_ylabel("nats an image")
     axis.set_ylim(bottom=0)
     axis.grid(alpha=0.3)
-    axis.legend(frameon=False, fontsize=8)
+    figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=8)
     figure.savefig(path, dpi=120)
 
 

@@ -28,7 +28,8 @@ DRAWN_SPREAD = 0.75  # of the prior's standard deviation: fewer digits that nobo
 def drawn_digits(count: int, generator: torch.Generator | None = None) -> Digits:
     """Digits that nobody wrote, labels 0, 1, ..., 9, 0, ...: the mean images of the shipped conditional model.
 
-    They stand in for MNIST where there is none: cleaner than real ones, and without their odd cases.
+    They are drawn closer together than the prior (:data:`DRAWN_SPREAD`), and stand in for MNIST where there is none:
+    cleaner than real ones, and without their odd cases.
     """
     model = DigitVAE.from_pretrained(CONDITIONAL_MODEL)
     labels = torch.arange(count) % CLASSES

@@ -61,7 +61,7 @@ def open_digits(data: Path | None) -> DigitSplits:
     return read_digits(data if data is not None else download_digits())
 
 
-def test_digits(data: Path | None, count: int, seed: int) -> Digits:
+def digits_at_hand(data: Path | None, count: int, seed: int) -> Digits:
     """The test digits of a folder; without one, ``count`` digits drawn from a shipped model, after saying so."""
     import torch
 

@@ -131,13 +131,14 @@ def evaluate(
     device: str,
     threads: int | None,
 ) -> None:
-    """Measure a digit model, digits-conv by default, on the 10,000 test digits, beside published figures.
+    """Measure a model on the test digits.
 
     \b
     melodyvae digits evaluate --data mnist
     melodyvae digits evaluate runs/digits-dense-2d --samples 0
 
-    The bounds are of binarised digits, drawn once from the grey ones with --seed, and computed in full precision. A
+    Prints the figures of MODEL, digits-conv by default, on the 10,000 test digits beside published ones. The bounds
+    are of binarised digits, drawn once from the grey ones with --seed, and computed in full precision. A
     nearest neighbour and a logistic regression on the posterior means are added where scikit-learn is installed.
     """
     from tqdm import tqdm
@@ -147,12 +148,14 @@ def evaluate(
     from melodyvae.digits import DigitVAE
     from melodyvae.digits_figures import PUBLISHED, classifier_accuracies, digit_figures
 
+    if save and not Path(model_name).exists():
+        raise click.UsageError(f"--save writes into a file or a run folder; {model_name} is neither")
     use_threads(threads)
     with known_digit_errors():
         model = DigitVAE.from_pretrained(model_name).to(choose_device(device))
         digits = open_digits(data)
-        shown = len(digits.test) if samples and model.config.variational else 0
-        with tqdm(total=shown, unit=" digits", disable=not shown) as bar:
+        bounded = bool(samples) and model.config.variational
+        with tqdm(total=len(digits.test), unit=" digits", disable=not bounded) as bar:
             figures = digit_figures(model, digits.test, samples, seed, bar.update)
         try:
             figures |= classifier_accuracies(model, digits.train, digits.test)
@@ -162,9 +165,11 @@ def evaluate(
             model.metrics["test"] = figures | {"importance_samples": samples, "seed": seed}
             model.save(locate(model_name))
     click.echo(f"{model_name} on {len(digits.test)} test digits")
-    for name, value in figures.items():
-        shown_value = f"{value}" if isinstance(value, int) else f"{value:.4f}"
-        click.echo(f"  {LABELS[name].format(samples=samples):58}{shown_value:>10}")
+    for name, label in LABELS.items():
+        if name in figures:
+            value = figures[name]
+            shown = f"{value:d}" if isinstance(value, int) else f"{value:.4f}"
+            click.echo(f"  {label.format(samples=samples):58}{shown:>10}")
     click.echo("Published, on binarised test digits: -log p(x) in nats, estimated")
     for published in PUBLISHED:
         click.echo(f"  {published.model:58}{published.nats:10.2f}")

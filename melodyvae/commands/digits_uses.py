@@ -8,11 +8,11 @@ import click
 
 from melodyvae.commands.digits_options import (
     data_option,
+    digits_at_hand,
     image_of,
     known_digit_errors,
     load_digit_model,
     picture_options,
-    test_digits,
 )
 
 STAND_IN = "Folder of the four MNIST files.  [default: digits drawn from a shipped model]"
@@ -24,7 +24,7 @@ DIGIT = click.IntRange(0, 9)
 @data_option(STAND_IN)
 @picture_options(None, "digit-pictures")
 def plot(data: Path | None, output: Path, model_name: str | None, seed: int, device: str, force: bool) -> None:
-    """Draw the picture book of the shipped models, or the pictures of your own.
+    """Draw the picture book, or your own model.
 
     \b
     melodyvae digits plot
@@ -36,23 +36,22 @@ def plot(data: Path | None, output: Path, model_name: str | None, seed: int, dev
     """
     import torch
 
-    from melodyvae.digits_picture_book import BOOK, own_pictures
+    from melodyvae.digits_picture_book import BOOK, draw_pictures, own_pictures
     from melodyvae.digits_plot import plot_digit_curves
     from melodyvae.output import output_folder
     from melodyvae.trainer import METRICS_FILE, read_metrics
 
     with known_digit_errors():
-        pictures = dict(BOOK)
+        pictures, generator = dict(BOOK), torch.Generator().manual_seed(seed)
         if model_name is not None:
-            pictures = own_pictures(load_digit_model(model_name, device))
+            model = load_digit_model(model_name, device)
+            pictures, generator = own_pictures(model), torch.Generator(model.device).manual_seed(seed)
             if (Path(model_name) / METRICS_FILE).is_file():
                 lines = read_metrics(Path(model_name))
                 pictures["curves.png"] = lambda _, __, path: plot_digit_curves(lines, path)
-        digits = test_digits(data, DRAWN, seed)
-        generator = torch.Generator().manual_seed(seed)
+        digits = digits_at_hand(data, DRAWN, seed)
         with output_folder(output, list(pictures), force) as staging:
-            for name, draw in pictures.items():
-                draw(digits, generator, staging / name)
+            draw_pictures(pictures, digits, generator, staging)
     click.echo(f"Wrote {', '.join(pictures)} to {output}/")
 
 
@@ -61,7 +60,7 @@ def plot(data: Path | None, output: Path, model_name: str | None, seed: int, dev
 @click.option("--digit", type=DIGIT, help="Only this one; needs a model trained with --labels, such as digits-labels.")
 @picture_options("digits-conv", "digit-samples")
 def sample(count: int, digit: int | None, output: Path, model_name: str, seed: int, device: str, force: bool) -> None:
-    """Draw new digits from the model, into samples.png.
+    """Draw new digits, into samples.png.
 
     \b
     melodyvae digits sample
@@ -106,11 +105,13 @@ def interpolate(
     device: str,
     force: bool,
 ) -> None:
-    """Walk in z from an A to a B, two digits, into walk.png: in z, and pixel by pixel for comparison.
+    """Walk in z from one digit to another.
 
     \b
     melodyvae digits interpolate 3 8 -n 10
     melodyvae digits interpolate 4 4 --seed 3 -o fours
+
+    The folder gets walk.png: the way from a random A to a random B in z, and pixel by pixel for comparison.
     """
     import torch
 
@@ -120,7 +121,7 @@ def interpolate(
 
     with known_digit_errors():
         model = load_digit_model(model_name, device, unlabelled=True)
-        digits = test_digits(data, 200, seed)
+        digits = digits_at_hand(data, 200, seed)
         generator = torch.Generator().manual_seed(seed)
         ends = [image_of(digits, label, generator) for label in (a, b)]
         fade = torch.stack([torch.lerp(ends[0], ends[1], float(weight)) for weight in torch.linspace(0, 1, count)])
@@ -132,16 +133,18 @@ def interpolate(
 @click.command()
 @click.option("-n", "count", type=click.IntRange(min=10), default=1000, show_default=True, help="Images of each kind.")
 @data_option(STAND_IN)
-@picture_options("digits-conv", "digit-anomalies")
+@picture_options("digits-5d", "digit-anomalies")
 def anomaly(count: int, data: Path | None, output: Path, model_name: str, seed: int, device: str, force: bool) -> None:
-    """Tell digits from what is none by the negative ELBO: letters, shuffled pixels, and digits upside down.
+    """Tell what is no digit by its negative ELBO.
 
     \b
     melodyvae digits anomaly
     melodyvae digits anomaly --data mnist -n 10000
 
-    Prints the ROC AUC of each kind (1 is perfect, 0.5 is guessing) and draws anomalies.png. Of the digits that can be
-    told at all upside down (2, 3, 4, 5, 7) there is a figure of their own.
+    Scores digits, letters, shuffled pixels and digits upside down, prints the ROC AUC of each kind against the digits
+    (1 is perfect, 0.5 is guessing) and draws anomalies.png. Of the digits that can be
+    told at all upside down (2, 3, 4, 5, 7) there is a figure of their own. Five numbers tell letters better than
+    twenty do: what can draw more can draw letters, too.
     """
     import torch
 
@@ -155,7 +158,7 @@ def anomaly(count: int, data: Path | None, output: Path, model_name: str, seed: 
         if not model.config.variational:
             raise click.UsageError(f"{model_name} is a plain autoencoder, which has no ELBO to score with")
         generator = torch.Generator().manual_seed(seed)
-        digits = test_digits(data, count, seed)[:count]
+        digits = digits_at_hand(data, count, seed)[:count]
         turnable = torch.isin(digits.labels, torch.tensor(TURNABLE, dtype=torch.uint8))
         kinds = {
             "digits": digits,
@@ -190,13 +193,15 @@ def impute(
     device: str,
     force: bool,
 ) -> None:
-    """Hide the lower half of a DIGIT, of each of them by default, and fill it in, several times, into fillings.png.
+    """Fill in the hidden half of a digit.
 
     \b
     melodyvae digits impute
     melodyvae digits impute 7 -n 10 -o sevens
 
-    Each filling is found by gradient from a z of its own, on the visible pixels alone; the most probable comes first.
+    The lower half of a random DIGIT, of one of each by default, is hidden and filled in several times, into
+    fillings.png. Each filling is found by gradient from a z of its own, on the visible pixels alone; the most probable
+    comes first.
     """
     import torch
 
@@ -206,7 +211,7 @@ def impute(
 
     with known_digit_errors():
         model = load_digit_model(model_name, device, unlabelled=True)
-        digits = test_digits(data, 200, seed)
+        digits = digits_at_hand(data, 200, seed)
         pick = torch.Generator().manual_seed(seed)
         starts = torch.Generator(model.device).manual_seed(seed)
         visible = torch.zeros(28, 28, dtype=torch.bool)

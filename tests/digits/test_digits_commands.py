@@ -121,6 +121,7 @@ def test_usage_errors_exit_with_2(tmp_path):
         ("train", "--preset", "huge"),
         ("interpolate", 3, 10),
         ("impute", 3, "-n", 0),
+        ("evaluate", "digits-2d", "--save"),
         ("sample", "--digit", 3, "--model", "digits-2d", "-o", tmp_path / "s"),
     ):
         result = run(*arguments)

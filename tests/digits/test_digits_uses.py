@@ -11,7 +11,7 @@ from melodyvae.digits import DigitVAE
 from melodyvae.digits_anomaly import LETTERS, letters, noise, roc_auc, upside_down
 from melodyvae.digits_data import Digits
 from melodyvae.digits_figures import negative_elbos, posterior_means
-from melodyvae.digits_picture_book import BOOK, draw_book, typical
+from melodyvae.digits_picture_book import BOOK, draw_pictures, typical
 from melodyvae.digits_plot import manifold, plot_digit_curves, tile
 from melodyvae.digits_walks import attribute_direction, drawn_digits, fill_in, slant, stroke_width, walk
 from tests.digits.idx_files import blobs
@@ -199,7 +199,7 @@ def test_tiles_are_in_reading_order():
 
 
 def test_the_whole_book_is_drawn_without_a_data_set(drawn, tmp_path):
-    draw_book(tmp_path, drawn, torch.Generator().manual_seed(0))
+    draw_pictures(BOOK, drawn, torch.Generator().manual_seed(0), tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(BOOK)
     for path in tmp_path.iterdir():
         picture = imread(path)
