@@ -7,6 +7,11 @@ In the order of the flow, each module importing only from those above it:
 - :mod:`~data_prep.voice`: which part is the melody, and which of its notes are the one voice.
 - :mod:`~data_prep.melody`: notes <-> melody: one voice on a step grid, in whole bars.
 - :mod:`~data_prep.tokens`: melody <-> token ids; :class:`~data_prep.tokens.Vocabulary` is the one table.
+- :mod:`~data_prep.ledger`: the reasons why anything is left out.
+- :mod:`~data_prep.windows`: a piece -> the token windows of its tracks, by stated rules.
+- :mod:`~data_prep.sources`: the files below folders, and what each one gives.
+- :mod:`~data_prep.workers`: work in processes that may crash at the cost of one file.
+- :mod:`~data_prep.journal`: what was read, kept on disk while a dataset is made.
 - :mod:`~data_prep.corpus`: folders of files -> a dataset folder.
 
 Letters in shapes: N windows, T steps.

@@ -135,6 +135,19 @@ class Melody:
         """
         return replace(self, notes=tuple(note._replace(pitch=note.pitch + semitones) for note in self.notes))
 
+    def legato(self, max_gap_steps: int) -> Melody:
+        """The melody with every note held until the next one where the silence between is ``max_gap_steps`` at most.
+
+        For performances, whose notes are released early: their written rests stay rests.
+        """
+        next_starts = [note.start_step for note in self.notes[1:]] + [self.length_steps] * bool(self.notes)
+        last = len(self.notes) - 1
+        notes = tuple(
+            note._replace(end_step=start) if index < last and start - note.end_step <= max_gap_steps else note
+            for index, (note, start) in enumerate(zip(self.notes, next_starts, strict=True))
+        )
+        return replace(self, notes=notes)
+
     @classmethod
     def join(cls, melodies: Sequence[Self]) -> Melody:
         """The melodies in a row, each made up to full bars; tempo, meter, grid and program are the first one's.
@@ -217,12 +230,14 @@ class Region:
         first_bar: the number of that bar in the piece, from 0.
         off_grid_steps: the steps of the onsets that were further than a quarter of a step from the grid.
         onsets: how many notes begin in the region, in all voices.
+        folded_bars: how many bars of the piece one bar of the melody is.
     """
 
     melody: Melody
     first_bar: int
     off_grid_steps: frozenset[int]
     onsets: int
+    folded_bars: int = 1
 
 
 @dataclass(frozen=True)
@@ -241,7 +256,11 @@ class ReadMelody:
 
 
 def find_regions(
-    song: Song, part_index: int, steps_per_quarter: int = 4, meter: tuple[int, int] | None = None
+    song: Song,
+    part_index: int,
+    steps_per_quarter: int = 4,
+    meter: tuple[int, int] | None = None,
+    fold: bool = False,
 ) -> list[Region]:
     """The melody of one part, in as many regions as the bar lines make of it, regions without notes left out.
 
@@ -255,10 +274,17 @@ def find_regions(
         part_index: the part, from 0.
         steps_per_quarter: the grid.
         meter: take regions of this meter only; 2/2 counts as 4/4. None takes every meter.
+        fold: take two bars of half the meter as one: of 2/4 for 4/4, of 3/8 for 6/8. An odd last bar is left out.
     """
     regions = []
     for first_bar, bars in _runs_of_whole_bars(song.bars()):
         own_meter = _alike_of(bars[0])
+        if fold and meter is not None and (2 * own_meter[0], own_meter[1]) == _alike(meter) and len(bars) > 1:
+            pairs = bars[: len(bars) // 2 * 2]
+            region = _region(song, song.parts[part_index], first_bar, pairs, steps_per_quarter, own_meter)
+            if region.melody.notes:
+                regions.append(replace(region, melody=replace(region.melody, meter=_alike(meter)), folded_bars=2))
+            continue
         is_on_grid = 4 * own_meter[0] * steps_per_quarter % own_meter[1] == 0
         if is_on_grid and (meter is None or own_meter == _alike(meter)):
             region = _region(song, song.parts[part_index], first_bar, bars, steps_per_quarter, own_meter)

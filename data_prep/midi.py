@@ -5,7 +5,8 @@ reader. Forgiven, since players forgive it: a wrong count of tracks, bytes after
 a missing end of track; left out: a tempo of zero, a note that is never ended. The file format: "Standard MIDI Files
 1.0" (MIDI Manufacturers Association, 1988), https://midi.org/standard-midi-files
 
-Contents: :func:`read_midi`, :func:`song_from_bytes`, :func:`write_midi`, :class:`MidiError` and its kinds.
+Contents: :func:`read_midi`, :func:`file_bytes`, :func:`song_from_bytes`, :func:`write_midi`, :class:`MidiError` and its
+kinds.
 """
 
 from __future__ import annotations
@@ -79,11 +80,20 @@ def read_midi(path: str | Path) -> Song:
         MidiError: one of its kinds, naming the file.
         OSError: if the file cannot be opened.
     """
-    path = Path(path)
-    size = path.stat().st_size
+    return song_from_bytes(file_bytes(path), str(path))
+
+
+def file_bytes(path: str | Path) -> bytes:
+    """The content of a file of no more than 64 MiB.
+
+    Raises:
+        FileTooLargeError: if it is larger.
+        OSError: if it cannot be opened.
+    """
+    size = Path(path).stat().st_size
     if size > MAX_FILE_BYTES:
         raise FileTooLargeError(f"{path} is {size / 2**20:.0f} MiB; a piece of music in MIDI is under 64")
-    return song_from_bytes(path.read_bytes(), str(path))
+    return Path(path).read_bytes()
 
 
 def song_from_bytes(data: bytes, name: str = "the file") -> Song:

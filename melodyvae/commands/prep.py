@@ -35,7 +35,10 @@ if TYPE_CHECKING:
     show_default=True,
     help="The grid: 4 is sixteenth notes, 12 has triplets too.",
 )
+@click.option("--fold", is_flag=True, help="Take two bars of half the meter as one: 2/4 for 4/4, 3/8 for 6/8.")
+@click.option("--legato", is_flag=True, help="Hold each note until the next, if that is less than a beat away.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: the cores it may use]")
+@click.option("--resume", is_flag=True, help="Go on with a run of the same inputs that was stopped.")
 @click.option("--force", is_flag=True, help="Replace a dataset that is already there.")
 def prep(
     inputs: tuple[Path, ...],
@@ -45,7 +48,10 @@ def prep(
     track: str,
     stride_bars: int,
     steps_per_quarter: int,
+    fold: bool,
+    legato: bool,
     workers: int | None,
+    resume: bool,
     force: bool,
 ) -> None:
     """Make a dataset of the music files in INPUTS: files, and folders with all that is below them.
@@ -64,14 +70,16 @@ def prep(
 
     output = output or default_output(inputs[0])
     try:
-        options = PrepOptions(bars, steps_per_quarter, meter, track, stride_bars)
+        options = PrepOptions(bars, steps_per_quarter, meter, track, stride_bars, fold, legato)
         with tqdm(unit=" files", delay=0.2) as progress:  # an error found at once leaves no bar behind
 
             def show(done: int, total: int) -> None:
                 progress.total = total
                 progress.update(done - progress.n)
 
-            report = prepare(inputs, output, options, workers=workers, force=force, on_file=show)
+            report = prepare(inputs, output, options, workers=workers, resume=resume, force=force, on_file=show)
+    except KeyboardInterrupt:
+        raise click.ClickException("stopped. To go on, give the same command with --resume") from None
     except PrepError as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
@@ -93,13 +101,15 @@ def _print(report: PrepReport) -> None:
     click.echo(f"{sum(report.counts.values()):9} windows: {windows}")
     _print_left_out("files", report.left_out_files)
     _print_left_out("windows", report.left_out_windows)
+    if report.advice:
+        click.echo(f"To keep more: {report.advice}.")
     click.echo(f"Wrote {report.output}. Next: melodyvae train {report.output}")
 
 
 def _print_left_out(kind: str, counts: dict[str, int]) -> None:
-    from data_prep.corpus import REASONS
+    from data_prep.ledger import explain
 
     if counts:
         click.echo(f"left out, {kind}:")
     for reason, count in counts.items():
-        click.echo(f"{count:9} {reason:<17} {REASONS[reason]}")
+        click.echo(f"{count:9} {reason:<17} {explain(reason)}")

@@ -1,0 +1,249 @@
+"""Work on many items in processes of which each may be slow, hungry, or crash, and costs only its own item.
+
+A pool from the standard library is broken as a whole by one process that dies, and does not say on which item. Here
+each process has one item at a time, so that its end is the end of that item alone, and a new process takes its place.
+The processes are started as programs, not forked and not by importing the caller's main module, so that a script needs
+no guard and threads of the caller do no harm. They end by themselves when the caller is gone.
+
+Contents: :class:`Limits`, :class:`Lost`, :func:`work_on`; :func:`work_on_executor` for machines elsewhere.
+"""
+
+from __future__ import annotations
+
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import IO, Any, Generic, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one item may take: seconds, and bytes of memory beyond what the process has when it starts."""
+
+    seconds: float = 60.0
+    memory_bytes: int = 2 * 2**30
+
+
+@dataclass(frozen=True)
+class Lost(Generic[Item]):
+    """An item that came to nothing: ``too_slow``, ``too_much_memory`` or ``crashed``."""
+
+    item: Item
+    reason: str
+    detail: str
+
+
+def work_on(
+    function: Callable[[Item], Result], items: Sequence[Item], workers: int, limits: Limits
+) -> Generator[Result | Lost[Item], None, None]:
+    """``function`` of each item, as they are done; ``function`` and items must be picklable.
+
+    When the iterator is closed, the processes are killed.
+    """
+    waiting = iter(items)
+    lock = threading.Lock()
+    done: queue.Queue[Result | Lost[Item] | BaseException | None] = queue.Queue(maxsize=4 * workers)
+    stopped = threading.Event()
+    processes = [_Worker(function, limits) for _ in range(workers)]
+
+    def put(outcome: Result | Lost[Item] | BaseException | None) -> None:
+        while not stopped.is_set():
+            try:
+                done.put(outcome, timeout=0.2)
+                return
+            except queue.Full:
+                continue
+
+    def serve(worker: _Worker[Item, Result]) -> None:
+        try:
+            while not stopped.is_set():
+                with lock:
+                    item = next(waiting, waiting)
+                if item is waiting:
+                    break
+                put(worker(item))  # type: ignore[arg-type]
+            put(None)
+        except BaseException as error:  # told to the caller, who raises it
+            put(error)
+
+    threads = [threading.Thread(target=serve, args=(process,), daemon=True) for process in processes]
+    for thread in threads:
+        thread.start()
+    try:
+        running = workers
+        while running:
+            outcome = done.get()
+            if isinstance(outcome, BaseException):
+                raise outcome
+            if outcome is None:
+                running -= 1
+            else:
+                yield outcome
+    finally:
+        stopped.set()
+        for process in processes:
+            process.kill()
+        for thread in threads:
+            thread.join()
+        for process in processes:
+            process.close()
+
+
+def work_on_executor(
+    executor: Executor, function: Callable[[Item], Result], items: Sequence[Item], chunk: int = 32, in_flight: int = 64
+) -> Generator[Result | Lost[Item], None, None]:
+    """``function`` of each item, as they are done, by any executor; no more than ``in_flight`` chunks wait there.
+
+    The limits are the executor's own. An exception costs its item only.
+    """
+    chunks = (items[start : start + chunk] for start in range(0, len(items), chunk))
+    pending: set[Future[list[Result | Lost[Item]]]] = set()
+    try:
+        while True:
+            while len(pending) < in_flight and (files := next(chunks, None)) is not None:
+                pending.add(executor.submit(_each, function, files))
+            if not pending:
+                return
+            finished, pending = wait(pending, return_when=FIRST_COMPLETED)
+            for future in finished:
+                yield from future.result()
+    finally:
+        for future in pending:
+            future.cancel()
+
+
+def _each(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result | Lost[Item]]:
+    outcomes: list[Result | Lost[Item]] = []
+    for item in items:
+        try:
+            outcomes.append(function(item))
+        except Exception as error:  # a reader's fault must cost no more than its file
+            outcomes.append(Lost(item, "crashed", f"{type(error).__name__}: {error}"))
+    return outcomes
+
+
+class _Worker(Generic[Item, Result]):
+    """One process and the way to it."""
+
+    def __init__(self, function: Callable[[Item], Result], limits: Limits) -> None:
+        self.function = function
+        self.limits = limits
+        self.process: subprocess.Popen[bytes] | None = None
+        self.stopped = False
+
+    def __call__(self, item: Item) -> Result | Lost[Item]:
+        process = self.process or self._start()
+        assert process.stdin is not None  # for mypy: both are pipes
+        assert process.stdout is not None
+        late = threading.Event()
+
+        def end() -> None:
+            late.set()
+            process.kill()
+
+        timer = threading.Timer(self.limits.seconds, end)
+        timer.start()
+        try:
+            pickle.dump(item, process.stdin)
+            process.stdin.flush()
+            kind, value = pickle.load(process.stdout)
+        except (OSError, EOFError, pickle.UnpicklingError):
+            self.close()
+            status = process.returncode
+            if late.is_set():
+                return Lost(item, "too_slow", f"it took more than {self.limits.seconds:g} seconds")
+            return Lost(item, "crashed", f"its process ended with {_name_of(status)}")
+        finally:
+            timer.cancel()
+        if kind == "memory":
+            return Lost(item, "too_much_memory", f"it took more than {self.limits.memory_bytes / 2**20:.0f} MiB")
+        if kind == "error":
+            return Lost(item, "crashed", value)
+        return value  # type: ignore[no-any-return]
+
+    def kill(self) -> None:
+        """End the process, if there is one; may be called from another thread than the one that uses it."""
+        self.stopped = True
+        if self.process is not None:
+            self.process.kill()
+
+    def close(self) -> None:
+        """End the process, if there is one, and give back what it holds."""
+        process, self.process = self.process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            with suppress(BrokenPipeError):  # what was not yet written cannot be
+                if pipe is not None:
+                    pipe.close()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        code = f"import sys; sys.path[:] = {sys.path!r}; from data_prep.workers import _serve; _serve()"
+        process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert process.stdin is not None  # for mypy: it is a pipe
+        self.process = process
+        if self.stopped:
+            process.kill()
+        pickle.dump((self.function, self.limits.memory_bytes), process.stdin)
+        process.stdin.flush()
+        return process
+
+
+def _name_of(status: int) -> str:
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        return signal.Signals(-status).name
+    except ValueError:
+        return f"signal {-status}"
+
+
+def _serve() -> None:
+    """Answer one item after the other from standard input until it is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the caller decides
+    requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    sys.stdout = sys.stderr  # whatever a reader prints must not get between the answers
+    function, memory_bytes = pickle.load(requests)
+    _limit_memory(memory_bytes)
+    while (item := _next(requests)) is not None:
+        answer: tuple[str, Any]
+        try:
+            answer = ("result", function(item))
+        except MemoryError:
+            answer = ("memory", None)
+        except Exception as error:  # a reader's fault must cost no more than its file
+            answer = ("error", f"{type(error).__name__}: {error}")
+        pickle.dump(answer, answers, protocol=pickle.HIGHEST_PROTOCOL)
+        answers.flush()
+
+
+def _next(requests: IO[bytes]) -> Any:
+    try:
+        return pickle.load(requests)
+    except EOFError:
+        return None
+
+
+def _limit_memory(more_bytes: int) -> None:
+    """Let the process take so many bytes more than it has now; where the system cannot, nothing is limited."""
+    try:
+        import resource
+
+        with open("/proc/self/statm", encoding="ascii") as file:
+            pages = int(file.read().split()[0])
+        limit = pages * resource.getpagesize() + more_bytes
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    except (ImportError, OSError, ValueError):
+        return
