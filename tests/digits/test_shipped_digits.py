@@ -1,0 +1,49 @@
+"""The checkpoints that ship: small, with their figures, and with where they come from."""
+
+import pytest
+
+from melodyvae.checkpoint import load_checkpoint, locate, shipped_names
+from melodyvae.digits import DigitVAE
+
+NAMES = [
+    "digits-20d",
+    "digits-2d",
+    "digits-2d-kl",
+    "digits-2d-plain",
+    "digits-2d-reconstruction",
+    "digits-5d",
+    "digits-conv",
+    "digits-labels",
+]
+
+
+def test_these_ship():
+    assert [name for name in shipped_names() if name.startswith("digits")] == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_is_small_and_tells_what_it_is(name):
+    path = locate(name)
+    assert path.stat().st_size < 2_000_000
+    checkpoint = load_checkpoint(name)
+    assert DigitVAE.from_checkpoint(checkpoint, name).config.latent_size in (2, 5, 20)
+    assert checkpoint.provenance["command"].startswith("melodyvae digits train")
+    assert len(checkpoint.provenance["data_sha256"]) == 64
+    figures = checkpoint.metrics["test"]
+    assert {"mean_squared_error", "cross_entropy_nats", "active_units", "nearest_neighbour_accuracy"} <= set(figures)
+    card = path.with_suffix(".md").read_text(encoding="utf-8")
+    assert checkpoint.provenance["data_sha256"] in card
+    assert f"`{checkpoint.provenance['command']}`" in card
+
+
+@pytest.mark.parametrize(("name", "worst_nats"), [("digits-20d", 105), ("digits-conv", 95)])
+def test_the_models_with_20_numbers_reach_their_targets(name, worst_nats):
+    figures = load_checkpoint(name).metrics["test"]
+    assert figures["importance_weighted_nats"] < figures["negative_elbo_nats"] <= worst_nats
+    assert figures["importance_samples"] == 500
+    assert figures["nearest_neighbour_accuracy"] > 0.95
+
+
+def test_two_numbers_say_less_than_five_and_five_less_than_twenty():
+    bounds = [load_checkpoint(name).metrics["test"]["negative_elbo_nats"] for name in ("digits-2d", "digits-5d")]
+    assert bounds[0] > bounds[1] > load_checkpoint("digits-20d").metrics["test"]["negative_elbo_nats"]
