@@ -262,7 +262,7 @@ def _fetch(kept: Path, checksum: str, mirrors: Sequence[str], progress: bool) ->
                 return
             reasons.append(f"{address}: other bytes than expected")
         except (OSError, ValueError) as error:  # what requests raises is an OSError
-            reasons.append(f"{address}: {_first_words(error)}")
+            reasons.append(f"{address}: {_what_happened(error)}")
         finally:
             arriving.unlink(missing_ok=True)
     raise DownloadError(
@@ -272,6 +272,6 @@ def _fetch(kept: Path, checksum: str, mirrors: Sequence[str], progress: bool) ->
     )
 
 
-def _first_words(error: Exception) -> str:
-    words = str(error) or type(error).__name__
-    return words if len(words) <= 160 else f"{words[:157]}..."
+def _what_happened(error: Exception) -> str:
+    response = getattr(error, "response", None)
+    return f"status {response.status_code}" if response is not None else type(error).__name__
