@@ -1,6 +1,6 @@
 """What a latent space is, in numbers: encode a tune, look at z, walk away from it.
 
-    python examples/latent_space.py
+python examples/latent_space.py
 """
 
 from pathlib import Path

@@ -36,8 +36,7 @@ TUNES = {
     # "When the Saints Go Marching In", spiritual, 19th century
     "saints": (
         160,
-        "R:1 C4:1 E4:1 F4:1 | G4:4 | R:1 C4:1 E4:1 F4:1 | G4:4 |"
-        "R:1 C4:1 E4:1 F4:1 | G4:2 E4:2 | C4:2 E4:2 | D4:4",
+        "R:1 C4:1 E4:1 F4:1 | G4:4 | R:1 C4:1 E4:1 F4:1 | G4:4 |R:1 C4:1 E4:1 F4:1 | G4:2 E4:2 | C4:2 E4:2 | D4:4",
     ),
 }
 

@@ -44,7 +44,7 @@ def test_the_commands_of_the_table_work(command, user_folder):
 
 
 def test_the_way_to_a_model_of_ones_own_works(user_folder):
-    commands = [line for line in SHELL_LINES if line.startswith("melodyvae ")]
+    commands = [line for line in SHELL_LINES if re.match("melodyvae (?!digits)", line)]
     assert [shlex.split(command)[1] for command in commands] == ["prep", "train", "evaluate", "sample", "train"]
     for command in commands:
         arguments = shlex.split(command)[1:]
@@ -52,6 +52,11 @@ def test_the_way_to_a_model_of_ones_own_works(user_folder):
             place = arguments.index("--minutes")
             arguments[place : place + 2] = ["--steps", "1"]
         assert run(*arguments)
+
+
+@pytest.mark.parametrize("command", [line for line in SHELL_LINES if line.startswith("melodyvae digits")])
+def test_the_digit_commands_work(command, user_folder):
+    assert run(*shlex.split(command, comments=True)[1:])
 
 
 def test_the_main_job_writes_eight_tunes_whose_ends_are_the_two_tunes(tmp_path, monkeypatch):
