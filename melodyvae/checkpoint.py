@@ -3,7 +3,8 @@
 The weights are tensors, stored in float16 unless told otherwise; everything else is JSON in the file's header under
 the key ``melodyvae``. Reading one runs no code from it.
 
-Contents: :class:`Checkpoint`, :func:`save_checkpoint`, :func:`load_checkpoint`, :func:`locate`, :func:`shipped_names`.
+Contents: :class:`Checkpoint`, :class:`CheckpointedModel`, :func:`save_checkpoint`, :func:`load_checkpoint`,
+:func:`locate`, :func:`shipped_names`; :func:`write_tensors` and :func:`read_tensors`.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import tempfile
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
+
+from melodyvae.config import ConfigError, from_dict, to_dict
 
 FORMAT_VERSION = 1
 HEADER_KEY = "melodyvae"
@@ -49,6 +52,74 @@ class Checkpoint:
     vocabulary: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
+
+
+class CheckpointedModel(nn.Module):
+    """A network that a checkpoint can hold; what :class:`Checkpoint` says of its attributes holds here.
+
+    A subclass sets :attr:`KIND`, :attr:`CONFIG` and :attr:`DEFAULT`, and is made from its configuration alone.
+    """
+
+    KIND: ClassVar[str]
+    CONFIG: ClassVar[type[Any]]
+    DEFAULT: ClassVar[str]  # the shipped checkpoint that is meant when none is named
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        self.config = config
+        self.metrics: dict[str, Any] = {}
+        self.provenance: dict[str, Any] = {}
+
+    def token_table(self) -> dict[str, Any]:
+        """The meaning of the token ids; empty for models without tokens."""
+        return {}
+
+    @classmethod
+    def from_pretrained(cls, name_or_path: str | Path | None = None) -> Self:
+        """The model of a shipped name, a checkpoint file or a run folder, ready to use, on the CPU.
+
+        Raises:
+            CheckpointError: if there is no such checkpoint or it is not one of this kind of model.
+        """
+        chosen = cls.DEFAULT if name_or_path is None else name_or_path
+        return cls.from_checkpoint(load_checkpoint(chosen), str(chosen))
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: Checkpoint, name: str = "the checkpoint") -> Self:
+        """The model of a checkpoint that was read; ``name`` is what errors call it.
+
+        Raises:
+            CheckpointError: if the checkpoint is not one of this kind of model, or of this version's.
+        """
+        if checkpoint.kind != cls.KIND:
+            raise CheckpointError(f"{name} is a {checkpoint.kind} model; a {cls.KIND} model is needed here")
+        try:
+            model = cls(from_dict(cls.CONFIG, checkpoint.config))
+        except ConfigError as error:
+            raise CheckpointError(f"{name} has a configuration that is not this version's: {error}") from error
+        if checkpoint.vocabulary != model.token_table():
+            raise CheckpointError(
+                f"{name} was trained on another vocabulary ({checkpoint.vocabulary}) than this version's "
+                f"({model.token_table()}); its token ids would be misread"
+            )
+        try:
+            model.load_state_dict(checkpoint.weights)
+        except RuntimeError as error:
+            raise CheckpointError(f"{name} has weights that do not fit its own configuration: {error}") from error
+        model.metrics, model.provenance = checkpoint.metrics, checkpoint.provenance
+        return model.eval()
+
+    def save(self, path: str | Path, dtype: torch.dtype = torch.float16) -> None:
+        """Write the model with its figures to one ``.safetensors`` file, whole or not at all."""
+        checkpoint = Checkpoint(
+            kind=self.KIND,
+            config=to_dict(self.config),
+            weights=self.state_dict(),
+            vocabulary=self.token_table(),
+            metrics=self.metrics,
+            provenance=self.provenance,
+        )
+        save_checkpoint(checkpoint, path, dtype)
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: str | Path, dtype: torch.dtype = torch.float16) -> None:

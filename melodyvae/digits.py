@@ -14,15 +14,12 @@ Contents: :class:`DigitVAE`.
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
-from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from melodyvae.checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
-from melodyvae.config import ConfigError, from_dict, to_dict
+from melodyvae.checkpoint import CheckpointedModel
 from melodyvae.digits_config import DigitsConfig
 from melodyvae.latent import DiagonalGaussian, standard_normal
 from melodyvae.objective import LossTerms
@@ -32,20 +29,20 @@ PIXELS = SIDE * SIDE
 CLASSES = 10
 
 
-class DigitVAE(nn.Module):
+class DigitVAE(CheckpointedModel):
     """A variational autoencoder of digits: dense or convolutional, plain or conditional on the label."""
 
     KIND = "digits"
+    CONFIG = DigitsConfig
+    DEFAULT = "digits-5d"
+    config: DigitsConfig
 
     def __init__(self, config: DigitsConfig | None = None) -> None:
-        super().__init__()
-        self.config = config or DigitsConfig()
+        super().__init__(config or DigitsConfig())
         posterior_size = (2 if self.config.variational else 1) * self.config.latent_size
         label_size = CLASSES if self.config.labels else 0
         networks = _dense_networks if self.config.network == "dense" else _conv_networks
         self.image_features, self.encoder, self.decoder = networks(self.config, posterior_size, label_size)
-        self.metrics: dict[str, Any] = {}
-        self.provenance: dict[str, Any] = {}
 
     @property
     def device(self) -> torch.device:
@@ -95,42 +92,6 @@ class DigitVAE(nn.Module):
         if not self.config.variational:
             return LossTerms(reconstruction, torch.zeros_like(reconstruction))
         return LossTerms(reconstruction, posterior.kl_to_standard_normal())
-
-    @classmethod
-    def from_pretrained(cls, name_or_path: str | Path = "digits-5d") -> Self:
-        """The model of a shipped name, a checkpoint file or a run folder, ready to use, on the CPU.
-
-        Raises:
-            CheckpointError: if there is no such checkpoint or it is not one of a digit model.
-        """
-        return cls.from_checkpoint(load_checkpoint(name_or_path), str(name_or_path))
-
-    @classmethod
-    def from_checkpoint(cls, checkpoint: Checkpoint, name: str = "the checkpoint") -> Self:
-        """The model of a checkpoint that was read; ``name`` is what errors call it."""
-        if checkpoint.kind != cls.KIND:
-            raise CheckpointError(f"{name} is a {checkpoint.kind} model; a {cls.KIND} model is needed here")
-        try:
-            model = cls(from_dict(DigitsConfig, checkpoint.config))
-        except ConfigError as error:
-            raise CheckpointError(f"{name} has a configuration that is not this version's: {error}") from error
-        try:
-            model.load_state_dict(checkpoint.weights)
-        except RuntimeError as error:
-            raise CheckpointError(f"{name} has weights that do not fit its own configuration: {error}") from error
-        model.metrics, model.provenance = checkpoint.metrics, checkpoint.provenance
-        return model.eval()
-
-    def save(self, path: str | Path, dtype: torch.dtype = torch.float16) -> None:
-        """Write the model with its figures to one ``.safetensors`` file."""
-        checkpoint = Checkpoint(
-            kind=self.KIND,
-            config=to_dict(self.config),
-            weights=self.state_dict(),
-            metrics=self.metrics,
-            provenance=self.provenance,
-        )
-        save_checkpoint(checkpoint, path, dtype)
 
     def _full_precision(self, found: Tensor) -> Tensor:
         """Out of autocast: hundreds of pixels are summed up next."""

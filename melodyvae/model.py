@@ -9,17 +9,16 @@ bound E_q(z|x)[log p(x | z)] - beta * KL(q(z | x) || N(0, I)).
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from data_prep.melody import Melody
 from melodyvae import generate
-from melodyvae.checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
-from melodyvae.config import ConfigError, MelodyConfig, from_dict, to_dict
+from melodyvae.checkpoint import CheckpointedModel
+from melodyvae.config import MelodyConfig
 from melodyvae.dataset import vocabulary_of
 from melodyvae.decoder import MelodyDecoder
 from melodyvae.encoder import MelodyEncoder
@@ -28,24 +27,28 @@ from melodyvae.latent import DiagonalGaussian, standard_normal
 from melodyvae.objective import LossTerms
 
 
-class MelodyVAE(nn.Module):
+class MelodyVAE(CheckpointedModel):
     """A variational autoencoder of melodies of a fixed number of bars."""
 
     KIND = "melody"
+    CONFIG = MelodyConfig
+    DEFAULT = "melody-2bar"
+    config: MelodyConfig
 
     def __init__(self, config: MelodyConfig | None = None) -> None:
-        super().__init__()
-        self.config = config or MelodyConfig()
+        super().__init__(config or MelodyConfig())
         self.vocabulary = vocabulary_of(self.config)
         self.encoder = MelodyEncoder(self.config, self.vocabulary.size)
         self.decoder = MelodyDecoder(self.config, self.vocabulary.size)
-        self.metrics: dict[str, Any] = {}
-        self.provenance: dict[str, Any] = {}
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return self.encoder.posterior.weight.device
+
+    def token_table(self) -> dict[str, Any]:
+        """The meaning of the token ids."""
+        return self.vocabulary.to_dict()
 
     def encode(self, tokens: Tensor) -> DiagonalGaussian:
         """q(z | x), parameters ``(B, Z)``, of token windows ``(B, T)``."""
@@ -117,48 +120,6 @@ class MelodyVAE(nn.Module):
             for source in (start, end)
         ]
         return generate.interpolate(self, windows[0], windows[1], count, temperature, generator)
-
-    @classmethod
-    def from_pretrained(cls, name_or_path: str | Path = "melody-2bar") -> Self:
-        """The model of a shipped name or of a checkpoint file, ready to use, on the CPU.
-
-        Raises:
-            CheckpointError: if there is no such checkpoint or it is not one of a melody model.
-        """
-        return cls.from_checkpoint(load_checkpoint(name_or_path), str(name_or_path))
-
-    @classmethod
-    def from_checkpoint(cls, checkpoint: Checkpoint, name: str = "the checkpoint") -> Self:
-        """The model of a checkpoint that was read; ``name`` is what errors call it."""
-        if checkpoint.kind != cls.KIND:
-            raise CheckpointError(f"{name} is a {checkpoint.kind} model; a {cls.KIND} model is needed here")
-        try:
-            model = cls(from_dict(MelodyConfig, checkpoint.config))
-        except ConfigError as error:
-            raise CheckpointError(f"{name} has a configuration that is not this version's: {error}") from error
-        if checkpoint.vocabulary != model.vocabulary.to_dict():
-            raise CheckpointError(
-                f"{name} was trained on another vocabulary ({checkpoint.vocabulary}) than this version's "
-                f"({model.vocabulary.to_dict()}); its token ids would be misread"
-            )
-        try:
-            model.load_state_dict(checkpoint.weights)
-        except RuntimeError as error:
-            raise CheckpointError(f"{name} has weights that do not fit its own configuration: {error}") from error
-        model.metrics, model.provenance = checkpoint.metrics, checkpoint.provenance
-        return model.eval()
-
-    def save(self, path: str | Path, dtype: torch.dtype = torch.float16) -> None:
-        """Write the model with its figures to one ``.safetensors`` file."""
-        checkpoint = Checkpoint(
-            kind=self.KIND,
-            config=to_dict(self.config),
-            weights=self.state_dict(),
-            vocabulary=self.vocabulary.to_dict(),
-            metrics=self.metrics,
-            provenance=self.provenance,
-        )
-        save_checkpoint(checkpoint, path, dtype)
 
 
 def _cross_entropy(logits: Tensor, tokens: Tensor) -> Tensor:
