@@ -57,7 +57,7 @@ class WindowDataset:
             if ours != theirs:
                 raise DatasetError(
                     f"{self.folder} does not fit the model: its {name} is {ours}, the model's is {theirs}. "
-                    "Run `melodyvae prep` again with the model's settings, or choose another model."
+                    "Run `melodyvae prep` again with the model's settings, or choose or train another model."
                 )
 
 

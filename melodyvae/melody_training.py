@@ -15,7 +15,16 @@ import numpy as np
 import torch
 
 import melodyvae
-from melodyvae.config import PRESETS, ConfigError, MelodyTrainConfig, Preset, override, to_dict
+from melodyvae.config import (
+    PRESETS,
+    ConfigError,
+    MelodyConfig,
+    MelodyTrainConfig,
+    Preset,
+    from_dict,
+    override,
+    to_dict,
+)
 from melodyvae.dataset import TrainingBatches, WindowDataset
 from melodyvae.evaluate import reconstruction_figures
 from melodyvae.model import MelodyVAE
@@ -26,16 +35,24 @@ FINE_TUNING_RATE_DIVISOR = 4.0
 
 
 def starting_point(
-    preset_name: str = "melody-2bar", init_from: str | None = None, **changes: Any
+    preset_name: str = "melody-2bar",
+    init_from: str | None = None,
+    *,
+    dataset: WindowDataset | None = None,
+    bars: int | None = None,
+    **changes: Any,
 ) -> tuple[MelodyVAE, MelodyTrainConfig]:
     """A model to train, and how: those of a preset, with every change that is not None applied to the training.
+
+    A new model takes the meter and the grid of ``dataset`` if that is given, and has ``bars`` bars if those are.
 
     A budget given among ``changes`` (``max_updates``, ``max_minutes``) replaces the preset's. With ``init_from`` the
     model is that checkpoint, to be fine-tuned: at a quarter of the preset's learning rate and with beta from the start,
     so that what it knows is not shaken loose.
 
     Raises:
-        ConfigError: on an unknown preset, or a change that the configuration refuses.
+        ConfigError: on an unknown preset, on a change that the configuration refuses, and on ``bars`` for a model that
+            has its bars already.
         CheckpointError: if ``init_from`` cannot be read.
     """
     if preset_name not in PRESETS:
@@ -47,7 +64,10 @@ def starting_point(
     if init_from is None:
         training = override(training, **changes)
         torch.manual_seed(training.seed)
-        return MelodyVAE(preset.model), training
+        grid = {} if dataset is None else {key: dataset.meta[key] for key in ("meter", "steps_per_quarter")}
+        return MelodyVAE(from_dict(MelodyConfig, to_dict(override(preset.model, bars=bars)) | grid)), training
+    if bars is not None:
+        raise ConfigError(f"{init_from} has its number of bars already; leave out bars, or train a new model")
     gentle = training.learning_rate / FINE_TUNING_RATE_DIVISOR
     training = replace(training, learning_rate=gentle, annealing="constant")
     return MelodyVAE.from_pretrained(init_from), override(training, **changes)

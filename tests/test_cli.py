@@ -292,9 +292,23 @@ def test_a_dataset_of_another_bar_length_is_refused(midi_folder, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_new_model_takes_the_meter_of_its_dataset_and_the_bars_it_is_told(tmp_path):
+    for seed in range(4):
+        waltz = tune(seed, bars=12)
+        Melody(waltz.notes, waltz.length_steps, meter=(3, 4)).write(tmp_path / f"{seed}.mid")
+    prepare([tmp_path], tmp_path / "waltzes", PrepOptions(bars=4, meter="3/4"), workers=1)
+    out = tmp_path / "run"
+    run("train", tmp_path / "waltzes", "--preset", "tiny", "--bars", "4", "-o", out, "--steps", "2", "--threads", "1")
+    config = load_checkpoint(out).config
+    assert (config["bars"], config["meter"]) == (4, [3, 4])
+    run("sample", "-n", "1", "--model", out, "-o", tmp_path / "samples")
+    assert Melody.from_midi(tmp_path / "samples" / "01.mid").meter == (3, 4)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["--init-from", "melody-2bar", "--bars", "4"], "melody-2bar has its number of bars already"),
         (["--preset", "huge"], "there is no preset 'huge'"),
         (["--learning-rate", "0"], "learning_rate is 0.0"),
         (["--resume"], "no training to resume"),

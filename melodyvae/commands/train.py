@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 @click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Run folder.  [default: runs/DATASET-PRESET]")
 @click.option("--preset", default="melody-2bar", show_default=True, help="melody-2bar, musicvae-small or tiny.")
+@click.option("--bars", type=click.IntRange(min=1), help="Bars of a new model.  [default: the preset's]")
 @click.option("--minutes", "max_minutes", type=float, help="Stop after that long.  [default: the preset's]")
 @click.option("--steps", "max_updates", type=int, help="Stop after that many optimiser updates.")
 @click.option("--batch-size", type=int, help="Windows an update.")
@@ -53,6 +54,7 @@ def train(
     precision: str,
     threads: int | None,
     transpose: int | None,
+    bars: int | None,
     **changes: Any,
 ) -> None:
     """Train a melody VAE on a DATASET folder made by `melodyvae prep`.
@@ -61,6 +63,8 @@ def train(
     melodyvae train midi-dataset --minutes 60
     melodyvae train my-tunes-dataset --init-from melody-2bar --minutes 5
     melodyvae train midi-dataset --resume
+
+    A new model takes the dataset's meter and grid; its bars are the preset's, or --bars.
 
     The run folder gets model.safetensors (ready for every other command), state.safetensors (for --resume),
     metrics.jsonl and curves.png. Ctrl-C saves, too, and --resume goes on from there exactly.
@@ -83,7 +87,7 @@ def train(
     use_threads(threads)
     try:
         windows = open_dataset(dataset)
-        model, config = starting_point(preset, init_from, **changes)
+        model, config = starting_point(preset, init_from, dataset=windows, bars=bars, **changes)
         trainer = melody_trainer(model, config, windows, folder, choose_device(device), precision)
         if resume:
             trainer.resume()
