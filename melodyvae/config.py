@@ -11,6 +11,7 @@ Contents: :class:`MelodyConfig`, :class:`TrainConfig`, :class:`MelodyTrainConfig
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, fields, replace
 from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -55,7 +56,7 @@ class MelodyConfig:
             raise ConfigError(
                 f"the pitch range {self.lowest_pitch}..{self.highest_pitch} does not lie within MIDI's 0..127"
             )
-        if 4 * self.meter[0] * self.steps_per_quarter % self.meter[1]:
+        if min(self.meter) < 1 or 4 * self.meter[0] * self.steps_per_quarter % self.meter[1]:
             raise ConfigError(
                 f"a bar of {self.meter[0]}/{self.meter[1]} is no whole number of steps "
                 f"at {self.steps_per_quarter} steps a quarter"
@@ -176,7 +177,7 @@ def _fits(value: Any, expected: Any) -> bool:
     if isinstance(value, bool):
         return expected is bool
     if expected is float:
-        return isinstance(value, int | float)
+        return isinstance(value, int | float) and math.isfinite(value)
     return isinstance(value, expected)
 
 

@@ -9,6 +9,7 @@ Contents: :class:`LatentMelodyModel`, :class:`Window`, :func:`read_source`, :fun
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -215,8 +216,8 @@ def _decode(
     generator: torch.Generator | None,
     **fields: Any,
 ) -> list[Melody]:
-    if temperature < 0:
-        raise ValueError(f"temperature is {temperature}; it must be 0 or above")
+    if not 0 <= temperature < math.inf:
+        raise ValueError(f"temperature is {temperature}; it must be a number from 0 up")
     config = model.config
     grid = {"steps_per_quarter": config.steps_per_quarter, "meter": config.meter}
     with torch.inference_mode():

@@ -64,7 +64,14 @@ def plot_piano_rolls(
         weight = "bold" if is_end else "normal"
         middle = bottom + (low + high) / 2
         axis.annotate(
-            names[index], (0, middle), (-26, 0), textcoords="offset points", ha="right", va="center", weight=weight
+            names[index],
+            (0, middle),
+            (-26, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            weight=weight,
+            parse_math=False,  # a file name may hold dollar signs
         )
     octaves = [pitch for pitch in range(low, high + 1) if pitch % 12 == 0]
     ticks = [

@@ -53,6 +53,7 @@ def test_a_misspelt_key_is_an_error_that_lists_the_keys():
         ({"readout": "middle"}, "readout is 'middle'; choose one of position, last-state"),
         ({"meter": [4]}, r"meter is \(4,\)"),
         ({"lowest_pitch": 60, "highest_pitch": 50}, "pitch range 60..50"),
+        ({"meter": [4, 0]}, "a bar of 4/0"),
         ({"meter": [3, 32]}, "a bar of 3/32 is no whole number of steps"),
     ],
 )
@@ -70,6 +71,8 @@ def test_bad_model_values_are_refused(values, message):
         ({"anneal_rate": 1.0}, "anneal_rate is 1.0"),
         ({"max_minutes": -1.0}, "max_minutes is -1.0"),
         ({"beta": -0.1}, "beta is -0.1"),
+        ({"max_minutes": float("nan")}, "max_minutes is nan"),
+        ({"learning_rate": float("inf")}, "learning_rate is inf"),
     ],
 )
 def test_bad_training_values_are_refused(values, message):

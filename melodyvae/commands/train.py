@@ -75,11 +75,11 @@ def train(
     from melodyvae.device import DeviceError, choose_device, use_threads
     from melodyvae.melody_training import finish_melody_run, melody_trainer, starting_point
     from melodyvae.plot import PlotError, plot_curves
-    from melodyvae.trainer import MODEL_FILE, STATE_FILE, TrainingDiverged, read_metrics
+    from melodyvae.trainer import METRICS_FILE, MODEL_FILE, STATE_FILE, TrainingDiverged, read_metrics
 
     name = f"from-{Path(init_from).stem}" if init_from else preset
     folder = output or Path("runs") / f"{dataset.resolve().name}-{name}"
-    if not resume and (folder / STATE_FILE).exists():
+    if not resume and any((folder / name).exists() for name in (MODEL_FILE, STATE_FILE, METRICS_FILE)):
         raise click.ClickException(
             f"{folder} already holds a training; add --resume to go on with it, or choose another -o"
         )
