@@ -216,8 +216,8 @@ def _write(output: Path, journal: Journal, options: PrepOptions, force: bool) ->
     staging = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}."))
     try:
         staging.chmod(0o755)
-        provenance, left_out_windows = _write_windows(staging, journal, sources, splits)
-        left_out_files = _write_ledger(staging, journal, duplicates, sources, splits)
+        provenance, left_out_windows, dropped = _write_windows(staging, journal, sources, splits)
+        left_out_files = _write_ledger(staging, journal, duplicates, sources, splits, dropped)
         counts = {name: int((provenance["split"] == index).sum()) for index, name in enumerate(SPLITS)}
         report = PrepReport(
             output=output,
@@ -244,10 +244,16 @@ def _write(output: Path, journal: Journal, options: PrepOptions, force: bool) ->
 
 def _write_windows(
     staging: Path, journal: Journal, sources: Sequence[Entry], splits: Sequence[str]
-) -> tuple[np.ndarray, Counter[str]]:
-    """Write the splits without repetition, ordered by source hash, track and bar; where rows are from, and left out."""
+) -> tuple[np.ndarray, Counter[str], dict[tuple[int, int], Counter[str]]]:
+    """Write the splits without repetition, ordered by source hash, track and bar.
+
+    Returns:
+        Where each row is from; windows left out by reason; of these, those that other sources' windows ruled out,
+        by (source, track).
+    """
     vocabulary = Vocabulary()
     left_out: Counter[str] = Counter()
+    dropped: dict[tuple[int, int], Counter[str]] = {}
     seen: set[bytes] = set()
     in_train: set[bytes] = set()
     provenance: list[np.ndarray] = []
@@ -261,19 +267,23 @@ def _write_windows(
                 for track in journal.read(source).tracks:
                     left_out.update(track.left_out)
                     keep = []
+                    repeated: Counter[str] = Counter()
                     normal_forms = vocabulary.normalise(track.tokens)
                     for index, (row, normal_form) in enumerate(zip(track.tokens, normal_forms, strict=True)):
                         key, normal_key = _digest(row), _digest(normal_form)
                         if split == "train":
                             in_train.add(normal_key)
                         elif normal_key in in_train:
-                            left_out["in_train"] += 1
+                            repeated["in_train"] += 1
                             continue
                         if key in seen:
-                            left_out["duplicate_window"] += 1
+                            repeated["duplicate_window"] += 1
                             continue
                         seen.add(key)
                         keep.append(index)
+                    left_out.update(repeated)
+                    if repeated:
+                        dropped[source_index, track.track] = repeated
                     file.write(track.tokens[keep].tobytes())
                     origin = np.zeros(len(keep), WINDOW_DTYPE)
                     origin["split"], origin["source"], origin["track"] = split_index, source_index, track.track
@@ -283,7 +293,7 @@ def _write_windows(
         _make_npy(rows_file, staging / f"{split}.npy", (count, journal.options.steps))
     stacked = np.concatenate([np.empty(0, WINDOW_DTYPE), *provenance])
     np.save(staging / "windows.npy", stacked)
-    return stacked, left_out
+    return stacked, left_out, dropped
 
 
 def _digest(row: np.ndarray) -> bytes:
@@ -299,10 +309,15 @@ def _make_npy(rows_file: Path, npy_file: Path, shape: tuple[int, int]) -> None:
 
 
 def _write_ledger(
-    staging: Path, journal: Journal, duplicates: dict[int, str], sources: Sequence[Entry], splits: Sequence[str]
+    staging: Path,
+    journal: Journal,
+    duplicates: dict[int, str],
+    sources: Sequence[Entry],
+    splits: Sequence[str],
+    dropped: dict[tuple[int, int], Counter[str]],
 ) -> Counter[str]:
-    """Write ledger.jsonl, by name; the sources left out, by reason."""
-    split_of_entry = {id(source): split for source, split in zip(sources, splits, strict=True)}
+    """Write ledger.jsonl, by name; the sources left out, by reason. Its windows are those in the dataset."""
+    index_of_entry = {id(source): index for index, source in enumerate(sources)}
     left_out: Counter[str] = Counter()
     with (staging / "ledger.jsonl").open("w", encoding="utf-8") as ledger:
         for entry in sorted(journal.entries, key=lambda entry: (entry.name, entry.sha256)):
@@ -310,33 +325,45 @@ def _write_ledger(
             reason, detail = result.reason, result.detail
             if id(entry) in duplicates:
                 reason, detail = "duplicate_file", duplicates[id(entry)]
-            left_out[reason] += 1
-            windows = sum(len(track.tokens) for track in result.tracks)
-            lines: list[dict[str, Any]] = [
-                {
-                    "file": result.name,
-                    "sha256": result.sha256,
-                    "split": split_of_entry.get(id(entry)),
-                    "windows": 0 if reason else windows,
-                    "reason": reason or None,
-                    "detail": detail or None,
-                }
-            ]
+            index = index_of_entry.get(id(entry))
+            tracks: list[dict[str, Any]] = []
+            repeated: Counter[str] = Counter()
             for track in result.tracks:
-                lines.append(
+                repeats = dropped.get((index, track.track), Counter()) if index is not None else Counter[str]()
+                repeated.update(repeats)
+                windows = 0 if reason else len(track.tokens) - repeats.total()
+                tracks.append(
                     {
                         "file": result.name,
                         "track": track.track + 1,
                         "name": track.name,
-                        "windows": len(track.tokens),
-                        "reason": track.reason or None,
+                        "windows": windows,
+                        "reason": None if windows else track.reason or reason or _most_common(repeats),
                         "number": track.number,
-                        "left_out": track.left_out,
+                        "left_out": track.left_out | repeats,
                     }
                 )
-            ledger.writelines(json.dumps(line) + "\n" for line in lines)
+            windows = sum(track["windows"] for track in tracks)
+            if not windows and not reason:
+                reason = _most_common(repeated)
+                detail = ", ".join(f"{count} {name}" for name, count in sorted(repeated.items()))
+            left_out[reason] += 1
+            line = {
+                "file": result.name,
+                "sha256": result.sha256,
+                "split": splits[index] if index is not None else None,
+                "windows": windows,
+                "reason": reason or None,
+                "detail": detail or None,
+            }
+            ledger.writelines(json.dumps(line) + "\n" for line in (line, *tracks))
     del left_out[""]
     return left_out
+
+
+def _most_common(reasons: Counter[str]) -> str:
+    """The reason counted most often, the first by name of several."""
+    return max(sorted(reasons), key=lambda reason: reasons[reason])
 
 
 def _meta(

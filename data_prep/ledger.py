@@ -35,6 +35,7 @@ REASONS: dict[str, str] = {
     # of windows; off_grid too
     "silence": "more than a bar of silence in a row",
     "sparse": "fewer notes than one a bar",
+    # of windows, and of the files and tracks that have no others
     "duplicate_window": "the same window was taken before",
     "in_train": "held out, but occurs in train in some key",
 }

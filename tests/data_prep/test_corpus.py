@@ -112,6 +112,22 @@ def test_windows_are_left_out_by_stated_rules_and_counted(tmp_path: Path) -> Non
     assert report.counts == {"train": 1, "valid": 0, "test": 0}
 
 
+def test_the_ledger_counts_the_windows_that_are_in_the_dataset(tmp_path: Path) -> None:
+    # Files of other bytes and the same music: the ledger said that both gave windows, and the table lost one of them.
+    wave = WAVES * 3
+    files = {"a.mid": tune(wave), "b.mid": tune(wave, channel=1), "c.mid": random_tune(5), "d.mid": random_tune(5)}
+    report = run(folder_of(tmp_path / "midi", files))
+    lines = ledger(report.output)
+    assert sum(int(str(line["windows"])) for line in lines.values()) == sum(report.counts.values())
+    assert sum(1 for line in lines.values() if line["windows"]) + sum(report.left_out_files.values()) == report.files
+    assert report.left_out_files == {"in_train": 1, "duplicate_file": 1}  # of three sources one is held out: a.mid
+    tracks = [json.loads(line) for line in (report.output / "ledger.jsonl").read_text(encoding="utf-8").splitlines()]
+    tracks = [line for line in tracks if "track" in line]
+    assert len(tracks) == 4
+    assert sum(line["windows"] for line in tracks) == sum(report.counts.values())
+    assert all(bool(line["windows"]) != bool(line["reason"]) for line in tracks)
+
+
 def test_no_source_is_in_two_splits_and_the_hash_alone_decides(tmp_path: Path) -> None:
     report = run(tunes(tmp_path / "midi", 120))
     meta = json.loads((report.output / "meta.json").read_text(encoding="utf-8"))
