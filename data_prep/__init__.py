@@ -4,6 +4,11 @@ In the order of the flow, each module importing only from those above it:
 
 - :mod:`~data_prep.notes`: a piece as read: parts of notes, tempo, meter, bar lines.
 - :mod:`~data_prep.midi`: MIDI file <-> notes, and the errors a file can raise.
+- :mod:`~data_prep.tunes`: the tunes in a text file of ABC or kern, each a source of its own.
+- :mod:`~data_prep.abc`: ABC text as music21 reads it right.
+- :mod:`~data_prep.written`: written notes and bars -> a piece: ties joined, bar lines where they are written.
+- :mod:`~data_prep.score`: MusicXML, ABC and kern -> notes, by music21, which is imported only when used.
+- :mod:`~data_prep.collection`: the collections of scores that music21 installs.
 - :mod:`~data_prep.voice`: which part is the melody, and which of its notes are the one voice.
 - :mod:`~data_prep.melody`: notes <-> melody: one voice on a step grid, in whole bars.
 - :mod:`~data_prep.tokens`: melody <-> token ids; :class:`~data_prep.tokens.Vocabulary` is the one table.

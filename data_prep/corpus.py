@@ -37,7 +37,7 @@ import numpy as np
 
 from data_prep.journal import Entry, Journal
 from data_prep.ledger import rescue
-from data_prep.sources import MIDI_SUFFIXES, SourceFile, SourceResult, read_source, walk
+from data_prep.sources import MUSIC_SUFFIXES, SourceFile, SourceResult, read_source, walk
 from data_prep.tokens import Vocabulary
 from data_prep.windows import PrepError, PrepOptions
 from data_prep.workers import Limits, Lost, work_on, work_on_executor
@@ -100,7 +100,7 @@ def prepare(
     Until it is done, what was read is kept in a hidden folder beside ``output``, ``.NAME.partial``, for ``resume``.
 
     Args:
-        inputs: files and folders.
+        inputs: files, folders, and collections that music21 installs, such as ``music21:essenFolksong``.
         output: the folder to make.
         options: what a window is.
         workers: processes; as many as cores by default. 0 works in this process, without limits.
@@ -121,7 +121,7 @@ def prepare(
     files = list(walk(inputs))
     if not files:
         raise PrepError(
-            f"no MIDI file in {', '.join(map(str, inputs))} (looked for {', '.join(sorted(MIDI_SUFFIXES))})"
+            f"no music file in {', '.join(map(str, inputs))} (looked for {', '.join(sorted(MUSIC_SUFFIXES))})"
         )
     partial_folder = output.with_name(f".{output.name}.partial")
     with Journal(partial_folder, options, [os.path.abspath(entry) for entry in inputs], resume) as journal:
@@ -381,7 +381,7 @@ def _meta(
         "left_out_windows": report.left_out_windows,
         "options": asdict(options),
         "tokens_sha256": {name: hashlib.sha256((staging / f"{name}.npy").read_bytes()).hexdigest() for name in SPLITS},
-        "versions": {package: version(package) for package in ("melodyvae", "symusic", "numpy")},
+        "versions": {package: version(package) for package in ("melodyvae", "symusic", "music21", "numpy")},
         "sources": [
             {"name": source.name, "sha256": source.sha256.hex(), "split": split}
             for source, split in zip(sources, splits, strict=True)

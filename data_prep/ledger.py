@@ -12,6 +12,7 @@ REASONS: dict[str, str] = {
     # of files
     "empty_file": "the file holds no byte",
     "not_midi": "the file is no MIDI file",
+    "not_a_score": "the file is no score of the kind its name says",
     "truncated": "the file ends too early",
     "corrupt": "the file is damaged inside",
     "unsupported": "MIDI of type 2, or clocked in film frames",

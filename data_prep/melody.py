@@ -19,6 +19,7 @@ import numpy as np
 
 from data_prep.midi import read_midi, song_from_bytes, write_midi
 from data_prep.notes import TIME_RESOLUTION, Bar, Part, Song
+from data_prep.score import is_score, read_first_score
 from data_prep.voice import AUTO, MelodyError, choose_part, one_voice
 
 if TYPE_CHECKING:
@@ -302,7 +303,7 @@ def read_melody(
     """The melody of any piece: of its likeliest part, the region with the most notes.
 
     Args:
-        source: a MIDI file or a ``PrettyMIDI`` object.
+        source: a MIDI or score file (of several tunes the first) or a ``PrettyMIDI`` object.
         track: ``auto``, a track's number (from 1) or its name.
         meter: bars of this meter. In a piece without any, they are laid over it from its first whole bar on. None
             keeps the piece's own.
@@ -313,7 +314,7 @@ def read_melody(
         MelodyError: if there is no melody in it.
     """
     if isinstance(source, str | Path):
-        name, song = str(source), read_midi(source)
+        name, song = str(source), read_first_score(source) if is_score(source) else read_midi(source)
     else:
         name, buffer = "the PrettyMIDI object", BytesIO()
         source.write(buffer)

@@ -1,6 +1,7 @@
 """The sources below folders, and what each one gives: its windows, or the reason why there are none.
 
-Names are relative to the input that holds the source, with forward slashes, and the same on every machine.
+A source is a file, or one of the tunes in a file that holds several. Names are relative to the input that holds the
+source, with forward slashes, and the same on every machine; a tune's number comes last: ``irish/reels.abc#12``.
 
 Contents: :class:`SourceFile`, :func:`walk`; :func:`read_source`, :class:`SourceResult`.
 """
@@ -11,22 +12,29 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from data_prep.collection import NoSuchCollectionError, collection_files, collection_of
 from data_prep.midi import MidiError, file_bytes, song_from_bytes
+from data_prep.notes import Song
+from data_prep.score import SCORE_SUFFIXES, is_score, song_from_score_bytes, song_from_tune
+from data_prep.tunes import MANY_TUNES_SUFFIXES, text_of, tunes_in
 from data_prep.voice import MelodyError
 from data_prep.windows import PrepError, PrepOptions, TrackWindows, cut_windows
 
 MIDI_SUFFIXES = frozenset({".mid", ".midi", ".smf", ".kar"})
+MUSIC_SUFFIXES = MIDI_SUFFIXES | SCORE_SUFFIXES
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file to read, and what the ledger calls it."""
+    """A file to read, and what the ledger calls it; of one of several tunes in a file, its own text."""
 
     path: str
     name: str
+    text: str | None = None
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,7 @@ class SourceResult:
 
     Attributes:
         name: what the ledger calls it.
-        sha256: of its content; empty if that could not be read.
+        sha256: of its content (a tune's is its text in UTF-8); empty if that could not be read.
         reason: why it gave nothing, or empty.
         detail: the same in a sentence.
         tracks: what each track that was considered gave.
@@ -49,21 +57,31 @@ class SourceResult:
 
 
 def walk(inputs: Sequence[str | Path]) -> Iterator[SourceFile]:
-    """The files in ``inputs``: those named, and all below the folders named; links to folders are not followed.
+    """The sources in ``inputs``: files named, all below the folders named, and collections such as ``music21:bach``.
+
+    Links to folders are not followed.
 
     Raises:
         PrepError: if an input is missing.
     """
-    for entry in map(Path, inputs):
-        if entry.is_dir():
+    for given in inputs:
+        collection, entry = collection_of(given), Path(given)
+        if collection is not None:
+            try:
+                files = collection_files(collection)
+            except NoSuchCollectionError as error:
+                raise PrepError(str(error)) from error
+            for path, name in files:
+                yield from _sources_in(path, name)
+        elif entry.is_dir():
             for folder, folders, names in os.walk(entry):
                 folders.sort()
                 for name in sorted(names):
                     path = Path(folder, name)
-                    if path.suffix.lower() in MIDI_SUFFIXES:
-                        yield SourceFile(str(path), path.relative_to(entry).as_posix())
+                    if path.suffix.lower() in MUSIC_SUFFIXES:
+                        yield from _sources_in(path, path.relative_to(entry).as_posix())
         elif os.path.lexists(entry):
-            yield SourceFile(str(entry), entry.name)
+            yield from _sources_in(entry, entry.name)
         else:
             raise PrepError(f"{entry} does not exist")
 
@@ -74,9 +92,12 @@ def read_source(options: PrepOptions, file: SourceFile) -> SourceResult:
     try:
         if not stat.S_ISREG(os.stat(file.path).st_mode):
             return SourceResult(file.name, reason="not_a_file", detail="it is no regular file")
-        data = file_bytes(file.path)
+        data = file_bytes(file.path) if file.text is None else file.text.encode()
         sha256 = hashlib.sha256(data).hexdigest()
-        tracks = tuple(cut_windows(song_from_bytes(data, file.name), options))
+        if file.text is None and _may_hold_tunes(file.path):
+            data = tunes_in(text_of(data), Path(file.path).suffix)[0].text.encode()
+            sha256 = hashlib.sha256(data).hexdigest()
+        tracks = tuple(cut_windows(_song(data, file), options))
     except (MidiError, MelodyError) as error:
         return SourceResult(file.name, sha256, error.reason, str(error).replace(file.path, file.name))
     except FileNotFoundError:
@@ -85,6 +106,30 @@ def read_source(options: PrepOptions, file: SourceFile) -> SourceResult:
         return SourceResult(file.name, sha256, "unreadable", error.strerror or str(error))
     reason, detail = _why_nothing(tracks)
     return SourceResult(file.name, sha256, reason, detail, tracks)
+
+
+def _sources_in(path: Path, name: str) -> Iterator[SourceFile]:
+    """The file as a source, or the tunes in it, if it holds several."""
+    tunes = []
+    if _may_hold_tunes(path):
+        # One that cannot be read is a source all the same: reading it says why it gives nothing.
+        with suppress(MidiError, OSError):
+            if stat.S_ISREG(path.stat().st_mode):
+                tunes = tunes_in(text_of(file_bytes(path)), path.suffix)
+    if len(tunes) < 2:
+        yield SourceFile(str(path), name)
+    for tune in tunes if len(tunes) > 1 else ():
+        yield SourceFile(str(path), f"{name}#{tune.number}", tune.text)
+
+
+def _may_hold_tunes(path: str | Path) -> bool:
+    return Path(path).suffix.lower() in MANY_TUNES_SUFFIXES
+
+
+def _song(data: bytes, file: SourceFile) -> Song:
+    if _may_hold_tunes(file.path):
+        return song_from_tune(data.decode(), Path(file.path).suffix, file.name)
+    return song_from_score_bytes(data, file.name) if is_score(file.path) else song_from_bytes(data, file.name)
 
 
 def _why_nothing(tracks: Sequence[TrackWindows]) -> tuple[str, str]:

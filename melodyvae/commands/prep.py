@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +13,18 @@ if TYPE_CHECKING:
     from data_prep.corpus import PrepReport
 
 
+class MusicInput(click.Path):
+    """A path that exists, or a collection that music21 installs: ``music21:NAME``."""
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        """A collection's name as it is; a path as click checks it."""
+        return value if str(value).startswith("music21:") else super().convert(value, param, ctx)
+
+
 @click.command()
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument("inputs", nargs=-1, required=True, type=MusicInput(exists=True, path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Dataset folder.  [default: INPUT-dataset]")
 @click.option("--bars", type=click.IntRange(min=1), default=2, show_default=True, help="Bars in a window.")
 @click.option(
@@ -41,7 +53,7 @@ if TYPE_CHECKING:
 @click.option("--resume", is_flag=True, help="Go on with a run of the same inputs that was stopped.")
 @click.option("--force", is_flag=True, help="Replace a dataset that is already there.")
 def prep(
-    inputs: tuple[Path, ...],
+    inputs: tuple[str | Path, ...],
     output: Path | None,
     bars: int,
     meter: str,
@@ -56,20 +68,27 @@ def prep(
 ) -> None:
     """Make a dataset of the music files in INPUTS: files, and folders with all that is below them.
 
+    MIDI, MusicXML (.musicxml, .xml, .mxl), ABC and kern (.krn) are read; each tune in a file of several counts as a
+    file. music21:NAME stands for a collection of scores that is installed with music21, such as essenFolksong,
+    ryansMammoth, oneills1850, airdsAirs or bach.
+
     \b
     melodyvae prep ./midi
     melodyvae prep ./midi more/song.mid -o tunes --track all
     melodyvae prep ./waltzes --meter 3/4 --bars 4
+    melodyvae prep music21:essenFolksong
 
     The dataset's ledger.jsonl says for each file what was taken, or why nothing was. The same files give the same
     bytes, and a file always falls into the same split (train, valid or test).
     """
     from tqdm import tqdm
 
+    from data_prep.collection import NoSuchCollectionError
     from data_prep.corpus import PrepError, PrepOptions, prepare
 
     output = output or default_output(inputs[0])
     try:
+        _print_licences(inputs)
         options = PrepOptions(bars, steps_per_quarter, meter, track, stride_bars, fold, legato)
         with tqdm(unit=" files", delay=0.2) as progress:  # an error found at once leaves no bar behind
 
@@ -80,7 +99,7 @@ def prep(
             report = prepare(inputs, output, options, workers=workers, resume=resume, force=force, on_file=show)
     except KeyboardInterrupt:
         raise click.ClickException("stopped. To go on, give the same command with --resume") from None
-    except PrepError as error:
+    except (PrepError, NoSuchCollectionError) as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
@@ -88,10 +107,23 @@ def prep(
     _print(report)
 
 
-def default_output(first_input: Path) -> Path:
-    """The dataset folder beside an input that is named after it: ``midi`` -> ``midi-dataset``."""
-    whole = first_input.resolve()
+def default_output(first_input: str | Path) -> Path:
+    """The dataset folder beside an input that is named after it: ``midi`` -> ``midi-dataset``.
+
+    That of a collection is in the current folder: ``music21:bach`` -> ``bach-dataset``.
+    """
+    from data_prep.collection import collection_of
+
+    whole = Path(collection_of(first_input) or first_input).resolve()
     return whole.parent / f"{whole.stem if whole.is_file() else whole.name}-dataset"
+
+
+def _print_licences(inputs: Iterable[str | Path]) -> None:
+    from data_prep.collection import collection_files, collection_of, licence_words
+
+    for name in filter(None, map(collection_of, inputs)):
+        collection_files(name)  # an unknown one is told at once
+        click.echo(f"{licence_words(name)}\n")
 
 
 def _print(report: PrepReport) -> None:

@@ -244,5 +244,5 @@ class TestOutput:
         with pytest.raises(PrepError, match="nowhere does not exist"):
             prepare([tmp_path / "nowhere"], tmp_path / "out")
         (tmp_path / "texts").mkdir()
-        with pytest.raises(PrepError, match=r"no MIDI file in .*texts \(looked for \.kar, "):
+        with pytest.raises(PrepError, match=r"no music file in .*texts \(looked for \.abc, \.kar, "):
             prepare([tmp_path / "texts"], tmp_path / "out")
