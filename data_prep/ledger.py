@@ -29,6 +29,7 @@ REASONS: dict[str, str] = {
     # of files and tracks
     "drums": "only drums in it",
     "meter_N_D": "its bars are N/D, and others were asked for",
+    "free_meter": "it has no bar lines, or bars of more than four whole notes",
     "too_short": "fewer bars in a row than a window has",
     "off_grid": "its notes begin off the step grid",
     "triplets": "its notes begin on triplets, which the step grid has not",
@@ -40,11 +41,14 @@ REASONS: dict[str, str] = {
     "duplicate_window": "the same window was taken before",
     "in_train": "held out, but occurs in train in some key",
 }
+LONGEST_BAR_WHOLES = 4
 OF_A_METER = re.compile(r"meter_(\d+)_(\d+)")
 
 
 def meter_reason(numerator: int, denominator: int) -> str:
-    """The reason of what has only bars of another meter: ``meter_5_4``."""
+    """The reason of what has only bars of another meter: ``meter_5_4``; ``free_meter`` if they are hardly bars."""
+    if numerator > LONGEST_BAR_WHOLES * denominator:
+        return "free_meter"
     return f"meter_{numerator}_{denominator}"
 
 
@@ -61,7 +65,7 @@ def rescue(left_out_files: Mapping[str, int], meter: str, fold: bool) -> str | N
     meters = {
         f"{match[1]}/{match[2]}": n for reason, n in left_out_files.items() if (match := OF_A_METER.match(reason))
     }
-    total = sum(meters.values()) if meter != "any" else 0
+    total = sum(meters.values()) + left_out_files.get("free_meter", 0) if meter != "any" else 0
     named = " or ".join(sorted(meters, key=lambda name: -meters[name])[:3]) + (" and so on" if len(meters) > 3 else "")
     by_meter = f"{_files(total)} in {named}: --meter any takes all of them, --meter with theirs fits better"
     halves = meters.get("2/4", 0)
