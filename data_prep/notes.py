@@ -3,11 +3,12 @@
 Conventions: times are in quarter notes from the start of the piece; intervals are half-open, [start, end); pitches and
 velocities are MIDI's 0..127.
 
-Contents: :class:`Tempo`, :class:`Meter`, :class:`Part`, :class:`Bar`, :class:`Song`.
+Contents: :class:`Tempo`, :func:`quarters_per_minute_at`, :class:`Meter`, :class:`Part`, :class:`Bar`, :class:`Song`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,16 @@ class Tempo:
 
     start_quarters: float
     quarters_per_minute: float
+
+
+def quarters_per_minute_at(tempi: Sequence[Tempo], quarters: float) -> float:
+    """The tempo in force at a time, of tempi sorted by time; before the first one 120, by the MIDI standard."""
+    found = DEFAULT_QUARTERS_PER_MINUTE
+    for tempo in tempi:
+        if tempo.start_quarters > quarters + TIME_RESOLUTION:
+            break
+        found = tempo.quarters_per_minute
+    return found
 
 
 @dataclass(frozen=True)
@@ -83,12 +94,7 @@ class Song:
 
     def quarters_per_minute_at(self, quarters: float) -> float:
         """The tempo in force at a time."""
-        found = self.tempi[0].quarters_per_minute if self.tempi else DEFAULT_QUARTERS_PER_MINUTE
-        for tempo in self.tempi:
-            if tempo.start_quarters > quarters + TIME_RESOLUTION:
-                break
-            found = tempo.quarters_per_minute
-        return found
+        return quarters_per_minute_at(self.tempi, quarters)
 
     def bars(self) -> list[Bar]:
         """All bars, from the first signature (or 0) until nothing is left; the last one is always whole.
