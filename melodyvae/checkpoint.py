@@ -27,6 +27,7 @@ from melodyvae.config import ConfigError, from_dict, to_dict
 FORMAT_VERSION = 1
 HEADER_KEY = "melodyvae"
 SUFFIX = ".safetensors"
+EXTRA_PREFIX = "extra."
 
 
 class CheckpointError(ValueError):
@@ -44,11 +45,13 @@ class Checkpoint:
         vocabulary: the meaning of the token ids; empty for models without tokens.
         metrics: held-out figures by name.
         provenance: what made it: command, data with its hash, updates, versions.
+        extras: what was fitted to the trained network afterwards, name to tensor, such as a prior.
     """
 
     kind: str
     config: dict[str, Any]
     weights: dict[str, Tensor]
+    extras: dict[str, Tensor] = field(default_factory=dict)
     vocabulary: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -69,6 +72,7 @@ class CheckpointedModel(nn.Module):
         self.config = config
         self.metrics: dict[str, Any] = {}
         self.provenance: dict[str, Any] = {}
+        self.extras: dict[str, Tensor] = {}
 
     def token_table(self) -> dict[str, Any]:
         """The meaning of the token ids; empty for models without tokens."""
@@ -106,7 +110,7 @@ class CheckpointedModel(nn.Module):
             model.load_state_dict(checkpoint.weights)
         except RuntimeError as error:
             raise CheckpointError(f"{name} has weights that do not fit its own configuration: {error}") from error
-        model.metrics, model.provenance = checkpoint.metrics, checkpoint.provenance
+        model.metrics, model.provenance, model.extras = checkpoint.metrics, checkpoint.provenance, checkpoint.extras
         return model.eval()
 
     def save(self, path: str | Path, dtype: torch.dtype = torch.float16) -> None:
@@ -115,6 +119,7 @@ class CheckpointedModel(nn.Module):
             kind=self.KIND,
             config=to_dict(self.config),
             weights=self.state_dict(),
+            extras=self.extras,
             vocabulary=self.token_table(),
             metrics=self.metrics,
             provenance=self.provenance,
@@ -123,7 +128,10 @@ class CheckpointedModel(nn.Module):
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: str | Path, dtype: torch.dtype = torch.float16) -> None:
-    """Write ``checkpoint`` to ``path``, whole or not at all; floating-point weights are stored as ``dtype``."""
+    """Write ``checkpoint`` to ``path``, whole or not at all.
+
+    Floating-point weights are stored as ``dtype``, the extras as they are.
+    """
     header = {
         "format_version": FORMAT_VERSION,
         "kind": checkpoint.kind,
@@ -136,6 +144,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: str | Path, dtype: torch.dtype
         name: tensor.detach().cpu().to(dtype if tensor.is_floating_point() else tensor.dtype).contiguous()
         for name, tensor in checkpoint.weights.items()
     }
+    stored |= {EXTRA_PREFIX + name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.extras.items()}
     write_tensors(stored, header, path)
 
 
@@ -146,7 +155,7 @@ def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
         CheckpointError: if there is no such checkpoint, or the file is truncated, of another program, or newer.
     """
     path = locate(name_or_path)
-    weights, header = read_tensors(path)
+    tensors, header = read_tensors(path)
     if "training" in header:
         raise CheckpointError(f"{path} is the state of a training, for `train --resume`; its model is model{SUFFIX}")
     version = header.get("format_version")
@@ -162,7 +171,8 @@ def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
     return Checkpoint(
         kind=header["kind"],
         config=header["config"],
-        weights={k: v.float() if v.is_floating_point() else v for k, v in weights.items()},
+        weights={k: _in_float32(v) for k, v in tensors.items() if not k.startswith(EXTRA_PREFIX)},
+        extras={k.removeprefix(EXTRA_PREFIX): v for k, v in tensors.items() if k.startswith(EXTRA_PREFIX)},
         vocabulary=header["vocabulary"],
         metrics=header["metrics"],
         provenance=header["provenance"],
@@ -225,6 +235,10 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not isinstance(header, dict):
         raise CheckpointError(f"{path} has a header that is not a table of values; it is not from melodyvae")
     return tensors, header
+
+
+def _in_float32(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor
 
 
 def _why_unreadable(path: Path, error: Exception) -> str:

@@ -53,6 +53,17 @@ def test_weights_are_stored_in_half_precision_by_default(saved, model):
     assert all(torch.equal(weights[name], value.half().float()) for name, value in model.state_dict().items())
 
 
+def test_what_was_fitted_afterwards_comes_back_as_it_was(model, tmp_path):
+    model.extras = {"prior.means": torch.rand(3, 2), "novelty.hashes": torch.arange(5)}
+    model.save(tmp_path / "m.safetensors")
+    again = MelodyVAE.from_pretrained(tmp_path / "m.safetensors")
+    assert {name: value.dtype for name, value in again.extras.items()} == {
+        "prior.means": torch.float32,
+        "novelty.hashes": torch.int64,
+    }
+    assert all(torch.equal(again.extras[name], value) for name, value in model.extras.items())
+
+
 def test_a_run_folder_stands_for_its_model(saved):
     assert locate(saved.rename(saved.parent / "model.safetensors").parent).name == "model.safetensors"
 
