@@ -14,10 +14,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
+import symusic
 
+from data_prep.atomic import whole_file
 from data_prep.layout import Layout, alike, lay_out
 from data_prep.midi import read_midi, song_from_bytes, write_midi
 from data_prep.notes import TIME_RESOLUTION, Bar, Part, Song, Tempo, quarters_per_minute_at
@@ -275,6 +277,30 @@ class ReadMelody:
         start = self.layout.quarters_of_bar(min(first_bar, self.layout.bars - 1))
         tempo = quarters_per_minute_at(self.tempi, start) if self.tempi else self.melody.quarters_per_minute
         return replace(self.melody.window(first_bar, bars), quarters_per_minute=tempo, start_quarters=start)
+
+
+def write_in_a_row(melodies: Sequence[Melody], path: str | Path) -> None:
+    """Write a MIDI file of melodies one after the other, each in its own tempo, whole or not at all.
+
+    Raises:
+        ValueError: as :meth:`Melody.join`.
+        OSError: if the place cannot be written to.
+    """
+    joined = Melody.join(melodies)
+    buffer = BytesIO()
+    joined.to_pretty_midi().write(buffer)
+    score: Any = symusic.Score.from_midi(buffer.getvalue())  # pretty_midi writes one tempo only
+    ticks_per_step = TICKS_PER_QUARTER // joined.steps_per_quarter
+    tempi: list[Any] = []
+    step = 0
+    for melody in melodies:
+        tempo: Any = symusic.Tempo(step * ticks_per_step, melody.quarters_per_minute)
+        if not tempi or tempo.mspq != tempi[-1].mspq:
+            tempi.append(tempo)
+        step += melody.bars * melody.steps_per_bar
+    score.tempos = tempi
+    with whole_file(path) as temporary:
+        score.dump_midi(temporary)
 
 
 def find_regions(

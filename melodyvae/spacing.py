@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import numpy as np
 
-REPEAT_COST = 1e6  # above any sum of squared distances
+EXPONENT = 4  # the higher, the more the largest step counts; 2 leaves large steps where the path jumps
+REPEAT_COST = 1e6  # above any sum of such costs of distances of 1 at most
 
 
 def even_places(distances: np.ndarray, count: int) -> np.ndarray:
     """Which ``count`` of the melodies along a path to take, in order, the first and the last included: ``(count,)``.
 
-    Of all choices, the one with the fewest repeats between neighbours and, among these, the smallest sum of squared
-    distances from neighbour to neighbour: in a metric, that is where the steps are alike and no detour is taken.
+    Of all choices, the one with the fewest repeats between neighbours and, among these, the smallest sum of the fourth
+    powers of the distances from neighbour to neighbour: in a metric, that is where the steps are alike and no detour is
+    taken.
 
     Args:
-        distances: between the melodies along the path, ``(M, M)``; see
+        distances: between the melodies along the path, ``(M, M)``, on any scale; see
             :func:`melodyvae.distance.musical_distances`.
         count: at least 2; where there are fewer distinct melodies in a row than that, some are taken again.
     """
@@ -31,7 +33,8 @@ def even_places(distances: np.ndarray, count: int) -> np.ndarray:
     places = (firsts + lasts) // 2
     places[0], places[-1] = 0, len(distances) - 1
     between = distances[np.ix_(places, places)]
-    cost_of_step = np.where(between > 0, between**2, REPEAT_COST)
+    between = between / between.max()
+    cost_of_step = np.where(between > 0, between**EXPONENT, REPEAT_COST)
     cost_of_step[np.tril_indices(len(places), -1)] = np.inf  # never back
     cost = np.full(len(places), np.inf)
     cost[0] = 0.0

@@ -79,7 +79,8 @@ def test_an_unknown_command_is_a_usage_error():
 
 def test_interpolate_writes_the_walk_the_row_and_the_picture(tunes, run_folder, tmp_path):
     out = tmp_path / "walk"
-    output = run("interpolate", *tunes, "-n", "5", "-o", out, "--model", run_folder, "--temperature", "1")
+    options = ["--model", run_folder, "--temperature", "1", "--ends", "original"]
+    output = run("interpolate", *tunes, "-n", "5", "-o", out, *options)
     assert sorted(path.name for path in out.iterdir()) == [
         "01.mid",
         "02.mid",
@@ -93,7 +94,8 @@ def test_interpolate_writes_the_walk_the_row_and_the_picture(tunes, run_folder, 
         assert line in output
     melodies = [Melody.from_midi(out / f"0{index}.mid") for index in range(1, 6)]
     assert {melody.bars for melody in melodies} == {2}
-    assert {(round(melody.quarters_per_minute), melody.program) for melody in melodies} == {(100, 0)}
+    assert [round(melody.quarters_per_minute) for melody in melodies] == [100, 105, 110, 115, 120]
+    assert {melody.program for melody in melodies} == {0}
     in_a_row = Melody.from_midi(out / "all.mid")
     assert in_a_row.bars == 10
     assert [in_a_row.window(2 * i, 2).notes for i in range(5)] == [melody.notes for melody in melodies]
@@ -198,7 +200,7 @@ def test_a_bad_file_gets_a_sentence_with_its_name_and_writes_nothing(command, ki
 def test_one_note_and_too_few_bars_are_padded_and_it_is_said(tunes, run_folder, tmp_path):
     Melody((MelodyNote(0, 4, 60),), 16).write(tmp_path / "one.mid")
     output = run("interpolate", tmp_path / "one.mid", tunes[0], "-o", tmp_path / "o", "--model", run_folder)
-    assert "it has 1 bar, the model takes 2: padded with silence" in output
+    assert "it has 1 bar, 2 are taken: padded with silence" in output
     assert len(list((tmp_path / "o").glob("0*.mid"))) == 8
 
 

@@ -8,11 +8,10 @@ from torch import Tensor
 
 from data_prep.melody import Melody, MelodyNote, ReadMelody
 from data_prep.tokens import Vocabulary
-from melodyvae.config import PRESETS, MelodyConfig
+from melodyvae.config import MelodyConfig
 from melodyvae.decoder import draw, forbid_silent_note_off
 from melodyvae.generate import (
     WindowError,
-    interpolate,
     matching_steps,
     pick_window,
     read_source,
@@ -20,8 +19,6 @@ from melodyvae.generate import (
     sample,
 )
 from melodyvae.latent import DiagonalGaussian, standard_normal
-from melodyvae.model import MelodyVAE
-from tests.conftest import tune
 
 
 class UniformModel:
@@ -36,6 +33,9 @@ class UniformModel:
 
     def encode(self, tokens: Tensor) -> DiagonalGaussian:
         return DiagonalGaussian(tokens.float(), torch.zeros(tokens.shape))
+
+    def logits(self, z: Tensor, tokens: Tensor) -> Tensor:
+        return z.sum() * torch.zeros(*tokens.shape, self.vocabulary.size)
 
     def decode(self, z: Tensor, temperature: float, generator: torch.Generator | None) -> Tensor:
         sounding = torch.zeros(len(z), dtype=torch.bool)
@@ -97,40 +97,9 @@ def test_no_samples_is_no_count(count):
         sample(UniformModel(), count)
 
 
-def test_an_interpolation_needs_two_ends():
-    with pytest.raises(ValueError, match="count is 1; it must be at least 2"):
-        interpolate(UniformModel(), legato(), legato(), 1)
-
-
 def test_a_negative_temperature_is_refused():
     with pytest.raises(ValueError, match="temperature is -1"):
         sample(UniformModel(), 1, temperature=-1.0)
-
-
-@pytest.mark.parametrize("count", [2, 3, 8])
-def test_an_interpolation_begins_and_ends_with_the_reconstructions_of_its_ends(count):
-    model = RememberingModel()
-    start, end = legato(pitch=60), legato(pitch=72)
-    melodies = interpolate(model, start, end, count)
-    assert len(melodies) == count
-    assert melodies[0].notes == start.notes == reconstruct(model, start).notes
-    assert melodies[-1].notes == end.notes == reconstruct(model, end).notes
-
-
-def test_the_ends_of_an_interpolation_equal_reconstructions_in_a_real_model():
-    torch.manual_seed(0)
-    model = MelodyVAE(PRESETS["tiny"].model).eval()
-    start, end = tune(1).window(0, 2), tune(2).window(0, 2)
-    melodies = model.interpolate(start, end, 5)
-    assert melodies[0].notes == model.reconstruct(start).notes
-    assert melodies[-1].notes == model.reconstruct(end).notes
-
-
-def test_all_melodies_of_an_interpolation_keep_the_tempo_and_the_program_of_its_start():
-    start = Melody(legato().notes, 32, quarters_per_minute=66.0, program=40)
-    end = Melody(legato(pitch=70).notes, 32, quarters_per_minute=180.0, program=7)
-    melodies = interpolate(RememberingModel(), start, end, 4)
-    assert {(melody.quarters_per_minute, melody.program) for melody in melodies} == {(66.0, 40)}
 
 
 @pytest.mark.parametrize("bars", [1, 2, 3, 7])
@@ -139,6 +108,13 @@ def test_a_reconstruction_has_the_length_of_its_melody(bars):
     back = reconstruct(RememberingModel(), melody)
     assert back.length_steps == 16 * bars
     assert back.notes == melody.notes
+
+
+def test_a_note_held_over_the_border_of_two_windows_is_held_again():
+    melody = Melody((MelodyNote(0, 24, 60), MelodyNote(24, 40, 64), MelodyNote(40, 64, 60)), 64)
+    assert reconstruct(RememberingModel(), melody).notes == melody.notes
+    struck_again = Melody((MelodyNote(0, 32, 60), MelodyNote(32, 64, 60)), 64)
+    assert reconstruct(RememberingModel(), struck_again).notes == struck_again.notes
 
 
 def test_matching_steps_are_counted():
@@ -158,6 +134,11 @@ def test_the_first_window_with_a_note_in_every_bar_is_picked():
     assert window.note == ""
 
 
+def test_a_pickup_is_not_taken_for_a_first_bar():
+    with_pickup = Melody((MelodyNote(12, 16, 55), *legato(4).window(0, 4).notes[4:]), 64)
+    assert pick_window(ReadMelody.of(with_pickup), UniformModel.config).first_bar == 2
+
+
 def test_a_bar_can_be_chosen():
     window = pick_window(ReadMelody.of(legato(4)), UniformModel.config, first_bar=3)
     assert window.melody.notes == legato(4).window(2, 2).notes
@@ -172,7 +153,7 @@ def test_a_bar_that_is_not_there_is_refused(bar, message):
 def test_a_short_melody_is_padded_and_it_is_said():
     window = pick_window(ReadMelody.of(legato(1)), UniformModel.config)
     assert window.melody.length_steps == 32
-    assert window.note == "it has 1 bar, the model takes 2: padded with silence"
+    assert window.note == "it has 1 bar, 2 are taken: padded with silence"
 
 
 def test_a_window_at_the_end_is_padded_and_it_is_said():

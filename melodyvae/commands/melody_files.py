@@ -25,20 +25,6 @@ def read_announced(path: Path, track: str, config: MelodyConfig, label: str | No
     return found
 
 
-def read_window(label: str, path: Path, track: str, bar: int | None, config: MelodyConfig) -> Melody:
-    """The window of a file that the model gets, after saying what was chosen."""
-    from melodyvae.generate import WindowError, pick_window
-
-    found = read_announced(path, track, config, f"{label} is {path.name}")
-    try:
-        window = pick_window(found, config, bar)
-    except WindowError as error:
-        raise WindowError(f"{path}: {error}") from error
-    told = f"{label} is taken from bars {window.first_bar} to {window.last_bar}"
-    click.echo(f"{told}; {window.note}" if window.note else told)
-    return window.melody
-
-
 def melody_names(count: int) -> list[str]:
     """01.mid, 02.mid, ... with as many digits as the count needs, at least two."""
     digits = max(2, len(str(count)))
@@ -57,7 +43,7 @@ def write_melodies(
     replace: bool = False,
 ) -> None:
     """Write one MIDI file a melody, all of them joined, and their picture, whole or not at all."""
-    from data_prep.melody import Melody
+    from data_prep.melody import write_in_a_row
     from melodyvae.output import output_folder
     from melodyvae.plot import plot_piano_rolls
 
@@ -66,7 +52,7 @@ def write_melodies(
         for melody, name in zip(melodies, names, strict=True):
             melody.write(staging / name)
         if joined:
-            Melody.join(melodies).write(staging / JOINED_FILE)
+            write_in_a_row(melodies, staging / JOINED_FILE)
         plot_piano_rolls(rolls or melodies, staging / PICTURE_FILE, titles, ends=ends)
     first = names[0] if len(names) == 1 else f"{names[0]} ... {names[-1]}"
     click.echo(f"Wrote {first}, {' and '.join(extra)} to {folder}{'' if str(folder).endswith('/') else '/'}")
