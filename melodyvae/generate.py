@@ -212,7 +212,7 @@ def _first_good_bar(melody: Melody, bars: int) -> int:
     if melody.bars <= bars:
         return 0
     in_window = np.lib.stride_tricks.sliding_window_view(onsets, bars)
-    is_full = (in_window > 0).all(axis=1)
+    is_full: np.ndarray = np.all(in_window > 0, axis=1)
     in_first_beat = np.zeros(melody.bars, bool)
     in_first_beat[starts[starts % melody.steps_per_bar < melody.steps_per_quarter] // melody.steps_per_bar] = True
     for good in (is_full & in_first_beat[: len(is_full)], is_full):
