@@ -95,7 +95,7 @@ class Journal:
 
     def read(self, entry: Entry) -> SourceResult:
         """What was written down for a source."""
-        line = self._line(entry)
+        line = self.line(entry)
         self._windows.seek(line["windows_at"])
         tracks = []
         for track in line["tracks"]:
@@ -107,7 +107,8 @@ class Journal:
             )
         return SourceResult(line["name"], line["sha256"], line["reason"], line["detail"], tuple(tracks))
 
-    def _line(self, entry: Entry) -> dict[str, Any]:
+    def line(self, entry: Entry) -> dict[str, Any]:
+        """The same without tokens and bars, as plain values; ``windows`` says how many windows a track has."""
         self._lines.seek(entry.line_at)
         line: dict[str, Any] = json.loads(self._lines.readline())
         return line

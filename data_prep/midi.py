@@ -90,10 +90,11 @@ def file_bytes(path: str | Path) -> bytes:
         FileTooLargeError: if it is larger.
         OSError: if it cannot be opened.
     """
-    size = Path(path).stat().st_size
+    size = os.stat(path).st_size
     if size > MAX_FILE_BYTES:
         raise FileTooLargeError(f"{path} is {size / 2**20:.0f} MiB; a piece of music in MIDI is under 64")
-    return Path(path).read_bytes()
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def song_from_bytes(data: bytes, name: str = "the file") -> Song:

@@ -66,13 +66,18 @@ class Vocabulary:
         Raises:
             TokenError: if a pitch lies outside the vocabulary.
         """
-        tokens = np.full(melody.length_steps, NO_EVENT, dtype=np.uint8)
-        for note in melody.notes:
-            if note.end_step < melody.length_steps:
-                tokens[note.end_step] = NOTE_OFF
-        for note in melody.notes:  # after all note offs: an onset on the step of one takes its place
-            tokens[note.start_step] = self.note_on(note.pitch)
-        return tokens
+        return self.encode_line(melody.line, melody.length_steps)
+
+    def encode_line(self, line: np.ndarray, length_steps: int) -> np.ndarray:
+        """:meth:`encode` of a melody's notes in an array ``(notes, 4)``."""
+        tokens = np.full(length_steps + 1, NO_EVENT, dtype=np.uint8)
+        pitches = line[:, 2]
+        if len(line) and not self.lowest_pitch <= pitches.min() <= pitches.max() <= self.highest_pitch:
+            for pitch in pitches.tolist():
+                self.note_on(pitch)
+        tokens[line[:, 1]] = NOTE_OFF
+        tokens[line[:, 0]] = pitches - self.lowest_pitch + FIRST_NOTE_ON  # an onset on a note off takes its place
+        return tokens[:-1]  # without the note off of what sounds until the end
 
     def decode(self, tokens: np.ndarray, **fields: Any) -> Melody:
         """The melody of ids ``(T,)``; ``fields`` are the melody's tempo, meter, program and so on.
@@ -103,10 +108,9 @@ class Vocabulary:
 
     def sounding(self, tokens: np.ndarray) -> np.ndarray:
         """Whether a note sounds just before each step: booleans ``(..., T)``."""
-        steps = np.arange(tokens.shape[-1])
-        last_event = np.maximum.accumulate(np.where(tokens != NO_EVENT, steps, -1), axis=-1)
-        last_token = np.take_along_axis(tokens, np.maximum(last_event, 0), axis=-1)
-        after = (last_event >= 0) & (last_token >= FIRST_NOTE_ON)
+        steps = np.arange(1, tokens.shape[-1] + 1, dtype=np.int32)
+        events = np.where(tokens != NO_EVENT, 2 * steps + (tokens >= FIRST_NOTE_ON), 0)  # odd: a note on
+        after = np.maximum.accumulate(events, axis=-1) % 2 == 1
         before = np.zeros_like(after)
         before[..., 1:] = after[..., :-1]
         return before

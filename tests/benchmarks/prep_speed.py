@@ -92,7 +92,9 @@ def main(folders: tuple[str, ...], note_seq_python: str | None, repeat: int) -> 
     """Print files, windows, seconds, and the ratios."""
     files = [file.path for file in walk(folders)]
     own_versions = {name: version(name) for name in ("melodyvae", "symusic", "numpy")}
-    click.echo(f"{len(files)} files, {len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f}; {own_versions}")
+    click.echo(
+        f"{len(files)} files, {len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f}; {own_versions}"
+    )
     one, two, theirs, alone = [], [], [], []
     for _ in range(repeat):
         if note_seq_python:
@@ -110,7 +112,9 @@ def main(folders: tuple[str, ...], note_seq_python: str | None, repeat: int) -> 
     if theirs:
         show("note-seq", theirs, len(files))
         click.echo(f"{versions}")
-        click.echo(f"ratio: {median(theirs) / median(one):.1f}; without start: {median(theirs) / (median(one) - start):.1f}")
+        click.echo(
+            f"ratio: {median(theirs) / median(one):.1f}; without start: {median(theirs) / (median(one) - start):.1f}"
+        )
 
 
 if __name__ == "__main__":
