@@ -3,8 +3,10 @@
 In the order of the flow, each module importing only from those above it:
 
 - :mod:`~data_prep.notes`: a piece as read: parts of notes, tempo, meter, bar lines.
+- :mod:`~data_prep.atomic`: files written whole or not at all.
 - :mod:`~data_prep.midi`: MIDI file <-> notes, and the errors a file can raise.
 - :mod:`~data_prep.voice`: which part is the melody, and which of its notes are the one voice.
+- :mod:`~data_prep.layout`: the bars of a piece -> bars of one meter, with nothing left out.
 - :mod:`~data_prep.melody`: notes <-> melody: one voice on a step grid, in whole bars.
 - :mod:`~data_prep.tokens`: melody <-> token ids; :class:`~data_prep.tokens.Vocabulary` is the one table.
 - :mod:`~data_prep.ledger`: the reasons why anything is left out.

@@ -3,12 +3,13 @@
 Conventions: steps are counted from 0 and intervals are half-open; bars are counted from 0 here (and from 1 only where a
 user reads them). A quarter note has ``steps_per_quarter`` steps, 4 by default: sixteenth notes.
 
-Contents: :class:`Melody`, :class:`MelodyNote`, :func:`notes_of`; :func:`legato_line`, :func:`fold_line`; :func:`find_regions`, :class:`Region`; :func:`read_melody`,
-:class:`ReadMelody`, :class:`MeterError`.
+Contents: :class:`Melody`, :class:`MelodyNote`; :func:`notes_of`, :func:`legato_line`, :func:`fold_line`;
+:func:`find_regions`, :class:`Region`; :func:`read_melody`, :class:`ReadMelody`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,9 +19,10 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
+from data_prep.layout import Layout, alike, lay_out
 from data_prep.midi import read_midi, song_from_bytes, write_midi
-from data_prep.notes import TIME_RESOLUTION, Part, Song
-from data_prep.voice import AUTO, MelodyError, choose_part, one_voice_line
+from data_prep.notes import TIME_RESOLUTION, Bar, Part, Song, Tempo, quarters_per_minute_at
+from data_prep.voice import AUTO, MelodyError, choose_part, one_voice, one_voice_line
 
 if TYPE_CHECKING:
     import pretty_midi
@@ -29,12 +31,7 @@ DEFAULT_VELOCITY = 80
 TICKS_PER_QUARTER = 480
 ALL_NOTES_OFF = 123  # MIDI controller
 OFF_GRID_STEPS = 0.25  # an onset further than this from the nearest step is off the grid
-
-
-class MeterError(MelodyError):
-    """There is no whole bar in the meter that was asked for."""
-
-    reason = "meter"
+SAID_OFF_GRID_SHARE = 0.1
 
 
 class MelodyNote(NamedTuple):
@@ -107,7 +104,7 @@ class Melody:
 
     @property
     def line(self) -> np.ndarray:
-        """The notes as an array ``(notes, 4)`` of start step, end step, pitch and velocity: quicker if there are many."""
+        """The notes as an array ``(notes, 4)``: start step, end step, pitch, velocity. It is quicker with many."""
         return np.array(self.notes, np.int64).reshape(-1, len(MelodyNote._fields))
 
     def window(self, first_bar: int, bars: int) -> Melody:
@@ -242,17 +239,42 @@ class Region:
 
 @dataclass(frozen=True)
 class ReadMelody:
-    """The melody that was found in a piece, and what was decided on the way.
+    """The melody of a whole piece, and what was decided on the way.
 
     Attributes:
-        melody: whole bars.
+        melody: whole bars of one meter, every note of the part's voice in them.
         part_index: the part it is from, from 0.
         description: the decisions, for the user, in a line.
+        layout: which bars of the piece the melody's bars are.
+        tempi: the piece's.
     """
 
     melody: Melody
     part_index: int
     description: str
+    layout: Layout
+    tempi: tuple[Tempo, ...] = ()
+
+    @classmethod
+    def of(cls, melody: Melody, meter: tuple[int, int] | None = None) -> Self:
+        """A melody as if it had been read, with bars of ``meter`` laid over it."""
+        bar_quarters = melody.steps_per_bar / melody.steps_per_quarter
+        starts = [melody.start_quarters + number * bar_quarters for number in range(max(melody.bars, 1))]
+        bars = [Bar(start, bar_quarters, *melody.meter, True) for start in starts]
+        layout = lay_out(bars, meter or melody.meter, melody.steps_per_quarter)
+        laid_over = replace(melody, meter=meter or melody.meter)
+        said = (
+            "a melody"
+            if laid_over.meter == melody.meter
+            else ", ".join(["a melody", *_said_of_bars(bars, layout, laid_over.meter)])
+        )
+        return cls(laid_over.pad_to(laid_over.bars), 0, said, layout)
+
+    def window(self, first_bar: int, bars: int) -> Melody:
+        """Bars ``first_bar`` (of the melody, from 0) to ``first_bar + bars``, in the tempo that is in force there."""
+        start = self.layout.quarters_of_bar(min(first_bar, self.layout.bars - 1))
+        tempo = quarters_per_minute_at(self.tempi, start) if self.tempi else self.melody.quarters_per_minute
+        return replace(self.melody.window(first_bar, bars), quarters_per_minute=tempo, start_quarters=start)
 
 
 def find_regions(
@@ -279,13 +301,13 @@ def find_regions(
     part = song.parts[part_index]
     regions = []
     for first_bar, start, bars, own_meter in _runs_of_whole_bars(song):
-        if fold and meter is not None and (2 * own_meter[0], own_meter[1]) == _alike(meter) and bars > 1:
+        if fold and meter is not None and (2 * own_meter[0], own_meter[1]) == alike(meter) and bars > 1:
             region = _region(song, part, first_bar, start, bars // 2 * 2, steps_per_quarter, own_meter)
             if len(region.line):
-                regions.append(replace(region, frame=replace(region.frame, meter=_alike(meter)), folded_bars=2))
+                regions.append(replace(region, frame=replace(region.frame, meter=alike(meter)), folded_bars=2))
             continue
         is_on_grid = 4 * own_meter[0] * steps_per_quarter % own_meter[1] == 0
-        if is_on_grid and (meter is None or own_meter == _alike(meter)):
+        if is_on_grid and (meter is None or own_meter == alike(meter)):
             region = _region(song, part, first_bar, start, bars, steps_per_quarter, own_meter)
             if len(region.line):
                 regions.append(region)
@@ -298,13 +320,15 @@ def read_melody(
     meter: tuple[int, int] | None = None,
     steps_per_quarter: int = 4,
 ) -> ReadMelody:
-    """The melody of any piece: of its likeliest part, the region with the most notes.
+    """The melody of any piece, from its first bar to its last: of its likeliest part, in bars of one meter.
+
+    Bars of another meter, pickups, and bars that a signature cuts are made up to whole bars as
+    :mod:`data_prep.layout` says; the description tells how many.
 
     Args:
         source: a MIDI file or a ``PrettyMIDI`` object.
         track: ``auto``, a track's number (from 1) or its name.
-        meter: bars of this meter. In a piece without any, they are laid over it from its first whole bar on. None
-            keeps the piece's own.
+        meter: bars of this meter; None takes that of the piece in which most of the part's notes are.
         steps_per_quarter: the grid.
 
     Raises:
@@ -319,47 +343,81 @@ def read_melody(
         song = song_from_bytes(buffer.getvalue(), name)
     try:
         part_index = choose_part(song, track)
-        regions = find_regions(song, part_index, steps_per_quarter, meter)
-        laid_over = not regions
-        if laid_over:
-            regions = find_regions(song, part_index, steps_per_quarter)
-        if not regions:
-            raise MeterError("no note of the track lies in a whole bar; check its time signatures")
     except MelodyError as error:
         raise type(error)(f"{name}: {error}") from error
-    best = max(regions, key=lambda region: len(region.line))
-    melody = best.melody
-    part = song.parts[part_index]
+    part, bars = song.parts[part_index], song.bars()
+    meter = meter or _usual_meter(part, bars, steps_per_quarter)
+    layout = lay_out(bars, meter, steps_per_quarter)
+    first_steps, last_steps = layout.onsets(part.starts), layout.ends(part.ends)
+    line = one_voice(
+        zip(
+            first_steps.tolist(),
+            np.maximum(last_steps, first_steps + 1).tolist(),
+            part.pitches.tolist(),
+            np.maximum(part.velocities, 1).tolist(),
+            strict=True,
+        )
+    )
+    # A note that begins in the piece's very last instant may need a bar more.
+    length = -(-max(layout.bars * layout.steps_per_bar, line[-1][1]) // layout.steps_per_bar) * layout.steps_per_bar
+    melody = Melody(
+        notes=tuple(MelodyNote(*note) for note in line),
+        length_steps=length,
+        steps_per_quarter=steps_per_quarter,
+        meter=meter,
+        quarters_per_minute=song.quarters_per_minute_at(0.0),
+        program=part.program,
+        name=part.name,
+    )
+    off_grid = float((layout.distances(part.starts) > OFF_GRID_STEPS + TIME_RESOLUTION).mean())
     said = [f"track {part_index + 1} of {len(song.parts)}" + (f" ({part.name})" if part.name else "")]
-    if laid_over and meter is not None:
-        said.append(f"in {melody.meter[0]}/{melody.meter[1]}: bars of {meter[0]}/{meter[1]} are laid over it")
-        melody = replace(melody, meter=meter)
-        melody = melody.pad_to(melody.bars)
-    if len(regions) > 1 or best.first_bar > 0:
-        said.append(f"from bar {best.first_bar + 1} of {len(song.bars())}")
-    share = len(best.off_grid_steps) / len(melody.notes)
-    if share > 0.1:
-        said.append(f"{share:.0%} of its onsets are moved to the nearest 1/{4 * steps_per_quarter} note")
-    return ReadMelody(melody, part_index, ", ".join(said))
+    said += _said_of_bars(bars, layout, meter)
+    if off_grid > SAID_OFF_GRID_SHARE:
+        said.append(f"{off_grid:.0%} of its onsets are moved to the nearest 1/{4 * steps_per_quarter} note")
+    return ReadMelody(melody, part_index, ", ".join(said), layout, song.tempi)
+
+
+def _usual_meter(part: Part, bars: Sequence[Bar], steps_per_quarter: int) -> tuple[int, int]:
+    """The meter, with bars of whole steps, in whose whole bars most of a part's notes begin; 4/4 if there is none."""
+    of_note = np.searchsorted([bar.start_quarters for bar in bars], part.starts + TIME_RESOLUTION, "right") - 1
+    counts: Counter[tuple[int, int]] = Counter()
+    for number, notes in zip(*np.unique(of_note, return_counts=True), strict=True):
+        bar = bars[max(int(number), 0)]
+        if bar.is_whole and 4 * bar.numerator * steps_per_quarter % bar.denominator == 0:
+            counts[_alike_of(bar)] += int(notes)
+    return max(counts, key=lambda meter: (counts[meter], meter)) if counts else (4, 4)
+
+
+def _said_of_bars(bars: Sequence[Bar], layout: Layout, meter: tuple[int, int]) -> list[str]:
+    """What the user should know of the bars that are not of the grid's meter."""
+    name = f"{meter[0]}/{meter[1]}"
+    others = sum(not bar.is_whole or _alike_of(bar) != alike(meter) for bar in bars)
+    if not others:
+        return []
+    if not any(part.is_own for part in layout.stretches):
+        whole = Counter(f"{bar.numerator}/{bar.denominator}" for bar in bars)
+        return [f"in {whole.most_common(1)[0][0]}: bars of {name} are laid over it"]
+    are = "is" if others == 1 else "are"
+    return [f"{others} of its {len(bars)} bars {are} not of {name} and made up to it with silence"]
 
 
 def _runs_of_whole_bars(song: Song) -> Iterator[tuple[int, float, int, tuple[int, int]]]:
     """Number and start of the first bar, count, and meter of each longest run of whole bars that follow each other."""
     first_bar, start, count, meter = 0, 0.0, 0, (0, 0)
     next_bar = 0
-    for stretch in song.stretches:
-        own_meter = _alike((stretch.meter.numerator, stretch.meter.denominator))
-        if stretch.whole_bars:
+    for section in song.sections:
+        own_meter = alike((section.meter.numerator, section.meter.denominator))
+        if section.whole_bars:
             if count and own_meter != meter:
                 yield first_bar, start, count, meter
                 count = 0
             if not count:
-                first_bar, start, meter = next_bar, stretch.meter.start_quarters, own_meter
-            count += stretch.whole_bars
-        if stretch.left_over_quarters and count:
+                first_bar, start, meter = next_bar, section.meter.start_quarters, own_meter
+            count += section.whole_bars
+        if section.left_over_quarters and count:
             yield first_bar, start, count, meter
             count = 0
-        next_bar += stretch.bars
+        next_bar += section.bars
     if count:
         yield first_bar, start, count, meter
 
@@ -419,5 +477,5 @@ def fold_line(line: np.ndarray, lowest_pitch: int, highest_pitch: int) -> np.nda
     return line
 
 
-def _alike(meter: tuple[int, int]) -> tuple[int, int]:
-    return (4, 4) if meter == (2, 2) else meter
+def _alike_of(bar: Bar) -> tuple[int, int]:
+    return alike((bar.numerator, bar.denominator))

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import os
 import struct
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import symusic
 
+from data_prep.atomic import whole_file
 from data_prep.notes import Meter, Part, Song, Tempo
 
 if TYPE_CHECKING:
@@ -114,16 +114,8 @@ def write_midi(midi: pretty_midi.PrettyMIDI, path: str | Path) -> None:
     Raises:
         OSError: if the place cannot be written to.
     """
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        midi.write(temporary)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with whole_file(path) as temporary:
+        midi.write(str(temporary))
 
 
 def _check_chunks(data: bytes, name: str) -> None:

@@ -3,12 +3,14 @@
 Conventions: times are in quarter notes from the start of the piece; intervals are half-open, [start, end); pitches and
 velocities are MIDI's 0..127.
 
-Contents: :class:`Tempo`, :class:`Meter`, :class:`Part`, :class:`Bar`, :class:`Stretch`, :class:`Song`.
+Contents: :class:`Tempo`, :func:`quarters_per_minute_at`, :class:`Meter`, :class:`Part`, :class:`Bar`, :class:`Section`,
+:class:`Song`.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,6 +26,16 @@ class Tempo:
 
     start_quarters: float
     quarters_per_minute: float
+
+
+def quarters_per_minute_at(tempi: Sequence[Tempo], quarters: float) -> float:
+    """The tempo in force at a time, of tempi sorted by time; before the first one 120, by the MIDI standard."""
+    found = DEFAULT_QUARTERS_PER_MINUTE
+    for tempo in tempi:
+        if tempo.start_quarters > quarters + TIME_RESOLUTION:
+            break
+        found = tempo.quarters_per_minute
+    return found
 
 
 @dataclass(frozen=True)
@@ -68,7 +80,7 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Stretch:
+class Section:
     """The bars of one signature: ``whole_bars`` from its start on, then one of ``left_over_quarters`` if not 0."""
 
     meter: Meter
@@ -99,12 +111,7 @@ class Song:
 
     def quarters_per_minute_at(self, quarters: float) -> float:
         """The tempo in force at a time."""
-        found = self.tempi[0].quarters_per_minute if self.tempi else DEFAULT_QUARTERS_PER_MINUTE
-        for tempo in self.tempi:
-            if tempo.start_quarters > quarters + TIME_RESOLUTION:
-                break
-            found = tempo.quarters_per_minute
-        return found
+        return quarters_per_minute_at(self.tempi, quarters)
 
     def bars(self) -> list[Bar]:
         """All bars, from the first signature (or 0) until nothing is left; the last one is always whole.
@@ -113,28 +120,28 @@ class Song:
         in force already, repeated on a bar line, changes nothing.
         """
         bars: list[Bar] = []
-        for stretch in self.stretches:
-            meter = stretch.meter
-            for number in range(stretch.whole_bars):
+        for section in self.sections:
+            meter = section.meter
+            for number in range(section.whole_bars):
                 start = meter.start_quarters + number * meter.bar_quarters
                 bars.append(Bar(start, meter.bar_quarters, meter.numerator, meter.denominator, True))
-            if stretch.left_over_quarters:
-                start = meter.start_quarters + stretch.whole_bars * meter.bar_quarters
-                bars.append(Bar(start, stretch.left_over_quarters, meter.numerator, meter.denominator, False))
+            if section.left_over_quarters:
+                start = meter.start_quarters + section.whole_bars * meter.bar_quarters
+                bars.append(Bar(start, section.left_over_quarters, meter.numerator, meter.denominator, False))
         return bars
 
     @cached_property
-    def stretches(self) -> tuple[Stretch, ...]:
+    def sections(self) -> tuple[Section, ...]:
         """The same bars, counted: a piece has thousands of bars, and few signatures."""
         meters = [meter for meter in self.meters if meter.bar_quarters > 0]
         if not meters or meters[0].start_quarters > TIME_RESOLUTION:
             meters.insert(0, Meter(0.0, 4, 4))
-        stretches = []
+        sections = []
         for index, meter in enumerate(meters):
             is_last = index == len(meters) - 1
             end = max(self.end_quarters, meter.start_quarters) if is_last else meters[index + 1].start_quarters
             count = (end - meter.start_quarters) / meter.bar_quarters
             whole = math.ceil(count - TIME_RESOLUTION) if is_last else math.floor(count + TIME_RESOLUTION)
             left_over = 0.0 if is_last else end - meter.start_quarters - whole * meter.bar_quarters
-            stretches.append(Stretch(meter, whole, left_over if left_over > TIME_RESOLUTION else 0.0))
-        return tuple(stretches)
+            sections.append(Section(meter, whole, left_over if left_over > TIME_RESOLUTION else 0.0))
+        return tuple(sections)

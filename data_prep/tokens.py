@@ -110,7 +110,7 @@ class Vocabulary:
         """Whether a note sounds just before each step: booleans ``(..., T)``."""
         steps = np.arange(1, tokens.shape[-1] + 1, dtype=np.int32)
         events = np.where(tokens != NO_EVENT, 2 * steps + (tokens >= FIRST_NOTE_ON), 0)  # odd: a note on
-        after = np.maximum.accumulate(events, axis=-1) % 2 == 1
+        after = np.asarray(np.maximum.accumulate(events, axis=-1) % 2 == 1)
         before = np.zeros_like(after)
         before[..., 1:] = after[..., :-1]
         return before

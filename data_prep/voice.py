@@ -165,7 +165,7 @@ def one_voice_line(line: np.ndarray) -> np.ndarray:
     is_left_out = (covered > 0) & (heads[1:, 2] <= heads[:-1, 2]) & (2 * covered >= lengths)
     heads[:-1, 1] = np.minimum(heads[:-1, 1], next_starts)
     if not is_left_out.any():
-        return heads
+        return np.asarray(heads)
     place = np.cumsum(np.append(True, starts[1:] >= np.maximum.accumulate(ends)[:-1]))
     is_entangled = np.zeros(place[-1] + 1, dtype=bool)
     is_entangled[place[is_highest][1:][is_left_out]] = True

@@ -141,9 +141,9 @@ def _why_none(
 ) -> tuple[str, float | None]:
     if not regions:
         lengths: Counter[tuple[int, int]] = Counter()
-        for stretch in song.stretches:
-            if stretch.bars:
-                lengths[stretch.meter.numerator, stretch.meter.denominator] += stretch.bars
+        for section in song.sections:
+            if section.bars:
+                lengths[section.meter.numerator, section.meter.denominator] += section.bars
         return meter_reason(*lengths.most_common(1)[0][0]), None
     longest = max(region.frame.length_steps // options.steps_per_bar for region in regions)
     if longest < options.bars:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -22,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from data_prep.atomic import whole_file
 from melodyvae.config import ConfigError, from_dict, to_dict
 
 FORMAT_VERSION = 1
@@ -147,23 +147,26 @@ def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
     """
     path = locate(name_or_path)
     weights, header = read_tensors(path)
+    if "training" in header:
+        raise CheckpointError(f"{path} is the state of a training, for `train --resume`; its model is model{SUFFIX}")
     version = header.get("format_version")
     if version != FORMAT_VERSION:
         raise CheckpointError(
             f"{path} has checkpoint format {version}; this melodyvae reads format {FORMAT_VERSION}. "
             "Install the version of melodyvae that wrote it, or train the model again."
         )
-    try:
-        return Checkpoint(
-            kind=header["kind"],
-            config=header["config"],
-            weights={k: v.float() if v.is_floating_point() else v for k, v in weights.items()},
-            vocabulary=header["vocabulary"],
-            metrics=header["metrics"],
-            provenance=header["provenance"],
-        )
-    except KeyError as error:
-        raise CheckpointError(f"{path} has no {error.args[0]!r} in its header; it is not a model") from error
+    tables = ("config", "vocabulary", "metrics", "provenance")
+    broken = [name for name in tables if not isinstance(header.get(name), dict)]
+    if broken or not isinstance(header.get("kind"), str):
+        raise CheckpointError(f"{path} has no {(broken or ['kind'])[0]!r} in its header; it is not a model")
+    return Checkpoint(
+        kind=header["kind"],
+        config=header["config"],
+        weights={k: v.float() if v.is_floating_point() else v for k, v in weights.items()},
+        vocabulary=header["vocabulary"],
+        metrics=header["metrics"],
+        provenance=header["provenance"],
+    )
 
 
 def shipped_names() -> list[str]:
@@ -195,15 +198,8 @@ def write_tensors(tensors: dict[str, Tensor], header: dict[str, Any], path: str 
     """Write tensors and a JSON header to a ``.safetensors`` file, whole or not at all."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
+    with whole_file(path) as temporary:
         save_file(tensors, temporary, metadata={HEADER_KEY: json.dumps(header, sort_keys=True)})
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -219,9 +215,16 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
                 raise CheckpointError(
                     f"{path} is a safetensors file, but not from melodyvae (no {HEADER_KEY!r} in its header)"
                 )
-            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(metadata[HEADER_KEY])  # noqa: SIM118 - safe_open has keys(), and cannot be iterated
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - safe_open has keys(), and cannot be iterated
     except (SafetensorError, OSError) as error:
         raise CheckpointError(_why_unreadable(Path(path), error)) from error
+    try:
+        header = json.loads(metadata[HEADER_KEY])
+    except json.JSONDecodeError as error:
+        raise CheckpointError(f"{path} has a damaged header ({error}); copy or train it again") from error
+    if not isinstance(header, dict):
+        raise CheckpointError(f"{path} has a header that is not a table of values; it is not from melodyvae")
+    return tensors, header
 
 
 def _why_unreadable(path: Path, error: Exception) -> str:

@@ -62,12 +62,14 @@ class Window:
 
     Attributes:
         melody: exactly the model's bars.
-        first_bar: which bar of the melody it starts at, from 1.
+        first_bar: the bar of the piece that it starts in, from 1.
+        last_bar: the bar of the piece that it ends in.
         note: what had to be decided, in a sentence for the user; empty if nothing.
     """
 
     melody: Melody
-    first_bar: int = 1
+    first_bar: int
+    last_bar: int
     note: str = ""
 
 
@@ -82,44 +84,45 @@ def read_source(source: MelodySource, config: MelodyConfig, track: str = "auto")
 
     Raises:
         MidiError, MelodyError: as :func:`data_prep.melody.read_melody`.
-        WindowError: if a ``Melody`` lies on another grid or has other bars than the model's.
+        WindowError: if a ``Melody`` lies on another grid than the model's.
     """
     if isinstance(source, Melody):
-        if source.steps_per_quarter != config.steps_per_quarter or source.steps_per_bar != config.steps_per_bar:
+        if source.steps_per_quarter != config.steps_per_quarter:
             raise WindowError(
-                f"the melody is in {source.meter[0]}/{source.meter[1]} with {source.steps_per_quarter} steps a "
-                f"quarter; the model takes {config.meter[0]}/{config.meter[1]} with {config.steps_per_quarter}"
+                f"the melody has {source.steps_per_quarter} steps a quarter, the model {config.steps_per_quarter}; "
+                "write it to a file and give that, or read it on the model's grid"
             )
-        found = ReadMelody(source, 0, "a melody")
+        found = ReadMelody.of(source, config.meter)
     else:
         found = read_melody(source, track, config.meter, config.steps_per_quarter)
     return replace(found, melody=found.melody.fold_into(config.lowest_pitch, config.highest_pitch))
 
 
-def pick_window(melody: Melody, config: MelodyConfig, first_bar: int | None = None) -> Window:
-    """The window at bar ``first_bar`` (from 1), or the first good one: with an onset in every bar if there is such.
+def pick_window(found: ReadMelody, config: MelodyConfig, first_bar: int | None = None) -> Window:
+    """The window at bar ``first_bar`` of the piece (from 1), or the first good one: with an onset in every bar.
 
-    A melody that ends before the window does is padded with silence.
+    Its tempo is the one in force where it begins. A melody that ends before the window does is padded with silence.
 
     Raises:
         WindowError: if there is no such bar, or no note in the window.
     """
-    if first_bar is not None and not 1 <= first_bar <= melody.bars:
-        raise WindowError(f"there is no bar {first_bar}: the melody has bars 1 to {melody.bars}")
+    melody, layout = found.melody, found.layout
+    piece_bars = len(layout.bar_starts)
+    if first_bar is not None and not 1 <= first_bar <= piece_bars:
+        raise WindowError(f"there is no bar {first_bar}: the melody has bars 1 to {piece_bars}")
+    start = _first_good_bar(melody, config.bars) if first_bar is None else layout.grid_bar(first_bar)
+    missing = start + config.bars - melody.bars
     note = ""
     if melody.bars < config.bars:
         note = f"it has {_bars(melody.bars)}, the model takes {config.bars}: padded with silence"
-        melody = melody.pad_to(config.bars)
-    elif first_bar is not None and first_bar + config.bars - 1 > melody.bars:
-        note = f"it ends before bar {first_bar + config.bars - 1}: padded with silence"
-        melody = melody.pad_to(first_bar + config.bars - 1)
-    if first_bar is None:
-        first_bar = _first_good_bar(melody, config.bars)
-    window = melody.window(first_bar - 1, config.bars)
+    elif missing > 0:
+        note = f"it ends {_bars(missing)} before the window does: padded with silence"
+    window = found.window(start, config.bars)
+    first = layout.piece_bar(start)
+    last = max(layout.piece_bar(start + config.bars) - 1 if missing < 0 else piece_bars, first)
     if not window.notes:
-        last = first_bar + config.bars - 1
-        raise WindowError(f"there is no note in bars {first_bar} to {last}; choose another bar")
-    return Window(window, first_bar, note)
+        raise WindowError(f"there is no note in bars {first} to {last}; choose another bar")
+    return Window(window, first, last, note)
 
 
 def sample(
@@ -196,10 +199,13 @@ def matching_steps(model: LatentMelodyModel, melody: Melody, other: Melody) -> i
 
 
 def _first_good_bar(melody: Melody, bars: int) -> int:
+    """The first bar, from 0, of the first ``bars`` that all have an onset; failing that, of those with the most."""
     onsets = np.bincount([note.start_step // melody.steps_per_bar for note in melody.notes], minlength=melody.bars)
+    if melody.bars <= bars:
+        return 0
     in_window = np.lib.stride_tricks.sliding_window_view(onsets, bars)
     full = np.flatnonzero((in_window > 0).all(axis=1))
-    return int(full[0] if len(full) else in_window.sum(axis=1).argmax()) + 1
+    return int(full[0] if len(full) else in_window.sum(axis=1).argmax())
 
 
 def _posterior_means(model: LatentMelodyModel, windows: Sequence[Melody]) -> Tensor:

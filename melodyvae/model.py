@@ -86,7 +86,12 @@ class MelodyVAE(CheckpointedModel):
         return generate.sample(self, count, temperature, generator)
 
     def reconstruct(
-        self, source: MelodySource, temperature: float = 0.0, generator: torch.Generator | None = None
+        self,
+        source: MelodySource,
+        temperature: float = 0.0,
+        generator: torch.Generator | None = None,
+        *,
+        track: str = "auto",
     ) -> Melody:
         """A melody of any length as the model remembers it; see :func:`melodyvae.generate.reconstruct`.
 
@@ -94,8 +99,9 @@ class MelodyVAE(CheckpointedModel):
             source: a MIDI file, a ``PrettyMIDI`` object or a melody.
             temperature: 0 takes the most probable notes.
             generator: the source of the draws when ``temperature`` is above 0.
+            track: ``auto``, a track's number (from 1) or its name.
         """
-        melody = generate.read_source(source, self.config).melody
+        melody = generate.read_source(source, self.config, track).melody
         return generate.reconstruct(self, melody, temperature, generator)
 
     def interpolate(
@@ -105,19 +111,24 @@ class MelodyVAE(CheckpointedModel):
         count: int = 8,
         temperature: float = 0.0,
         generator: torch.Generator | None = None,
+        *,
+        tracks: tuple[str, str] = ("auto", "auto"),
+        bars: tuple[int | None, int | None] = (None, None),
     ) -> list[Melody]:
         """``count`` melodies from ``start`` to ``end``, both included; see :func:`melodyvae.generate.interpolate`.
 
         Args:
-            start: a MIDI file, a ``PrettyMIDI`` object or a melody; its first good window is taken.
+            start: a MIDI file, a ``PrettyMIDI`` object or a melody.
             end: likewise.
             count: how many melodies, at least 2.
             temperature: 0 takes the most probable notes.
             generator: the source of the draws when ``temperature`` is above 0.
+            tracks: of ``start`` and ``end``: ``auto``, a track's number (from 1) or its name.
+            bars: the first bar (from 1) to take from ``start`` and ``end``; None takes the first good one.
         """
         windows = [
-            generate.pick_window(generate.read_source(source, self.config).melody, self.config).melody
-            for source in (start, end)
+            generate.pick_window(generate.read_source(source, self.config, track), self.config, bar).melody
+            for source, track, bar in zip((start, end), tracks, bars, strict=True)
         ]
         return generate.interpolate(self, windows[0], windows[1], count, temperature, generator)
 

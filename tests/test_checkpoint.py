@@ -123,6 +123,28 @@ def test_a_header_without_its_parts_is_refused(saved):
         load_checkpoint(saved)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("{not JSON", "damaged header"), ("[1, 2]", "not a table of values"), ("{}", "checkpoint format None")],
+)
+def test_a_header_that_is_something_else_is_refused(tmp_path, text, message):
+    save_file({"w": torch.zeros(2)}, tmp_path / "odd.safetensors", metadata={HEADER_KEY: text})
+    with pytest.raises(CheckpointError, match=message):
+        load_checkpoint(tmp_path / "odd.safetensors")
+
+
+@pytest.mark.parametrize("part", ["config", "vocabulary", "metrics", "provenance"])
+def test_a_header_part_of_another_kind_is_refused(saved, part):
+    rewrite_header(saved, **{part: "words"})
+    with pytest.raises(CheckpointError, match=f"no '{part}' in its header"):
+        load_checkpoint(saved)
+
+
+def test_the_state_of_a_training_is_no_model_and_it_is_said_where_that_is(run_folder):
+    with pytest.raises(CheckpointError, match=r"state of a training.*its model is model\.safetensors"):
+        load_checkpoint(run_folder / "state.safetensors")
+
+
 def test_a_failed_write_leaves_the_old_file_and_no_litter(saved, model):
     before = saved.read_bytes()
     model.metrics = {"not JSON": object()}

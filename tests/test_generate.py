@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from data_prep.melody import Melody, MelodyNote
+from data_prep.melody import Melody, MelodyNote, ReadMelody
 from data_prep.tokens import Vocabulary
 from melodyvae.config import PRESETS, MelodyConfig
 from melodyvae.decoder import draw, forbid_silent_note_off
@@ -152,39 +152,39 @@ def test_the_first_window_with_a_note_in_every_bar_is_picked():
     silent_start = Melody(tuple(note._replace(start_step=s, end_step=s + 4) for note, s in [
         (MelodyNote(0, 1, 60), 20), (MelodyNote(0, 1, 62), 36), (MelodyNote(0, 1, 64), 52),
     ]), 80)  # fmt: skip
-    window = pick_window(silent_start, UniformModel.config)
+    window = pick_window(ReadMelody.of(silent_start), UniformModel.config)
     assert window.first_bar == 2
     assert [note.pitch for note in window.melody.notes] == [60, 62]
     assert window.note == ""
 
 
 def test_a_bar_can_be_chosen():
-    window = pick_window(legato(4), UniformModel.config, first_bar=3)
+    window = pick_window(ReadMelody.of(legato(4)), UniformModel.config, first_bar=3)
     assert window.melody.notes == legato(4).window(2, 2).notes
 
 
 @pytest.mark.parametrize(("bar", "message"), [(0, "no bar 0"), (5, "no bar 5: the melody has bars 1 to 4")])
 def test_a_bar_that_is_not_there_is_refused(bar, message):
     with pytest.raises(WindowError, match=message):
-        pick_window(legato(4), UniformModel.config, first_bar=bar)
+        pick_window(ReadMelody.of(legato(4)), UniformModel.config, first_bar=bar)
 
 
 def test_a_short_melody_is_padded_and_it_is_said():
-    window = pick_window(legato(1), UniformModel.config)
+    window = pick_window(ReadMelody.of(legato(1)), UniformModel.config)
     assert window.melody.length_steps == 32
     assert window.note == "it has 1 bar, the model takes 2: padded with silence"
 
 
 def test_a_window_at_the_end_is_padded_and_it_is_said():
-    window = pick_window(legato(4), UniformModel.config, first_bar=4)
+    window = pick_window(ReadMelody.of(legato(4)), UniformModel.config, first_bar=4)
     assert window.melody.length_steps == 32
-    assert window.note == "it ends before bar 5: padded with silence"
+    assert window.note == "it ends 1 bar before the window does: padded with silence"
 
 
 def test_a_silent_window_is_refused():
     melody = Melody(legato(1).notes, 64)
     with pytest.raises(WindowError, match="no note in bars 3 to 4"):
-        pick_window(melody, UniformModel.config, first_bar=3)
+        pick_window(ReadMelody.of(melody), UniformModel.config, first_bar=3)
 
 
 def test_files_objects_and_melodies_are_all_sources(tmp_path):
@@ -200,7 +200,7 @@ def test_files_objects_and_melodies_are_all_sources(tmp_path):
 
 
 def test_a_melody_on_another_grid_is_refused():
-    with pytest.raises(WindowError, match="8 steps a quarter; the model takes 4/4 with 4"):
+    with pytest.raises(WindowError, match="has 8 steps a quarter, the model 4"):
         read_source(Melody((), 64, steps_per_quarter=8), UniformModel.config)
 
 
@@ -211,6 +211,10 @@ def test_a_waltz_gets_the_models_bars_laid_over_it(tmp_path):
     assert "in 3/4: bars of 4/4 are laid over it" in found.description
     assert found.melody.notes == waltz.notes
     assert found.melody.meter == (4, 4)
+    assert read_source(waltz, UniformModel.config).melody.notes == waltz.notes
+    second = pick_window(found, UniformModel.config, first_bar=3)  # of the waltz; its bar 3 begins in the second of 4/4
+    assert (second.first_bar, second.last_bar) == (2, 4)
+    assert [note.pitch for note in second.melody.notes] == list(range(64, 72))
 
 
 def test_notes_beyond_the_piano_are_moved_by_octaves():

@@ -9,33 +9,33 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from data_prep.melody import Melody
+    from data_prep.melody import Melody, ReadMelody
     from melodyvae.config import MelodyConfig
 
 JOINED_FILE = "all.mid"
 PICTURE_FILE = "piano-rolls.png"
 
 
-def read_announced(path: Path, track: str, config: MelodyConfig, label: str | None = None) -> Melody:
-    """The melody of a file, after saying in a line which track it was taken from and why."""
+def read_announced(path: Path, track: str, config: MelodyConfig, label: str | None = None) -> ReadMelody:
+    """The melody of a file, after saying in a line which track it was taken from and what was decided."""
     from melodyvae.generate import read_source
 
     found = read_source(path, config, track)
     click.echo(f"{label or path.name}: {found.description}")
-    return found.melody
+    return found
 
 
 def read_window(label: str, path: Path, track: str, bar: int | None, config: MelodyConfig) -> Melody:
     """The window of a file that the model gets, after saying what was chosen."""
     from melodyvae.generate import WindowError, pick_window
 
-    melody = read_announced(path, track, config, f"{label} is {path.name}")
+    found = read_announced(path, track, config, f"{label} is {path.name}")
     try:
-        window = pick_window(melody, config, bar)
+        window = pick_window(found, config, bar)
     except WindowError as error:
         raise WindowError(f"{path}: {error}") from error
-    last = window.first_bar + config.bars - 1
-    click.echo(f"{label} is taken from bars {window.first_bar} to {last}" + (f"; {window.note}" if window.note else ""))
+    told = f"{label} is taken from bars {window.first_bar} to {window.last_bar}"
+    click.echo(f"{told}; {window.note}" if window.note else told)
     return window.melody
 
 

@@ -14,11 +14,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-import warnings
 from collections import Counter
 from importlib.metadata import version
-
-warnings.simplefilter("ignore")  # note-seq's dependencies are newer than it is
 
 import note_seq
 import numpy as np

@@ -11,8 +11,6 @@ Both sides take the same files in one process each, turn about, and the median o
 :func:`~data_prep.corpus.prepare` until the dataset is on disk: the worker's start and imports, hashes, reasons,
 deduplication over all files and the ledger are in it. So the ratio is on the low side, the more so for small folders;
 ``start`` is the time that prep takes for one file. Whatever else the machine does counts on both sides.
-
-The speed of two workers has two ideal readings: in ``workers 2`` one core more helps, if there is one free.
 """
 
 from __future__ import annotations
