@@ -160,7 +160,8 @@ def _song(score: Any, name: str) -> Song:
     ticks = score.ticks_per_quarter
     parts = tuple(_part(track, ticks, name) for track in score.tracks if len(track.notes))
     ends = [float(part.ends.max()) for part in parts]
-    ends += [control.time / ticks for track in score.tracks for control in track.controls]
+    controls = [track.controls.numpy()["time"] for track in score.tracks if len(track.controls)]
+    ends += [float(time) / ticks for times in controls for time in (times.min(), times.max())]
     ends += [signature.time / ticks for signature in score.time_signatures]
     if any(not 0 <= end <= MAX_QUARTERS for end in ends) or any(part.starts[0] < 0 for part in parts):
         raise CorruptMidiError(
@@ -178,18 +179,19 @@ def _song(score: Any, name: str) -> Song:
 def _part(track: Any, ticks: int, name: str) -> Part:
     columns = track.notes.numpy()
     pitches, velocities = columns["pitch"].astype(np.int16), columns["velocity"].astype(np.int16)
-    if (pitches < 0).any() or (velocities < 0).any():
+    if pitches.min() < 0 or velocities.min() < 0:
         raise CorruptMidiError(
             f"{name} is damaged: a note has a data byte over 127. Export it again from the program that made it."
         )
-    starts = columns["time"] / ticks
-    order = np.lexsort((pitches, starts))
+    times = columns["time"].astype(np.int64)
+    order = np.argsort(128 * times + pitches, kind="stable")  # by time, then pitch
+    starts = times[order] / ticks
     return Part(
         name=" ".join(track.name.split()),
         program=int(track.program),
         is_drum=bool(track.is_drum),
-        starts=starts[order],
-        ends=(starts + columns["duration"] / ticks)[order],
+        starts=starts,
+        ends=starts + columns["duration"][order] / ticks,
         pitches=pitches[order],
         velocities=velocities[order],
     )

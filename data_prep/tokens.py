@@ -110,9 +110,8 @@ class Vocabulary:
         """Whether a note sounds just before each step: booleans ``(..., T)``."""
         steps = np.arange(1, tokens.shape[-1] + 1, dtype=np.int32)
         events = np.where(tokens != NO_EVENT, 2 * steps + (tokens >= FIRST_NOTE_ON), 0)  # odd: a note on
-        after = np.asarray(np.maximum.accumulate(events, axis=-1) % 2 == 1)
-        before = np.zeros_like(after)
-        before[..., 1:] = after[..., :-1]
+        before = np.zeros(tokens.shape, dtype=bool)
+        before[..., 1:] = np.maximum.accumulate(events, axis=-1)[..., :-1] & 1
         return before
 
     def is_legal(self, tokens: np.ndarray) -> np.ndarray:

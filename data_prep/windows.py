@@ -186,6 +186,6 @@ def _windows_of(region: Region, options: PrepOptions, left_out: Counter[str]) ->
 def _has_silence_of(steps: int, rows: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:
     """Whether each of ``(N, T)`` is silent for so many steps in a row: ``(N,)``."""
     is_silent = np.where(rows == NO_EVENT, ~vocabulary.sounding(rows), rows < FIRST_NOTE_ON)
-    before = np.zeros((len(rows), rows.shape[1] + 1), dtype=np.int64)  # silent steps before each
+    before = np.zeros((len(rows), rows.shape[1] + 1), dtype=np.int32)  # silent steps before each
     np.cumsum(is_silent, axis=1, out=before[:, 1:])
     return np.asarray((before[:, steps:] - before[:, :-steps] == steps).any(axis=1))

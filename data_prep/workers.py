@@ -1,7 +1,8 @@
 """Work on many items in processes of which each may be slow, hungry, or crash, and costs only its own item.
 
 A pool from the standard library is broken as a whole by one process that dies, and does not say on which item. Here
-each process has one item at a time, so that its end is the end of that item alone, and a new process takes its place.
+each process has a few items at a time. If it dies on them, or they take longer than one may, a new process takes its
+place and they are given to it one at a time, so that its end is then the end of one item alone.
 The processes are started as programs, not forked and not by importing the caller's main module, so that a script needs
 no guard and threads of the caller do no harm. They end by themselves when the caller is gone.
 
@@ -24,6 +25,8 @@ from typing import IO, Any, Generic, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+BATCH_ITEMS = 32
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ def work_on(
 
     When the iterator is closed, the processes are killed.
     """
-    waiting = iter(items)
+    size = max(1, min(BATCH_ITEMS, len(items) // (4 * workers)))  # all are busy until close to the end
+    waiting = iter([items[start : start + size] for start in range(0, len(items), size)])
     lock = threading.Lock()
     done: queue.Queue[Result | Lost[Item] | BaseException | None] = queue.Queue(maxsize=4 * workers)
     stopped = threading.Event()
@@ -68,10 +72,11 @@ def work_on(
         try:
             while not stopped.is_set():
                 with lock:
-                    item = next(waiting, waiting)
-                if item is waiting:
+                    batch = next(waiting, None)
+                if batch is None:
                     break
-                put(worker(item))  # type: ignore[arg-type]
+                for outcome in worker(batch):
+                    put(outcome)
             put(None)
         except BaseException as error:  # told to the caller, who raises it
             put(error)
@@ -141,7 +146,17 @@ class _Worker(Generic[Item, Result]):
         self.process: subprocess.Popen[bytes] | None = None
         self.stopped = False
 
-    def __call__(self, item: Item) -> Result | Lost[Item]:
+    def __call__(self, items: Sequence[Item]) -> list[Result | Lost[Item]]:
+        """The outcome of each item."""
+        answers = self._ask(items)
+        if not isinstance(answers, Lost):
+            return [self._outcome(item, *answer) for item, answer in zip(items, answers, strict=True)]
+        if len(items) == 1:
+            return [answers]
+        return [outcome for item in items if not self.stopped for outcome in self([item])]
+
+    def _ask(self, items: Sequence[Item]) -> list[tuple[str, Any]] | Lost[Item]:
+        """The process's answers, or how it ended."""
         process = self.process or self._start()
         assert process.stdin is not None  # for mypy: both are pipes
         assert process.stdout is not None
@@ -154,17 +169,19 @@ class _Worker(Generic[Item, Result]):
         timer = threading.Timer(self.limits.seconds, end)
         timer.start()
         try:
-            pickle.dump(item, process.stdin)
+            pickle.dump(items, process.stdin)
             process.stdin.flush()
-            kind, value = pickle.load(process.stdout)
+            answers: list[tuple[str, Any]] = pickle.load(process.stdout)
         except (OSError, EOFError, pickle.UnpicklingError):
             self.close()
-            status = process.returncode
             if late.is_set():
-                return Lost(item, "too_slow", f"it took more than {self.limits.seconds:g} seconds")
-            return Lost(item, "crashed", f"its process ended with {_name_of(status)}")
+                return Lost(items[0], "too_slow", f"it took more than {self.limits.seconds:g} seconds")
+            return Lost(items[0], "crashed", f"its process ended with {_name_of(process.returncode)}")
         finally:
             timer.cancel()
+        return answers
+
+    def _outcome(self, item: Item, kind: str, value: Any) -> Result | Lost[Item]:
         if kind == "memory":
             return Lost(item, "too_much_memory", f"it took more than {self.limits.memory_bytes / 2**20:.0f} MiB")
         if kind == "error":
@@ -211,22 +228,24 @@ def _name_of(status: int) -> str:
 
 
 def _serve() -> None:
-    """Answer one item after the other from standard input until it is closed."""
+    """Answer items from standard input, some at a time, until it is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the caller decides
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # whatever a reader prints must not get between the answers
     function, memory_bytes = pickle.load(requests)
     _limit_memory(memory_bytes)
-    while (item := _next(requests)) is not None:
-        answer: tuple[str, Any]
-        try:
-            answer = ("result", function(item))
-        except MemoryError:
-            answer = ("memory", None)
-        except Exception as error:  # a reader's fault must cost no more than its file
-            answer = ("error", f"{type(error).__name__}: {error}")
-        pickle.dump(answer, answers, protocol=pickle.HIGHEST_PROTOCOL)
+    while (items := _next(requests)) is not None:
+        pickle.dump([_answer(function, item) for item in items], answers, protocol=pickle.HIGHEST_PROTOCOL)
         answers.flush()
+
+
+def _answer(function: Callable[[Item], Result], item: Item) -> tuple[str, Any]:
+    try:
+        return "result", function(item)
+    except MemoryError:
+        return "memory", None
+    except Exception as error:  # a reader's fault must cost no more than its file
+        return "error", f"{type(error).__name__}: {error}"
 
 
 def _next(requests: IO[bytes]) -> Any:
