@@ -115,6 +115,7 @@ def prepare(
     Raises:
         PrepError: if an input is missing, if ``output`` exists and ``force`` is False, or if nothing is usable.
         OSError: if ``output`` cannot be written.
+        BrokenExecutor, CancelledError: if ``executor`` is gone; ``resume`` goes on with another.
     """
     options = options or PrepOptions()
     output = Path(output)
@@ -158,7 +159,7 @@ def _outcomes(
 ) -> Generator[SourceResult | Lost[SourceFile], None, None]:
     read = partial(read_source, options)
     if executor is not None:
-        yield from work_on_executor(executor, read, files)
+        yield from work_on_executor(executor, read, files, limits)
     elif workers == 0:
         yield from map(read, files)
     else:

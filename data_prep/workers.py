@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import suppress
@@ -27,6 +28,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 BATCH_ITEMS = 32
+ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -105,35 +107,53 @@ def work_on(
 
 
 def work_on_executor(
-    executor: Executor, function: Callable[[Item], Result], items: Sequence[Item], chunk: int = 32, in_flight: int = 64
+    executor: Executor,
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    limits: Limits,
+    chunk: int = 64,
+    in_flight: int = 256,
 ) -> Generator[Result | Lost[Item], None, None]:
-    """``function`` of each item, as they are done, by any executor; no more than ``in_flight`` chunks wait there.
+    """``function`` of each item, as they are done, by any executor; no more than ``in_flight`` tasks wait there.
 
-    The limits are the executor's own. An exception costs its item only.
+    Each of the executor's threads has a process of its own for the work, with the limits of :func:`work_on`, so that an
+    item can end neither the executor's process nor its machine. A task that the executor itself reports as failed, such
+    as one whose machines went away again and again, is given to it anew, one item at a time, before an item is lost.
+
+    Raises:
+        BrokenExecutor, CancelledError: if the executor is gone.
     """
-    chunks = (items[start : start + chunk] for start in range(0, len(items), chunk))
-    pending: set[Future[list[Result | Lost[Item]]]] = set()
+    size = max(1, min(chunk, len(items) // 64))
+    waiting = deque((items[start : start + size], 1) for start in range(0, len(items), size))
+    pending: dict[Future[list[Result | Lost[Item]]], tuple[Sequence[Item], int]] = {}
     try:
-        while True:
-            while len(pending) < in_flight and (files := next(chunks, None)) is not None:
-                pending.add(executor.submit(_each, function, files))
-            if not pending:
-                return
-            finished, pending = wait(pending, return_when=FIRST_COMPLETED)
-            for future in finished:
-                yield from future.result()
+        while waiting or pending:
+            while waiting and len(pending) < in_flight:
+                batch, attempt = waiting.popleft()
+                pending[executor.submit(_guarded, function, limits, batch)] = batch, attempt
+            for future in wait(pending, return_when=FIRST_COMPLETED).done:
+                batch, attempt = pending.pop(future)
+                error = future.exception()
+                if error is None:
+                    yield from future.result()
+                elif attempt < ATTEMPTS:
+                    waiting.extendleft(([item], attempt + 1) for item in batch)
+                else:
+                    yield from (Lost(item, "crashed", f"{type(error).__name__}: {error}") for item in batch)
     finally:
         for future in pending:
             future.cancel()
 
 
-def _each(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result | Lost[Item]]:
-    outcomes: list[Result | Lost[Item]] = []
-    for item in items:
-        try:
-            outcomes.append(function(item))
-        except Exception as error:  # a reader's fault must cost no more than its file
-            outcomes.append(Lost(item, "crashed", f"{type(error).__name__}: {error}"))
+_of_thread = threading.local()
+
+
+def _guarded(function: Callable[[Item], Result], limits: Limits, items: Sequence[Item]) -> list[Result | Lost[Item]]:
+    """The outcomes of items in this thread's own process, which is kept for the next ones."""
+    task = pickle.dumps((function, limits))
+    if getattr(_of_thread, "task", None) != task:
+        _of_thread.task, _of_thread.worker = task, _Worker(function, limits)
+    outcomes: list[Result | Lost[Item]] = _of_thread.worker(items)
     return outcomes
 
 
@@ -187,6 +207,9 @@ class _Worker(Generic[Item, Result]):
         if kind == "error":
             return Lost(item, "crashed", value)
         return value  # type: ignore[no-any-return]
+
+    def __del__(self) -> None:
+        self.close()
 
     def kill(self) -> None:
         """End the process, if there is one; may be called from another thread than the one that uses it."""
