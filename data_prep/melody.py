@@ -220,7 +220,6 @@ class Region:
         line: its notes, an array as :attr:`Melody.line`.
         first_bar: the number of that bar in the piece, from 0.
         off_grid_steps: the steps of the onsets that were further than a quarter of a step from the grid.
-        onsets: how many notes begin in the region, in all voices.
         folded_bars: how many bars of the piece one bar of the melody is.
     """
 
@@ -228,7 +227,6 @@ class Region:
     line: np.ndarray
     first_bar: int
     off_grid_steps: frozenset[int]
-    onsets: int
     folded_bars: int = 1
 
     @cached_property
@@ -432,15 +430,14 @@ def _region(
     start_steps = np.floor(exact_starts + 0.5).astype(np.int64)
     end_steps = np.maximum(np.floor(exact_ends + 0.5).astype(np.int64), start_steps + 1)
     inside = (end_steps > 0) & (start_steps < length)
-    begins = inside & (start_steps >= 0)
-    off_grid = begins & (np.abs(exact_starts - start_steps) > OFF_GRID_STEPS + TIME_RESOLUTION)
-    columns = (
-        np.maximum(start_steps, 0),
-        np.minimum(end_steps, length),
-        part.pitches,
-        np.maximum(part.velocities, 1),
-    )
-    line = np.stack(columns, axis=1)[inside]
+    is_off_grid = np.abs(exact_starts - start_steps) > OFF_GRID_STEPS + TIME_RESOLUTION
+    off_grid_steps = start_steps[is_off_grid & inside & (start_steps >= 0)]
+    columns = np.empty((len(MelodyNote._fields), len(part)), np.int64)
+    np.maximum(start_steps, 0, out=columns[0])
+    np.minimum(end_steps, length, out=columns[1])
+    columns[2] = part.pitches
+    np.maximum(part.velocities, 1, out=columns[3])
+    line = columns[:, inside].T
     frame = Melody(
         notes=(),
         length_steps=length,
@@ -451,8 +448,7 @@ def _region(
         name=part.name,
         start_quarters=start,
     )
-    off_grid_steps = frozenset(start_steps[off_grid].tolist())
-    return Region(frame, one_voice_line(line) if len(line) else line, first_bar, off_grid_steps, int(begins.sum()))
+    return Region(frame, one_voice_line(line) if len(line) else line, first_bar, frozenset(off_grid_steps.tolist()))
 
 
 def notes_of(line: np.ndarray) -> tuple[MelodyNote, ...]:
@@ -471,7 +467,10 @@ def fold_line(line: np.ndarray, lowest_pitch: int, highest_pitch: int) -> np.nda
     """:meth:`Melody.fold_into` of a :attr:`Melody.line`."""
     if highest_pitch - lowest_pitch < 11:
         raise ValueError(f"the range {lowest_pitch}..{highest_pitch} is narrower than an octave")
-    line, pitches = line.copy(), line[:, 2]
+    pitches = line[:, 2]
+    if not len(line) or lowest_pitch <= pitches.min() <= pitches.max() <= highest_pitch:
+        return line
+    line = line.copy()
     below, above = np.maximum(lowest_pitch - pitches, 0), np.maximum(pitches - highest_pitch, 0)
     line[:, 2] += 12 * (-(-below // 12) - -(-above // 12))
     return line

@@ -184,16 +184,19 @@ def _part(track: Any, ticks: int, name: str) -> Part:
             f"{name} is damaged: a note has a data byte over 127. Export it again from the program that made it."
         )
     times = columns["time"].astype(np.int64)
-    order = np.argsort(128 * times + pitches, kind="stable")  # by time, then pitch
-    starts = times[order] / ticks
+    ends = times + columns["duration"]
+    key = 128 * times + pitches  # by time, then pitch
+    if (key[1:] < key[:-1]).any():
+        order = np.argsort(key, kind="stable")
+        times, ends, pitches, velocities = times[order], ends[order], pitches[order], velocities[order]
     return Part(
         name=" ".join(track.name.split()),
         program=int(track.program),
         is_drum=bool(track.is_drum),
-        starts=starts,
-        ends=starts + columns["duration"][order] / ticks,
-        pitches=pitches[order],
-        velocities=velocities[order],
+        starts=times / ticks,
+        ends=times / ticks + (ends - times) / ticks,
+        pitches=pitches,
+        velocities=velocities,
     )
 
 

@@ -101,17 +101,20 @@ class Vocabulary:
         The same as encoding the windows of the melody: a note that sounds across a window's start starts anew there.
         """
         rows = tokens[first_steps[:, None] + np.arange(steps)]
-        first = rows[:, 0]
-        held = np.where(self.sounding(tokens), self._last_note_on(tokens), NO_EVENT)[first_steps]
-        rows[:, 0] = np.where(first == NO_EVENT, held, np.where(first == NOTE_OFF, NO_EVENT, first))
+        rows[:, 0] = self.held(tokens)[first_steps]
         return rows
+
+    def held(self, tokens: np.ndarray) -> np.ndarray:
+        """The note on that sounds during each step, or no event where none does: int32 ``(..., T)``."""
+        steps = np.arange(1, tokens.shape[-1] + 1, dtype=np.int32)
+        events = np.where(tokens != NO_EVENT, 256 * steps + tokens, 0)
+        latest = np.maximum.accumulate(events, axis=-1) & 255
+        return np.where(latest >= FIRST_NOTE_ON, latest, NO_EVENT)
 
     def sounding(self, tokens: np.ndarray) -> np.ndarray:
         """Whether a note sounds just before each step: booleans ``(..., T)``."""
-        steps = np.arange(1, tokens.shape[-1] + 1, dtype=np.int32)
-        events = np.where(tokens != NO_EVENT, 2 * steps + (tokens >= FIRST_NOTE_ON), 0)  # odd: a note on
         before = np.zeros(tokens.shape, dtype=bool)
-        before[..., 1:] = np.maximum.accumulate(events, axis=-1)[..., :-1] & 1
+        before[..., 1:] = self.held(tokens)[..., :-1] != NO_EVENT
         return before
 
     def is_legal(self, tokens: np.ndarray) -> np.ndarray:
@@ -136,11 +139,6 @@ class Vocabulary:
         is_note = tokens >= FIRST_NOTE_ON
         lowest = np.where(is_note, tokens, np.iinfo(tokens.dtype).max).min(axis=-1, keepdims=True)
         return np.where(is_note, tokens - lowest + FIRST_NOTE_ON, tokens).astype(tokens.dtype)
-
-    def _last_note_on(self, tokens: np.ndarray) -> np.ndarray:
-        """The latest note on before or at each step of ``(T,)``, or no event where there was none."""
-        latest = np.maximum.accumulate(np.where(tokens >= FIRST_NOTE_ON, np.arange(len(tokens)), -1))
-        return np.where(latest >= 0, tokens[np.maximum(latest, 0)], NO_EVENT).astype(tokens.dtype)
 
     def _check(self, tokens: np.ndarray) -> None:
         if tokens.ndim != 1:

@@ -154,10 +154,12 @@ def one_voice_line(line: np.ndarray) -> np.ndarray:
     Notes go their ways apart wherever a note begins in silence. Where no onset's highest note is left out, each lasts
     until the next one at most; only the other places are walked through note by note.
     """
-    starts, ends, pitches = line[:, 0], line[:, 1], line[:, 2]
-    line = line[np.lexsort((-ends, -pitches, starts))]
-    starts, ends, pitches = line[:, 0], line[:, 1], line[:, 2]
+    starts, ends = line[:, 0], line[:, 1]
     is_highest = np.append(True, starts[1:] > starts[:-1])
+    if not is_highest.all():
+        line = line[np.lexsort((-ends, -line[:, 2], starts))]
+        starts, ends = line[:, 0], line[:, 1]
+        is_highest = np.append(True, starts[1:] > starts[:-1])
     heads = line[is_highest]
     next_starts = heads[1:, 0]
     covered = heads[:-1, 1] - next_starts

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -59,7 +60,7 @@ class PrepOptions:
         if 4 * numerator * self.steps_per_quarter % denominator:
             raise PrepError(f"a bar of {self.meter} is no whole number of steps at {self.steps_per_quarter} a quarter")
 
-    @property
+    @cached_property
     def bar_meter(self) -> tuple[int, int]:
         """The meter of a window's bars."""
         if self.meter == ANY_METER:
@@ -69,7 +70,7 @@ class PrepOptions:
             raise PrepError(f"meter is {self.meter!r}; it must be such as 4/4, 3/4 or 6/8, or any")
         return int(numerator), int(denominator)
 
-    @property
+    @cached_property
     def steps_per_bar(self) -> int:
         """Grid steps in one bar."""
         numerator, denominator = self.bar_meter
@@ -168,14 +169,18 @@ def _windows_of(region: Region, options: PrepOptions, left_out: Counter[str]) ->
     bars = np.arange(0, len(tokens) // steps_per_bar - options.bars + 1, options.stride_bars)
     if not len(bars):
         return np.empty((0, steps), np.uint8), bars.astype(np.uint32)
-    rows = vocabulary.windows(tokens, bars * steps_per_bar, steps)
+    first_steps = bars * steps_per_bar
+    rows = vocabulary.windows(tokens, first_steps, steps)
+    is_silent_step = vocabulary.held(tokens) == NO_EVENT
+    begins_silence = np.zeros(len(tokens), dtype=bool)  # of more than a bar
+    begins_silence[: len(tokens) - steps_per_bar] = _sums(is_silent_step, steps_per_bar + 1) == steps_per_bar + 1
+    is_silent = _sums(begins_silence, max(steps - steps_per_bar, 0))[first_steps] > 0
+    is_sparse = (rows >= FIRST_NOTE_ON).sum(axis=1) < options.bars
     is_off_grid = np.zeros(len(bars), dtype=bool)
     if region.off_grid_steps:
         off_grid = np.zeros(len(tokens), dtype=bool)
         off_grid[[step for step in region.off_grid_steps if step < len(tokens)]] = True
-        is_off_grid = off_grid[(bars * steps_per_bar)[:, None] + np.arange(steps)].any(axis=1)
-    is_sparse = (rows >= FIRST_NOTE_ON).sum(axis=1) < options.bars
-    is_silent = _has_silence_of(steps_per_bar + 1, rows, vocabulary)
+        is_off_grid = _sums(off_grid, steps)[first_steps] > 0
     left_out["off_grid"] += int(is_off_grid.sum())
     left_out["sparse"] += int((is_sparse & ~is_off_grid).sum())
     left_out["silence"] += int((is_silent & ~is_sparse & ~is_off_grid).sum())
@@ -183,9 +188,8 @@ def _windows_of(region: Region, options: PrepOptions, left_out: Counter[str]) ->
     return rows[keep], (region.first_bar + bars[keep] * region.folded_bars).astype(np.uint32)
 
 
-def _has_silence_of(steps: int, rows: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:
-    """Whether each of ``(N, T)`` is silent for so many steps in a row: ``(N,)``."""
-    is_silent = np.where(rows == NO_EVENT, ~vocabulary.sounding(rows), rows < FIRST_NOTE_ON)
-    before = np.zeros((len(rows), rows.shape[1] + 1), dtype=np.int32)  # silent steps before each
-    np.cumsum(is_silent, axis=1, out=before[:, 1:])
-    return np.asarray((before[:, steps:] - before[:, :-steps] == steps).any(axis=1))
+def _sums(of: np.ndarray, steps: int) -> np.ndarray:
+    """How many of each so many booleans in a row are true: of ``(T,)``, ``(T - steps + 1,)``."""
+    before = np.zeros(len(of) + 1, dtype=np.int32)
+    np.cumsum(of, out=before[1:])
+    return np.asarray(before[steps:] - before[: len(before) - steps])
