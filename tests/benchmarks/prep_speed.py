@@ -10,7 +10,8 @@ Both sides take the same files in one process each, turn about, and the median o
 (:mod:`tests.benchmarks.note_seq_windows`) is timed after its imports and writes nothing. Ours is timed from the call of
 :func:`~data_prep.corpus.prepare` until the dataset is on disk: the worker's start and imports, hashes, reasons,
 deduplication over all files and the ledger are in it. So the ratio is on the low side, the more so for small folders;
-``start`` is the time that prep takes for one file. Whatever else the machine does counts on both sides.
+``start`` is the time that prep takes for one file. Whatever else the machine does counts on both sides; the ratio of
+processor times, in which our two processes are added up, is the steadier one then.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class Run:
     """What one run took and gave."""
 
     seconds: float
+    cpu_seconds: float
     windows: int
     said: str = ""
 
@@ -47,12 +49,18 @@ class Run:
 def ours(files: list[str], workers: int) -> Run:
     """``prepare`` as ``melodyvae prep --track all`` calls it."""
     with tempfile.TemporaryDirectory() as folder:
-        start = time.perf_counter()
+        start, start_cpu = time.perf_counter(), _cpu_seconds()
         report = prepare(files, Path(folder, "dataset"), OPTIONS, workers=workers)
-        seconds = time.perf_counter() - start
+        seconds, cpu_seconds = time.perf_counter() - start, _cpu_seconds() - start_cpu
     left_out = sum(report.left_out_windows.get(reason, 0) for reason in ("duplicate_window", "in_train"))
     said = f"and {left_out} that repeat others; {sum(report.left_out_files.values())} files without"
-    return Run(seconds, sum(report.counts.values()), said)
+    return Run(seconds, cpu_seconds, sum(report.counts.values()), said)
+
+
+def _cpu_seconds() -> float:
+    """Of this process and of those that it has started and that have ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def note_seqs(files: list[str], python: str) -> tuple[Run, dict[str, str]]:
@@ -64,7 +72,7 @@ def note_seqs(files: list[str], python: str) -> tuple[Run, dict[str, str]]:
         raise click.ClickException(f"{python} cannot run note-seq:\n{done.stderr.strip()[-2000:]}")
     answer: dict[str, Any] = json.loads(done.stdout)
     said = f"errors: {answer['errors'] or 'none'}"
-    return Run(answer["seconds"], answer["windows"], said), answer["versions"]
+    return Run(answer["seconds"], answer["cpu_seconds"], answer["windows"], said), answer["versions"]
 
 
 def median(runs: list[Run]) -> float:
@@ -72,12 +80,17 @@ def median(runs: list[Run]) -> float:
     return statistics.median(run.seconds for run in runs)
 
 
+def median_cpu(runs: list[Run]) -> float:
+    """The median of their processor seconds."""
+    return statistics.median(run.cpu_seconds for run in runs)
+
+
 def show(name: str, runs: list[Run], files: int) -> None:
     """One side's line."""
     seconds = median(runs)
     every = ", ".join(f"{run.seconds:.2f}" for run in runs)
     click.echo(
-        f"{name:10} {seconds:8.2f} s  {1000 * seconds / files:7.3f} ms a file  ({every})  "
+        f"{name:10} {seconds:8.2f} s ({every}), {1000 * seconds / files:.3f} ms a file, cpu {median_cpu(runs):.2f} s; "
         f"{runs[0].windows} windows, {runs[0].said}"
     )
 
