@@ -235,7 +235,9 @@ def _write(output: Path, journal: Journal, options: PrepOptions, force: bool) ->
             shutil.rmtree(staging)
             return report
         meta = _meta(staging, sources, splits, report, options)
-        (staging / "meta.json").write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
+        with (staging / "meta.json").open("w", encoding="utf-8") as file:
+            json.dump(meta, file, indent=1)
+            file.write("\n")
         if force and output.exists():
             shutil.rmtree(output)
         os.replace(staging, output)
@@ -256,9 +258,10 @@ def _write_windows(
     """
     every_row = staging / "rows"
     spans, first_bars, keys, normal_keys, left_out = _gather(every_row, journal, sources, splits)
-    span_of_row = np.repeat(np.arange(len(spans)), spans["windows"])
-    is_train = spans["split"][span_of_row] == SPLITS.index("train")
-    in_train = ~is_train & np.isin(normal_keys, normal_keys[is_train])
+    span_of_row = np.repeat(np.arange(len(spans), dtype=np.int32), spans["windows"])
+    train_rows = int(spans["windows"][spans["split"] == SPLITS.index("train")].sum())  # they come first
+    in_train = np.zeros(len(keys), dtype=bool)
+    in_train[train_rows:] = _is_among(normal_keys[train_rows:], normal_keys[:train_rows])
     is_repeated = _is_repeated(keys) & ~in_train
     found: list[tuple[int, str, int, int]] = []  # first row, reason, span, rows
     for reason, is_out in (("in_train", in_train), ("duplicate_window", is_repeated)):
@@ -348,6 +351,15 @@ def _is_repeated(keys: np.ndarray) -> np.ndarray:
     is_repeated = np.zeros(len(keys), dtype=bool)
     is_repeated[order[1:]] = ordered[1:] == ordered[:-1]
     return is_repeated
+
+
+def _is_among(keys: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Whether each key occurs among others, which are sorted where they are: no copy of so many is made."""
+    others.sort()
+    if not len(others):
+        return np.zeros(len(keys), dtype=bool)
+    places = np.minimum(np.searchsorted(others, keys), len(others) - 1)
+    return np.asarray(others[places] == keys)
 
 
 def _make_npy(every_row: Path, npy_file: Path, keep: np.ndarray, steps: int) -> None:
