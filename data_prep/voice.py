@@ -1,7 +1,7 @@
 """Which part of a piece is its melody, and which notes of a part are its one voice.
 
-Contents: :class:`PartScore`, :func:`score_parts`, :func:`choose_part`, :func:`one_voice`, and what is raised when there
-is no melody: :class:`MelodyError` and its kinds.
+Contents: :class:`PartScore`, :func:`score_parts`, :func:`choose_part`, :func:`one_voice`, :func:`one_voice_line`, and
+what is raised when there is no melody: :class:`MelodyError` and its kinds.
 """
 
 from __future__ import annotations
