@@ -14,6 +14,7 @@ In the order of the flow, each module importing only from those above it:
 - :mod:`~data_prep.windows`: a piece -> the token windows of its tracks, by stated rules.
 - :mod:`~data_prep.sources`: the files below folders, and what each one gives.
 - :mod:`~data_prep.workers`: work in processes that may crash at the cost of one file.
+- :mod:`~data_prep.cluster`: the same on the machines of a Dask cluster.
 - :mod:`~data_prep.journal`: what was read, kept on disk while a dataset is made.
 - :mod:`~data_prep.corpus`: folders of files -> a dataset folder.
 

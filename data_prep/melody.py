@@ -3,8 +3,8 @@
 Conventions: steps are counted from 0 and intervals are half-open; bars are counted from 0 here (and from 1 only where a
 user reads them). A quarter note has ``steps_per_quarter`` steps, 4 by default: sixteenth notes.
 
-Contents: :class:`Melody`, :class:`MelodyNote`; :func:`find_regions`, :class:`Region`; :func:`read_melody`,
-:class:`ReadMelody`.
+Contents: :class:`Melody`, :class:`MelodyNote`; :func:`notes_of`, :func:`legato_line`, :func:`fold_line`;
+:func:`find_regions`, :class:`Region`; :func:`read_melody`, :class:`ReadMelody`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -23,7 +24,7 @@ from data_prep.atomic import whole_file
 from data_prep.layout import Layout, alike, lay_out
 from data_prep.midi import read_midi, song_from_bytes, write_midi
 from data_prep.notes import TIME_RESOLUTION, Bar, Part, Song, Tempo, quarters_per_minute_at
-from data_prep.voice import AUTO, MelodyError, choose_part, one_voice
+from data_prep.voice import AUTO, MelodyError, choose_part, one_voice, one_voice_line
 
 if TYPE_CHECKING:
     import pretty_midi
@@ -103,6 +104,11 @@ class Melody:
         """How many bars it takes, the last one perhaps not full."""
         return -(-self.length_steps // self.steps_per_bar)
 
+    @property
+    def line(self) -> np.ndarray:
+        """The notes as an array ``(notes, 4)``: start step, end step, pitch, velocity. It is quicker with many."""
+        return np.array(self.notes, np.int64).reshape(-1, len(MelodyNote._fields))
+
     def window(self, first_bar: int, bars: int) -> Melody:
         """Bars ``first_bar`` (from 0) to ``first_bar + bars``; what lies beyond the end is silence.
 
@@ -139,13 +145,7 @@ class Melody:
 
         For performances, whose notes are released early: their written rests stay rests.
         """
-        next_starts = [note.start_step for note in self.notes[1:]] + [self.length_steps] * bool(self.notes)
-        last = len(self.notes) - 1
-        notes = tuple(
-            note._replace(end_step=start) if index < last and start - note.end_step <= max_gap_steps else note
-            for index, (note, start) in enumerate(zip(self.notes, next_starts, strict=True))
-        )
-        return replace(self, notes=notes)
+        return replace(self, notes=notes_of(legato_line(self.line, max_gap_steps)))
 
     @classmethod
     def join(cls, melodies: Sequence[Self]) -> Melody:
@@ -210,33 +210,31 @@ class Melody:
         Raises:
             ValueError: if the range is less than an octave wide.
         """
-        if highest_pitch - lowest_pitch < 11:
-            raise ValueError(f"the range {lowest_pitch}..{highest_pitch} is narrower than an octave")
-        return replace(
-            self,
-            notes=tuple(
-                note._replace(pitch=_by_octaves_into(note.pitch, lowest_pitch, highest_pitch)) for note in self.notes
-            ),
-        )
+        return replace(self, notes=notes_of(fold_line(self.line, lowest_pitch, highest_pitch)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Region:
     """A stretch of whole bars of one meter, as a melody.
 
     Attributes:
-        melody: on the grid; its step 0 is the first of the bars.
+        frame: the melody without its notes.
+        line: its notes, an array as :attr:`Melody.line`.
         first_bar: the number of that bar in the piece, from 0.
         off_grid_steps: the steps of the onsets that were further than a quarter of a step from the grid.
-        onsets: how many notes begin in the region, in all voices.
         folded_bars: how many bars of the piece one bar of the melody is.
     """
 
-    melody: Melody
+    frame: Melody
+    line: np.ndarray
     first_bar: int
     off_grid_steps: frozenset[int]
-    onsets: int
     folded_bars: int = 1
+
+    @cached_property
+    def melody(self) -> Melody:
+        """The melody on the grid; its step 0 is the first of the bars."""
+        return replace(self.frame, notes=notes_of(self.line))
 
 
 @dataclass(frozen=True)
@@ -324,19 +322,18 @@ def find_regions(
         meter: take regions of this meter only; 2/2 counts as 4/4. None takes every meter.
         fold: take two bars of half the meter as one: of 2/4 for 4/4, of 3/8 for 6/8. An odd last bar is left out.
     """
+    part = song.parts[part_index]
     regions = []
-    for first_bar, bars in _runs_of_whole_bars(song.bars()):
-        own_meter = _alike_of(bars[0])
-        if fold and meter is not None and (2 * own_meter[0], own_meter[1]) == alike(meter) and len(bars) > 1:
-            pairs = bars[: len(bars) // 2 * 2]
-            region = _region(song, song.parts[part_index], first_bar, pairs, steps_per_quarter, own_meter)
-            if region.melody.notes:
-                regions.append(replace(region, melody=replace(region.melody, meter=alike(meter)), folded_bars=2))
+    for first_bar, start, bars, own_meter in _runs_of_whole_bars(song):
+        if fold and meter is not None and (2 * own_meter[0], own_meter[1]) == alike(meter) and bars > 1:
+            region = _region(song, part, first_bar, start, bars // 2 * 2, steps_per_quarter, own_meter)
+            if len(region.line):
+                regions.append(replace(region, frame=replace(region.frame, meter=alike(meter)), folded_bars=2))
             continue
         is_on_grid = 4 * own_meter[0] * steps_per_quarter % own_meter[1] == 0
         if is_on_grid and (meter is None or own_meter == alike(meter)):
-            region = _region(song, song.parts[part_index], first_bar, bars, steps_per_quarter, own_meter)
-            if region.melody.notes:
+            region = _region(song, part, first_bar, start, bars, steps_per_quarter, own_meter)
+            if len(region.line):
                 regions.append(region)
     return regions
 
@@ -428,43 +425,47 @@ def _said_of_bars(bars: Sequence[Bar], layout: Layout, meter: tuple[int, int]) -
     return [f"{others} of its {len(bars)} bars {are} not of {name} and made up to it with silence"]
 
 
-def _runs_of_whole_bars(bars: Sequence[Bar]) -> Iterator[tuple[int, list[Bar]]]:
-    """(number of the first bar, bars) of each longest run of whole bars of one meter that follow each other."""
-    run: list[Bar] = []
-    for number, bar in enumerate(bars):
-        if run and (not bar.is_whole or _alike_of(bar) != _alike_of(run[-1])):
-            yield number - len(run), run
-            run = []
-        if bar.is_whole:
-            run.append(bar)
-    if run:
-        yield len(bars) - len(run), run
+def _runs_of_whole_bars(song: Song) -> Iterator[tuple[int, float, int, tuple[int, int]]]:
+    """Number and start of the first bar, count, and meter of each longest run of whole bars that follow each other."""
+    first_bar, start, count, meter = 0, 0.0, 0, (0, 0)
+    next_bar = 0
+    for section in song.sections:
+        own_meter = alike((section.meter.numerator, section.meter.denominator))
+        if section.whole_bars:
+            if count and own_meter != meter:
+                yield first_bar, start, count, meter
+                count = 0
+            if not count:
+                first_bar, start, meter = next_bar, section.meter.start_quarters, own_meter
+            count += section.whole_bars
+        if section.left_over_quarters and count:
+            yield first_bar, start, count, meter
+            count = 0
+        next_bar += section.bars
+    if count:
+        yield first_bar, start, count, meter
 
 
 def _region(
-    song: Song, part: Part, first_bar: int, bars: Sequence[Bar], steps_per_quarter: int, meter: tuple[int, int]
+    song: Song, part: Part, first_bar: int, start: float, bars: int, steps_per_quarter: int, meter: tuple[int, int]
 ) -> Region:
-    start = bars[0].start_quarters
     steps_per_bar = 4 * meter[0] * steps_per_quarter // meter[1]
-    length = len(bars) * steps_per_bar
+    length = bars * steps_per_bar
     exact_starts = (part.starts - start) * steps_per_quarter
     exact_ends = (part.ends - start) * steps_per_quarter
     start_steps = np.floor(exact_starts + 0.5).astype(np.int64)
     end_steps = np.maximum(np.floor(exact_ends + 0.5).astype(np.int64), start_steps + 1)
     inside = (end_steps > 0) & (start_steps < length)
-    begins = inside & (start_steps >= 0)
-    off_grid = begins & (np.abs(exact_starts - start_steps) > OFF_GRID_STEPS + TIME_RESOLUTION)
-    line = one_voice(
-        zip(
-            np.maximum(start_steps[inside], 0).tolist(),
-            np.minimum(end_steps[inside], length).tolist(),
-            part.pitches[inside].tolist(),
-            np.maximum(part.velocities[inside], 1).tolist(),
-            strict=True,
-        )
-    )
-    melody = Melody(
-        notes=tuple(MelodyNote(*note) for note in line),
+    is_off_grid = np.abs(exact_starts - start_steps) > OFF_GRID_STEPS + TIME_RESOLUTION
+    off_grid_steps = start_steps[is_off_grid & inside & (start_steps >= 0)]
+    columns = np.empty((len(MelodyNote._fields), len(part)), np.int64)
+    np.maximum(start_steps, 0, out=columns[0])
+    np.minimum(end_steps, length, out=columns[1])
+    columns[2] = part.pitches
+    np.maximum(part.velocities, 1, out=columns[3])
+    line = columns[:, inside].T
+    frame = Melody(
+        notes=(),
         length_steps=length,
         steps_per_quarter=steps_per_quarter,
         meter=meter,
@@ -473,14 +474,33 @@ def _region(
         name=part.name,
         start_quarters=start,
     )
-    return Region(melody, first_bar, frozenset(start_steps[off_grid].tolist()), int(begins.sum()))
+    return Region(frame, one_voice_line(line) if len(line) else line, first_bar, frozenset(off_grid_steps.tolist()))
+
+
+def notes_of(line: np.ndarray) -> tuple[MelodyNote, ...]:
+    """The notes in an array as :attr:`Melody.line`."""
+    return tuple(MelodyNote(*note) for note in line.tolist())
+
+
+def legato_line(line: np.ndarray, max_gap_steps: int) -> np.ndarray:
+    """:meth:`Melody.legato` of a :attr:`Melody.line`."""
+    line, next_starts = line.copy(), line[1:, 0]
+    line[:-1, 1] = np.where(next_starts - line[:-1, 1] <= max_gap_steps, next_starts, line[:-1, 1])
+    return line
+
+
+def fold_line(line: np.ndarray, lowest_pitch: int, highest_pitch: int) -> np.ndarray:
+    """:meth:`Melody.fold_into` of a :attr:`Melody.line`."""
+    if highest_pitch - lowest_pitch < 11:
+        raise ValueError(f"the range {lowest_pitch}..{highest_pitch} is narrower than an octave")
+    pitches = line[:, 2]
+    if not len(line) or lowest_pitch <= pitches.min() <= pitches.max() <= highest_pitch:
+        return line
+    line = line.copy()
+    below, above = np.maximum(lowest_pitch - pitches, 0), np.maximum(pitches - highest_pitch, 0)
+    line[:, 2] += 12 * (-(-below // 12) - -(-above // 12))
+    return line
 
 
 def _alike_of(bar: Bar) -> tuple[int, int]:
     return alike((bar.numerator, bar.denominator))
-
-
-def _by_octaves_into(pitch: int, lowest: int, highest: int) -> int:
-    if pitch < lowest:
-        return pitch + 12 * -(-(lowest - pitch) // 12)
-    return pitch - 12 * -(-(pitch - highest) // 12) if pitch > highest else pitch

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from data_prep.ledger import meter_reason
-from data_prep.melody import Region, find_regions
+from data_prep.melody import Region, find_regions, fold_line, legato_line
 from data_prep.notes import Part, Song
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
 from data_prep.voice import AUTO, DrumsOnlyError, NoNotesError, choose_part
@@ -59,7 +60,7 @@ class PrepOptions:
         if 4 * numerator * self.steps_per_quarter % denominator:
             raise PrepError(f"a bar of {self.meter} is no whole number of steps at {self.steps_per_quarter} a quarter")
 
-    @property
+    @cached_property
     def bar_meter(self) -> tuple[int, int]:
         """The meter of a window's bars."""
         if self.meter == ANY_METER:
@@ -69,7 +70,7 @@ class PrepOptions:
             raise PrepError(f"meter is {self.meter!r}; it must be such as 4/4, 3/4 or 6/8, or any")
         return int(numerator), int(denominator)
 
-    @property
+    @cached_property
     def steps_per_bar(self) -> int:
         """Grid steps in one bar."""
         numerator, denominator = self.bar_meter
@@ -141,10 +142,11 @@ def _why_none(
 ) -> tuple[str, float | None]:
     if not regions:
         lengths: Counter[tuple[int, int]] = Counter()
-        for bar in song.bars():
-            lengths[bar.numerator, bar.denominator] += 1
+        for section in song.sections:
+            if section.bars:
+                lengths[section.meter.numerator, section.meter.denominator] += section.bars
         return meter_reason(*lengths.most_common(1)[0][0]), None
-    longest = max(region.melody.length_steps // options.steps_per_bar for region in regions)
+    longest = max(region.frame.length_steps // options.steps_per_bar for region in regions)
     if longest < options.bars:
         return "too_short", longest
     if left_out["off_grid"] > left_out["sparse"] + left_out["silence"]:
@@ -159,19 +161,26 @@ def _why_none(
 def _windows_of(region: Region, options: PrepOptions, left_out: Counter[str]) -> tuple[np.ndarray, np.ndarray]:
     """The windows of a region that pass the rules, ``(N, T)``, and the bar of the piece each begins at, ``(N,)``."""
     vocabulary = Vocabulary()
-    melody = region.melody.fold_into(vocabulary.lowest_pitch, vocabulary.highest_pitch)
+    steps_per_bar, steps = options.steps_per_bar, options.steps
+    line = fold_line(region.line, vocabulary.lowest_pitch, vocabulary.highest_pitch)
     if options.legato:
-        melody = melody.legato(options.steps_per_quarter)
-    tokens = vocabulary.encode(melody)
-    bars = np.arange(0, len(tokens) // options.steps_per_bar - options.bars + 1, options.stride_bars)
+        line = legato_line(line, options.steps_per_quarter)
+    tokens = vocabulary.encode_line(line, region.frame.length_steps)
+    bars = np.arange(0, len(tokens) // steps_per_bar - options.bars + 1, options.stride_bars)
     if not len(bars):
-        return np.empty((0, options.steps), np.uint8), bars.astype(np.uint32)
-    rows = vocabulary.windows(tokens, bars * options.steps_per_bar, options.steps)
-    off_grid = np.zeros(len(tokens), dtype=bool)
-    off_grid[[step for step in region.off_grid_steps if step < len(tokens)]] = True
-    is_off_grid = off_grid[(bars * options.steps_per_bar)[:, None] + np.arange(options.steps)].any(axis=1)
+        return np.empty((0, steps), np.uint8), bars.astype(np.uint32)
+    first_steps = bars * steps_per_bar
+    rows = vocabulary.windows(tokens, first_steps, steps)
+    is_silent_step = vocabulary.held(tokens) == NO_EVENT
+    begins_silence = np.zeros(len(tokens), dtype=bool)  # of more than a bar
+    begins_silence[: len(tokens) - steps_per_bar] = _sums(is_silent_step, steps_per_bar + 1) == steps_per_bar + 1
+    is_silent = _sums(begins_silence, max(steps - steps_per_bar, 0))[first_steps] > 0
     is_sparse = (rows >= FIRST_NOTE_ON).sum(axis=1) < options.bars
-    is_silent = _longest_silence(rows, vocabulary) > options.steps_per_bar
+    is_off_grid = np.zeros(len(bars), dtype=bool)
+    if region.off_grid_steps:
+        off_grid = np.zeros(len(tokens), dtype=bool)
+        off_grid[[step for step in region.off_grid_steps if step < len(tokens)]] = True
+        is_off_grid = _sums(off_grid, steps)[first_steps] > 0
     left_out["off_grid"] += int(is_off_grid.sum())
     left_out["sparse"] += int((is_sparse & ~is_off_grid).sum())
     left_out["silence"] += int((is_silent & ~is_sparse & ~is_off_grid).sum())
@@ -179,12 +188,8 @@ def _windows_of(region: Region, options: PrepOptions, left_out: Counter[str]) ->
     return rows[keep], (region.first_bar + bars[keep] * region.folded_bars).astype(np.uint32)
 
 
-def _longest_silence(rows: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:
-    """Steps of the longest silence in each of ``(N, T)``: ``(N,)``."""
-    is_silent = np.where(rows == NO_EVENT, ~vocabulary.sounding(rows), rows < FIRST_NOTE_ON)
-    run = np.zeros(len(rows), dtype=np.int64)
-    longest = run.copy()
-    for column in is_silent.T:
-        run = np.where(column, run + 1, 0)
-        longest = np.maximum(longest, run)
-    return longest
+def _sums(of: np.ndarray, steps: int) -> np.ndarray:
+    """How many of each so many booleans in a row are true: of ``(T,)``, ``(T - steps + 1,)``."""
+    before = np.zeros(len(of) + 1, dtype=np.int32)
+    np.cumsum(of, out=before[1:])
+    return np.asarray(before[steps:] - before[: len(before) - steps])
