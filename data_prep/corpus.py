@@ -4,7 +4,8 @@ A dataset folder holds
 
     train.npy, valid.npy, test.npy   token windows, uint8 (N, T)
     windows.npy                      where each row is from, in the order train, valid, test: split (0, 1, 2),
-                                     source (index in meta.json), track (from 0), first_bar (of the piece, from 0)
+                                     source (index in meta.json), track (from 0), first_bar (of the piece, from 0),
+                                     shift (semitones that it was moved by, with a key that was asked for)
     meta.json                        vocabulary, meter, bars, counts, options, versions, hash of every source
     ledger.jsonl                     one JSON object a source and one a track of it that was considered: its windows,
                                      or why it has none, with the number that decided
@@ -48,8 +49,8 @@ FORMAT_VERSION = 1
 SPLITS = ("train", "valid", "test")
 TEST_SHARE = 0.05
 VALID_SHARE = 0.05
-WINDOW_DTYPE = np.dtype([("split", "u1"), ("source", "<u4"), ("track", "<u2"), ("first_bar", "<u4")])
-SPAN_DTYPE = np.dtype([("split", "u1"), ("source", "<u4"), ("track", "<u2"), ("windows", "<u4")])
+WINDOW_DTYPE = np.dtype([("split", "u1"), ("source", "<u4"), ("track", "<u2"), ("first_bar", "<u4"), ("shift", "i1")])
+SPAN_DTYPE = np.dtype([("split", "u1"), ("source", "<u4"), ("track", "<u2"), ("windows", "<u4"), ("shift", "i1")])
 BATCH_TRACKS = 256  # whose windows are hashed at a time
 BATCH_ROWS = 2**16  # that are copied at a time
 
@@ -278,7 +279,7 @@ def _write_windows(
         left_out[reason] += count
     keep = ~(in_train | is_repeated)
     origins = np.zeros(int(keep.sum()), WINDOW_DTYPE)
-    for name in ("split", "source", "track"):
+    for name in ("split", "source", "track", "shift"):
         origins[name] = spans[name][span_of_row[keep]]
     origins["first_bar"] = first_bars[keep]
     np.save(staging / "windows.npy", origins)
@@ -299,7 +300,7 @@ def _gather(
         share; windows left out in the tracks, by reason.
     """
     vocabulary = Vocabulary()
-    spans: list[tuple[int, int, int, int]] = []
+    spans: list[tuple[int, ...]] = []
     first_bars = [np.empty(0, np.uint32)]
     keys, normal_keys = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)]
     left_out: Counter[str] = Counter()
@@ -317,7 +318,7 @@ def _gather(
             for source_index in (index for index, its_split in enumerate(splits) if its_split == split):
                 for track in journal.read(sources[source_index]).tracks:
                     left_out.update(track.left_out)
-                    spans.append((split_index, source_index, track.track, len(track.tokens)))
+                    spans.append((split_index, source_index, track.track, len(track.tokens), track.shift))
                     first_bars.append(track.first_bars)
                     batch.append(track.tokens)
                 if len(batch) >= BATCH_TRACKS:
@@ -406,6 +407,7 @@ def _write_ledger(
                         "reason": None if windows else track["reason"] or reason or _most_common(repeats),
                         "number": track["number"],
                         "left_out": track["left_out"] | repeats,
+                        **({"key": track["key"], "shift": track["shift"]} if track["key"] else {}),
                     }
                 )
             windows = sum(track["windows"] for track in tracks)

@@ -84,6 +84,8 @@ class Journal:
                     "reason": track.reason,
                     "number": track.number,
                     "left_out": track.left_out,
+                    "key": track.key,
+                    "shift": track.shift,
                 }
                 for track in result.tracks
             ],

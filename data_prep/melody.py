@@ -277,6 +277,22 @@ class ReadMelody:
         return replace(self.melody.window(first_bar, bars), quarters_per_minute=tempo, start_quarters=start)
 
 
+def usual_meter(part: Part, bars: Sequence[Bar], steps_per_quarter: int | None = None) -> tuple[int, int]:
+    """The meter in whose bars most of a part's notes begin, whole bars before others; 4/4 if there is none.
+
+    With ``steps_per_quarter``, only whole bars of a whole number of steps count.
+    """
+    of_note = np.searchsorted([bar.start_quarters for bar in bars], part.starts + TIME_RESOLUTION, "right") - 1
+    counts: Counter[tuple[bool, tuple[int, int]]] = Counter()
+    for number, notes in zip(*np.unique(of_note, return_counts=True), strict=True):
+        bar = bars[max(int(number), 0)]
+        if steps_per_quarter is None or (bar.is_whole and 4 * bar.numerator * steps_per_quarter % bar.denominator == 0):
+            counts[bar.is_whole, _alike_of(bar)] += int(notes)
+    if not counts:
+        return (4, 4)
+    return max(counts, key=lambda kind: (kind[0], counts[kind], kind[1]))[1]
+
+
 def write_in_a_row(melodies: Sequence[Melody], path: str | Path) -> None:
     """Write a MIDI file of melodies one after the other, each in its own tempo, whole or not at all.
 
@@ -370,7 +386,7 @@ def read_melody(
     except MelodyError as error:
         raise type(error)(f"{name}: {error}") from error
     part, bars = song.parts[part_index], song.bars()
-    meter = meter or _usual_meter(part, bars, steps_per_quarter)
+    meter = meter or usual_meter(part, bars, steps_per_quarter)
     layout = lay_out(bars, meter, steps_per_quarter)
     first_steps, last_steps = layout.onsets(part.starts), layout.ends(part.ends)
     line = one_voice(
@@ -399,17 +415,6 @@ def read_melody(
     if off_grid > SAID_OFF_GRID_SHARE:
         said.append(f"{off_grid:.0%} of its onsets are moved to the nearest 1/{4 * steps_per_quarter} note")
     return ReadMelody(melody, part_index, ", ".join(said), layout, song.tempi)
-
-
-def _usual_meter(part: Part, bars: Sequence[Bar], steps_per_quarter: int) -> tuple[int, int]:
-    """The meter, with bars of whole steps, in whose whole bars most of a part's notes begin; 4/4 if there is none."""
-    of_note = np.searchsorted([bar.start_quarters for bar in bars], part.starts + TIME_RESOLUTION, "right") - 1
-    counts: Counter[tuple[int, int]] = Counter()
-    for number, notes in zip(*np.unique(of_note, return_counts=True), strict=True):
-        bar = bars[max(int(number), 0)]
-        if bar.is_whole and 4 * bar.numerator * steps_per_quarter % bar.denominator == 0:
-            counts[_alike_of(bar)] += int(notes)
-    return max(counts, key=lambda meter: (counts[meter], meter)) if counts else (4, 4)
 
 
 def _said_of_bars(bars: Sequence[Bar], layout: Layout, meter: tuple[int, int]) -> list[str]:

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
+from data_prep.keys import find_key, parse_tonic
+from data_prep.layout import alike
 from data_prep.ledger import meter_reason
-from data_prep.melody import Region, find_regions, fold_line, legato_line
+from data_prep.melody import Region, find_regions, fold_line, legato_line, usual_meter
 from data_prep.notes import Part, Song
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
 from data_prep.voice import AUTO, DrumsOnlyError, NoNotesError, choose_part
@@ -42,6 +44,8 @@ class PrepOptions:
         stride_bars: from one window's start to the next one's.
         fold: two bars of half the meter, such as 2/4, are taken as one.
         legato: a note that ends less than a quarter before the next one begins is held until then.
+        key: each track is moved, by at most six semitones, to this major key or to its relative minor: ``"C"`` is C
+            major or A minor. Empty leaves all in their keys.
     """
 
     bars: int = 2
@@ -51,8 +55,14 @@ class PrepOptions:
     stride_bars: int = 1
     fold: bool = False
     legato: bool = False
+    key: str = ""
 
     def __post_init__(self) -> None:
+        if self.key:
+            try:
+                parse_tonic(self.key)
+            except ValueError as error:
+                raise PrepError(f"key: {error}") from error
         for name in ("bars", "steps_per_quarter", "stride_bars"):
             if getattr(self, name) < 1:
                 raise PrepError(f"{name} is {getattr(self, name)}; it must be at least 1")
@@ -94,6 +104,8 @@ class TrackWindows:
         reason: empty if there are windows.
         number: what decided: the bars in a row for ``too_short``, the share of onsets for ``off_grid``.
         left_out: windows by reason.
+        key: that it was in, if it was asked for.
+        shift: by how many semitones it was moved.
     """
 
     track: int
@@ -103,6 +115,8 @@ class TrackWindows:
     reason: str = ""
     number: float | None = None
     left_out: dict[str, int] = field(default_factory=dict)
+    key: str = ""
+    shift: int = 0
 
 
 def cut_windows(song: Song, options: PrepOptions) -> list[TrackWindows]:
@@ -129,23 +143,35 @@ def _track_windows(song: Song, index: int, options: PrepOptions) -> TrackWindows
     part = song.parts[index]
     meter = None if options.meter == ANY_METER else options.bar_meter
     regions = find_regions(song, index, options.steps_per_quarter, meter, options.fold)
+    key, shift = _key_and_shift(regions, options)
+    if shift:
+        regions = [replace(region, line=region.line + np.array([0, 0, shift, 0])) for region in regions]
     left_out: Counter[str] = Counter()
     pairs = [_windows_of(region, options, left_out) for region in regions]
     tokens = np.concatenate([np.empty((0, options.steps), np.uint8), *(rows for rows, _ in pairs)])
     first_bars = np.concatenate([np.empty(0, np.uint32), *(bars for _, bars in pairs)])
     reason, number = ("", None) if len(tokens) else _why_none(song, part, regions, options, left_out)
-    return TrackWindows(index, part.name, tokens, first_bars, reason, number, {r: n for r, n in left_out.items() if n})
+    counts = {name: count for name, count in left_out.items() if count}
+    return TrackWindows(index, part.name, tokens, first_bars, reason, number, counts, key, shift)
+
+
+def _key_and_shift(regions: Sequence[Region], options: PrepOptions) -> tuple[str, int]:
+    """The key of a track, and the semitones that bring it to the one that is asked for."""
+    if not options.key or not regions:
+        return "", 0
+    line = np.concatenate([region.line for region in regions])
+    key = find_key(line[:, 2], line[:, 1] - line[:, 0])
+    return (str(key), key.shift_to(parse_tonic(options.key))) if key else ("", 0)
 
 
 def _why_none(
     song: Song, part: Part, regions: Sequence[Region], options: PrepOptions, left_out: Counter[str]
 ) -> tuple[str, float | None]:
     if not regions:
-        lengths: Counter[tuple[int, int]] = Counter()
-        for section in song.sections:
-            if section.bars:
-                lengths[section.meter.numerator, section.meter.denominator] += section.bars
-        return meter_reason(*lengths.most_common(1)[0][0]), None
+        meter = usual_meter(part, song.bars())
+        if options.meter == ANY_METER or alike(meter) == alike(options.bar_meter):
+            return "too_short", 0  # its notes are in bars that signatures cut short
+        return meter_reason(*meter), None
     longest = max(region.frame.length_steps // options.steps_per_bar for region in regions)
     if longest < options.bars:
         return "too_short", longest

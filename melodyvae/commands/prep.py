@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 )
 @click.option("--fold", is_flag=True, help="Take two bars of half the meter as one: 2/4 for 4/4, 3/8 for 6/8.")
 @click.option("--legato", is_flag=True, help="Hold each note until the next, if that is less than a beat away.")
+@click.option("--key", default="", metavar="KEY", help="Move each melody to this key: C is C major or A minor.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: the cores it may use]")
 @click.option(
     "--cluster",
@@ -58,6 +59,7 @@ def prep(
     steps_per_quarter: int,
     fold: bool,
     legato: bool,
+    key: str,
     workers: int | None,
     cluster: str | None,
     resume: bool,
@@ -82,7 +84,7 @@ def prep(
         raise click.UsageError("--workers counts processes of this machine, --cluster has its own; give one of them")
     output = output or default_output(inputs[0])
     try:
-        options = PrepOptions(bars, steps_per_quarter, meter, track, stride_bars, fold, legato)
+        options = PrepOptions(bars, steps_per_quarter, meter, track, stride_bars, fold, legato, key)
         at_work = cluster_executor(cluster) if cluster else nullcontext()
         # an error found at once leaves no bar behind
         with at_work as executor, tqdm(unit=" files", delay=0.2) as progress:
