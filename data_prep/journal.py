@@ -65,10 +65,10 @@ class Journal:
 
     def add(self, result: SourceResult) -> None:
         """Write down what a source gave."""
-        windows_at = self._windows.seek(0, 2)
+        windows_at = self._windows_end
         for track in result.tracks:
-            self._windows.write(np.ascontiguousarray(track.tokens, np.uint8).tobytes())
-            self._windows.write(track.first_bars.astype("<u4").tobytes())
+            self._windows_end += self._windows.write(track.tokens.astype(np.uint8, copy=False).tobytes())
+            self._windows_end += self._windows.write(track.first_bars.astype("<u4", copy=False).tobytes())
         self._windows.flush()
         line = {
             "name": result.name,
@@ -84,18 +84,20 @@ class Journal:
                     "reason": track.reason,
                     "number": track.number,
                     "left_out": track.left_out,
+                    "key": track.key,
+                    "shift": track.shift,
                 }
                 for track in result.tracks
             ],
         }
-        line_at = self._lines.seek(0, 2)
-        self._lines.write(json.dumps(line).encode() + b"\n")
+        line_at = self._lines_end
+        self._lines_end += self._lines.write(json.dumps(line).encode() + b"\n")
         self._lines.flush()
         self._remember(line, line_at)
 
     def read(self, entry: Entry) -> SourceResult:
         """What was written down for a source."""
-        line = self._line(entry)
+        line = self.line(entry)
         self._windows.seek(line["windows_at"])
         tracks = []
         for track in line["tracks"]:
@@ -107,7 +109,8 @@ class Journal:
             )
         return SourceResult(line["name"], line["sha256"], line["reason"], line["detail"], tuple(tracks))
 
-    def _line(self, entry: Entry) -> dict[str, Any]:
+    def line(self, entry: Entry) -> dict[str, Any]:
+        """The same without tokens and bars, as plain values; ``windows`` says how many windows a track has."""
         self._lines.seek(entry.line_at)
         line: dict[str, Any] = json.loads(self._lines.readline())
         return line
@@ -130,3 +133,4 @@ class Journal:
             line_at += len(raw)
         self._lines.truncate(line_at)
         self._windows.truncate(windows_end)
+        self._lines_end, self._windows_end = line_at, windows_end

@@ -3,24 +3,29 @@
 Conventions: steps are counted from 0 and intervals are half-open; bars are counted from 0 here (and from 1 only where a
 user reads them). A quarter note has ``steps_per_quarter`` steps, 4 by default: sixteenth notes.
 
-Contents: :class:`Melody`, :class:`MelodyNote`; :func:`find_regions`, :class:`Region`; :func:`read_melody`,
-:class:`ReadMelody`, :class:`MeterError`.
+Contents: :class:`Melody`, :class:`MelodyNote`; :func:`notes_of`, :func:`legato_line`, :func:`fold_line`;
+:func:`find_regions`, :class:`Region`; :func:`read_melody`, :class:`ReadMelody`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
+import symusic
 
+from data_prep.atomic import whole_file
+from data_prep.layout import Layout, alike, lay_out
 from data_prep.midi import read_midi, song_from_bytes, write_midi
-from data_prep.notes import TIME_RESOLUTION, Bar, Part, Song
+from data_prep.notes import TIME_RESOLUTION, Bar, Part, Song, Tempo, quarters_per_minute_at
 from data_prep.score import is_score, read_first_score
-from data_prep.voice import AUTO, MelodyError, choose_part, one_voice
+from data_prep.voice import AUTO, MelodyError, choose_part, one_voice, one_voice_line
 
 if TYPE_CHECKING:
     import pretty_midi
@@ -29,12 +34,7 @@ DEFAULT_VELOCITY = 80
 TICKS_PER_QUARTER = 480
 ALL_NOTES_OFF = 123  # MIDI controller
 OFF_GRID_STEPS = 0.25  # an onset further than this from the nearest step is off the grid
-
-
-class MeterError(MelodyError):
-    """There is no whole bar in the meter that was asked for."""
-
-    reason = "meter"
+SAID_OFF_GRID_SHARE = 0.1
 
 
 class MelodyNote(NamedTuple):
@@ -105,6 +105,11 @@ class Melody:
         """How many bars it takes, the last one perhaps not full."""
         return -(-self.length_steps // self.steps_per_bar)
 
+    @property
+    def line(self) -> np.ndarray:
+        """The notes as an array ``(notes, 4)``: start step, end step, pitch, velocity. It is quicker with many."""
+        return np.array(self.notes, np.int64).reshape(-1, len(MelodyNote._fields))
+
     def window(self, first_bar: int, bars: int) -> Melody:
         """Bars ``first_bar`` (from 0) to ``first_bar + bars``; what lies beyond the end is silence.
 
@@ -141,13 +146,7 @@ class Melody:
 
         For performances, whose notes are released early: their written rests stay rests.
         """
-        next_starts = [note.start_step for note in self.notes[1:]] + [self.length_steps] * bool(self.notes)
-        last = len(self.notes) - 1
-        notes = tuple(
-            note._replace(end_step=start) if index < last and start - note.end_step <= max_gap_steps else note
-            for index, (note, start) in enumerate(zip(self.notes, next_starts, strict=True))
-        )
-        return replace(self, notes=notes)
+        return replace(self, notes=notes_of(legato_line(self.line, max_gap_steps)))
 
     @classmethod
     def join(cls, melodies: Sequence[Self]) -> Melody:
@@ -212,48 +211,111 @@ class Melody:
         Raises:
             ValueError: if the range is less than an octave wide.
         """
-        if highest_pitch - lowest_pitch < 11:
-            raise ValueError(f"the range {lowest_pitch}..{highest_pitch} is narrower than an octave")
-        return replace(
-            self,
-            notes=tuple(
-                note._replace(pitch=_by_octaves_into(note.pitch, lowest_pitch, highest_pitch)) for note in self.notes
-            ),
-        )
+        return replace(self, notes=notes_of(fold_line(self.line, lowest_pitch, highest_pitch)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Region:
     """A stretch of whole bars of one meter, as a melody.
 
     Attributes:
-        melody: on the grid; its step 0 is the first of the bars.
+        frame: the melody without its notes.
+        line: its notes, an array as :attr:`Melody.line`.
         first_bar: the number of that bar in the piece, from 0.
         off_grid_steps: the steps of the onsets that were further than a quarter of a step from the grid.
-        onsets: how many notes begin in the region, in all voices.
         folded_bars: how many bars of the piece one bar of the melody is.
     """
 
-    melody: Melody
+    frame: Melody
+    line: np.ndarray
     first_bar: int
     off_grid_steps: frozenset[int]
-    onsets: int
     folded_bars: int = 1
+
+    @cached_property
+    def melody(self) -> Melody:
+        """The melody on the grid; its step 0 is the first of the bars."""
+        return replace(self.frame, notes=notes_of(self.line))
 
 
 @dataclass(frozen=True)
 class ReadMelody:
-    """The melody that was found in a piece, and what was decided on the way.
+    """The melody of a whole piece, and what was decided on the way.
 
     Attributes:
-        melody: whole bars.
+        melody: whole bars of one meter, every note of the part's voice in them.
         part_index: the part it is from, from 0.
         description: the decisions, for the user, in a line.
+        layout: which bars of the piece the melody's bars are.
+        tempi: the piece's.
     """
 
     melody: Melody
     part_index: int
     description: str
+    layout: Layout
+    tempi: tuple[Tempo, ...] = ()
+
+    @classmethod
+    def of(cls, melody: Melody, meter: tuple[int, int] | None = None) -> Self:
+        """A melody as if it had been read, with bars of ``meter`` laid over it."""
+        bar_quarters = melody.steps_per_bar / melody.steps_per_quarter
+        starts = [melody.start_quarters + number * bar_quarters for number in range(max(melody.bars, 1))]
+        bars = [Bar(start, bar_quarters, *melody.meter, True) for start in starts]
+        layout = lay_out(bars, meter or melody.meter, melody.steps_per_quarter)
+        laid_over = replace(melody, meter=meter or melody.meter)
+        said = (
+            "a melody"
+            if laid_over.meter == melody.meter
+            else ", ".join(["a melody", *_said_of_bars(bars, layout, laid_over.meter)])
+        )
+        return cls(laid_over.pad_to(laid_over.bars), 0, said, layout)
+
+    def window(self, first_bar: int, bars: int) -> Melody:
+        """Bars ``first_bar`` (of the melody, from 0) to ``first_bar + bars``, in the tempo that is in force there."""
+        start = self.layout.quarters_of_bar(min(first_bar, self.layout.bars - 1))
+        tempo = quarters_per_minute_at(self.tempi, start) if self.tempi else self.melody.quarters_per_minute
+        return replace(self.melody.window(first_bar, bars), quarters_per_minute=tempo, start_quarters=start)
+
+
+def usual_meter(part: Part, bars: Sequence[Bar], steps_per_quarter: int | None = None) -> tuple[int, int]:
+    """The meter in whose bars most of a part's notes begin, whole bars before others; 4/4 if there is none.
+
+    With ``steps_per_quarter``, only whole bars of a whole number of steps count.
+    """
+    of_note = np.searchsorted([bar.start_quarters for bar in bars], part.starts + TIME_RESOLUTION, "right") - 1
+    counts: Counter[tuple[bool, tuple[int, int]]] = Counter()
+    for number, notes in zip(*np.unique(of_note, return_counts=True), strict=True):
+        bar = bars[max(int(number), 0)]
+        if steps_per_quarter is None or (bar.is_whole and 4 * bar.numerator * steps_per_quarter % bar.denominator == 0):
+            counts[bar.is_whole, _alike_of(bar)] += int(notes)
+    if not counts:
+        return (4, 4)
+    return max(counts, key=lambda kind: (kind[0], counts[kind], kind[1]))[1]
+
+
+def write_in_a_row(melodies: Sequence[Melody], path: str | Path) -> None:
+    """Write a MIDI file of melodies one after the other, each in its own tempo, whole or not at all.
+
+    Raises:
+        ValueError: as :meth:`Melody.join`.
+        OSError: if the place cannot be written to.
+    """
+    joined = Melody.join(melodies)
+    buffer = BytesIO()
+    joined.to_pretty_midi().write(buffer)
+    score: Any = symusic.Score.from_midi(buffer.getvalue())  # pretty_midi writes one tempo only
+    ticks_per_step = TICKS_PER_QUARTER // joined.steps_per_quarter
+    tempi: list[Any] = []
+    step = 0
+    for melody in melodies:
+        tempo: Any = symusic.Tempo(step * ticks_per_step, melody.quarters_per_minute)
+        if not tempi or tempo.mspq != tempi[-1].mspq:
+            tempi.append(tempo)
+        step += melody.bars * melody.steps_per_bar
+    score.tempos = tempi
+    with whole_file(path) as temporary:
+        score.dump_midi(temporary)
 
 
 def find_regions(
@@ -277,19 +339,18 @@ def find_regions(
         meter: take regions of this meter only; 2/2 counts as 4/4. None takes every meter.
         fold: take two bars of half the meter as one: of 2/4 for 4/4, of 3/8 for 6/8. An odd last bar is left out.
     """
+    part = song.parts[part_index]
     regions = []
-    for first_bar, bars in _runs_of_whole_bars(song.bars()):
-        own_meter = _alike_of(bars[0])
-        if fold and meter is not None and (2 * own_meter[0], own_meter[1]) == _alike(meter) and len(bars) > 1:
-            pairs = bars[: len(bars) // 2 * 2]
-            region = _region(song, song.parts[part_index], first_bar, pairs, steps_per_quarter, own_meter)
-            if region.melody.notes:
-                regions.append(replace(region, melody=replace(region.melody, meter=_alike(meter)), folded_bars=2))
+    for first_bar, start, bars, own_meter in _runs_of_whole_bars(song):
+        if fold and meter is not None and (2 * own_meter[0], own_meter[1]) == alike(meter) and bars > 1:
+            region = _region(song, part, first_bar, start, bars // 2 * 2, steps_per_quarter, own_meter)
+            if len(region.line):
+                regions.append(replace(region, frame=replace(region.frame, meter=alike(meter)), folded_bars=2))
             continue
         is_on_grid = 4 * own_meter[0] * steps_per_quarter % own_meter[1] == 0
-        if is_on_grid and (meter is None or own_meter == _alike(meter)):
-            region = _region(song, song.parts[part_index], first_bar, bars, steps_per_quarter, own_meter)
-            if region.melody.notes:
+        if is_on_grid and (meter is None or own_meter == alike(meter)):
+            region = _region(song, part, first_bar, start, bars, steps_per_quarter, own_meter)
+            if len(region.line):
                 regions.append(region)
     return regions
 
@@ -300,13 +361,15 @@ def read_melody(
     meter: tuple[int, int] | None = None,
     steps_per_quarter: int = 4,
 ) -> ReadMelody:
-    """The melody of any piece: of its likeliest part, the region with the most notes.
+    """The melody of any piece, from its first bar to its last: of its likeliest part, in bars of one meter.
+
+    Bars of another meter, pickups, and bars that a signature cuts are made up to whole bars as
+    :mod:`data_prep.layout` says; the description tells how many.
 
     Args:
         source: a MIDI or score file (of several tunes the first) or a ``PrettyMIDI`` object.
         track: ``auto``, a track's number (from 1) or its name.
-        meter: bars of this meter. In a piece without any, they are laid over it from its first whole bar on. None
-            keeps the piece's own.
+        meter: bars of this meter; None takes that of the piece in which most of the part's notes are.
         steps_per_quarter: the grid.
 
     Raises:
@@ -321,67 +384,94 @@ def read_melody(
         song = song_from_bytes(buffer.getvalue(), name)
     try:
         part_index = choose_part(song, track)
-        regions = find_regions(song, part_index, steps_per_quarter, meter)
-        laid_over = not regions
-        if laid_over:
-            regions = find_regions(song, part_index, steps_per_quarter)
-        if not regions:
-            raise MeterError("no note of the track lies in a whole bar; check its time signatures")
     except MelodyError as error:
         raise type(error)(f"{name}: {error}") from error
-    best = max(regions, key=lambda region: len(region.melody.notes))
-    melody = best.melody
-    part = song.parts[part_index]
+    part, bars = song.parts[part_index], song.bars()
+    meter = meter or usual_meter(part, bars, steps_per_quarter)
+    layout = lay_out(bars, meter, steps_per_quarter)
+    first_steps, last_steps = layout.onsets(part.starts), layout.ends(part.ends)
+    line = one_voice(
+        zip(
+            first_steps.tolist(),
+            np.maximum(last_steps, first_steps + 1).tolist(),
+            part.pitches.tolist(),
+            np.maximum(part.velocities, 1).tolist(),
+            strict=True,
+        )
+    )
+    # A note that begins in the piece's very last instant may need a bar more.
+    length = -(-max(layout.bars * layout.steps_per_bar, line[-1][1]) // layout.steps_per_bar) * layout.steps_per_bar
+    melody = Melody(
+        notes=tuple(MelodyNote(*note) for note in line),
+        length_steps=length,
+        steps_per_quarter=steps_per_quarter,
+        meter=meter,
+        quarters_per_minute=song.quarters_per_minute_at(0.0),
+        program=part.program,
+        name=part.name,
+    )
+    off_grid = float((layout.distances(part.starts) > OFF_GRID_STEPS + TIME_RESOLUTION).mean())
     said = [f"track {part_index + 1} of {len(song.parts)}" + (f" ({part.name})" if part.name else "")]
-    if laid_over and meter is not None:
-        said.append(f"in {melody.meter[0]}/{melody.meter[1]}: bars of {meter[0]}/{meter[1]} are laid over it")
-        melody = replace(melody, meter=meter)
-        melody = melody.pad_to(melody.bars)
-    if len(regions) > 1 or best.first_bar > 0:
-        said.append(f"from bar {best.first_bar + 1} of {len(song.bars())}")
-    share = len(best.off_grid_steps) / len(melody.notes)
-    if share > 0.1:
-        said.append(f"{share:.0%} of its onsets are moved to the nearest 1/{4 * steps_per_quarter} note")
-    return ReadMelody(melody, part_index, ", ".join(said))
+    said += _said_of_bars(bars, layout, meter)
+    if off_grid > SAID_OFF_GRID_SHARE:
+        said.append(f"{off_grid:.0%} of its onsets are moved to the nearest 1/{4 * steps_per_quarter} note")
+    return ReadMelody(melody, part_index, ", ".join(said), layout, song.tempi)
 
 
-def _runs_of_whole_bars(bars: Sequence[Bar]) -> Iterator[tuple[int, list[Bar]]]:
-    """(number of the first bar, bars) of each longest run of whole bars of one meter that follow each other."""
-    run: list[Bar] = []
-    for number, bar in enumerate(bars):
-        if run and (not bar.is_whole or _alike_of(bar) != _alike_of(run[-1])):
-            yield number - len(run), run
-            run = []
-        if bar.is_whole:
-            run.append(bar)
-    if run:
-        yield len(bars) - len(run), run
+def _said_of_bars(bars: Sequence[Bar], layout: Layout, meter: tuple[int, int]) -> list[str]:
+    """What the user should know of the bars that are not of the grid's meter."""
+    name = f"{meter[0]}/{meter[1]}"
+    others = sum(not bar.is_whole or _alike_of(bar) != alike(meter) for bar in bars)
+    if not others:
+        return []
+    if not any(part.is_own for part in layout.stretches):
+        whole = Counter(f"{bar.numerator}/{bar.denominator}" for bar in bars)
+        return [f"in {whole.most_common(1)[0][0]}: bars of {name} are laid over it"]
+    are = "is" if others == 1 else "are"
+    return [f"{others} of its {len(bars)} bars {are} not of {name} and made up to it with silence"]
+
+
+def _runs_of_whole_bars(song: Song) -> Iterator[tuple[int, float, int, tuple[int, int]]]:
+    """Number and start of the first bar, count, and meter of each longest run of whole bars that follow each other."""
+    first_bar, start, count, meter = 0, 0.0, 0, (0, 0)
+    next_bar = 0
+    for section in song.sections:
+        own_meter = alike((section.meter.numerator, section.meter.denominator))
+        if section.whole_bars:
+            if count and own_meter != meter:
+                yield first_bar, start, count, meter
+                count = 0
+            if not count:
+                first_bar, start, meter = next_bar, section.meter.start_quarters, own_meter
+            count += section.whole_bars
+        if section.left_over_quarters and count:
+            yield first_bar, start, count, meter
+            count = 0
+        next_bar += section.bars
+    if count:
+        yield first_bar, start, count, meter
 
 
 def _region(
-    song: Song, part: Part, first_bar: int, bars: Sequence[Bar], steps_per_quarter: int, meter: tuple[int, int]
+    song: Song, part: Part, first_bar: int, start: float, bars: int, steps_per_quarter: int, meter: tuple[int, int]
 ) -> Region:
-    start = bars[0].start_quarters
     steps_per_bar = 4 * meter[0] * steps_per_quarter // meter[1]
-    length = len(bars) * steps_per_bar
+    length = bars * steps_per_bar
     exact_starts = (part.starts - start) * steps_per_quarter
     exact_ends = (part.ends - start) * steps_per_quarter
     start_steps = np.floor(exact_starts + 0.5).astype(np.int64)
     end_steps = np.maximum(np.floor(exact_ends + 0.5).astype(np.int64), start_steps + 1)
     inside = (end_steps > 0) & (start_steps < length)
-    begins = inside & (start_steps >= 0)
-    off_grid = begins & (np.abs(exact_starts - start_steps) > OFF_GRID_STEPS + TIME_RESOLUTION)
-    line = one_voice(
-        zip(
-            np.maximum(start_steps[inside], 0).tolist(),
-            np.minimum(end_steps[inside], length).tolist(),
-            part.pitches[inside].tolist(),
-            np.maximum(part.velocities[inside], 1).tolist(),
-            strict=True,
-        )
-    )
-    melody = Melody(
-        notes=tuple(MelodyNote(*note) for note in line),
+    is_off_grid = np.abs(exact_starts - start_steps) > OFF_GRID_STEPS + TIME_RESOLUTION
+    off_grid_steps = start_steps[is_off_grid & inside & (start_steps >= 0)]
+    columns = np.empty((len(MelodyNote._fields), len(part)), np.int64)
+    np.maximum(start_steps, 0, out=columns[0])
+    np.minimum(end_steps, length, out=columns[1])
+    columns[2] = part.pitches
+    np.maximum(part.velocities, 1, out=columns[3])
+    line = columns[:, inside].T
+    frame = Melody(
+        notes=(),
         length_steps=length,
         steps_per_quarter=steps_per_quarter,
         meter=meter,
@@ -390,18 +480,33 @@ def _region(
         name=part.name,
         start_quarters=start,
     )
-    return Region(melody, first_bar, frozenset(start_steps[off_grid].tolist()), int(begins.sum()))
+    return Region(frame, one_voice_line(line) if len(line) else line, first_bar, frozenset(off_grid_steps.tolist()))
 
 
-def _alike(meter: tuple[int, int]) -> tuple[int, int]:
-    return (4, 4) if meter == (2, 2) else meter
+def notes_of(line: np.ndarray) -> tuple[MelodyNote, ...]:
+    """The notes in an array as :attr:`Melody.line`."""
+    return tuple(MelodyNote(*note) for note in line.tolist())
+
+
+def legato_line(line: np.ndarray, max_gap_steps: int) -> np.ndarray:
+    """:meth:`Melody.legato` of a :attr:`Melody.line`."""
+    line, next_starts = line.copy(), line[1:, 0]
+    line[:-1, 1] = np.where(next_starts - line[:-1, 1] <= max_gap_steps, next_starts, line[:-1, 1])
+    return line
+
+
+def fold_line(line: np.ndarray, lowest_pitch: int, highest_pitch: int) -> np.ndarray:
+    """:meth:`Melody.fold_into` of a :attr:`Melody.line`."""
+    if highest_pitch - lowest_pitch < 11:
+        raise ValueError(f"the range {lowest_pitch}..{highest_pitch} is narrower than an octave")
+    pitches = line[:, 2]
+    if not len(line) or lowest_pitch <= pitches.min() <= pitches.max() <= highest_pitch:
+        return line
+    line = line.copy()
+    below, above = np.maximum(lowest_pitch - pitches, 0), np.maximum(pitches - highest_pitch, 0)
+    line[:, 2] += 12 * (-(-below // 12) - -(-above // 12))
+    return line
 
 
 def _alike_of(bar: Bar) -> tuple[int, int]:
-    return _alike((bar.numerator, bar.denominator))
-
-
-def _by_octaves_into(pitch: int, lowest: int, highest: int) -> int:
-    if pitch < lowest:
-        return pitch + 12 * -(-(lowest - pitch) // 12)
-    return pitch - 12 * -(-(pitch - highest) // 12) if pitch > highest else pitch
+    return alike((bar.numerator, bar.denominator))

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import os
 import struct
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import symusic
 
+from data_prep.atomic import whole_file
 from data_prep.notes import Meter, Part, Song, Tempo
 
 if TYPE_CHECKING:
@@ -90,10 +90,11 @@ def file_bytes(path: str | Path) -> bytes:
         FileTooLargeError: if it is larger.
         OSError: if it cannot be opened.
     """
-    size = Path(path).stat().st_size
+    size = os.stat(path).st_size
     if size > MAX_FILE_BYTES:
         raise FileTooLargeError(f"{path} is {size / 2**20:.0f} MiB; a piece of music in MIDI is under 64")
-    return Path(path).read_bytes()
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def song_from_bytes(data: bytes, name: str = "the file") -> Song:
@@ -113,16 +114,8 @@ def write_midi(midi: pretty_midi.PrettyMIDI, path: str | Path) -> None:
     Raises:
         OSError: if the place cannot be written to.
     """
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        midi.write(temporary)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with whole_file(path) as temporary:
+        midi.write(str(temporary))
 
 
 def _check_chunks(data: bytes, name: str) -> None:
@@ -167,7 +160,8 @@ def _song(score: Any, name: str) -> Song:
     ticks = score.ticks_per_quarter
     parts = tuple(_part(track, ticks, name) for track in score.tracks if len(track.notes))
     ends = [float(part.ends.max()) for part in parts]
-    ends += [control.time / ticks for track in score.tracks for control in track.controls]
+    controls = [track.controls.numpy()["time"] for track in score.tracks if len(track.controls)]
+    ends += [float(time) / ticks for times in controls for time in (times.min(), times.max())]
     ends += [signature.time / ticks for signature in score.time_signatures]
     if any(not 0 <= end <= MAX_QUARTERS for end in ends) or any(part.starts[0] < 0 for part in parts):
         raise CorruptMidiError(
@@ -185,20 +179,24 @@ def _song(score: Any, name: str) -> Song:
 def _part(track: Any, ticks: int, name: str) -> Part:
     columns = track.notes.numpy()
     pitches, velocities = columns["pitch"].astype(np.int16), columns["velocity"].astype(np.int16)
-    if (pitches < 0).any() or (velocities < 0).any():
+    if pitches.min() < 0 or velocities.min() < 0:
         raise CorruptMidiError(
             f"{name} is damaged: a note has a data byte over 127. Export it again from the program that made it."
         )
-    starts = columns["time"] / ticks
-    order = np.lexsort((pitches, starts))
+    times = columns["time"].astype(np.int64)
+    ends = times + columns["duration"]
+    key = 128 * times + pitches  # by time, then pitch
+    if (key[1:] < key[:-1]).any():
+        order = np.argsort(key, kind="stable")
+        times, ends, pitches, velocities = times[order], ends[order], pitches[order], velocities[order]
     return Part(
         name=" ".join(track.name.split()),
         program=int(track.program),
         is_drum=bool(track.is_drum),
-        starts=starts[order],
-        ends=(starts + columns["duration"] / ticks)[order],
-        pitches=pitches[order],
-        velocities=velocities[order],
+        starts=times / ticks,
+        ends=times / ticks + (ends - times) / ticks,
+        pitches=pitches,
+        velocities=velocities,
     )
 
 

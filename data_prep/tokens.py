@@ -66,13 +66,18 @@ class Vocabulary:
         Raises:
             TokenError: if a pitch lies outside the vocabulary.
         """
-        tokens = np.full(melody.length_steps, NO_EVENT, dtype=np.uint8)
-        for note in melody.notes:
-            if note.end_step < melody.length_steps:
-                tokens[note.end_step] = NOTE_OFF
-        for note in melody.notes:  # after all note offs: an onset on the step of one takes its place
-            tokens[note.start_step] = self.note_on(note.pitch)
-        return tokens
+        return self.encode_line(melody.line, melody.length_steps)
+
+    def encode_line(self, line: np.ndarray, length_steps: int) -> np.ndarray:
+        """:meth:`encode` of a melody's notes in an array ``(notes, 4)``."""
+        tokens = np.full(length_steps + 1, NO_EVENT, dtype=np.uint8)
+        pitches = line[:, 2]
+        if len(line) and not self.lowest_pitch <= pitches.min() <= pitches.max() <= self.highest_pitch:
+            for pitch in pitches.tolist():
+                self.note_on(pitch)
+        tokens[line[:, 1]] = NOTE_OFF
+        tokens[line[:, 0]] = pitches - self.lowest_pitch + FIRST_NOTE_ON  # an onset on a note off takes its place
+        return tokens[:-1]  # without the note off of what sounds until the end
 
     def decode(self, tokens: np.ndarray, **fields: Any) -> Melody:
         """The melody of ids ``(T,)``; ``fields`` are the melody's tempo, meter, program and so on.
@@ -96,19 +101,20 @@ class Vocabulary:
         The same as encoding the windows of the melody: a note that sounds across a window's start starts anew there.
         """
         rows = tokens[first_steps[:, None] + np.arange(steps)]
-        first = rows[:, 0]
-        held = np.where(self.sounding(tokens), self._last_note_on(tokens), NO_EVENT)[first_steps]
-        rows[:, 0] = np.where(first == NO_EVENT, held, np.where(first == NOTE_OFF, NO_EVENT, first))
+        rows[:, 0] = self.held(tokens)[first_steps]
         return rows
+
+    def held(self, tokens: np.ndarray) -> np.ndarray:
+        """The note on that sounds during each step, or no event where none does: int32 ``(..., T)``."""
+        steps = np.arange(1, tokens.shape[-1] + 1, dtype=np.int32)
+        events = np.where(tokens != NO_EVENT, 256 * steps + tokens, 0)
+        latest = np.maximum.accumulate(events, axis=-1) & 255
+        return np.where(latest >= FIRST_NOTE_ON, latest, NO_EVENT)
 
     def sounding(self, tokens: np.ndarray) -> np.ndarray:
         """Whether a note sounds just before each step: booleans ``(..., T)``."""
-        steps = np.arange(tokens.shape[-1])
-        last_event = np.maximum.accumulate(np.where(tokens != NO_EVENT, steps, -1), axis=-1)
-        last_token = np.take_along_axis(tokens, np.maximum(last_event, 0), axis=-1)
-        after = (last_event >= 0) & (last_token >= FIRST_NOTE_ON)
-        before = np.zeros_like(after)
-        before[..., 1:] = after[..., :-1]
+        before = np.zeros(tokens.shape, dtype=bool)
+        before[..., 1:] = self.held(tokens)[..., :-1] != NO_EVENT
         return before
 
     def is_legal(self, tokens: np.ndarray) -> np.ndarray:
@@ -133,11 +139,6 @@ class Vocabulary:
         is_note = tokens >= FIRST_NOTE_ON
         lowest = np.where(is_note, tokens, np.iinfo(tokens.dtype).max).min(axis=-1, keepdims=True)
         return np.where(is_note, tokens - lowest + FIRST_NOTE_ON, tokens).astype(tokens.dtype)
-
-    def _last_note_on(self, tokens: np.ndarray) -> np.ndarray:
-        """The latest note on before or at each step of ``(T,)``, or no event where there was none."""
-        latest = np.maximum.accumulate(np.where(tokens >= FIRST_NOTE_ON, np.arange(len(tokens)), -1))
-        return np.where(latest >= 0, tokens[np.maximum(latest, 0)], NO_EVENT).astype(tokens.dtype)
 
     def _check(self, tokens: np.ndarray) -> None:
         if tokens.ndim != 1:

@@ -1,7 +1,7 @@
 """Which part of a piece is its melody, and which notes of a part are its one voice.
 
-Contents: :class:`PartScore`, :func:`score_parts`, :func:`choose_part`, :func:`one_voice`, and what is raised when there
-is no melody: :class:`MelodyError` and its kinds.
+Contents: :class:`PartScore`, :func:`score_parts`, :func:`choose_part`, :func:`one_voice`, :func:`one_voice_line`, and
+what is raised when there is no melody: :class:`MelodyError` and its kinds.
 """
 
 from __future__ import annotations
@@ -146,6 +146,34 @@ def one_voice(notes: Iterable[tuple[int, int, int, int]]) -> list[tuple[int, int
             line[-1] = (before_start, start, before_pitch, before_velocity)
         line.append((start, end, pitch, velocity))
     return line
+
+
+def one_voice_line(line: np.ndarray) -> np.ndarray:
+    """:func:`one_voice` of notes in an array ``(notes, 4)``, as one.
+
+    Notes go their ways apart wherever a note begins in silence. Where no onset's highest note is left out, each lasts
+    until the next one at most; only the other places are walked through note by note.
+    """
+    starts, ends = line[:, 0], line[:, 1]
+    is_highest = np.append(True, starts[1:] > starts[:-1])
+    if not is_highest.all():
+        line = line[np.lexsort((-ends, -line[:, 2], starts))]
+        starts, ends = line[:, 0], line[:, 1]
+        is_highest = np.append(True, starts[1:] > starts[:-1])
+    heads = line[is_highest]
+    next_starts = heads[1:, 0]
+    covered = heads[:-1, 1] - next_starts
+    lengths = heads[1:, 1] - next_starts
+    is_left_out = (covered > 0) & (heads[1:, 2] <= heads[:-1, 2]) & (2 * covered >= lengths)
+    heads[:-1, 1] = np.minimum(heads[:-1, 1], next_starts)
+    if not is_left_out.any():
+        return np.asarray(heads)
+    place = np.cumsum(np.append(True, starts[1:] >= np.maximum.accumulate(ends)[:-1]))
+    is_entangled = np.zeros(place[-1] + 1, dtype=bool)
+    is_entangled[place[is_highest][1:][is_left_out]] = True
+    walked = one_voice(map(tuple, line[is_entangled[place]].tolist()))
+    found = np.concatenate([heads[~is_entangled[place[is_highest]]], np.array(walked, np.int64)])
+    return np.asarray(found[np.argsort(found[:, 0])])
 
 
 def _terms(part: Part, song_quarters: float) -> dict[str, float]:

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
+from data_prep.keys import find_key, parse_tonic
+from data_prep.layout import alike
 from data_prep.ledger import meter_reason
-from data_prep.melody import Region, find_regions
+from data_prep.melody import Region, find_regions, fold_line, legato_line, usual_meter
 from data_prep.notes import Part, Song
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
 from data_prep.voice import AUTO, DrumsOnlyError, NoNotesError, choose_part
@@ -41,6 +44,8 @@ class PrepOptions:
         stride_bars: from one window's start to the next one's.
         fold: two bars of half the meter, such as 2/4, are taken as one.
         legato: a note that ends less than a quarter before the next one begins is held until then.
+        key: each track is moved, by at most six semitones, to this major key or to its relative minor: ``"C"`` is C
+            major or A minor. Empty leaves all in their keys.
     """
 
     bars: int = 2
@@ -50,8 +55,14 @@ class PrepOptions:
     stride_bars: int = 1
     fold: bool = False
     legato: bool = False
+    key: str = ""
 
     def __post_init__(self) -> None:
+        if self.key:
+            try:
+                parse_tonic(self.key)
+            except ValueError as error:
+                raise PrepError(f"key: {error}") from error
         for name in ("bars", "steps_per_quarter", "stride_bars"):
             if getattr(self, name) < 1:
                 raise PrepError(f"{name} is {getattr(self, name)}; it must be at least 1")
@@ -59,7 +70,7 @@ class PrepOptions:
         if 4 * numerator * self.steps_per_quarter % denominator:
             raise PrepError(f"a bar of {self.meter} is no whole number of steps at {self.steps_per_quarter} a quarter")
 
-    @property
+    @cached_property
     def bar_meter(self) -> tuple[int, int]:
         """The meter of a window's bars."""
         if self.meter == ANY_METER:
@@ -69,7 +80,7 @@ class PrepOptions:
             raise PrepError(f"meter is {self.meter!r}; it must be such as 4/4, 3/4 or 6/8, or any")
         return int(numerator), int(denominator)
 
-    @property
+    @cached_property
     def steps_per_bar(self) -> int:
         """Grid steps in one bar."""
         numerator, denominator = self.bar_meter
@@ -93,6 +104,8 @@ class TrackWindows:
         reason: empty if there are windows.
         number: what decided: the bars in a row for ``too_short``, the share of onsets for ``off_grid``.
         left_out: windows by reason.
+        key: that it was in, if it was asked for.
+        shift: by how many semitones it was moved.
     """
 
     track: int
@@ -102,6 +115,8 @@ class TrackWindows:
     reason: str = ""
     number: float | None = None
     left_out: dict[str, int] = field(default_factory=dict)
+    key: str = ""
+    shift: int = 0
 
 
 def cut_windows(song: Song, options: PrepOptions) -> list[TrackWindows]:
@@ -128,23 +143,36 @@ def _track_windows(song: Song, index: int, options: PrepOptions) -> TrackWindows
     part = song.parts[index]
     meter = None if options.meter == ANY_METER else options.bar_meter
     regions = find_regions(song, index, options.steps_per_quarter, meter, options.fold)
+    key, shift = _key_and_shift(regions, options)
+    if shift:
+        regions = [replace(region, line=region.line + np.array([0, 0, shift, 0])) for region in regions]
     left_out: Counter[str] = Counter()
     pairs = [_windows_of(region, options, left_out) for region in regions]
     tokens = np.concatenate([np.empty((0, options.steps), np.uint8), *(rows for rows, _ in pairs)])
     first_bars = np.concatenate([np.empty(0, np.uint32), *(bars for _, bars in pairs)])
     reason, number = ("", None) if len(tokens) else _why_none(song, part, regions, options, left_out)
-    return TrackWindows(index, part.name, tokens, first_bars, reason, number, {r: n for r, n in left_out.items() if n})
+    counts = {name: count for name, count in left_out.items() if count}
+    return TrackWindows(index, part.name, tokens, first_bars, reason, number, counts, key, shift)
+
+
+def _key_and_shift(regions: Sequence[Region], options: PrepOptions) -> tuple[str, int]:
+    """The key of a track, and the semitones that bring it to the one that is asked for."""
+    if not options.key or not regions:
+        return "", 0
+    line = np.concatenate([region.line for region in regions])
+    key = find_key(line[:, 2], line[:, 1] - line[:, 0])
+    return (str(key), key.shift_to(parse_tonic(options.key))) if key else ("", 0)
 
 
 def _why_none(
     song: Song, part: Part, regions: Sequence[Region], options: PrepOptions, left_out: Counter[str]
 ) -> tuple[str, float | None]:
     if not regions:
-        lengths: Counter[tuple[int, int]] = Counter()
-        for bar in song.bars():
-            lengths[bar.numerator, bar.denominator] += 1
-        return meter_reason(*lengths.most_common(1)[0][0]), None
-    longest = max(region.melody.length_steps // options.steps_per_bar for region in regions)
+        meter = usual_meter(part, song.bars())
+        if options.meter == ANY_METER or alike(meter) == alike(options.bar_meter):
+            return "too_short", 0  # its notes are in bars that signatures cut short
+        return meter_reason(*meter), None
+    longest = max(region.frame.length_steps // options.steps_per_bar for region in regions)
     if longest < options.bars:
         return "too_short", longest
     if left_out["off_grid"] > left_out["sparse"] + left_out["silence"]:
@@ -159,19 +187,26 @@ def _why_none(
 def _windows_of(region: Region, options: PrepOptions, left_out: Counter[str]) -> tuple[np.ndarray, np.ndarray]:
     """The windows of a region that pass the rules, ``(N, T)``, and the bar of the piece each begins at, ``(N,)``."""
     vocabulary = Vocabulary()
-    melody = region.melody.fold_into(vocabulary.lowest_pitch, vocabulary.highest_pitch)
+    steps_per_bar, steps = options.steps_per_bar, options.steps
+    line = fold_line(region.line, vocabulary.lowest_pitch, vocabulary.highest_pitch)
     if options.legato:
-        melody = melody.legato(options.steps_per_quarter)
-    tokens = vocabulary.encode(melody)
-    bars = np.arange(0, len(tokens) // options.steps_per_bar - options.bars + 1, options.stride_bars)
+        line = legato_line(line, options.steps_per_quarter)
+    tokens = vocabulary.encode_line(line, region.frame.length_steps)
+    bars = np.arange(0, len(tokens) // steps_per_bar - options.bars + 1, options.stride_bars)
     if not len(bars):
-        return np.empty((0, options.steps), np.uint8), bars.astype(np.uint32)
-    rows = vocabulary.windows(tokens, bars * options.steps_per_bar, options.steps)
-    off_grid = np.zeros(len(tokens), dtype=bool)
-    off_grid[[step for step in region.off_grid_steps if step < len(tokens)]] = True
-    is_off_grid = off_grid[(bars * options.steps_per_bar)[:, None] + np.arange(options.steps)].any(axis=1)
+        return np.empty((0, steps), np.uint8), bars.astype(np.uint32)
+    first_steps = bars * steps_per_bar
+    rows = vocabulary.windows(tokens, first_steps, steps)
+    is_silent_step = vocabulary.held(tokens) == NO_EVENT
+    begins_silence = np.zeros(len(tokens), dtype=bool)  # of more than a bar
+    begins_silence[: len(tokens) - steps_per_bar] = _sums(is_silent_step, steps_per_bar + 1) == steps_per_bar + 1
+    is_silent = _sums(begins_silence, max(steps - steps_per_bar, 0))[first_steps] > 0
     is_sparse = (rows >= FIRST_NOTE_ON).sum(axis=1) < options.bars
-    is_silent = _longest_silence(rows, vocabulary) > options.steps_per_bar
+    is_off_grid = np.zeros(len(bars), dtype=bool)
+    if region.off_grid_steps:
+        off_grid = np.zeros(len(tokens), dtype=bool)
+        off_grid[[step for step in region.off_grid_steps if step < len(tokens)]] = True
+        is_off_grid = _sums(off_grid, steps)[first_steps] > 0
     left_out["off_grid"] += int(is_off_grid.sum())
     left_out["sparse"] += int((is_sparse & ~is_off_grid).sum())
     left_out["silence"] += int((is_silent & ~is_sparse & ~is_off_grid).sum())
@@ -179,12 +214,8 @@ def _windows_of(region: Region, options: PrepOptions, left_out: Counter[str]) ->
     return rows[keep], (region.first_bar + bars[keep] * region.folded_bars).astype(np.uint32)
 
 
-def _longest_silence(rows: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:
-    """Steps of the longest silence in each of ``(N, T)``: ``(N,)``."""
-    is_silent = np.where(rows == NO_EVENT, ~vocabulary.sounding(rows), rows < FIRST_NOTE_ON)
-    run = np.zeros(len(rows), dtype=np.int64)
-    longest = run.copy()
-    for column in is_silent.T:
-        run = np.where(column, run + 1, 0)
-        longest = np.maximum(longest, run)
-    return longest
+def _sums(of: np.ndarray, steps: int) -> np.ndarray:
+    """How many of each so many booleans in a row are true: of ``(T,)``, ``(T - steps + 1,)``."""
+    before = np.zeros(len(of) + 1, dtype=np.int32)
+    np.cumsum(of, out=before[1:])
+    return np.asarray(before[steps:] - before[: len(before) - steps])

@@ -1,7 +1,8 @@
 """Work on many items in processes of which each may be slow, hungry, or crash, and costs only its own item.
 
 A pool from the standard library is broken as a whole by one process that dies, and does not say on which item. Here
-each process has one item at a time, so that its end is the end of that item alone, and a new process takes its place.
+each process has a few items at a time. If it dies on them, or they take longer than one may, a new process takes its
+place and they are given to it one at a time, so that its end is then the end of one item alone.
 The processes are started as programs, not forked and not by importing the caller's main module, so that a script needs
 no guard and threads of the caller do no harm. They end by themselves when the caller is gone.
 
@@ -16,6 +17,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import suppress
@@ -24,6 +26,9 @@ from typing import IO, Any, Generic, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+BATCH_ITEMS = 32
+ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,8 @@ def work_on(
 
     When the iterator is closed, the processes are killed.
     """
-    waiting = iter(items)
+    size = max(1, min(BATCH_ITEMS, len(items) // (4 * workers)))  # all are busy until close to the end
+    waiting = iter([items[start : start + size] for start in range(0, len(items), size)])
     lock = threading.Lock()
     done: queue.Queue[Result | Lost[Item] | BaseException | None] = queue.Queue(maxsize=4 * workers)
     stopped = threading.Event()
@@ -68,10 +74,11 @@ def work_on(
         try:
             while not stopped.is_set():
                 with lock:
-                    item = next(waiting, waiting)
-                if item is waiting:
+                    batch = next(waiting, None)
+                if batch is None:
                     break
-                put(worker(item))  # type: ignore[arg-type]
+                for outcome in worker(batch):
+                    put(outcome)
             put(None)
         except BaseException as error:  # told to the caller, who raises it
             put(error)
@@ -100,35 +107,53 @@ def work_on(
 
 
 def work_on_executor(
-    executor: Executor, function: Callable[[Item], Result], items: Sequence[Item], chunk: int = 32, in_flight: int = 64
+    executor: Executor,
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    limits: Limits,
+    chunk: int = 64,
+    in_flight: int = 256,
 ) -> Generator[Result | Lost[Item], None, None]:
-    """``function`` of each item, as they are done, by any executor; no more than ``in_flight`` chunks wait there.
+    """``function`` of each item, as they are done, by any executor; no more than ``in_flight`` tasks wait there.
 
-    The limits are the executor's own. An exception costs its item only.
+    Each of the executor's threads has a process of its own for the work, with the limits of :func:`work_on`, so that an
+    item can end neither the executor's process nor its machine. A task that the executor itself reports as failed, such
+    as one whose machines went away again and again, is given to it anew, one item at a time, before an item is lost.
+
+    Raises:
+        BrokenExecutor, CancelledError: if the executor is gone.
     """
-    chunks = (items[start : start + chunk] for start in range(0, len(items), chunk))
-    pending: set[Future[list[Result | Lost[Item]]]] = set()
+    size = max(1, min(chunk, len(items) // 64))
+    waiting = deque((items[start : start + size], 1) for start in range(0, len(items), size))
+    pending: dict[Future[list[Result | Lost[Item]]], tuple[Sequence[Item], int]] = {}
     try:
-        while True:
-            while len(pending) < in_flight and (files := next(chunks, None)) is not None:
-                pending.add(executor.submit(_each, function, files))
-            if not pending:
-                return
-            finished, pending = wait(pending, return_when=FIRST_COMPLETED)
-            for future in finished:
-                yield from future.result()
+        while waiting or pending:
+            while waiting and len(pending) < in_flight:
+                batch, attempt = waiting.popleft()
+                pending[executor.submit(_guarded, function, limits, batch)] = batch, attempt
+            for future in wait(pending, return_when=FIRST_COMPLETED).done:
+                batch, attempt = pending.pop(future)
+                error = future.exception()
+                if error is None:
+                    yield from future.result()
+                elif attempt < ATTEMPTS:
+                    waiting.extendleft(([item], attempt + 1) for item in batch)
+                else:
+                    yield from (Lost(item, "crashed", f"{type(error).__name__}: {error}") for item in batch)
     finally:
         for future in pending:
             future.cancel()
 
 
-def _each(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result | Lost[Item]]:
-    outcomes: list[Result | Lost[Item]] = []
-    for item in items:
-        try:
-            outcomes.append(function(item))
-        except Exception as error:  # a reader's fault must cost no more than its file
-            outcomes.append(Lost(item, "crashed", f"{type(error).__name__}: {error}"))
+_of_thread = threading.local()
+
+
+def _guarded(function: Callable[[Item], Result], limits: Limits, items: Sequence[Item]) -> list[Result | Lost[Item]]:
+    """The outcomes of items in this thread's own process, which is kept for the next ones."""
+    task = pickle.dumps((function, limits))
+    if getattr(_of_thread, "task", None) != task:
+        _of_thread.task, _of_thread.worker = task, _Worker(function, limits)
+    outcomes: list[Result | Lost[Item]] = _of_thread.worker(items)
     return outcomes
 
 
@@ -141,7 +166,17 @@ class _Worker(Generic[Item, Result]):
         self.process: subprocess.Popen[bytes] | None = None
         self.stopped = False
 
-    def __call__(self, item: Item) -> Result | Lost[Item]:
+    def __call__(self, items: Sequence[Item]) -> list[Result | Lost[Item]]:
+        """The outcome of each item."""
+        answers = self._ask(items)
+        if not isinstance(answers, Lost):
+            return [self._outcome(item, *answer) for item, answer in zip(items, answers, strict=True)]
+        if len(items) == 1:
+            return [answers]
+        return [outcome for item in items if not self.stopped for outcome in self([item])]
+
+    def _ask(self, items: Sequence[Item]) -> list[tuple[str, Any]] | Lost[Item]:
+        """The process's answers, or how it ended."""
         process = self.process or self._start()
         assert process.stdin is not None  # for mypy: both are pipes
         assert process.stdout is not None
@@ -154,22 +189,27 @@ class _Worker(Generic[Item, Result]):
         timer = threading.Timer(self.limits.seconds, end)
         timer.start()
         try:
-            pickle.dump(item, process.stdin)
+            pickle.dump(items, process.stdin)
             process.stdin.flush()
-            kind, value = pickle.load(process.stdout)
+            answers: list[tuple[str, Any]] = pickle.load(process.stdout)
         except (OSError, EOFError, pickle.UnpicklingError):
             self.close()
-            status = process.returncode
             if late.is_set():
-                return Lost(item, "too_slow", f"it took more than {self.limits.seconds:g} seconds")
-            return Lost(item, "crashed", f"its process ended with {_name_of(status)}")
+                return Lost(items[0], "too_slow", f"it took more than {self.limits.seconds:g} seconds")
+            return Lost(items[0], "crashed", f"its process ended with {_name_of(process.returncode)}")
         finally:
             timer.cancel()
+        return answers
+
+    def _outcome(self, item: Item, kind: str, value: Any) -> Result | Lost[Item]:
         if kind == "memory":
             return Lost(item, "too_much_memory", f"it took more than {self.limits.memory_bytes / 2**20:.0f} MiB")
         if kind == "error":
             return Lost(item, "crashed", value)
         return value  # type: ignore[no-any-return]
+
+    def __del__(self) -> None:
+        self.close()
 
     def kill(self) -> None:
         """End the process, if there is one; may be called from another thread than the one that uses it."""
@@ -211,22 +251,24 @@ def _name_of(status: int) -> str:
 
 
 def _serve() -> None:
-    """Answer one item after the other from standard input until it is closed."""
+    """Answer items from standard input, some at a time, until it is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the caller decides
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # whatever a reader prints must not get between the answers
     function, memory_bytes = pickle.load(requests)
     _limit_memory(memory_bytes)
-    while (item := _next(requests)) is not None:
-        answer: tuple[str, Any]
-        try:
-            answer = ("result", function(item))
-        except MemoryError:
-            answer = ("memory", None)
-        except Exception as error:  # a reader's fault must cost no more than its file
-            answer = ("error", f"{type(error).__name__}: {error}")
-        pickle.dump(answer, answers, protocol=pickle.HIGHEST_PROTOCOL)
+    while (items := _next(requests)) is not None:
+        pickle.dump([_answer(function, item) for item in items], answers, protocol=pickle.HIGHEST_PROTOCOL)
         answers.flush()
+
+
+def _answer(function: Callable[[Item], Result], item: Item) -> tuple[str, Any]:
+    try:
+        return "result", function(item)
+    except MemoryError:
+        return "memory", None
+    except Exception as error:  # a reader's fault must cost no more than its file
+        return "error", f"{type(error).__name__}: {error}"
 
 
 def _next(requests: IO[bytes]) -> Any:

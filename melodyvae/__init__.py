@@ -16,7 +16,11 @@ In the order of the flow, each module importing only from those above it (and fr
 - :mod:`~melodyvae.checkpoint`: one self-sufficient file.
 - :mod:`~melodyvae.encoder`: bidirectional LSTM -> posterior.
 - :mod:`~melodyvae.decoder`: autoregressive LSTM -> tokens.
-- :mod:`~melodyvae.generate`: model -> melodies: sample, reconstruct, interpolate.
+- :mod:`~melodyvae.distance`: how far apart two windows are to the ear.
+- :mod:`~melodyvae.refine`: the z from which a window comes back exactly.
+- :mod:`~melodyvae.spacing`: places on a path that are evenly far apart.
+- :mod:`~melodyvae.generate`: model -> melodies: sample, reconstruct.
+- :mod:`~melodyvae.interpolation`: from one tune to another.
 - :mod:`~melodyvae.model`: :class:`MelodyVAE`, all of these in one.
 - :mod:`~melodyvae.trainer`: the loop; knows no music.
 - :mod:`~melodyvae.evaluate`: how good a model is.

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -22,11 +21,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from data_prep.atomic import whole_file
 from melodyvae.config import ConfigError, from_dict, to_dict
 
 FORMAT_VERSION = 1
 HEADER_KEY = "melodyvae"
 SUFFIX = ".safetensors"
+EXTRA_PREFIX = "extra."
 
 
 class CheckpointError(ValueError):
@@ -44,11 +45,13 @@ class Checkpoint:
         vocabulary: the meaning of the token ids; empty for models without tokens.
         metrics: held-out figures by name.
         provenance: what made it: command, data with its hash, updates, versions.
+        extras: what was fitted to the trained network afterwards, name to tensor, such as a prior.
     """
 
     kind: str
     config: dict[str, Any]
     weights: dict[str, Tensor]
+    extras: dict[str, Tensor] = field(default_factory=dict)
     vocabulary: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -69,6 +72,7 @@ class CheckpointedModel(nn.Module):
         self.config = config
         self.metrics: dict[str, Any] = {}
         self.provenance: dict[str, Any] = {}
+        self.extras: dict[str, Tensor] = {}
 
     def token_table(self) -> dict[str, Any]:
         """The meaning of the token ids; empty for models without tokens."""
@@ -106,7 +110,7 @@ class CheckpointedModel(nn.Module):
             model.load_state_dict(checkpoint.weights)
         except RuntimeError as error:
             raise CheckpointError(f"{name} has weights that do not fit its own configuration: {error}") from error
-        model.metrics, model.provenance = checkpoint.metrics, checkpoint.provenance
+        model.metrics, model.provenance, model.extras = checkpoint.metrics, checkpoint.provenance, checkpoint.extras
         return model.eval()
 
     def save(self, path: str | Path, dtype: torch.dtype = torch.float16) -> None:
@@ -115,6 +119,7 @@ class CheckpointedModel(nn.Module):
             kind=self.KIND,
             config=to_dict(self.config),
             weights=self.state_dict(),
+            extras=self.extras,
             vocabulary=self.token_table(),
             metrics=self.metrics,
             provenance=self.provenance,
@@ -123,7 +128,10 @@ class CheckpointedModel(nn.Module):
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: str | Path, dtype: torch.dtype = torch.float16) -> None:
-    """Write ``checkpoint`` to ``path``, whole or not at all; floating-point weights are stored as ``dtype``."""
+    """Write ``checkpoint`` to ``path``, whole or not at all.
+
+    Floating-point weights are stored as ``dtype``, the extras as they are.
+    """
     header = {
         "format_version": FORMAT_VERSION,
         "kind": checkpoint.kind,
@@ -136,6 +144,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: str | Path, dtype: torch.dtype
         name: tensor.detach().cpu().to(dtype if tensor.is_floating_point() else tensor.dtype).contiguous()
         for name, tensor in checkpoint.weights.items()
     }
+    stored |= {EXTRA_PREFIX + name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.extras.items()}
     write_tensors(stored, header, path)
 
 
@@ -146,24 +155,28 @@ def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
         CheckpointError: if there is no such checkpoint, or the file is truncated, of another program, or newer.
     """
     path = locate(name_or_path)
-    weights, header = read_tensors(path)
+    tensors, header = read_tensors(path)
+    if "training" in header:
+        raise CheckpointError(f"{path} is the state of a training, for `train --resume`; its model is model{SUFFIX}")
     version = header.get("format_version")
     if version != FORMAT_VERSION:
         raise CheckpointError(
             f"{path} has checkpoint format {version}; this melodyvae reads format {FORMAT_VERSION}. "
             "Install the version of melodyvae that wrote it, or train the model again."
         )
-    try:
-        return Checkpoint(
-            kind=header["kind"],
-            config=header["config"],
-            weights={k: v.float() if v.is_floating_point() else v for k, v in weights.items()},
-            vocabulary=header["vocabulary"],
-            metrics=header["metrics"],
-            provenance=header["provenance"],
-        )
-    except KeyError as error:
-        raise CheckpointError(f"{path} has no {error.args[0]!r} in its header; it is not a model") from error
+    tables = ("config", "vocabulary", "metrics", "provenance")
+    broken = [name for name in tables if not isinstance(header.get(name), dict)]
+    if broken or not isinstance(header.get("kind"), str):
+        raise CheckpointError(f"{path} has no {(broken or ['kind'])[0]!r} in its header; it is not a model")
+    return Checkpoint(
+        kind=header["kind"],
+        config=header["config"],
+        weights={k: _in_float32(v) for k, v in tensors.items() if not k.startswith(EXTRA_PREFIX)},
+        extras={k.removeprefix(EXTRA_PREFIX): v for k, v in tensors.items() if k.startswith(EXTRA_PREFIX)},
+        vocabulary=header["vocabulary"],
+        metrics=header["metrics"],
+        provenance=header["provenance"],
+    )
 
 
 def shipped_names() -> list[str]:
@@ -195,15 +208,8 @@ def write_tensors(tensors: dict[str, Tensor], header: dict[str, Any], path: str 
     """Write tensors and a JSON header to a ``.safetensors`` file, whole or not at all."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
+    with whole_file(path) as temporary:
         save_file(tensors, temporary, metadata={HEADER_KEY: json.dumps(header, sort_keys=True)})
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -219,9 +225,20 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
                 raise CheckpointError(
                     f"{path} is a safetensors file, but not from melodyvae (no {HEADER_KEY!r} in its header)"
                 )
-            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(metadata[HEADER_KEY])  # noqa: SIM118 - safe_open has keys(), and cannot be iterated
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - safe_open has keys(), and cannot be iterated
     except (SafetensorError, OSError) as error:
         raise CheckpointError(_why_unreadable(Path(path), error)) from error
+    try:
+        header = json.loads(metadata[HEADER_KEY])
+    except json.JSONDecodeError as error:
+        raise CheckpointError(f"{path} has a damaged header ({error}); copy or train it again") from error
+    if not isinstance(header, dict):
+        raise CheckpointError(f"{path} has a header that is not a table of values; it is not from melodyvae")
+    return tensors, header
+
+
+def _in_float32(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor
 
 
 def _why_unreadable(path: Path, error: Exception) -> str:

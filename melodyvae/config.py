@@ -22,6 +22,7 @@ READOUTS: tuple[str, ...] = get_args(Readout)
 ANNEALINGS: tuple[str, ...] = get_args(Annealing)
 
 Config = TypeVar("Config")
+HIGHEST_SEED = 2**32 - 1
 
 
 class ConfigError(ValueError):
@@ -99,6 +100,8 @@ class TrainConfig:
             check_at_least(name, getattr(self, name), 1)
         for name in ("beta", "free_nats", "warmup_updates", "seed"):
             check_at_least(name, getattr(self, name), 0)
+        if self.seed > HIGHEST_SEED:
+            raise ConfigError(f"seed is {self.seed}; it must be at most {HIGHEST_SEED}")
         for name in ("learning_rate", "gradient_clip"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be above 0")

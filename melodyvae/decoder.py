@@ -134,10 +134,11 @@ class MelodyDecoder(nn.Module):
 
 def sounding_before(tokens: Tensor) -> Tensor:
     """Whether a note sounds just before each step: booleans ``(B, T)`` for ``tokens`` ``(B, T)``."""
-    steps = torch.arange(tokens.shape[1], device=tokens.device)
-    last_event = torch.where(tokens != NO_EVENT, steps, -1).cummax(dim=1).values
-    last_token = torch.where(last_event >= 0, tokens.long().gather(1, last_event.clamp(min=0)), NO_EVENT)
-    return F.pad(last_token >= FIRST_NOTE_ON, (1, -1), value=False)
+    is_event = tokens != NO_EVENT
+    number = is_event.cumsum(dim=1)  # of the last event, from 1; 0 before the first
+    events = torch.zeros(tokens.shape[0], tokens.shape[1] + 1, dtype=torch.long, device=tokens.device)
+    events.scatter_add_(1, number, torch.where(is_event, tokens.long(), 0))  # the token of each event, by number
+    return F.pad(events.gather(1, number) >= FIRST_NOTE_ON, (1, -1), value=False)
 
 
 def forbid_silent_note_off(logits: Tensor, sounding: Tensor) -> Tensor:
@@ -150,5 +151,6 @@ def draw(logits: Tensor, temperature: float, generator: torch.Generator | None =
     """One token id for each row of ``logits`` ``(B, V)``; temperature 0 takes the most probable."""
     if temperature == 0:
         return logits.argmax(dim=-1)
-    probabilities = torch.softmax(logits / temperature, dim=-1)
+    below_best = logits - logits.amax(dim=-1, keepdim=True)  # so that no temperature, however low, overflows
+    probabilities = torch.softmax(below_best / max(temperature, torch.finfo(logits.dtype).tiny), dim=-1)
     return torch.multinomial(probabilities, 1, generator=generator).squeeze(1)

@@ -6,6 +6,7 @@ Contents: :func:`choose_device`, :func:`available_cores`, :func:`use_threads`, :
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import torch
@@ -31,7 +32,9 @@ def choose_device(name: str = "auto") -> torch.device:
     }
     if name == "auto":
         return torch.device(next(kind for kind, there in found.items() if there))
-    if not found.get(name.split(":")[0], False):
+    kind, _, index = name.partition(":")
+    counts = {"cuda": torch.cuda.device_count(), "mps": 1, "cpu": 1}
+    if not found.get(kind, False) or (index and not (index.isdecimal() and int(index) < counts[kind])):
         there = ", ".join(kind for kind, is_there in found.items() if is_there)
         raise DeviceError(f"device {name!r} is not available here; this machine has: {there}")
     return torch.device(name)
@@ -57,7 +60,7 @@ def use_threads(count: int | None = None) -> None:
     torch.set_num_threads(count or min(torch.get_num_threads(), available_cores()))
 
 
-def autocast(device: torch.device, precision: str = "auto") -> torch.autocast:
+def autocast(device: torch.device, precision: str = "auto") -> AbstractContextManager[object]:
     """The context in which the networks run: bf16 where the hardware multiplies it natively, otherwise float32.
 
     Raises:
@@ -66,7 +69,7 @@ def autocast(device: torch.device, precision: str = "auto") -> torch.autocast:
     if precision not in PRECISIONS:
         raise DeviceError(f"precision is {precision!r}; choose one of {', '.join(PRECISIONS)}")
     enabled = precision == "bf16" or (precision == "auto" and _has_native_bf16(device))
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
+    return torch.autocast(device.type, dtype=torch.bfloat16) if enabled else nullcontext()
 
 
 def _has_native_bf16(device: torch.device) -> bool:

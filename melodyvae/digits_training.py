@@ -83,7 +83,7 @@ def digits_trainer(
             "reconstruction_nats": reconstruction,
             "kl_nats": kl,
             "negative_elbo_nats": reconstruction + kl,
-            "loss": reconstruction * config.reconstruct + config.beta * kl,
+            "loss": reconstruction * config.reconstruct + config.beta * max(kl - config.free_nats, 0.0),
         }
 
     def save_model(path: Path, metrics: Metrics, progress: Progress) -> None:
@@ -96,7 +96,8 @@ def digits_trainer(
         model.save(path)
 
     watched = evaluate if len(digits.held_out) else None
-    return Trainer(model, config, loss_terms, folder, save_model, watched, device, precision)
+    learns_from = {"data_sha256": digits.fingerprint}
+    return Trainer(model, config, loss_terms, folder, save_model, watched, device, precision, learns_from)
 
 
 def _binarised_loss_terms(model: DigitVAE, batch: Digits, generator: torch.Generator) -> LossTerms:

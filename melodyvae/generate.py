@@ -1,10 +1,11 @@
-"""A trained model -> melodies: sample, reconstruct, interpolate.
+"""A trained model -> melodies: sample, reconstruct, and what every walk through the latent space needs.
 
 Conventions: a *window* is a melody of exactly the model's bars and grid; everything drawn comes from the
 ``torch.Generator`` that is passed in, so the same seed gives the same melodies. Bars are counted from 1, as in a score.
 
-Contents: :class:`LatentMelodyModel`, :class:`Window`, :func:`read_source`, :func:`pick_window`,
-:func:`sample`, :func:`reconstruct`, :func:`interpolate`, :func:`matching_steps`.
+Contents: :class:`LatentMelodyModel`; :func:`read_source`, :func:`pick_window`, :class:`Window`; :func:`sample`,
+:func:`reconstruct`; :func:`posterior_means`, :func:`decode_tokens`, :func:`decode_melodies`, :func:`windows_of`,
+:func:`tied_like`, :func:`fields_of`, :func:`matching_steps`.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from data_prep.melody import Melody, ReadMelody, read_melody
+from data_prep.melody import Melody, MelodyNote, ReadMelody, read_melody
 from data_prep.tokens import Vocabulary
 from melodyvae.config import MelodyConfig
-from melodyvae.latent import DiagonalGaussian, slerp
+from melodyvae.latent import DiagonalGaussian
 
 if TYPE_CHECKING:
     import pretty_midi
@@ -52,6 +53,9 @@ class LatentMelodyModel(Protocol):
     def decode(self, z: Tensor, temperature: float, generator: torch.Generator | None) -> Tensor:
         """Token windows ``(B, T)`` for latent vectors ``(B, Z)``."""
 
+    def logits(self, z: Tensor, tokens: Tensor) -> Tensor:
+        """Teacher-forced logits ``(B, T, V)`` of windows ``(B, T)`` given ``(B, Z)``, differentiable in z."""
+
     def prior(self, count: int) -> DiagonalGaussian:
         """The distribution that samples come from, parameters ``(count, Z)``."""
 
@@ -61,13 +65,15 @@ class Window:
     """A stretch of somebody's melody that a model can take.
 
     Attributes:
-        melody: exactly the model's bars.
-        first_bar: which bar of the melody it starts at, from 1.
+        melody: as many bars as were asked for, the model's by default.
+        first_bar: the bar of the piece that it starts in, from 1.
+        last_bar: the bar of the piece that it ends in.
         note: what had to be decided, in a sentence for the user; empty if nothing.
     """
 
     melody: Melody
-    first_bar: int = 1
+    first_bar: int
+    last_bar: int
     note: str = ""
 
 
@@ -82,44 +88,49 @@ def read_source(source: MelodySource, config: MelodyConfig, track: str = "auto")
 
     Raises:
         MidiError, MelodyError: as :func:`data_prep.melody.read_melody`.
-        WindowError: if a ``Melody`` lies on another grid or has other bars than the model's.
+        WindowError: if a ``Melody`` lies on another grid than the model's.
     """
     if isinstance(source, Melody):
-        if source.steps_per_quarter != config.steps_per_quarter or source.steps_per_bar != config.steps_per_bar:
+        if source.steps_per_quarter != config.steps_per_quarter:
             raise WindowError(
-                f"the melody is in {source.meter[0]}/{source.meter[1]} with {source.steps_per_quarter} steps a "
-                f"quarter; the model takes {config.meter[0]}/{config.meter[1]} with {config.steps_per_quarter}"
+                f"the melody has {source.steps_per_quarter} steps a quarter, the model {config.steps_per_quarter}; "
+                "write it to a file and give that, or read it on the model's grid"
             )
-        found = ReadMelody(source, 0, "a melody")
+        found = ReadMelody.of(source, config.meter)
     else:
         found = read_melody(source, track, config.meter, config.steps_per_quarter)
     return replace(found, melody=found.melody.fold_into(config.lowest_pitch, config.highest_pitch))
 
 
-def pick_window(melody: Melody, config: MelodyConfig, first_bar: int | None = None) -> Window:
-    """The window at bar ``first_bar`` (from 1), or the first good one: with an onset in every bar if there is such.
+def pick_window(
+    found: ReadMelody, config: MelodyConfig, first_bar: int | None = None, bars: int | None = None
+) -> Window:
+    """The window at bar ``first_bar`` of the piece (from 1), or the first good one: with an onset in every bar.
 
-    A melody that ends before the window does is padded with silence.
+    It has ``bars`` bars, those of the model by default. Its tempo is the one in force where it begins. A melody that
+    ends before the window does is padded with silence.
 
     Raises:
         WindowError: if there is no such bar, or no note in the window.
     """
-    if first_bar is not None and not 1 <= first_bar <= melody.bars:
-        raise WindowError(f"there is no bar {first_bar}: the melody has bars 1 to {melody.bars}")
+    melody, layout = found.melody, found.layout
+    piece_bars = len(layout.bar_starts)
+    if first_bar is not None and not 1 <= first_bar <= piece_bars:
+        raise WindowError(f"there is no bar {first_bar}: the melody has bars 1 to {piece_bars}")
+    bars = bars or config.bars
+    start = _first_good_bar(melody, bars) if first_bar is None else layout.grid_bar(first_bar)
+    missing = start + bars - melody.bars
     note = ""
-    if melody.bars < config.bars:
-        note = f"it has {_bars(melody.bars)}, the model takes {config.bars}: padded with silence"
-        melody = melody.pad_to(config.bars)
-    elif first_bar is not None and first_bar + config.bars - 1 > melody.bars:
-        note = f"it ends before bar {first_bar + config.bars - 1}: padded with silence"
-        melody = melody.pad_to(first_bar + config.bars - 1)
-    if first_bar is None:
-        first_bar = _first_good_bar(melody, config.bars)
-    window = melody.window(first_bar - 1, config.bars)
+    if melody.bars < bars:
+        note = f"it has {_bars(melody.bars)}, {bars} are taken: padded with silence"
+    elif missing > 0:
+        note = f"it ends {_bars(missing)} before the window does: padded with silence"
+    window = found.window(start, bars)
+    first = layout.piece_bar(start)
+    last = max(layout.piece_bar(start + bars) - 1 if missing < 0 else piece_bars, first)
     if not window.notes:
-        last = first_bar + config.bars - 1
-        raise WindowError(f"there is no note in bars {first_bar} to {last}; choose another bar")
-    return Window(window, first_bar, note)
+        raise WindowError(f"there is no note in bars {first} to {last}; choose another bar")
+    return Window(window, first, last, note)
 
 
 def sample(
@@ -138,9 +149,9 @@ def sample(
         generator: the source of all draws.
         fields: what else the melodies carry, such as ``quarters_per_minute`` or ``program``.
     """
-    _check_count(count, 1)
+    check_count(count, 1)
     z = model.prior(count).sample(generator)
-    return _decode(model, z, temperature, generator, **fields)
+    return decode_melodies(model, z, temperature, generator, **fields)
 
 
 def reconstruct(
@@ -151,43 +162,39 @@ def reconstruct(
 ) -> Melody:
     """``melody`` as the model remembers it: window by window through the posterior means, joined, at its own length.
 
-    A note held across the border of two windows is struck anew there. The last window is padded for the model and cut
-    again afterwards.
+    A note held across the border of two windows is held there again if the same pitch comes back on both sides. The
+    last window is padded for the model and cut again afterwards.
     """
-    config = model.config
-    windows_needed = max(-(-melody.bars // config.bars), 1)
-    padded = melody.pad_to(windows_needed * config.bars)
-    windows = [padded.window(index * config.bars, config.bars) for index in range(windows_needed)]
-    means = _posterior_means(model, windows)
-    remembered = Melody.join(_decode(model, means, temperature, generator, **_fields_of(melody)))
-    return remembered.window(0, melody.bars) if remembered.bars > melody.bars else remembered
+    means = posterior_means(model, windows_of(model, melody))
+    remembered = Melody.join(decode_melodies(model, means, temperature, generator, **fields_of(melody)))
+    whole = remembered.window(0, melody.bars) if remembered.bars > melody.bars else remembered
+    return tied_like(whole, melody, model.config.bars)
 
 
-def interpolate(
-    model: LatentMelodyModel,
-    start: Melody,
-    end: Melody,
-    count: int = 8,
-    temperature: float = 0.0,
-    generator: torch.Generator | None = None,
-) -> list[Melody]:
-    """``count`` melodies along the great arc between the posterior means of two windows, the ends included.
+def windows_of(model: LatentMelodyModel, melody: Melody) -> list[Melody]:
+    """``melody`` as windows of the model one after the other, the last one padded with silence."""
+    bars = model.config.bars
+    count = max(-(-melody.bars // bars), 1)
+    padded = melody.pad_to(count * bars)
+    return [padded.window(index * bars, bars) for index in range(count)]
 
-    The first is how the model remembers ``start``, the last how it remembers ``end``; all keep the tempo and the
-    instrument of ``start``.
 
-    Args:
-        model: the model.
-        start: a window (see :func:`pick_window`).
-        end: another.
-        count: how many melodies, at least 2.
-        temperature: 0 takes the most probable melody at each point.
-        generator: the source of the draws when ``temperature`` is above 0.
-    """
-    _check_count(count, 2)
-    mean_start, mean_end = _posterior_means(model, [start, end])
-    path = slerp(mean_start, mean_end, torch.linspace(0, 1, count, device=model.device))
-    return _decode(model, path, temperature, generator, **_fields_of(start))
+def tied_like(melody: Melody, original: Melody, window_bars: int) -> Melody:
+    """``melody`` with notes tied over the borders of windows where ``original`` holds a note and the pitch agrees."""
+    window_steps = window_bars * melody.steps_per_bar
+    held = {
+        border
+        for note in original.notes
+        for border in range(note.start_step // window_steps * window_steps + window_steps, note.end_step, window_steps)
+    }
+    notes: list[MelodyNote] = []
+    for note in melody.notes:
+        before = notes[-1] if notes else None
+        if before and note.start_step in held and (before.end_step, before.pitch) == (note.start_step, note.pitch):
+            notes[-1] = before._replace(end_step=note.end_step)
+        else:
+            notes.append(note)
+    return replace(melody, notes=tuple(notes))
 
 
 def matching_steps(model: LatentMelodyModel, melody: Melody, other: Melody) -> int:
@@ -196,37 +203,62 @@ def matching_steps(model: LatentMelodyModel, melody: Melody, other: Melody) -> i
 
 
 def _first_good_bar(melody: Melody, bars: int) -> int:
-    onsets = np.bincount([note.start_step // melody.steps_per_bar for note in melody.notes], minlength=melody.bars)
+    """The first bar, from 0, of the first ``bars`` that all have an onset, the first one in its first beat.
+
+    Failing that, without the condition on the beat; failing that, of the bars with the most onsets.
+    """
+    starts = np.array([note.start_step for note in melody.notes], np.int64)
+    onsets = np.bincount(starts // melody.steps_per_bar, minlength=melody.bars)
+    if melody.bars <= bars:
+        return 0
     in_window = np.lib.stride_tricks.sliding_window_view(onsets, bars)
-    full = np.flatnonzero((in_window > 0).all(axis=1))
-    return int(full[0] if len(full) else in_window.sum(axis=1).argmax()) + 1
+    is_full: np.ndarray = np.all(in_window > 0, axis=1)
+    in_first_beat = np.zeros(melody.bars, bool)
+    in_first_beat[starts[starts % melody.steps_per_bar < melody.steps_per_quarter] // melody.steps_per_bar] = True
+    for good in (is_full & in_first_beat[: len(is_full)], is_full):
+        if good.any():
+            return int(good.argmax())
+    return int(in_window.sum(axis=1).argmax())
 
 
-def _posterior_means(model: LatentMelodyModel, windows: Sequence[Melody]) -> Tensor:
+def posterior_means(model: LatentMelodyModel, windows: Sequence[Melody]) -> Tensor:
+    """The mean of q(z | x) of each window, ``(N, Z)``."""
     tokens = np.stack([model.vocabulary.encode(window) for window in windows]).astype(np.int64)
     batches = torch.split(torch.from_numpy(tokens).to(model.device), DECODING_BATCH)
     with torch.inference_mode():
         return torch.cat([model.encode(batch).mean for batch in batches])
 
 
-def _decode(
+def decode_tokens(
+    model: LatentMelodyModel, z: Tensor, temperature: float = 0.0, generator: torch.Generator | None = None
+) -> np.ndarray:
+    """Token windows, uint8 ``(N, T)``, for latent vectors ``(N, Z)``.
+
+    Raises:
+        ValueError: if the temperature is negative or no number.
+    """
+    if not 0 <= temperature < math.inf:
+        raise ValueError(f"temperature is {temperature}; it must be a number from 0 up")
+    with torch.inference_mode():
+        tokens = torch.cat([model.decode(part, temperature, generator) for part in torch.split(z, DECODING_BATCH)])
+    return tokens.cpu().numpy().astype(np.uint8)
+
+
+def decode_melodies(
     model: LatentMelodyModel,
     z: Tensor,
     temperature: float,
     generator: torch.Generator | None,
     **fields: Any,
 ) -> list[Melody]:
-    if not 0 <= temperature < math.inf:
-        raise ValueError(f"temperature is {temperature}; it must be a number from 0 up")
-    config = model.config
-    grid = {"steps_per_quarter": config.steps_per_quarter, "meter": config.meter}
-    with torch.inference_mode():
-        tokens = torch.cat([model.decode(part, temperature, generator) for part in torch.split(z, DECODING_BATCH)])
-    rows = tokens.cpu().numpy().astype(np.uint8)
+    """A melody for each latent vector of ``(N, Z)``; ``fields`` are their tempo, program and so on."""
+    grid = {"steps_per_quarter": model.config.steps_per_quarter, "meter": model.config.meter}
+    rows = decode_tokens(model, z, temperature, generator)
     return [model.vocabulary.decode(row, **(grid | fields)) for row in rows]
 
 
-def _fields_of(melody: Melody) -> dict[str, Any]:
+def fields_of(melody: Melody) -> dict[str, Any]:
+    """What a melody made from ``melody`` keeps of it."""
     return {
         "quarters_per_minute": melody.quarters_per_minute,
         "program": melody.program,
@@ -234,7 +266,8 @@ def _fields_of(melody: Melody) -> dict[str, Any]:
     }
 
 
-def _check_count(count: int, least: int) -> None:
+def check_count(count: int, least: int) -> None:
+    """Raise ``ValueError`` if fewer melodies are asked for than make sense."""
     if count < least:
         raise ValueError(f"count is {count}; it must be at least {least}")
 

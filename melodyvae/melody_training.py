@@ -104,8 +104,8 @@ def melody_trainer(
 
     def evaluate() -> Metrics:
         figures = reconstruction_figures(model, held_out, config.seed)
-        kl_nats = figures["kl_bits"] * np.log(2)
-        return figures | {"loss": float(figures["reconstruction_nats"] + config.beta * kl_nats)}
+        paid_nats = max(figures["kl_bits"] * np.log(2) - config.free_nats, 0.0)
+        return figures | {"loss": float(figures["reconstruction_nats"] + config.beta * paid_nats)}
 
     def save_model(path: Path, metrics: Metrics, progress: Progress) -> None:
         model.metrics = {"valid_sample": {k: v for k, v in metrics.items() if k.startswith("held_out_")}}
@@ -117,18 +117,29 @@ def melody_trainer(
         model.save(path)
 
     return Trainer(
-        model, config, loss_terms, folder, save_model, evaluate if len(held_out) else None, device, precision
+        model,
+        config,
+        loss_terms,
+        folder,
+        save_model,
+        evaluate if len(held_out) else None,
+        device,
+        precision,
+        learns_from={"dataset_sha256": dataset.fingerprint},
+        look_first=bool(model.provenance),
     )
 
 
-def finish_melody_run(folder: Path, dataset: WindowDataset) -> dict[str, dict[str, float]]:
+def finish_melody_run(
+    folder: Path, dataset: WindowDataset, device: torch.device | None = None
+) -> dict[str, dict[str, float]]:
     """Measure the model of a finished run on all held-out windows and write the figures into its header.
 
     Returns:
         The figures by split, ``valid`` and ``test``; a split without windows is left out.
     """
     path = folder / MODEL_FILE
-    model = MelodyVAE.from_pretrained(path)
+    model = MelodyVAE.from_pretrained(path).to(device or torch.device("cpu"))
     model.metrics = {
         split: reconstruction_figures(model, np.asarray(dataset.splits[split]))
         for split in ("valid", "test")

@@ -23,6 +23,7 @@ from melodyvae.dataset import vocabulary_of
 from melodyvae.decoder import MelodyDecoder
 from melodyvae.encoder import MelodyEncoder
 from melodyvae.generate import MelodySource
+from melodyvae.interpolation import WalkOptions, pick_ends, walk
 from melodyvae.latent import DiagonalGaussian, standard_normal
 from melodyvae.objective import LossTerms
 
@@ -59,6 +60,11 @@ class MelodyVAE(CheckpointedModel):
         """Legal token windows ``(B, T)`` for ``z`` ``(B, Z)``; greedy at temperature 0, drawn otherwise."""
         return self.decoder.generate(z, temperature, generator)
 
+    def logits(self, z: Tensor, tokens: Tensor) -> Tensor:
+        """Logits ``(B, T, V)`` of each step of ``(B, T)`` given z ``(B, Z)`` and the true tokens before it."""
+        logits: Tensor = self.decoder(z, tokens)
+        return logits
+
     def prior(self, count: int) -> DiagonalGaussian:
         """N(0, I), parameters ``(count, Z)``."""
         return standard_normal(count, self.config.latent_size, like=self.encoder.posterior.weight)
@@ -86,7 +92,12 @@ class MelodyVAE(CheckpointedModel):
         return generate.sample(self, count, temperature, generator)
 
     def reconstruct(
-        self, source: MelodySource, temperature: float = 0.0, generator: torch.Generator | None = None
+        self,
+        source: MelodySource,
+        temperature: float = 0.0,
+        generator: torch.Generator | None = None,
+        *,
+        track: str = "auto",
     ) -> Melody:
         """A melody of any length as the model remembers it; see :func:`melodyvae.generate.reconstruct`.
 
@@ -94,8 +105,9 @@ class MelodyVAE(CheckpointedModel):
             source: a MIDI file, a ``PrettyMIDI`` object or a melody.
             temperature: 0 takes the most probable notes.
             generator: the source of the draws when ``temperature`` is above 0.
+            track: ``auto``, a track's number (from 1) or its name.
         """
-        melody = generate.read_source(source, self.config).melody
+        melody = generate.read_source(source, self.config, track).melody
         return generate.reconstruct(self, melody, temperature, generator)
 
     def interpolate(
@@ -105,21 +117,32 @@ class MelodyVAE(CheckpointedModel):
         count: int = 8,
         temperature: float = 0.0,
         generator: torch.Generator | None = None,
+        *,
+        tracks: tuple[str, str] = ("auto", "auto"),
+        first_bars: tuple[int | None, int | None] = (None, None),
+        bars: int | None = None,
+        **options: Any,
     ) -> list[Melody]:
-        """``count`` melodies from ``start`` to ``end``, both included; see :func:`melodyvae.generate.interpolate`.
+        """``count`` melodies from ``start`` to ``end``, both included; see :func:`melodyvae.interpolation.walk`.
 
         Args:
-            start: a MIDI file, a ``PrettyMIDI`` object or a melody; its first good window is taken.
+            start: a MIDI file, a ``PrettyMIDI`` object or a melody.
             end: likewise.
             count: how many melodies, at least 2.
             temperature: 0 takes the most probable notes.
             generator: the source of the draws when ``temperature`` is above 0.
+            tracks: of ``start`` and ``end``: ``auto``, a track's number (from 1) or its name.
+            first_bars: the first bar (from 1) to take from ``start`` and ``end``; None takes the first good one.
+            bars: how many bars to take of each; a window of the model by default.
+            options: the rest of :class:`~melodyvae.interpolation.WalkOptions`: ``ends``, ``spacing``, ``key``,
+                ``tempo``.
         """
-        windows = [
-            generate.pick_window(generate.read_source(source, self.config).melody, self.config).melody
-            for source in (start, end)
+        asked = WalkOptions(count, temperature, **options)
+        sources = [
+            generate.read_source(source, self.config, track) for source, track in zip((start, end), tracks, strict=True)
         ]
-        return generate.interpolate(self, windows[0], windows[1], count, temperature, generator)
+        ends = pick_ends(self, (sources[0], sources[1]), first_bars, bars, asked)
+        return list(walk(self, ends.windows[0].melody, ends.windows[1].melody, asked, generator, ends.keys).melodies)
 
 
 def _cross_entropy(logits: Tensor, tokens: Tensor) -> Tensor:

@@ -32,7 +32,9 @@ def output_folder(folder: Path, names: list[str], replace: bool = False) -> Iter
             "choose another folder with -o, or allow replacing with --force"
         )
     folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    # Within the folder if it is there: it may lie on a disk of its own, and files are moved within one disk only.
+    place = folder if folder.is_dir() else folder.parent
+    staging = Path(tempfile.mkdtemp(dir=place, prefix=f".{folder.name}."))
     try:
         yield staging
         folder.mkdir(exist_ok=True)

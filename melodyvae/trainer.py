@@ -7,7 +7,8 @@ A run lives in a folder:
     metrics.jsonl        one JSON object a line: the figures at each evaluation
 
 Randomness: the noise of update i is drawn from (seed, i), as its batch is, so that a stopped and resumed training takes
-the same path as an uninterrupted one, to the bit on a CPU.
+the same path as an uninterrupted one, to the bit on a CPU. (The learning rate falls with the share of the budget that
+is spent: with a budget of minutes it follows the clock, and no two runs are the same.)
 
 Contents: :class:`Trainer`, :class:`Progress`, :class:`TrainingDiverged`.
 """
@@ -25,6 +26,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from data_prep.atomic import whole_file
 from melodyvae.checkpoint import CheckpointError, read_tensors, write_tensors
 from melodyvae.config import TrainConfig, to_dict
 from melodyvae.device import autocast
@@ -34,6 +36,7 @@ MODEL_FILE = "model.safetensors"
 STATE_FILE = "state.safetensors"
 METRICS_FILE = "metrics.jsonl"
 UPDATES_BETWEEN_REPORTS = 20
+MAY_CHANGE_ON_RESUME = ("max_updates", "max_minutes", "evaluate_every", "save_every_minutes")
 
 Metrics = dict[str, float]
 
@@ -70,6 +73,9 @@ class Trainer:
         evaluate: held-out figures of the model; with ``loss`` among them (lower is better) the best weights are kept.
         save_model: writes the model with its figures to a path; called with ``(path, metrics, progress)``.
         folder: the run folder; made if missing.
+        learns_from: what else makes this training this one, such as the hash of its data; on resuming it must be the
+            same.
+        look_first: look at the held-out data before the first update, too: the weights are not new.
     """
 
     def __init__(
@@ -82,6 +88,8 @@ class Trainer:
         evaluate: Callable[[], Metrics] | None = None,
         device: torch.device | None = None,
         precision: str = "auto",
+        learns_from: dict[str, Any] | None = None,
+        look_first: bool = False,
     ) -> None:
         if config.max_updates is None and config.max_minutes is None:
             raise ValueError("the training has no budget: give max_updates, max_minutes or both")
@@ -93,11 +101,15 @@ class Trainer:
         self.save_model = save_model
         self.evaluate = evaluate
         self.precision = precision
+        self.learns_from = learns_from or {}
+        self.look_first = look_first
         self.optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
         self.generator = torch.Generator(self.device)
         self.update = 0
         self.best_loss = math.inf
         self.metrics: Metrics = {}
+        self._since_report: list[Tensor] = []
+        self._has_model = False
         self._stop_asked = False
         self._minutes_before = 0.0
         self._started = time.monotonic()
@@ -120,32 +132,40 @@ class Trainer:
     def run(self) -> Iterator[Progress]:
         """Train until the budget is spent or :meth:`stop` is called, yielding progress now and then.
 
+        However it ends, but for an error, the folder then holds a state to resume from and a model.
+
         Raises:
-            TrainingDiverged: when the loss is not finite. The files of the last save stay as they were.
+            TrainingDiverged: when the loss or its gradient is not finite. The files of the last save stay as they were.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         self._started = last_save = time.monotonic()
         self.model.train()
-        sums = torch.zeros(2, device=self.device)  # reconstruction and KL since the last report
-        since_report = 0
+        if self.look_first and self.update == 0:
+            self._look_at_held_out()
+        looked_at = self.update
         while self.progress.share < 1 and not self._stop_asked:
-            terms = self._make_update(self.progress.share)
-            sums += torch.stack([terms.reconstruction.mean(), terms.kl.mean()]).detach()
-            since_report += 1
-            done = self.progress.share >= 1
-            look = done or self.update % self.config.evaluate_every == 0
-            if not look and since_report < UPDATES_BETWEEN_REPORTS:
+            terms, gradient_norm = self._make_update(self.progress.share)
+            self._since_report.append(
+                torch.stack([terms.reconstruction.detach().mean(), terms.kl.detach().mean(), gradient_norm])
+            )
+            look = self.update % self.config.evaluate_every == 0
+            if not look and len(self._since_report) < UPDATES_BETWEEN_REPORTS:
                 continue
-            self._report(sums / since_report)
-            sums.zero_()
-            since_report = 0
+            self._report()
             if look:
                 self._look_at_held_out()
+                looked_at = self.update
             if time.monotonic() - last_save > 60 * self.config.save_every_minutes:
                 self.save_state()
                 last_save = time.monotonic()
             yield self.progress
+        self._report()
+        if self.progress.share >= 1 and looked_at < self.update:
+            self._look_at_held_out()
+        if not self._has_model:
+            self._save_model()
         self.save_state()
+        yield self.progress
 
     def save_state(self) -> None:
         """Write ``state.safetensors``: what :meth:`resume` needs, exactly."""
@@ -159,25 +179,30 @@ class Trainer:
             "best_loss": self.best_loss if math.isfinite(self.best_loss) else None,
             "metrics": self.metrics,
             "training": to_dict(self.config),
+            "learns_from": self.learns_from,
         }
         cpu = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
         write_tensors(cpu, header, self.folder / STATE_FILE)
 
     def resume(self) -> None:
-        """Continue from ``state.safetensors`` in the run folder.
+        """Continue from ``state.safetensors`` in the run folder; lines of ``metrics.jsonl`` after it are dropped.
 
         Raises:
-            CheckpointError: if it is missing, truncated, or of another model.
+            CheckpointError: if it is missing, truncated, of another model, or of a training with other settings or
+                data. The budget, and when to look and to save, may differ.
         """
         path = self.folder / STATE_FILE
         if not path.is_file():
             raise CheckpointError(f"{self.folder} holds no {STATE_FILE}; there is no training to resume")
         tensors, header = read_tensors(path)
+        if "training" not in header:
+            raise CheckpointError(f"{path} is no state of a training")
         weights = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
         try:
             self.model.load_state_dict(weights)
         except RuntimeError as error:
             raise CheckpointError(f"{path} is of a model with other sizes: {error}") from error
+        self._check_same_training(header)
         adam: dict[int, dict[str, Tensor]] = {}
         for name, value in tensors.items():
             if name.startswith("adam."):
@@ -188,10 +213,34 @@ class Trainer:
         self.update = header["update"]
         self.metrics = header["metrics"]
         self.best_loss = math.inf if header["best_loss"] is None else header["best_loss"]
+        self._has_model = (self.folder / MODEL_FILE).is_file()
         self._minutes_before = header["minutes"]
         self._started = time.monotonic()
+        self._drop_metrics_after(self.update)
 
-    def _make_update(self, share: float) -> LossTerms:
+    def _check_same_training(self, header: dict[str, Any]) -> None:
+        before = {**header["training"], **header.get("learns_from", {})}
+        now = {**to_dict(self.config), **self.learns_from}
+        different = [
+            f"{name} is another" if isinstance(now[name], dict) else f"{name} was {before.get(name)} and is {now[name]}"
+            for name in now
+            if name not in MAY_CHANGE_ON_RESUME and before.get(name) != now.get(name)
+        ]
+        if different:
+            raise CheckpointError(
+                f"{self.folder} holds another training: {'; '.join(different)}. Give the options and the data that it "
+                "was started with, or choose another folder."
+            )
+
+    def _drop_metrics_after(self, update: int) -> None:
+        path = self.folder / METRICS_FILE
+        if path.is_file():
+            kept = [line for line in read_metrics(self.folder) if line["update"] <= update]
+            with whole_file(path) as temporary:
+                temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+
+    def _make_update(self, share: float) -> tuple[LossTerms, Tensor]:
+        """Learn from one batch: its loss terms, and the norm of the gradient before clipping."""
         config = self.config
         self.generator.manual_seed(config.seed * 1_000_003 + self.update)
         for group in self.optimizer.param_groups:
@@ -201,18 +250,22 @@ class Trainer:
         loss = weighted_loss(terms, kl_weight(config, self.update), config.free_nats)
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(self.model.parameters(), config.gradient_clip)
+        gradient_norm = nn.utils.clip_grad_norm_(self.model.parameters(), config.gradient_clip)
         self.optimizer.step()
         self.update += 1
-        return terms
+        return terms, gradient_norm
 
-    def _report(self, means: Tensor) -> None:
-        reconstruction, kl = means.tolist()
-        if not math.isfinite(reconstruction + kl):
+    def _report(self) -> None:
+        """Take the means over the updates since the last report into the metrics; called before whatever is saved."""
+        if not self._since_report:
+            return
+        reconstruction, kl, gradient_norm = torch.stack(self._since_report).mean(dim=0).tolist()
+        self._since_report.clear()
+        if not math.isfinite(reconstruction + kl + gradient_norm):
             raise TrainingDiverged(
                 f"the loss stopped being a number before update {self.update} (reconstruction {reconstruction}, "
-                f"KL {kl}). Try a lower learning rate than {self.config.learning_rate} or a lower "
-                f"gradient clip than {self.config.gradient_clip}; the last saved state is untouched."
+                f"KL {kl}, gradient {gradient_norm}). Try a lower learning rate than {self.config.learning_rate} or a "
+                f"lower gradient clip than {self.config.gradient_clip}; the last saved state is untouched."
             )
         self.metrics |= {"reconstruction": reconstruction, "kl": kl}
 
@@ -232,13 +285,19 @@ class Trainer:
                 "update": progress.update,
                 "minutes": round(progress.minutes, 3),
                 "examples": progress.update * self.config.batch_size,
-                "beta": kl_weight(self.config, self.update - 1),
+                "beta": kl_weight(self.config, max(self.update - 1, 0)),
                 "learning_rate": self.optimizer.param_groups[0]["lr"],
                 **{name: round(value, 5) for name, value in self.metrics.items()},
             }
             file.write(json.dumps(line) + "\n")
         if improved:
-            self.save_model(self.folder / MODEL_FILE, self.metrics, progress)
+            self._save_model()
+
+    def _save_model(self) -> None:
+        """Write the model, and then the state, so that after a crash the state knows of the best weights."""
+        self.save_model(self.folder / MODEL_FILE, self.metrics, self.progress)
+        self._has_model = True
+        self.save_state()
 
 
 def learning_rate(config: TrainConfig, update: int, share: float) -> float:

@@ -53,6 +53,17 @@ def test_weights_are_stored_in_half_precision_by_default(saved, model):
     assert all(torch.equal(weights[name], value.half().float()) for name, value in model.state_dict().items())
 
 
+def test_what_was_fitted_afterwards_comes_back_as_it_was(model, tmp_path):
+    model.extras = {"prior.means": torch.rand(3, 2), "novelty.hashes": torch.arange(5)}
+    model.save(tmp_path / "m.safetensors")
+    again = MelodyVAE.from_pretrained(tmp_path / "m.safetensors")
+    assert {name: value.dtype for name, value in again.extras.items()} == {
+        "prior.means": torch.float32,
+        "novelty.hashes": torch.int64,
+    }
+    assert all(torch.equal(again.extras[name], value) for name, value in model.extras.items())
+
+
 def test_a_run_folder_stands_for_its_model(saved):
     assert locate(saved.rename(saved.parent / "model.safetensors").parent).name == "model.safetensors"
 
@@ -121,6 +132,28 @@ def test_a_header_without_its_parts_is_refused(saved):
     write_tensors(tensors, header, saved)
     with pytest.raises(CheckpointError, match="no 'kind' in its header"):
         load_checkpoint(saved)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("{not JSON", "damaged header"), ("[1, 2]", "not a table of values"), ("{}", "checkpoint format None")],
+)
+def test_a_header_that_is_something_else_is_refused(tmp_path, text, message):
+    save_file({"w": torch.zeros(2)}, tmp_path / "odd.safetensors", metadata={HEADER_KEY: text})
+    with pytest.raises(CheckpointError, match=message):
+        load_checkpoint(tmp_path / "odd.safetensors")
+
+
+@pytest.mark.parametrize("part", ["config", "vocabulary", "metrics", "provenance"])
+def test_a_header_part_of_another_kind_is_refused(saved, part):
+    rewrite_header(saved, **{part: "words"})
+    with pytest.raises(CheckpointError, match=f"no '{part}' in its header"):
+        load_checkpoint(saved)
+
+
+def test_the_state_of_a_training_is_no_model_and_it_is_said_where_that_is(run_folder):
+    with pytest.raises(CheckpointError, match=r"state of a training.*its model is model\.safetensors"):
+        load_checkpoint(run_folder / "state.safetensors")
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(saved, model):

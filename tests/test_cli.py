@@ -2,7 +2,12 @@
 
 import json
 import re
+import signal
 import struct
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -74,7 +79,8 @@ def test_an_unknown_command_is_a_usage_error():
 
 def test_interpolate_writes_the_walk_the_row_and_the_picture(tunes, run_folder, tmp_path):
     out = tmp_path / "walk"
-    output = run("interpolate", *tunes, "-n", "5", "-o", out, "--model", run_folder, "--temperature", "1")
+    options = ["--model", run_folder, "--temperature", "1", "--ends", "original"]
+    output = run("interpolate", *tunes, "-n", "5", "-o", out, *options)
     assert sorted(path.name for path in out.iterdir()) == [
         "01.mid",
         "02.mid",
@@ -88,7 +94,8 @@ def test_interpolate_writes_the_walk_the_row_and_the_picture(tunes, run_folder, 
         assert line in output
     melodies = [Melody.from_midi(out / f"0{index}.mid") for index in range(1, 6)]
     assert {melody.bars for melody in melodies} == {2}
-    assert {(round(melody.quarters_per_minute), melody.program) for melody in melodies} == {(100, 0)}
+    assert [round(melody.quarters_per_minute) for melody in melodies] == [100, 105, 110, 115, 120]
+    assert {melody.program for melody in melodies} == {0}
     in_a_row = Melody.from_midi(out / "all.mid")
     assert in_a_row.bars == 10
     assert [in_a_row.window(2 * i, 2).notes for i in range(5)] == [melody.notes for melody in melodies]
@@ -110,6 +117,18 @@ def test_the_output_folder_is_named_after_the_files(tunes, run_folder, tmp_path,
     monkeypatch.chdir(tmp_path)
     run("interpolate", *tunes, "-n", "2", "--model", run_folder)
     assert (tmp_path / "first-to-second" / "02.mid").is_file()
+
+
+def test_a_folder_that_is_there_needs_no_room_beside_it(tunes, run_folder, tmp_path, monkeypatch):
+    """It may be where another disk is mounted: the temporary folder must lie on the same one."""
+    out = tmp_path / "mounted"
+    out.mkdir()
+    made = []
+    plain = tempfile.mkdtemp
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda *a, **k: made.append(Path(k["dir"])) or plain(*a, **k))
+    run("interpolate", *tunes, "-n", "2", "-o", out, "--model", run_folder)
+    assert made == [out]
+    assert sorted(path.name for path in out.iterdir()) == ["01.mid", "02.mid", "all.mid", "piano-rolls.png"]
 
 
 def test_results_are_never_silently_overwritten(tunes, run_folder, tmp_path):
@@ -142,6 +161,13 @@ def test_bars_and_tracks_can_be_chosen(tunes, run_folder, tmp_path):
         (["--model", "nonsense"], 1, "no model 'nonsense'"),
         (["--device", "quantum"], 1, "device 'quantum' is not available here"),
         (["--temperature", "-1"], 2, "not in the range"),
+        (["--temperature", "nan"], 2, "'nan' is not a finite number"),
+        (["--temperature", "inf"], 2, "'inf' is not a finite number"),
+        (["--seed", "-1"], 2, "not in the range"),
+        (["--seed", "99999999999999999999"], 2, "not in the range"),
+        (["--device", "cpu:foo"], 1, "device 'cpu:foo' is not available here"),
+        (["--device", "cuda:99"], 1, "device 'cuda:99' is not available here"),
+        (["--device", ""], 1, "device '' is not available here"),
     ],
 )
 def test_bad_options_get_a_sentence(tunes, run_folder, tmp_path, options, status, message):
@@ -174,7 +200,7 @@ def test_a_bad_file_gets_a_sentence_with_its_name_and_writes_nothing(command, ki
 def test_one_note_and_too_few_bars_are_padded_and_it_is_said(tunes, run_folder, tmp_path):
     Melody((MelodyNote(0, 4, 60),), 16).write(tmp_path / "one.mid")
     output = run("interpolate", tmp_path / "one.mid", tunes[0], "-o", tmp_path / "o", "--model", run_folder)
-    assert "it has 1 bar, the model takes 2: padded with silence" in output
+    assert "it has 1 bar, 2 are taken: padded with silence" in output
     assert len(list((tmp_path / "o").glob("0*.mid"))) == 8
 
 
@@ -235,10 +261,13 @@ def test_inspect_says_what_is_in_a_dataset(dataset_folder):
     assert "notes a bar" in output
 
 
-def test_inspect_says_what_is_in_a_checkpoint(run_folder):
-    output = run("inspect", run_folder)
-    for part in ("a melody model of", "latent_size", "note_f1", "dataset_sha256"):
-        assert part in output
+def test_inspect_says_what_is_in_a_checkpoint_in_a_screenful(run_folder):
+    for target in (run_folder, "melody-2bar", "digits-20d"):
+        output = run("inspect", target)
+        assert len(output.splitlines()) <= 30
+        for part in (" model of", "latent_size", "made by: ", "held-out figures", "_sha256"):
+            assert part in output
+    assert "note_f1" in run("inspect", "melody-2bar")
 
 
 def test_inspect_of_nothing_is_an_error():
@@ -303,6 +332,43 @@ def test_a_new_model_takes_the_meter_of_its_dataset_and_the_bars_it_is_told(tmp_
     assert (config["bars"], config["meter"]) == (4, [3, 4])
     run("sample", "-n", "1", "--model", out, "-o", tmp_path / "samples")
     assert Melody.from_midi(tmp_path / "samples" / "01.mid").meter == (3, 4)
+
+
+def test_a_run_is_resumed_with_its_own_settings_and_data_only(dataset_folder, midi_folder, tmp_path):
+    out = tmp_path / "run"
+    arguments = ["--preset", "tiny", "-o", out, "--threads", "1", "--steps", "4"]
+    run("train", dataset_folder, *arguments)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    for change, told in (
+        (["--beta", "0.7"], "beta was 0.2 and is 0.7"),
+        (["--seed", "5"], "seed was 0 and is 5"),
+        (["--batch-size", "8"], "batch_size was 32 and is 8"),
+    ):
+        output = run("train", dataset_folder, *arguments, *change, "--resume", status=1)
+        assert "holds another training" in output
+        assert told in output
+    prepare([midi_folder / "tune-00.mid"], tmp_path / "other", PrepOptions(), workers=1)
+    assert "dataset_sha256 is another" in run("train", tmp_path / "other", *arguments, "--resume", status=1)
+    assert before == {path.name: path.read_bytes() for path in out.iterdir()}
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(dataset_folder, tmp_path):
+    out = tmp_path / "run"
+    arguments = ["train", str(dataset_folder), "--preset", "tiny", "-o", str(out), "--threads", "1"]
+    command = [sys.executable, "-m", "melodyvae", *arguments, "--steps", "1000000", "--evaluate-every", "1000000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1) as process:
+        assert process.stderr is not None
+        for piece in iter(lambda: process.stderr.read(32), ""):  # until the progress bar shows an update
+            if "update=" in piece or "rec=" in piece:
+                break
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=120)[0]
+    assert process.returncode == 0
+    assert "Stopped and saved. To go on, give the same command with --resume" in said
+    assert {"model.safetensors", "state.safetensors"} <= {path.name for path in out.iterdir()}
+    done = load_checkpoint(out).provenance["updates"]
+    output = run(*arguments, "--steps", str(done + 3), "--evaluate-every", "2", "--resume")
+    assert f"Going on after update {done} " in output
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from data_prep.melody import Melody, MelodyNote
+from data_prep.melody import Melody, MelodyNote, ReadMelody
 from data_prep.tokens import Vocabulary
-from melodyvae.config import PRESETS, MelodyConfig
+from melodyvae.config import MelodyConfig
 from melodyvae.decoder import draw, forbid_silent_note_off
 from melodyvae.generate import (
     WindowError,
-    interpolate,
     matching_steps,
     pick_window,
     read_source,
@@ -20,8 +19,6 @@ from melodyvae.generate import (
     sample,
 )
 from melodyvae.latent import DiagonalGaussian, standard_normal
-from melodyvae.model import MelodyVAE
-from tests.conftest import tune
 
 
 class UniformModel:
@@ -36,6 +33,9 @@ class UniformModel:
 
     def encode(self, tokens: Tensor) -> DiagonalGaussian:
         return DiagonalGaussian(tokens.float(), torch.zeros(tokens.shape))
+
+    def logits(self, z: Tensor, tokens: Tensor) -> Tensor:
+        return z.sum() * torch.zeros(*tokens.shape, self.vocabulary.size)
 
     def decode(self, z: Tensor, temperature: float, generator: torch.Generator | None) -> Tensor:
         sounding = torch.zeros(len(z), dtype=torch.bool)
@@ -97,40 +97,9 @@ def test_no_samples_is_no_count(count):
         sample(UniformModel(), count)
 
 
-def test_an_interpolation_needs_two_ends():
-    with pytest.raises(ValueError, match="count is 1; it must be at least 2"):
-        interpolate(UniformModel(), legato(), legato(), 1)
-
-
 def test_a_negative_temperature_is_refused():
     with pytest.raises(ValueError, match="temperature is -1"):
         sample(UniformModel(), 1, temperature=-1.0)
-
-
-@pytest.mark.parametrize("count", [2, 3, 8])
-def test_an_interpolation_begins_and_ends_with_the_reconstructions_of_its_ends(count):
-    model = RememberingModel()
-    start, end = legato(pitch=60), legato(pitch=72)
-    melodies = interpolate(model, start, end, count)
-    assert len(melodies) == count
-    assert melodies[0].notes == start.notes == reconstruct(model, start).notes
-    assert melodies[-1].notes == end.notes == reconstruct(model, end).notes
-
-
-def test_the_ends_of_an_interpolation_equal_reconstructions_in_a_real_model():
-    torch.manual_seed(0)
-    model = MelodyVAE(PRESETS["tiny"].model).eval()
-    start, end = tune(1).window(0, 2), tune(2).window(0, 2)
-    melodies = model.interpolate(start, end, 5)
-    assert melodies[0].notes == model.reconstruct(start).notes
-    assert melodies[-1].notes == model.reconstruct(end).notes
-
-
-def test_all_melodies_of_an_interpolation_keep_the_tempo_and_the_program_of_its_start():
-    start = Melody(legato().notes, 32, quarters_per_minute=66.0, program=40)
-    end = Melody(legato(pitch=70).notes, 32, quarters_per_minute=180.0, program=7)
-    melodies = interpolate(RememberingModel(), start, end, 4)
-    assert {(melody.quarters_per_minute, melody.program) for melody in melodies} == {(66.0, 40)}
 
 
 @pytest.mark.parametrize("bars", [1, 2, 3, 7])
@@ -139,6 +108,13 @@ def test_a_reconstruction_has_the_length_of_its_melody(bars):
     back = reconstruct(RememberingModel(), melody)
     assert back.length_steps == 16 * bars
     assert back.notes == melody.notes
+
+
+def test_a_note_held_over_the_border_of_two_windows_is_held_again():
+    melody = Melody((MelodyNote(0, 24, 60), MelodyNote(24, 40, 64), MelodyNote(40, 64, 60)), 64)
+    assert reconstruct(RememberingModel(), melody).notes == melody.notes
+    struck_again = Melody((MelodyNote(0, 32, 60), MelodyNote(32, 64, 60)), 64)
+    assert reconstruct(RememberingModel(), struck_again).notes == struck_again.notes
 
 
 def test_matching_steps_are_counted():
@@ -152,39 +128,44 @@ def test_the_first_window_with_a_note_in_every_bar_is_picked():
     silent_start = Melody(tuple(note._replace(start_step=s, end_step=s + 4) for note, s in [
         (MelodyNote(0, 1, 60), 20), (MelodyNote(0, 1, 62), 36), (MelodyNote(0, 1, 64), 52),
     ]), 80)  # fmt: skip
-    window = pick_window(silent_start, UniformModel.config)
+    window = pick_window(ReadMelody.of(silent_start), UniformModel.config)
     assert window.first_bar == 2
     assert [note.pitch for note in window.melody.notes] == [60, 62]
     assert window.note == ""
 
 
+def test_a_pickup_is_not_taken_for_a_first_bar():
+    with_pickup = Melody((MelodyNote(12, 16, 55), *legato(4).window(0, 4).notes[4:]), 64)
+    assert pick_window(ReadMelody.of(with_pickup), UniformModel.config).first_bar == 2
+
+
 def test_a_bar_can_be_chosen():
-    window = pick_window(legato(4), UniformModel.config, first_bar=3)
+    window = pick_window(ReadMelody.of(legato(4)), UniformModel.config, first_bar=3)
     assert window.melody.notes == legato(4).window(2, 2).notes
 
 
 @pytest.mark.parametrize(("bar", "message"), [(0, "no bar 0"), (5, "no bar 5: the melody has bars 1 to 4")])
 def test_a_bar_that_is_not_there_is_refused(bar, message):
     with pytest.raises(WindowError, match=message):
-        pick_window(legato(4), UniformModel.config, first_bar=bar)
+        pick_window(ReadMelody.of(legato(4)), UniformModel.config, first_bar=bar)
 
 
 def test_a_short_melody_is_padded_and_it_is_said():
-    window = pick_window(legato(1), UniformModel.config)
+    window = pick_window(ReadMelody.of(legato(1)), UniformModel.config)
     assert window.melody.length_steps == 32
-    assert window.note == "it has 1 bar, the model takes 2: padded with silence"
+    assert window.note == "it has 1 bar, 2 are taken: padded with silence"
 
 
 def test_a_window_at_the_end_is_padded_and_it_is_said():
-    window = pick_window(legato(4), UniformModel.config, first_bar=4)
+    window = pick_window(ReadMelody.of(legato(4)), UniformModel.config, first_bar=4)
     assert window.melody.length_steps == 32
-    assert window.note == "it ends before bar 5: padded with silence"
+    assert window.note == "it ends 1 bar before the window does: padded with silence"
 
 
 def test_a_silent_window_is_refused():
     melody = Melody(legato(1).notes, 64)
     with pytest.raises(WindowError, match="no note in bars 3 to 4"):
-        pick_window(melody, UniformModel.config, first_bar=3)
+        pick_window(ReadMelody.of(melody), UniformModel.config, first_bar=3)
 
 
 def test_files_objects_and_melodies_are_all_sources(tmp_path):
@@ -200,7 +181,7 @@ def test_files_objects_and_melodies_are_all_sources(tmp_path):
 
 
 def test_a_melody_on_another_grid_is_refused():
-    with pytest.raises(WindowError, match="8 steps a quarter; the model takes 4/4 with 4"):
+    with pytest.raises(WindowError, match="has 8 steps a quarter, the model 4"):
         read_source(Melody((), 64, steps_per_quarter=8), UniformModel.config)
 
 
@@ -211,6 +192,10 @@ def test_a_waltz_gets_the_models_bars_laid_over_it(tmp_path):
     assert "in 3/4: bars of 4/4 are laid over it" in found.description
     assert found.melody.notes == waltz.notes
     assert found.melody.meter == (4, 4)
+    assert read_source(waltz, UniformModel.config).melody.notes == waltz.notes
+    second = pick_window(found, UniformModel.config, first_bar=3)  # of the waltz; its bar 3 begins in the second of 4/4
+    assert (second.first_bar, second.last_bar) == (2, 4)
+    assert [note.pitch for note in second.melody.notes] == list(range(64, 72))
 
 
 def test_notes_beyond_the_piano_are_moved_by_octaves():

@@ -12,7 +12,7 @@ from melodyvae.dataset import open_dataset
 from melodyvae.evaluate import reconstruction_figures
 from melodyvae.melody_training import melody_trainer, starting_point
 from melodyvae.model import MelodyVAE
-from melodyvae.objective import LossTerms, weighted_loss
+from melodyvae.objective import LossTerms, teacher_forcing_share, weighted_loss
 from melodyvae.trainer import METRICS_FILE, MODEL_FILE, STATE_FILE, Trainer, TrainingDiverged, learning_rate
 from tests.windows import random_windows
 
@@ -102,6 +102,83 @@ def test_nan_stops_with_a_sentence_and_leaves_the_saved_state(tmp_path):
     assert (tmp_path / STATE_FILE).read_bytes() == before
 
 
+@pytest.mark.parametrize("poison", ["weight", "gradient"])
+def test_nan_is_found_before_a_stop_saves_it(tmp_path, poison):
+    finish(bowl_trainer(tmp_path, max_updates=5))
+    before = (tmp_path / STATE_FILE).read_bytes()
+    saved = []
+    trainer = bowl_trainer(tmp_path, max_updates=200, saved=saved)
+    trainer.resume()
+    plain = trainer.loss_terms
+
+    def poisoned(update, generator):
+        if update == 7:
+            trainer.stop()  # a Ctrl-C long before the next report
+            if poison == "weight":
+                trainer.model.weight.data.fill_(float("nan"))
+            else:
+                trainer.model.weight.register_hook(lambda gradient: gradient * float("nan"))
+        return plain(update, generator)
+
+    trainer.loss_terms = poisoned
+    with pytest.raises(TrainingDiverged, match="stopped being a number"):
+        finish(trainer)
+    assert (tmp_path / STATE_FILE).read_bytes() == before
+    assert saved == []
+
+
+def test_a_stop_before_the_first_look_leaves_a_model(tmp_path):
+    saved = []
+    trainer = bowl_trainer(tmp_path, evaluate=lambda bowl: {"loss": 1.0}, saved=saved)
+    plain = trainer.loss_terms
+
+    def stop_at_once(update, generator):
+        trainer.stop()
+        return plain(update, generator)
+
+    trainer.loss_terms = stop_at_once
+    finish(trainer)
+    assert [progress.update for _, _, progress in saved] == [1]
+    assert (tmp_path / STATE_FILE).is_file()
+
+
+def test_after_a_kill_the_lines_that_come_again_are_dropped_and_the_best_is_known(tmp_path):
+    """A run is killed after its look at update 30; it goes on from the state that the look at 20 saved."""
+    losses = {10: 5.0, 20: 3.0, 30: 4.0, 40: 3.5, 50: 6.0}
+
+    def trainer(saved) -> Trainer:
+        made = bowl_trainer(tmp_path, saved=saved, evaluate=lambda bowl: {"loss": losses[made.update]})
+        return made
+
+    killed = trainer([])
+    for progress in killed.run():
+        if progress.update == 30:
+            break
+    del killed
+    saved = []
+    again = trainer(saved)
+    again.resume()
+    assert again.update == 20
+    finish(again)
+    lines = [json.loads(line)["update"] for line in (tmp_path / METRICS_FILE).read_text().splitlines()]
+    assert lines == [10, 20, 30, 40, 50]
+    assert [progress.update for _, _, progress in saved if progress.update in (30, 40)] == []
+
+
+def test_the_last_look_is_not_missed_when_the_clock_ends_the_training(tmp_path):
+    looks = []
+    trainer = bowl_trainer(
+        tmp_path,
+        max_updates=None,
+        max_minutes=0.005,
+        evaluate_every=10**6,
+        evaluate=lambda bowl: looks.append(1) or {"loss": 1.0},
+    )
+    finish(trainer)
+    assert looks == [1]
+    assert json.loads((tmp_path / METRICS_FILE).read_text())["update"] == trainer.update
+
+
 def test_resuming_where_nothing_is_says_so(tmp_path):
     with pytest.raises(CheckpointError, match=r"no training to resume"):
         bowl_trainer(tmp_path).resume()
@@ -167,8 +244,14 @@ def test_the_melody_model_overfits_one_batch(readout):
 
 def test_scheduled_sampling_trains(tmp_path, dataset_folder):
     model, config = starting_point("tiny", max_updates=6, scheduled_sampling_rate=2.0)
-    progress = finish(melody_trainer(model, config, open_dataset(dataset_folder), tmp_path))
+    assert [teacher_forcing_share(config, update) for update in (0, 5)] == pytest.approx([2 / 3, 0.141], abs=1e-3)
+    progress = finish(melody_trainer(model, config, open_dataset(dataset_folder), tmp_path / "with"))
     assert progress[-1].update == 6
+    plain, config = starting_point("tiny", max_updates=6)
+    finish(melody_trainer(plain, config, open_dataset(dataset_folder), tmp_path / "without"))
+    sampled = dict(model.named_parameters())
+    assert all(torch.isfinite(weight).all() for weight in sampled.values())
+    assert any(not torch.equal(sampled[name], weight) for name, weight in plain.named_parameters())
 
 
 def test_a_finished_run_carries_its_held_out_figures_and_what_made_it(run_folder, dataset_folder):
@@ -189,6 +272,8 @@ def test_fine_tuning_starts_from_the_checkpoint_and_remembers_it(run_folder, dat
     assert config.learning_rate < starting_point("tiny")[1].learning_rate
     finish(melody_trainer(model, config, open_dataset(dataset_folder), tmp_path))
     assert load_checkpoint(tmp_path).provenance["fine_tuned_from"] == parent.provenance
+    lines = [json.loads(line) for line in (tmp_path / METRICS_FILE).read_text().splitlines()]
+    assert [line["update"] for line in lines] == [0, 3]  # before anything is changed, too
 
 
 def test_the_learning_rate_warms_up_and_falls_to_zero():

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from melodyvae.commands.options import SEED, known_errors
+
 if TYPE_CHECKING:
     import torch
 
@@ -41,7 +43,7 @@ def picture_options(default_model: str | None, folder: str) -> Callable[[Command
             show_default=default_model is not None,
             help="A shipped model, a checkpoint file, or a run folder.",
         ),
-        click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of everything random."),
+        click.option("--seed", type=SEED, default=0, show_default=True, help="Of everything random."),
         click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps."),
         click.option("--force", is_flag=True, help="Replace results that are already there."),
     )
@@ -104,17 +106,8 @@ def image_of(digits: Digits, label: int, generator: torch.Generator) -> torch.Te
 @contextmanager
 def known_digit_errors() -> Iterator[None]:
     """Turn the errors that users can cause into one sentence and exit status 1."""
-    from melodyvae.checkpoint import CheckpointError
-    from melodyvae.config import ConfigError
-    from melodyvae.device import DeviceError
     from melodyvae.digits_data import DigitDataError
-    from melodyvae.output import OutputExistsError
     from melodyvae.trainer import TrainingDiverged
 
-    try:
+    with known_errors(DigitDataError, TrainingDiverged):
         yield
-    except (CheckpointError, ConfigError, DeviceError, DigitDataError, OutputExistsError, TrainingDiverged) as error:
-        raise click.ClickException(str(error)) from error
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        raise click.ClickException(f"{where}{error.strerror or error}") from error

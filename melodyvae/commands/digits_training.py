@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from melodyvae.commands.digits_options import data_option, known_digit_errors, open_digits
-from melodyvae.commands.options import device_options
+from melodyvae.commands.options import SEED, device_options
 from melodyvae.commands.training_run import run_until_interrupted
 
 LABELS = {
@@ -43,7 +43,7 @@ LABELS = {
 @click.option("--minutes", "max_minutes", type=float, help="Stop after that long.")
 @click.option("--batch-size", type=int, help="Images an update.  [default: 128]")
 @click.option("--learning-rate", type=float, help="Adam's highest rate.")
-@click.option("--seed", type=int, help="Seed of everything random.")
+@click.option("--seed", type=SEED, help="Seed of everything random.")
 @click.option("--resume", is_flag=True, help="Go on with the training in the run folder.")
 @device_options
 def train(
@@ -118,7 +118,7 @@ def train(
     show_default=True,
     help="Draws of z an image for the importance-weighted bound; 0 leaves it out.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of everything random.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of everything random.")
 @click.option("--save", is_flag=True, help="Write the figures into the header of MODEL, a file or a run folder.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: the cores it may use]")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from melodyvae.commands.options import known_errors
+from melodyvae.commands.options import SEED, known_errors
 
 EXPLAINED = {
     "windows": "windows measured",
@@ -35,7 +35,7 @@ EXPLAINED = {
     help="all is honest only for files that the model was not trained on.",
 )
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here.")
-@click.option("--seed", type=int, default=0, show_default=True, help="The same seed, the same figures.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="The same seed, the same figures.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 def evaluate(dataset: Path, model_name: str, split: str, json_file: Path | None, seed: int, device: str) -> None:
     """Measure a model on the held-out windows of a DATASET folder made by `melodyvae prep`.
@@ -46,6 +46,7 @@ def evaluate(dataset: Path, model_name: str, split: str, json_file: Path | None,
     """
     import numpy as np
 
+    from data_prep.atomic import whole_file
     from melodyvae.commands.options import load_model
     from melodyvae.dataset import DatasetError, open_dataset
     from melodyvae.evaluate import reconstruction_figures
@@ -64,7 +65,8 @@ def evaluate(dataset: Path, model_name: str, split: str, json_file: Path | None,
             )
         figures = {"windows": len(windows), **reconstruction_figures(model, windows, seed)}
         if json_file is not None:
-            json_file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+            with whole_file(json_file) as temporary:
+                temporary.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     for name, value in figures.items():
         shown = f"{value:.4f}" if isinstance(value, float) else str(value)
         click.echo(f"{name:<28} {shown:>10}  {EXPLAINED[name]}")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 
 import click
 
 from melodyvae.commands.options import known_errors
 
 TRACK_NAME_WIDTH = 28
+LINE_WIDTH = 110
+HASH_CHARACTERS = 12
 
 
 @click.command()
@@ -88,16 +91,34 @@ def _inspect_checkpoint(target: str) -> None:
     weights = sum(weight.numel() for weight in checkpoint.weights.values())
     size = path.stat().st_size / 2**20
     click.echo(f"{path}: a {checkpoint.kind} model of {weights / 1e6:.2f} million weights, {size:.1f} MiB")
-    _echo_table("config", checkpoint.config)
-    _echo_table("metrics", checkpoint.metrics)
-    _echo_table("provenance", checkpoint.provenance)
+    made_by = checkpoint.provenance
+    for title, value in (
+        ("config", _in_a_line(checkpoint.config)),
+        ("made by", str(made_by.get("command", "unknown"))),
+        ("training", _in_a_line({k: v for k, v in made_by.get("training", {}).items() if v is not None})),
+        ("learned", _in_a_line({k: v for k, v in made_by.items() if isinstance(v, int | float)})),
+        ("from", _in_a_line({k: v for k, v in made_by.items() if k.startswith("data")})),
+        ("versions", _in_a_line(made_by.get("versions", {}))),
+    ):
+        click.echo(fill(value, LINE_WIDTH, initial_indent=f"{title}: ", subsequent_indent="    "))
+    if "fine_tuned_from" in made_by:
+        click.echo(f"fine-tuned from a model made by: {made_by['fine_tuned_from'].get('command', 'unknown')}")
+    tables = {name: values for name, values in checkpoint.metrics.items() if isinstance(values, dict)}
+    rows = dict.fromkeys(figure for values in tables.values() for figure in values)
+    click.echo(f"{'held-out figures':<32}" + "".join(f"{name:>14}" for name in tables))
+    for row in rows:
+        cells = (values.get(row, "") for values in tables.values())
+        shown = (f"{cell:14.4f}" if isinstance(cell, float) else f"{cell!s:>14.14}" for cell in cells)
+        click.echo(f"{row.removeprefix('held_out_'):<32}" + "".join(shown))
 
 
-def _echo_table(title: str, values: dict[str, object], indent: int = 0) -> None:
-    click.echo(f"{' ' * indent}{title}:")
+def _in_a_line(values: dict[str, object]) -> str:
+    """``name value`` pairs with commas between; of a long hash only the beginning."""
+    told = []
     for name, value in values.items():
         if isinstance(value, dict):
-            _echo_table(name, value, indent + 2)
+            told.append(f"{name} ({_in_a_line(value)})")
         else:
-            shown = f"{value:.4f}" if isinstance(value, float) else str(value)
-            click.echo(f"{' ' * indent}  {name:<30} {shown}")
+            shown = f"{value:.6g}" if isinstance(value, float) else str(value)
+            told.append(f"{name} {shown[:HASH_CHARACTERS] if len(shown) == 64 else shown}")
+    return ", ".join(told)

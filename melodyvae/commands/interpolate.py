@@ -17,6 +17,35 @@ from melodyvae.commands.options import generation_options, known_errors, load_mo
 @click.option("--bar-b", type=click.IntRange(min=1), help="First bar to take from B.  [default: the first good one]")
 @click.option("--track-a", default="auto", show_default=True, help="Track of A: auto, a number or a name.")
 @click.option("--track-b", default="auto", show_default=True, help="Track of B: auto, a number or a name.")
+@click.option("--bars", type=click.IntRange(min=1), help="Bars to take of each.  [default: the model's]")
+@click.option(
+    "--ends",
+    type=click.Choice(["exact", "model", "original"]),
+    default="exact",
+    show_default=True,
+    help="exact: z is refined until A and B come back; model: as the model remembers them; original: A and B.",
+)
+@click.option(
+    "--spacing",
+    type=click.Choice(["even", "latent"]),
+    default="even",
+    show_default=True,
+    help="Evenly far apart to the ear, or in equal steps of z.",
+)
+@click.option(
+    "--key",
+    type=click.Choice(["glide", "a", "b", "none"]),
+    default="glide",
+    show_default=True,
+    help="From A's key and register to B's; all in A's or B's key; or pitches left alone.",
+)
+@click.option(
+    "--tempo",
+    type=click.Choice(["glide", "a", "b"]),
+    default="glide",
+    show_default=True,
+    help="From A's tempo to B's, or one of them throughout.",
+)
 @generation_options(temperature=0.0)
 def interpolate(
     a: Path,
@@ -26,6 +55,11 @@ def interpolate(
     bar_b: int | None,
     track_a: str,
     track_b: str,
+    bars: int | None,
+    ends: str,
+    spacing: str,
+    key: str,
+    tempo: str,
     output: Path | None,
     model_name: str,
     temperature: float,
@@ -38,25 +72,38 @@ def interpolate(
     \b
     melodyvae interpolate a.mid b.mid -n 8
     melodyvae interpolate a.mid b.mid --bar-a 9 --track-b "lead" -o walk
+    melodyvae interpolate a.mid b.mid --bars 8 --key a
 
     The folder (A-to-B by default) gets 01.mid, 02.mid, ... from A to B, all.mid with all of them in a row, and
-    piano-rolls.png. All keep A's tempo and instrument.
+    piano-rolls.png. All have A's instrument.
     """
-    from melodyvae import generate
-    from melodyvae.commands.melody_files import melody_names, read_window, write_melodies
+    from melodyvae.commands.melody_files import melody_names, read_announced, write_melodies
+    from melodyvae.interpolation import WalkOptions, pick_ends, walk
 
     folder = output or Path(f"{a.stem}-to-{b.stem}")
+    options = WalkOptions(count, temperature, ends, spacing, key, tempo)  # type: ignore[arg-type]  # click checked them
     with known_errors():
         model, generator = load_model(model_name, device, seed)
-        windows = [
-            read_window(label, path, track, bar, model.config)
-            for label, path, track, bar in (("A", a, track_a, bar_a), ("B", b, track_b, bar_b))
-        ]
-        melodies = generate.interpolate(model, windows[0], windows[1], count, temperature, generator)
-        for label, window, melody in zip("AB", windows, (melodies[0], melodies[-1]), strict=True):
-            right = generate.matching_steps(model, window, melody)
-            steps = model.config.steps
-            told = "exact" if right == steps else f"{right} of {steps} steps"
-            click.echo(f"{label} reconstructed: {told}")
+        found = (
+            read_announced(a, track_a, model.config, f"A is {a.name}"),
+            read_announced(b, track_b, model.config, f"B is {b.name}"),
+        )
+        picked = pick_ends(model, found, (bar_a, bar_b), bars, options)
+        for label, window in zip("AB", picked.windows, strict=True):
+            told = f"{label} is taken from bars {window.first_bar} to {window.last_bar}"
+            click.echo(f"{told}; {window.note}" if window.note else told)
+        start, end = (window.melody for window in picked.windows)
+        found_walk = walk(model, start, end, options, generator, picked.keys)
+        for sentence in filter(None, (picked.note, *found_walk.decisions)):
+            click.echo(sentence)
+        for label, right in zip("AB", found_walk.steps_right, strict=True):
+            steps = start.length_steps
+            click.echo(f"{label} reconstructed: {'exact' if right == steps else f'{right} of {steps} steps'}")
+        steps_apart = found_walk.distances
+        click.echo(
+            f"{found_walk.distinct} of {count} tunes are distinct; from each to the next "
+            f"{sum(steps_apart) / len(steps_apart):.2f} of the way between strangers ({min(steps_apart):.2f} to "
+            f"{max(steps_apart):.2f})"
+        )
         titles = ["A", *(str(index) for index in range(2, count)), "B"]
-        write_melodies(folder, melodies, melody_names(count), titles, ends=True, replace=force)
+        write_melodies(folder, found_walk.melodies, melody_names(count), titles, ends=True, replace=force)

@@ -9,34 +9,20 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from data_prep.melody import Melody
+    from data_prep.melody import Melody, ReadMelody
     from melodyvae.config import MelodyConfig
 
 JOINED_FILE = "all.mid"
 PICTURE_FILE = "piano-rolls.png"
 
 
-def read_announced(path: Path, track: str, config: MelodyConfig, label: str | None = None) -> Melody:
-    """The melody of a file, after saying in a line which track it was taken from and why."""
+def read_announced(path: Path, track: str, config: MelodyConfig, label: str | None = None) -> ReadMelody:
+    """The melody of a file, after saying in a line which track it was taken from and what was decided."""
     from melodyvae.generate import read_source
 
     found = read_source(path, config, track)
     click.echo(f"{label or path.name}: {found.description}")
-    return found.melody
-
-
-def read_window(label: str, path: Path, track: str, bar: int | None, config: MelodyConfig) -> Melody:
-    """The window of a file that the model gets, after saying what was chosen."""
-    from melodyvae.generate import WindowError, pick_window
-
-    melody = read_announced(path, track, config, f"{label} is {path.name}")
-    try:
-        window = pick_window(melody, config, bar)
-    except WindowError as error:
-        raise WindowError(f"{path}: {error}") from error
-    last = window.first_bar + config.bars - 1
-    click.echo(f"{label} is taken from bars {window.first_bar} to {last}" + (f"; {window.note}" if window.note else ""))
-    return window.melody
+    return found
 
 
 def melody_names(count: int) -> list[str]:
@@ -57,7 +43,7 @@ def write_melodies(
     replace: bool = False,
 ) -> None:
     """Write one MIDI file a melody, all of them joined, and their picture, whole or not at all."""
-    from data_prep.melody import Melody
+    from data_prep.melody import write_in_a_row
     from melodyvae.output import output_folder
     from melodyvae.plot import plot_piano_rolls
 
@@ -66,7 +52,7 @@ def write_melodies(
         for melody, name in zip(melodies, names, strict=True):
             melody.write(staging / name)
         if joined:
-            Melody.join(melodies).write(staging / JOINED_FILE)
+            write_in_a_row(melodies, staging / JOINED_FILE)
         plot_piano_rolls(rolls or melodies, staging / PICTURE_FILE, titles, ends=ends)
     first = names[0] if len(names) == 1 else f"{names[0]} ... {names[-1]}"
     click.echo(f"Wrote {first}, {' and '.join(extra)} to {folder}{'' if str(folder).endswith('/') else '/'}")

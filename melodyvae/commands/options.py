@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,21 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+
+class FiniteFloat(click.FloatRange):
+    """A number in a range, neither ``nan`` nor ``inf``."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number that ``value`` spells."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
+
+
+SEED = click.IntRange(0, 2**32 - 1)  # what NumPy and torch both take
 midi_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -51,12 +67,12 @@ def generation_options(temperature: float) -> Callable[[Command], Command]:
             ),
             click.option(
                 "--temperature",
-                type=click.FloatRange(min=0),
+                type=FiniteFloat(min=0),
                 default=temperature,
                 show_default=True,
                 help="0 takes the most probable notes; 1 draws them.",
             ),
-            click.option("--seed", type=int, default=0, show_default=True, help="The same seed, the same files."),
+            click.option("--seed", type=SEED, default=0, show_default=True, help="The same seed, the same files."),
             click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps."),
             click.option("--force", is_flag=True, help="Replace results that are already there."),
         )
@@ -78,8 +94,8 @@ def load_model(name: str, device: str, seed: int) -> tuple[MelodyVAE, torch.Gene
 
 
 @contextmanager
-def known_errors() -> Iterator[None]:
-    """Turn the errors that users can cause into one sentence and exit status 1."""
+def known_errors(*others: type[Exception]) -> Iterator[None]:
+    """Turn the errors that users can cause, and ``others``, into one sentence and exit status 1."""
     from data_prep.midi import MidiError
     from data_prep.voice import MelodyError
     from melodyvae.checkpoint import CheckpointError
@@ -88,17 +104,11 @@ def known_errors() -> Iterator[None]:
     from melodyvae.device import DeviceError
     from melodyvae.generate import WindowError
 
+    known: tuple[type[Exception], ...] = (CheckpointError, ConfigError, DatasetError, DeviceError)
+    known += (MelodyError, MidiError, WindowError, *others)
     try:
         yield
-    except (
-        CheckpointError,
-        ConfigError,
-        DatasetError,
-        DeviceError,
-        MelodyError,
-        MidiError,
-        WindowError,
-    ) as error:
+    except known as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from concurrent.futures import CancelledError
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,7 +51,14 @@ class MusicInput(click.Path):
 )
 @click.option("--fold", is_flag=True, help="Take two bars of half the meter as one: 2/4 for 4/4, 3/8 for 6/8.")
 @click.option("--legato", is_flag=True, help="Hold each note until the next, if that is less than a beat away.")
+@click.option("--key", default="", metavar="KEY", help="Move each melody to this key: C is C major or A minor.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: the cores it may use]")
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Work on a Dask cluster instead, by its scheduler's address: tcp://host:8786. Its machines must see the "
+    "files under the same paths. Needs the extra scale.",
+)
 @click.option("--resume", is_flag=True, help="Go on with a run of the same inputs that was stopped.")
 @click.option("--force", is_flag=True, help="Replace a dataset that is already there.")
 def prep(
@@ -62,7 +71,9 @@ def prep(
     steps_per_quarter: int,
     fold: bool,
     legato: bool,
+    key: str,
     workers: int | None,
+    cluster: str | None,
     resume: bool,
     force: bool,
 ) -> None:
@@ -83,22 +94,40 @@ def prep(
     """
     from tqdm import tqdm
 
+    from data_prep.cluster import cluster_executor
     from data_prep.collection import NoSuchCollectionError
     from data_prep.corpus import PrepError, PrepOptions, prepare
 
+    if cluster and workers:
+        raise click.UsageError("--workers counts processes of this machine, --cluster has its own; give one of them")
     output = output or default_output(inputs[0])
     try:
         _print_licences(inputs)
-        options = PrepOptions(bars, steps_per_quarter, meter, track, stride_bars, fold, legato)
-        with tqdm(unit=" files", delay=0.2) as progress:  # an error found at once leaves no bar behind
+        options = PrepOptions(bars, steps_per_quarter, meter, track, stride_bars, fold, legato, key)
+        at_work = cluster_executor(cluster) if cluster else nullcontext()
+        # an error found at once leaves no bar behind
+        with at_work as executor, tqdm(unit=" files", delay=0.2) as progress:
 
             def show(done: int, total: int) -> None:
                 progress.total = total
                 progress.update(done - progress.n)
 
-            report = prepare(inputs, output, options, workers=workers, resume=resume, force=force, on_file=show)
+            report = prepare(
+                inputs,
+                output,
+                options,
+                workers=workers,
+                executor=executor,
+                resume=resume,
+                force=force,
+                on_file=show,
+            )
     except KeyboardInterrupt:
         raise click.ClickException("stopped. To go on, give the same command with --resume") from None
+    except CancelledError:
+        raise click.ClickException(
+            f"the cluster at {cluster} is gone. To go on, give the same command with --resume"
+        ) from None
     except (PrepError, NoSuchCollectionError) as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:

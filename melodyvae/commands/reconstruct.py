@@ -42,7 +42,7 @@ def reconstruct(
         model, generator = load_model(model_name, device, seed)
         rolls, titles, remembered = [], [], []
         for path in files:
-            melody = read_announced(path, track, model.config)
+            melody = read_announced(path, track, model.config).melody
             back = generate.reconstruct(model, melody, temperature, generator)
             right = generate.matching_steps(model, melody, back)
             click.echo(f"{path.name}: {right} of {melody.length_steps} steps came back")

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from melodyvae.commands.options import generation_options, known_errors, load_model
+from melodyvae.commands.options import FiniteFloat, generation_options, known_errors, load_model
 
 
 @click.command()
 @click.option("-n", "count", type=click.IntRange(min=1), default=8, show_default=True, help="Tunes.")
 @click.option(
     "--tempo",
-    type=click.FloatRange(min=10, max=400),
+    type=FiniteFloat(min=10, max=400),
     default=120.0,
     show_default=True,
     help="Quarters a minute.",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from melodyvae.commands.options import device_options
+from melodyvae.commands.options import SEED, device_options, known_errors
 from melodyvae.commands.training_run import run_until_interrupted
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     help="k of the inverse sigmoid, in updates; 0 is teacher forcing throughout.",
 )
 @click.option("--transpose", type=int, help="Largest random shift up and down, in semitones.")
-@click.option("--seed", type=int, help="Seed of everything random.")
+@click.option("--seed", type=SEED, help="Seed of everything random.")
 @click.option("--evaluate-every", type=int, help="Updates between two looks at held-out windows.")
 @click.option("--init-from", metavar="MODEL", help="Fine-tune this shipped or own model.")
 @click.option("--resume", is_flag=True, help="Go on with the training in the run folder.")
@@ -67,12 +67,11 @@ def train(
     A new model takes the dataset's meter and grid; its bars are the preset's, or --bars.
 
     The run folder gets model.safetensors (ready for every other command), state.safetensors (for --resume),
-    metrics.jsonl and curves.png. Ctrl-C saves, too, and --resume goes on from there exactly.
+    metrics.jsonl and curves.png. Ctrl-C saves, too, and --resume goes on from there: with --steps on a CPU, to the
+    very weights that an uninterrupted run ends with; with --minutes the learning rate follows the clock.
     """
-    from melodyvae.checkpoint import CheckpointError
-    from melodyvae.config import ConfigError
-    from melodyvae.dataset import DatasetError, open_dataset
-    from melodyvae.device import DeviceError, choose_device, use_threads
+    from melodyvae.dataset import open_dataset
+    from melodyvae.device import choose_device, use_threads
     from melodyvae.melody_training import finish_melody_run, melody_trainer, starting_point
     from melodyvae.plot import PlotError, plot_curves
     from melodyvae.trainer import METRICS_FILE, MODEL_FILE, STATE_FILE, TrainingDiverged, read_metrics
@@ -85,10 +84,11 @@ def train(
         )
     changes |= {"transpose_down": transpose, "transpose_up": transpose}
     use_threads(threads)
-    try:
+    with known_errors(PlotError, TrainingDiverged):
+        place = choose_device(device)
         windows = open_dataset(dataset)
         model, config = starting_point(preset, init_from, dataset=windows, bars=bars, **changes)
-        trainer = melody_trainer(model, config, windows, folder, choose_device(device), precision)
+        trainer = melody_trainer(model, config, windows, folder, place, precision)
         if resume:
             trainer.resume()
         _announce(trainer, {name: len(rows) for name, rows in windows.splits.items()})
@@ -96,18 +96,9 @@ def train(
         if trainer.progress.share < 1:
             click.echo(f"Stopped and saved. To go on, give the same command with --resume (run folder {folder}).")
             return
-        figures = finish_melody_run(folder, windows)
+        click.echo("Measuring the best weights on all held-out windows ...")
+        figures = finish_melody_run(folder, windows, place)
         plot_curves(read_metrics(folder), folder / "curves.png")
-    except (
-        CheckpointError,
-        ConfigError,
-        DatasetError,
-        DeviceError,
-        PlotError,
-        TrainingDiverged,
-        OSError,
-    ) as error:
-        raise click.ClickException(str(error)) from error
     for split, found in figures.items():
         click.echo(
             f"{split}: note F1 {found['note_f1']:.4f}, exact windows {found['exact_windows']:.3f}, steps right "

@@ -28,6 +28,8 @@ def run_until_interrupted(trainer: Trainer, held_out: Mapping[str, str]) -> None
         with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed}<{remaining} {postfix}") as bar:
             for progress in trainer.run():
                 bar.update(100 * progress.share - bar.n)
+                if "reconstruction" not in progress.metrics:
+                    continue
                 shown = {
                     "update": str(progress.update),
                     "rec": f"{progress.metrics['reconstruction']:.2f}",

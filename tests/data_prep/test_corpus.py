@@ -246,3 +246,17 @@ class TestOutput:
         (tmp_path / "texts").mkdir()
         with pytest.raises(PrepError, match=r"no music file in .*texts \(looked for \.abc, \.kar, "):
             prepare([tmp_path / "texts"], tmp_path / "out")
+
+
+def test_a_key_is_recorded_with_each_track_and_window(midi_folder: Path, tmp_path: Path) -> None:
+    report = prepare([midi_folder], tmp_path / "in C", PrepOptions(key="C"), workers=0)
+    lines = [json.loads(line) for line in (report.output / "ledger.jsonl").read_text().splitlines()]
+    tracks = {line["file"]: line for line in lines if "track" in line}
+    assert len(tracks) == 30
+    windows = np.load(report.output / "windows.npy")
+    names = [source["name"] for source in json.loads((report.output / "meta.json").read_text())["sources"]]
+    assert {names[row["source"]]: row["shift"] for row in windows} == {
+        name: track["shift"] for name, track in tracks.items() if track["windows"]
+    }
+    assert len({track["key"] for track in tracks.values()}) > 3
+    assert any(track["shift"] for track in tracks.values())

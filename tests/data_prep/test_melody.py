@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.melody import Melody, MelodyNote, MeterError, find_regions, read_melody
+from data_prep.melody import Melody, MelodyNote, find_regions, read_melody, write_in_a_row
 from data_prep.tokens import Vocabulary
 from data_prep.voice import NoNotesError
 from tests.data_prep.smf import END_OF_TRACK, QUARTER, part, smf, song, time_signature, tune
@@ -183,13 +183,38 @@ def test_onsets_off_the_grid_are_moved_to_it_and_told() -> None:
 
 
 class TestReadMelody:
-    def test_the_region_with_the_most_notes_is_taken_and_said(self, tmp_path: Path) -> None:
+    def test_a_pickup_is_a_bar_with_silence_before_it(self, tmp_path: Path) -> None:
         path = tmp_path / "song.mid"
         notes = f"00 90 3c 50 {QUARTER} 80 3c 00"
         path.write_bytes(smf(f"00 {time_signature(1, 4)} {notes} 00 {time_signature(4, 4)} {notes * 5} {END_OF_TRACK}"))
         read = read_melody(path)
-        assert read.description == "track 1 of 1, from bar 2 of 3"
-        assert len(read.melody.notes) == 5
+        assert read.description == "track 1 of 1, 1 of its 3 bars is not of 4/4 and made up to it with silence"
+        assert [note.start_step for note in read.melody.notes] == [12, 16, 20, 24, 28, 32]
+        assert read.melody.bars == 3
+        assert [read.layout.piece_bar(bar) for bar in range(3)] == [1, 2, 3]
+
+    def test_a_piece_with_another_bar_in_it_is_read_whole(self, tmp_path: Path) -> None:
+        """Ten bars of 4/4, one of 2/4, twelve of 4/4: the bars keep their numbers and their bar lines."""
+        path = tmp_path / "song.mid"
+        note = f"00 90 3c 50 {QUARTER} 80 3c 00"
+        change = f"00 {time_signature(2, 4)} {note * 2} 00 {time_signature(4, 4)}"
+        path.write_bytes(smf(f"00 {time_signature(4, 4)} {note * 40} {change} {note * 48} {END_OF_TRACK}"))
+        read = read_melody(path)
+        assert read.melody.bars == 23
+        assert len(read.melody.notes) == 90
+        assert [n.start_step for n in read.melody.notes if n.start_step // 16 == 10] == [160, 164]
+        assert [n.start_step for n in read.melody.notes if n.start_step // 16 == 19] == [304, 308, 312, 316]
+        assert [read.layout.grid_bar(bar) for bar in (1, 11, 12, 23)] == [0, 10, 11, 22]
+
+    def test_a_window_has_the_tempo_and_the_place_of_its_own_bar(self, tmp_path: Path) -> None:
+        path = tmp_path / "song.mid"
+        note = f"00 90 3c 50 {QUARTER} 80 3c 00"
+        faster = "ff 51 03 05 16 15"  # 180 quarters a minute
+        path.write_bytes(smf(f"{note * 8} 00 {faster} {note * 8} {END_OF_TRACK}"))
+        read = read_melody(path)
+        tempi = [read.window(bar, 2).quarters_per_minute for bar in range(4)]
+        assert tempi == pytest.approx([120, 120, 180, 180], abs=0.01)
+        assert [read.window(bar, 2).start_quarters for bar in range(4)] == [0, 4, 8, 12]
 
     def test_bars_of_another_meter_are_laid_over_what_has_none(self, tmp_path: Path) -> None:
         path = tmp_path / "waltz.mid"
@@ -205,10 +230,28 @@ class TestReadMelody:
         with pytest.raises(NoNotesError, match=r"none\.mid: there is no note in it"):
             read_melody(path)
         path.write_bytes(smf(f"00 {time_signature(4, 4)} 00 90 3c 50 {QUARTER} 80 3c 00 00 {time_signature(3, 4)}"))
-        with pytest.raises(MeterError, match=r"none\.mid: no note of the track lies in a whole bar"):
-            read_melody(path)
+        assert read_melody(path).melody.bars == 1  # one note in a bar that a signature cuts
 
 
 def test_meters_of_the_strategies_have_whole_bars() -> None:
     assert len(METERS) == 4
     assert all(Melody((), 0, meter=meter).steps_per_bar > 0 for meter in METERS)
+
+
+class TestInARow:
+    def test_each_melody_keeps_its_tempo_and_nothing_else_changes(self, tmp_path: Path) -> None:
+        first = Melody((MelodyNote(0, 4, 60), MelodyNote(4, 16, 62)), 32, quarters_per_minute=90.0, program=5)
+        second = Melody((MelodyNote(2, 8, 62), MelodyNote(8, 20, 62)), 32, quarters_per_minute=180.0)
+        write_in_a_row([first, second, second], tmp_path / "row.mid")
+        read = read_melody(tmp_path / "row.mid")
+        assert read.melody.notes == Melody.join([first, second, second]).notes
+        assert read.melody.length_steps == 96
+        assert read.melody.program == 5
+        tempi = [read.window(bar, 2).quarters_per_minute for bar in (0, 2, 4)]
+        assert tempi == pytest.approx([90, 180, 180], abs=0.01)
+        assert len(read.tempi) == 2
+
+    def test_nothing_is_refused_and_nothing_written(self, tmp_path: Path) -> None:
+        with pytest.raises(ValueError, match="no melody to join"):
+            write_in_a_row([], tmp_path / "row.mid")
+        assert list(tmp_path.iterdir()) == []

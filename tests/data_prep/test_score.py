@@ -254,7 +254,7 @@ def test_a_melody_is_read_from_a_score_and_music21_only_then(tmp_path: Path) -> 
     path = tmp_path / "tune.abc"
     path.write_text(f"{HEAD}K:C\nG|cdef|gabc'|\n", encoding="utf-8")
     assert is_score(path)
-    assert [note.pitch for note in read_melody(path).melody.notes] == [72, 74, 76, 77, 79, 81, 83, 84]
+    assert [note.pitch for note in read_melody(path).melody.notes] == [67, 72, 74, 76, 77, 79, 81, 83, 84]
     (tmp_path / "tune.mid").write_bytes(tune([60, 62, 64, 65]))
     code = (
         "import sys; from data_prep.melody import read_melody; "

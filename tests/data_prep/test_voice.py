@@ -5,11 +5,20 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.voice import DrumsOnlyError, NoNotesError, NoSuchTrackError, choose_part, one_voice, score_parts
+from data_prep.voice import (
+    DrumsOnlyError,
+    NoNotesError,
+    NoSuchTrackError,
+    choose_part,
+    one_voice,
+    one_voice_line,
+    score_parts,
+)
 from tests.benchmarks.track_choice import accuracy, lieder, without_names
 from tests.data_prep.smf import part, song
 
@@ -99,3 +108,11 @@ class TestChoosePart:
         assert len(pieces) > 1000
         assert accuracy(pieces) >= 0.99
         assert accuracy([(name, without_names(piece), answer) for name, piece, answer in pieces]) >= 0.95
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.integers(1, 12), st.integers(60, 68), st.integers(1, 127)), min_size=1)
+)
+def test_the_voice_of_an_array_is_the_voice_of_the_notes(drawn: list[tuple[int, int, int, int]]) -> None:
+    notes = [(start, start + length, pitch, velocity) for start, length, pitch, velocity in drawn]
+    assert [tuple(note) for note in one_voice_line(np.array(notes)).tolist()] == one_voice(notes)

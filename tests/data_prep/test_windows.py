@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from data_prep.melody import Melody, MelodyNote
+from data_prep.notes import Song
+from data_prep.tokens import Vocabulary
 from data_prep.voice import DrumsOnlyError
-from data_prep.windows import PrepOptions, TrackWindows, cut_windows
+from data_prep.windows import PrepError, PrepOptions, TrackWindows, cut_windows
 from tests.data_prep.smf import part, song
 
 PITCHES = (60, 62, 64, 65, 67, 65, 64, 62)
@@ -78,3 +81,35 @@ def test_legato_holds_notes_over_gaps_of_a_quarter_at_most() -> None:
     staccato = [(float(i), i + 0.25, PITCHES[i % 8]) for i in range(16)]
     played, written = (one_track(notes, (4, 4), legato=True).tokens for notes in (staccato, crotchets(16)))
     assert played[:, :29].tolist() == written[:, :29].tolist()  # the last note has no next one
+
+
+class TestKey:
+    def scale(self, tonic: int) -> Song:
+        pitches = [tonic + step for step in (0, 2, 4, 5, 7, 5, 4, 0)]
+        return song(part([(i, i + 1, pitch) for i, pitch in enumerate(pitches)]))
+
+    @pytest.mark.parametrize("tonic", range(54, 66))
+    def test_melodies_that_differ_by_their_key_give_the_same_windows(self, tonic: int) -> None:
+        (plain,) = cut_windows(self.scale(60), PrepOptions())
+        (moved,) = cut_windows(self.scale(tonic), PrepOptions(key="C"))
+        assert np.array_equal(plain.tokens, moved.tokens)
+        assert moved.shift == 60 - tonic
+        assert moved.key.endswith(" major")
+
+    def test_another_key_can_be_asked_for_and_by_default_keys_stay(self) -> None:
+        (moved,) = cut_windows(self.scale(60), PrepOptions(key="Eb"))
+        (plain,) = cut_windows(self.scale(60), PrepOptions())
+        assert (moved.key, moved.shift) == ("C major", 3)
+        assert np.array_equal(Vocabulary().transpose(plain.tokens, 3), moved.tokens)
+        assert (plain.key, plain.shift) == ("", 0)
+
+    def test_a_key_that_is_none_is_refused(self) -> None:
+        with pytest.raises(PrepError, match="key: 'H' is no key; give one such as C"):
+            PrepOptions(key="H")
+
+
+def test_notes_in_cut_bars_only_are_too_short_and_of_no_other_meter() -> None:
+    """The track's only notes are in a bar of 4/4 that a signature cuts short."""
+    piece = song(part([(0, 1, 60)]), meters=[(0, 4, 4), (2, 4, 4)], end=18)
+    (found,) = cut_windows(piece, PrepOptions())
+    assert (found.reason, found.number) == ("too_short", 0)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -68,15 +67,51 @@ def test_closing_it_early_kills_what_runs() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 100])
-def test_any_executor_does_the_same(count: int) -> None:
+@pytest.mark.parametrize("kind", [ThreadPoolExecutor, ProcessPoolExecutor])
+def test_any_executor_does_the_same(kind: type[ThreadPoolExecutor | ProcessPoolExecutor], count: int) -> None:
     items = [str(number) for number in range(count)]
-    with ThreadPoolExecutor(2) as executor:
-        found = list(work_on_executor(executor, behave, items, chunk=7, in_flight=3))
+    with kind(2) as executor:
+        found = list(work_on_executor(executor, behave, items, Limits(), chunk=7, in_flight=3))
     assert sorted(map(str, found)) == sorted(items)
 
 
-def test_an_exception_costs_its_item_on_an_executor_too() -> None:
-    function: Callable[[str], str] = behave
-    with ThreadPoolExecutor(1) as executor:
-        found = list(work_on_executor(executor, function, ["a", "raise", "b"]))
-    assert found == ["A", Lost("raise", "crashed", "KeyError: 'wrong'"), "B"]
+def test_an_item_costs_itself_only_on_an_executor_too() -> None:
+    with ThreadPoolExecutor(2) as executor:
+        found = list(work_on_executor(executor, behave, ITEMS, Limits(2, 256 * 2**20)))
+    lost = {outcome.item: outcome.reason for outcome in found if isinstance(outcome, Lost)}
+    assert lost == {
+        "segfault": "crashed",
+        "exit": "crashed",
+        "sleep": "too_slow",
+        "eat": "too_much_memory",
+        "raise": "crashed",
+    }
+    assert len(found) == len(ITEMS)
+
+
+class Unreliable(ThreadPoolExecutor):
+    """An executor that loses tasks with certain items, as one does whose machines die."""
+
+    def __init__(self, fatal: dict[str, int]) -> None:
+        super().__init__(1)
+        self.fatal = fatal
+
+    def submit(self, function, /, *arguments, **named):  # type: ignore[no-untyped-def]
+        for item in arguments[-1]:
+            if self.fatal.get(item, 0):
+                self.fatal[item] -= 1
+                return super().submit(self.lose)
+        return super().submit(function, *arguments, **named)
+
+    @staticmethod
+    def lose() -> None:
+        raise ConnectionError("the machine is gone")
+
+
+def test_a_lost_task_is_given_anew_and_then_its_item_is_lost() -> None:
+    items = [f"item{number}" for number in range(640)]
+    with Unreliable({"item3": 1, "item100": 2, "item300": 99}) as executor:
+        found = list(work_on_executor(executor, behave, items, Limits()))
+    lost = Lost("item300", "crashed", "ConnectionError: the machine is gone")
+    assert [outcome for outcome in found if isinstance(outcome, Lost)] == [lost]
+    assert sorted(map(str, found)) == sorted([*(item.upper() for item in items if item != "item300"), str(lost)])
