@@ -157,7 +157,7 @@ def _print_licences(inputs: Iterable[str | Path]) -> None:
 
 def _print(report: PrepReport) -> None:
     windows = ", ".join(f"{count} {split}" for split, count in report.counts.items())
-    click.echo(f"{report.files:9} files read")
+    click.echo(f"{report.files:9} files or tunes read")
     click.echo(f"{report.melodies:9} melodies, one for each track with windows")
     click.echo(f"{sum(report.counts.values()):9} windows: {windows}")
     _print_left_out("files", report.left_out_files)

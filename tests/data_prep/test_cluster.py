@@ -86,7 +86,7 @@ def test_the_command_makes_the_same_dataset_on_a_cluster(cluster: Cluster, tmp_p
     here = prepare([folder], tmp_path / "here", workers=0).output
     result = prep(folder, "-o", tmp_path / "there", "--cluster", cluster.address)
     assert result.exit_code == 0, result.output
-    assert f"{30 + len(EVERY_KIND) - 1:9} files read\n" in result.output
+    assert f"{30 + len(EVERY_KIND) - 1:9} files or tunes read\n" in result.output
     assert every_file(tmp_path / "there") == every_file(here)
 
 

@@ -28,7 +28,7 @@ def test_a_folder_with_no_option(tmp_path: Path) -> None:
     dataset = tmp_path / "midi-dataset"
     counts = {split: len(np.load(dataset / f"{split}.npy")) for split in ("train", "valid", "test")}
     assert sum(counts.values()) == 100
-    assert "       20 files read\n" in result.output
+    assert "       20 files or tunes read\n" in result.output
     assert "       20 melodies, one for each track with windows\n" in result.output
     assert f"      100 windows: {', '.join(f'{count} {split}' for split, count in counts.items())}\n" in result.output
     assert f"Next: melodyvae train {dataset}" in result.output
