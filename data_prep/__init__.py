@@ -14,6 +14,7 @@ In the order of the flow, each module importing only from those above it:
 - :mod:`~data_prep.layout`: the bars of a piece -> bars of one meter, with nothing left out.
 - :mod:`~data_prep.keys`: the key of a melody (music21), and the shift to another.
 - :mod:`~data_prep.melody`: notes <-> melody: one voice on a step grid, in whole bars.
+- :mod:`~data_prep.arrangement`: melodies in a row, alone or over other tracks -> one MIDI file.
 - :mod:`~data_prep.tokens`: melody <-> token ids; :class:`~data_prep.tokens.Vocabulary` is the one table.
 - :mod:`~data_prep.ledger`: the reasons why anything is left out.
 - :mod:`~data_prep.windows`: a piece -> the token windows of its tracks, by stated rules.

@@ -72,6 +72,15 @@ class Layout:
         chosen = np.searchsorted([part.start_quarters for part in self.stretches], quarters - TIME_RESOLUTION, "left")
         return self._steps(quarters, np.maximum(chosen - 1, 0))[0]
 
+    def place(self, quarters: np.ndarray, *, is_end: bool = False) -> np.ndarray:
+        """Where each time of ``(N,)`` lies on the grid, in quarters from its first step, not rounded."""
+        starts = [part.start_quarters for part in self.stretches]
+        side, shift = ("left", -TIME_RESOLUTION) if is_end else ("right", TIME_RESOLUTION)
+        chosen = np.maximum(np.searchsorted(starts, quarters + shift, side) - 1, 0)  # type: ignore[call-overload]
+        firsts = np.array([part.first_step for part in self.stretches])
+        placed: np.ndarray = (firsts[chosen] + self._exact(quarters, chosen)) / self.steps_per_quarter
+        return placed
+
     def distances(self, quarters: np.ndarray) -> np.ndarray:
         """How far each time of ``(N,)`` is from its step, in steps."""
         chosen = np.searchsorted([part.start_quarters for part in self.stretches], quarters + TIME_RESOLUTION, "right")

@@ -15,12 +15,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
-import symusic
 
-from data_prep.atomic import whole_file
 from data_prep.layout import Layout, alike, lay_out
 from data_prep.midi import read_midi, song_from_bytes, write_midi
 from data_prep.notes import TIME_RESOLUTION, Bar, Part, Song, Tempo, quarters_per_minute_at
@@ -248,6 +246,7 @@ class ReadMelody:
         description: the decisions, for the user, in a line.
         layout: which bars of the piece the melody's bars are.
         tempi: the piece's.
+        song: the piece, where there is one.
     """
 
     melody: Melody
@@ -255,6 +254,7 @@ class ReadMelody:
     description: str
     layout: Layout
     tempi: tuple[Tempo, ...] = ()
+    song: Song | None = None
 
     @classmethod
     def of(cls, melody: Melody, meter: tuple[int, int] | None = None) -> Self:
@@ -292,30 +292,6 @@ def usual_meter(part: Part, bars: Sequence[Bar], steps_per_quarter: int | None =
     if not counts:
         return (4, 4)
     return max(counts, key=lambda kind: (kind[0], counts[kind], kind[1]))[1]
-
-
-def write_in_a_row(melodies: Sequence[Melody], path: str | Path) -> None:
-    """Write a MIDI file of melodies one after the other, each in its own tempo, whole or not at all.
-
-    Raises:
-        ValueError: as :meth:`Melody.join`.
-        OSError: if the place cannot be written to.
-    """
-    joined = Melody.join(melodies)
-    buffer = BytesIO()
-    joined.to_pretty_midi().write(buffer)
-    score: Any = symusic.Score.from_midi(buffer.getvalue())  # pretty_midi writes one tempo only
-    ticks_per_step = TICKS_PER_QUARTER // joined.steps_per_quarter
-    tempi: list[Any] = []
-    step = 0
-    for melody in melodies:
-        tempo: Any = symusic.Tempo(step * ticks_per_step, melody.quarters_per_minute)
-        if not tempi or tempo.mspq != tempi[-1].mspq:
-            tempi.append(tempo)
-        step += melody.bars * melody.steps_per_bar
-    score.tempos = tempi
-    with whole_file(path) as temporary:
-        score.dump_midi(temporary)
 
 
 def find_regions(
@@ -415,7 +391,7 @@ def read_melody(
     said += _said_of_bars(bars, layout, meter)
     if off_grid > SAID_OFF_GRID_SHARE:
         said.append(f"{off_grid:.0%} of its onsets are moved to the nearest 1/{4 * steps_per_quarter} note")
-    return ReadMelody(melody, part_index, ", ".join(said), layout, song.tempi)
+    return ReadMelody(melody, part_index, ", ".join(said), layout, song.tempi, song)
 
 
 def _said_of_bars(bars: Sequence[Bar], layout: Layout, meter: tuple[int, int]) -> list[str]:

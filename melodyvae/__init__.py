@@ -26,6 +26,7 @@ In the order of the flow, each module importing only from those above it (and fr
 - :mod:`~melodyvae.evaluate`: how good a model is.
 - :mod:`~melodyvae.melody_training`: the loop, a MelodyVAE and a dataset together.
 - :mod:`~melodyvae.plot`: piano rolls and curves.
+- :mod:`~melodyvae.audio`: MIDI files -> WAV files.
 - :mod:`~melodyvae.digits`: the sanity models of handwritten digits, on the same latent, objective and trainer;
   ``digits_config``, ``digits_data`` (MNIST), ``digits_training``, ``digits_figures`` (how good), ``digits_walks``,
   ``digits_anomaly``, ``digits_plot`` and ``digits_picture_book`` go with it.

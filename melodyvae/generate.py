@@ -68,12 +68,14 @@ class Window:
         melody: as many bars as were asked for, the model's by default.
         first_bar: the bar of the piece that it starts in, from 1.
         last_bar: the bar of the piece that it ends in.
+        grid_bar: the bar of the melody, from 0, that it starts at.
         note: what had to be decided, in a sentence for the user; empty if nothing.
     """
 
     melody: Melody
     first_bar: int
     last_bar: int
+    grid_bar: int
     note: str = ""
 
 
@@ -130,7 +132,7 @@ def pick_window(
     last = max(layout.piece_bar(start + bars) - 1 if missing < 0 else piece_bars, first)
     if not window.notes:
         raise WindowError(f"there is no note in bars {first} to {last}; choose another bar")
-    return Window(window, first, last, note)
+    return Window(window, first, last, start, note)
 
 
 def sample(
@@ -203,9 +205,10 @@ def matching_steps(model: LatentMelodyModel, melody: Melody, other: Melody) -> i
 
 
 def _first_good_bar(melody: Melody, bars: int) -> int:
-    """The first bar, from 0, of the first ``bars`` that all have an onset, the first one in its first beat.
+    """The first bar, from 0, of the first ``bars`` that all have an onset; failing that, of those with the most.
 
-    Failing that, without the condition on the beat; failing that, of the bars with the most onsets.
+    If the next bar would do as well and has an onset in its first beat, and the first one has not (it is a pickup), the
+    next one.
     """
     starts = np.array([note.start_step for note in melody.notes], np.int64)
     onsets = np.bincount(starts // melody.steps_per_bar, minlength=melody.bars)
@@ -215,10 +218,11 @@ def _first_good_bar(melody: Melody, bars: int) -> int:
     is_full: np.ndarray = np.all(in_window > 0, axis=1)
     in_first_beat = np.zeros(melody.bars, bool)
     in_first_beat[starts[starts % melody.steps_per_bar < melody.steps_per_quarter] // melody.steps_per_bar] = True
-    for good in (is_full & in_first_beat[: len(is_full)], is_full):
-        if good.any():
-            return int(good.argmax())
-    return int(in_window.sum(axis=1).argmax())
+    if not is_full.any():
+        return int(in_window.sum(axis=1).argmax())
+    first = int(is_full.argmax())
+    is_pickup = not in_first_beat[first] and is_full[first + 1 : first + 2].any() and in_first_beat[first + 1]
+    return first + int(is_pickup)
 
 
 def posterior_means(model: LatentMelodyModel, windows: Sequence[Melody]) -> Tensor:

@@ -83,6 +83,7 @@ class Walk:
         distances: from each melody to the next, as walked (before the key glides); see :mod:`melodyvae.distance`.
         distinct: how many of the melodies are different from all before them, as walked.
         decisions: what was decided on the way, a sentence each, for the user.
+        key_shifts: by how many semitones, -5 to 6, the key of each melody is above the first's.
     """
 
     melodies: tuple[Melody, ...]
@@ -90,6 +91,7 @@ class Walk:
     distances: tuple[float, ...]
     distinct: int
     decisions: tuple[str, ...]
+    key_shifts: tuple[int, ...]
 
 
 def walk(
@@ -124,9 +126,10 @@ def walk(
     if options.ends == "original":
         walked[0], walked[-1] = start, moved_end
     tokens = np.stack([model.vocabulary.encode(melody) for melody in walked])
+    shifts = [_glide(float(share), shift, options) for share in shares]
     glided = [
-        _glided(model, melody, start, end, float(share), shift, options)
-        for melody, share in zip(walked, shares, strict=True)
+        _glided(model, melody, start, end, float(share), glide, options)
+        for melody, share, glide in zip(walked, shares, shifts, strict=True)
     ]
     return Walk(
         melodies=tuple(glided),
@@ -134,6 +137,7 @@ def walk(
         distances=tuple(np.diagonal(musical_distances(tokens, tokens), offset=1).tolist()),
         distinct=len(np.unique(tokens, axis=0)),
         decisions=tuple(decisions + _plan_tempi(start, end, options)),
+        key_shifts=tuple(_within_octave(glide) for glide in shifts),
     )
 
 
@@ -308,18 +312,25 @@ def _melody(model: LatentMelodyModel, row: np.ndarray, like: Melody) -> Melody:
     return tied_like(Melody.join(windows).window(0, like.bars), like, model.config.bars)
 
 
+def _glide(share: float, shift: int, options: WalkOptions) -> int:
+    """By how many semitones a melody at ``share`` of the way is moved, where the end was moved by ``shift``."""
+    return {"glide": round(-shift * share), "b": -_within_octave(shift)}.get(options.key, 0)
+
+
+def _within_octave(semitones: int) -> int:
+    return (semitones + 5) % 12 - 5
+
+
 def _glided(
     model: LatentMelodyModel,
     melody: Melody,
     start: Melody,
     end: Melody,
     share: float,
-    shift: int,
+    back: int,
     options: WalkOptions,
 ) -> Melody:
-    """A melody of the walk at ``share`` of the way, in the key and the tempo that it is to have."""
-    in_key = (shift + 5) % 12 - 5
-    back = {"glide": round(-shift * share), "b": -in_key}.get(options.key, 0)
+    """A melody of the walk at ``share`` of the way, ``back`` semitones higher, in the tempo that it is to have."""
     pitches = [note.pitch for note in melody.notes] or [60]
     while max(pitches) + back > model.vocabulary.highest_pitch:
         back -= 12

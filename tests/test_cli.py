@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pretty_midi
 import pytest
 from click.testing import CliRunner
 
@@ -176,6 +177,35 @@ def test_bad_options_get_a_sentence(tunes, run_folder, tmp_path, options, status
         arguments += ["--model", run_folder]
     assert message in run(*arguments, status=status)
     assert not (tmp_path / "o").exists()
+
+
+def test_audio_comes_beside_each_midi_file(tunes, run_folder, tmp_path):
+    out = tmp_path / "o"
+    output = run("interpolate", *tunes, "-n", "2", "-o", out, "--model", run_folder, "--audio", "--ends", "original")
+    assert "a WAV file of each" in output
+    for name in ("01", "02", "all"):
+        assert (out / f"{name}.wav").read_bytes().startswith(b"RIFF")
+    assert "already holds" in run("sample", "-n", "1", "-o", out, "--model", run_folder, "--audio", status=1)
+
+
+def test_the_other_tracks_of_a_play_on_and_the_lead_is_read_again(tunes, tmp_path):
+    a = pretty_midi.PrettyMIDI(tunes[0])
+    bass = pretty_midi.Instrument(33, name="bass")
+    bass.notes = [pretty_midi.Note(80, 40, start / 2, start / 2 + 0.4) for start in range(20)]
+    a.instruments.append(bass)
+    a.write(str(tmp_path / "band.mid"))
+    arguments = ["interpolate", tmp_path / "band.mid", tunes[1], "-n", "3", "--key", "none"]
+    output = run(*arguments, "-o", tmp_path / "alone")
+    assert "play on" not in output
+    assert "1 other tracks of A play on" in run(*arguments, "-o", tmp_path / "band", "--keep-accompaniment")
+    vocabulary = Vocabulary()
+    for name in ("01.mid", "02.mid", "03.mid", "all.mid"):
+        alone, over = (Melody.from_midi(tmp_path / folder / name) for folder in ("alone", "band"))
+        assert np.array_equal(vocabulary.encode(alone), vocabulary.encode(over))
+        assert len(pretty_midi.PrettyMIDI(str(tmp_path / "band" / name)).instruments) == 2
+    assert "A has no other tracks there" in run(
+        *("interpolate", *tunes, "-n", "2", "-o", tmp_path / "none", "--keep-accompaniment")
+    )
 
 
 def test_a_missing_file_is_a_usage_error(tunes):

@@ -34,6 +34,7 @@ ORDER = [
     "evaluate",
     "melody_training",
     "plot",
+    "audio",
     "digits",
     "commands",
     "cli",

@@ -46,6 +46,7 @@ from melodyvae.commands.options import generation_options, known_errors, load_mo
     show_default=True,
     help="From A's tempo to B's, or one of them throughout.",
 )
+@click.option("--keep-accompaniment", is_flag=True, help="Let A's other tracks play on under each tune.")
 @generation_options(temperature=0.0)
 def interpolate(
     a: Path,
@@ -60,11 +61,13 @@ def interpolate(
     spacing: str,
     key: str,
     tempo: str,
+    keep_accompaniment: bool,
     output: Path | None,
     model_name: str,
     temperature: float,
     seed: int,
     device: str,
+    audio: bool,
     force: bool,
 ) -> None:
     """Write the tunes on the way from A to B, two MIDI files.
@@ -77,6 +80,7 @@ def interpolate(
     The folder (A-to-B by default) gets 01.mid, 02.mid, ... from A to B, all.mid with all of them in a row, and
     piano-rolls.png. All have A's instrument.
     """
+    from data_prep.arrangement import backing_of, transposed
     from melodyvae.commands.melody_files import melody_names, read_announced, write_melodies
     from melodyvae.interpolation import WalkOptions, pick_ends, walk
 
@@ -105,5 +109,19 @@ def interpolate(
             f"{sum(steps_apart) / len(steps_apart):.2f} of the way between strangers ({min(steps_apart):.2f} to "
             f"{max(steps_apart):.2f})"
         )
+        backings = None
+        if keep_accompaniment:
+            backing = backing_of(found[0], picked.windows[0].grid_bar, start.bars)
+            backings = [transposed(backing, shift) for shift in found_walk.key_shifts]
+            click.echo(f"{len(backing)} other tracks of A play on" if backing else "A has no other tracks there")
         titles = ["A", *(str(index) for index in range(2, count)), "B"]
-        write_melodies(folder, found_walk.melodies, melody_names(count), titles, ends=True, replace=force)
+        write_melodies(
+            folder,
+            found_walk.melodies,
+            melody_names(count),
+            titles,
+            ends=True,
+            replace=force,
+            backings=backings,
+            audio=audio,
+        )

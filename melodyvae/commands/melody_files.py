@@ -10,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from data_prep.melody import Melody, ReadMelody
+    from data_prep.notes import Part
     from melodyvae.config import MelodyConfig
 
 JOINED_FILE = "all.mid"
@@ -41,18 +42,33 @@ def write_melodies(
     ends: bool = False,
     joined: bool = True,
     replace: bool = False,
+    backings: Sequence[Sequence[Part]] | None = None,
+    audio: bool = False,
 ) -> None:
-    """Write one MIDI file a melody, all of them joined, and their picture, whole or not at all."""
-    from data_prep.melody import write_in_a_row
+    """Write one MIDI file a melody, all of them joined, and their picture, whole or not at all.
+
+    With ``backings`` each melody is written over its own (see :mod:`data_prep.arrangement`); with ``audio`` each MIDI
+    file gets a WAV file beside it.
+    """
+    from data_prep.arrangement import write_in_a_row
+    from melodyvae.audio import write_wav
     from melodyvae.output import output_folder
     from melodyvae.plot import plot_piano_rolls
 
-    extra = [JOINED_FILE, PICTURE_FILE] if joined else [PICTURE_FILE]
-    with output_folder(folder, [*names, *extra], replace) as staging:
-        for melody, name in zip(melodies, names, strict=True):
-            melody.write(staging / name)
+    midi_files = [*names, JOINED_FILE] if joined else list(names)
+    wav_files = [str(Path(name).with_suffix(".wav")) for name in midi_files] if audio else []
+    with output_folder(folder, [*midi_files, *wav_files, PICTURE_FILE], replace) as staging:
+        for index, (melody, name) in enumerate(zip(melodies, names, strict=True)):
+            if backings:
+                write_in_a_row([melody], staging / name, [backings[index]])
+            else:
+                melody.write(staging / name)
         if joined:
-            write_in_a_row(melodies, staging / JOINED_FILE)
+            write_in_a_row(melodies, staging / JOINED_FILE, backings)
+        for midi_file, wav_file in zip(midi_files, wav_files, strict=False):
+            write_wav(staging / midi_file, staging / wav_file)
         plot_piano_rolls(rolls or melodies, staging / PICTURE_FILE, titles, ends=ends)
     first = names[0] if len(names) == 1 else f"{names[0]} ... {names[-1]}"
-    click.echo(f"Wrote {first}, {' and '.join(extra)} to {folder}{'' if str(folder).endswith('/') else '/'}")
+    told = [first, *([JOINED_FILE] if joined else []), *(["a WAV file of each"] if audio else []), PICTURE_FILE]
+    where = f"{folder}{'' if str(folder).endswith('/') else '/'}"
+    click.echo(f"Wrote {', '.join(told[:-1])} and {told[-1]} to {where}")

@@ -52,7 +52,9 @@ def device_options(command: Command) -> Command:
 
 
 def generation_options(temperature: float) -> Callable[[Command], Command]:
-    """Add ``--output``, ``--model``, ``--temperature`` (with this default), ``--seed``, ``--device``, ``--force``."""
+    """Add ``--output``, ``--model``, ``--temperature`` (with this default), ``--seed``, ``--device``, ``--audio``,
+    ``--force``.
+    """
 
     def add(command: Command) -> Command:
         return _add(
@@ -74,6 +76,7 @@ def generation_options(temperature: float) -> Callable[[Command], Command]:
             ),
             click.option("--seed", type=SEED, default=0, show_default=True, help="The same seed, the same files."),
             click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps."),
+            click.option("--audio", is_flag=True, help="Write a WAV file beside each MIDI file."),
             click.option("--force", is_flag=True, help="Replace results that are already there."),
         )
 

@@ -21,6 +21,7 @@ def reconstruct(
     temperature: float,
     seed: int,
     device: str,
+    audio: bool,
     force: bool,
 ) -> None:
     """Write each of FILES as the model remembers it: through z and back, window by window.
@@ -57,4 +58,5 @@ def reconstruct(
             rolls=rolls,
             joined=False,
             replace=force,
+            audio=audio,
         )

@@ -27,6 +27,7 @@ def sample(
     temperature: float,
     seed: int,
     device: str,
+    audio: bool,
     force: bool,
 ) -> None:
     """Write new tunes, drawn from the model.
@@ -44,4 +45,4 @@ def sample(
         model, generator = load_model(model_name, device, seed)
         melodies = generate.sample(model, count, temperature, generator, quarters_per_minute=tempo)
         names = melody_names(count)
-        write_melodies(output or Path("samples"), melodies, names, replace=force)
+        write_melodies(output or Path("samples"), melodies, names, replace=force, audio=audio)

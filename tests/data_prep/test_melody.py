@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.melody import Melody, MelodyNote, find_regions, read_melody, write_in_a_row
+from data_prep.melody import Melody, MelodyNote, find_regions, read_melody
 from data_prep.tokens import Vocabulary
 from data_prep.voice import NoNotesError
 from tests.data_prep.smf import END_OF_TRACK, QUARTER, part, smf, song, time_signature, tune
@@ -236,22 +236,3 @@ class TestReadMelody:
 def test_meters_of_the_strategies_have_whole_bars() -> None:
     assert len(METERS) == 4
     assert all(Melody((), 0, meter=meter).steps_per_bar > 0 for meter in METERS)
-
-
-class TestInARow:
-    def test_each_melody_keeps_its_tempo_and_nothing_else_changes(self, tmp_path: Path) -> None:
-        first = Melody((MelodyNote(0, 4, 60), MelodyNote(4, 16, 62)), 32, quarters_per_minute=90.0, program=5)
-        second = Melody((MelodyNote(2, 8, 62), MelodyNote(8, 20, 62)), 32, quarters_per_minute=180.0)
-        write_in_a_row([first, second, second], tmp_path / "row.mid")
-        read = read_melody(tmp_path / "row.mid")
-        assert read.melody.notes == Melody.join([first, second, second]).notes
-        assert read.melody.length_steps == 96
-        assert read.melody.program == 5
-        tempi = [read.window(bar, 2).quarters_per_minute for bar in (0, 2, 4)]
-        assert tempi == pytest.approx([90, 180, 180], abs=0.01)
-        assert len(read.tempi) == 2
-
-    def test_nothing_is_refused_and_nothing_written(self, tmp_path: Path) -> None:
-        with pytest.raises(ValueError, match="no melody to join"):
-            write_in_a_row([], tmp_path / "row.mid")
-        assert list(tmp_path.iterdir()) == []
