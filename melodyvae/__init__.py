@@ -21,6 +21,7 @@ In the order of the flow, each module importing only from those above it (and fr
 - :mod:`~melodyvae.spacing`: places on a path that are evenly far apart.
 - :mod:`~melodyvae.generate`: model -> melodies: sample, reconstruct.
 - :mod:`~melodyvae.interpolation`: from one tune to another.
+- :mod:`~melodyvae.novelty`: how near a melody is to the nearest training window.
 - :mod:`~melodyvae.model`: :class:`MelodyVAE`, all of these in one.
 - :mod:`~melodyvae.trainer`: the loop; knows no music.
 - :mod:`~melodyvae.evaluate`: how good a model is.

@@ -197,7 +197,7 @@ def test_the_other_tracks_of_a_play_on_and_the_lead_is_read_again(tunes, tmp_pat
     arguments = ["interpolate", tmp_path / "band.mid", tunes[1], "-n", "3", "--key", "none"]
     output = run(*arguments, "-o", tmp_path / "alone")
     assert "play on" not in output
-    assert "1 other tracks of A play on" in run(*arguments, "-o", tmp_path / "band", "--keep-accompaniment")
+    assert "A's other tracks play on: 1" in run(*arguments, "-o", tmp_path / "band", "--keep-accompaniment")
     vocabulary = Vocabulary()
     for name in ("01.mid", "02.mid", "03.mid", "all.mid"):
         alone, over = (Melody.from_midi(tmp_path / folder / name) for folder in ("alone", "band"))

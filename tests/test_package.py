@@ -29,6 +29,7 @@ ORDER = [
     "spacing",
     "generate",
     "interpolation",
+    "novelty",
     "model",
     "trainer",
     "evaluate",

@@ -113,7 +113,7 @@ def interpolate(
         if keep_accompaniment:
             backing = backing_of(found[0], picked.windows[0].grid_bar, start.bars)
             backings = [transposed(backing, shift) for shift in found_walk.key_shifts]
-            click.echo(f"{len(backing)} other tracks of A play on" if backing else "A has no other tracks there")
+            click.echo(f"A's other tracks play on: {len(backing)}" if backing else "A has no other tracks there")
         titles = ["A", *(str(index) for index in range(2, count)), "B"]
         write_melodies(
             folder,
