@@ -49,8 +49,14 @@ class LatentMelodyModel(Protocol):
     def encode(self, tokens: Tensor) -> DiagonalGaussian:
         """q(z | x), parameters ``(B, Z)``, of token windows ``(B, T)``."""
 
-    def decode(self, z: Tensor, temperature: float, generator: torch.Generator | None) -> Tensor:
-        """Token windows ``(B, T)`` for latent vectors ``(B, Z)``."""
+    def decode(
+        self,
+        z: Tensor,
+        temperature: float,
+        generator: torch.Generator | None,
+        allowed_tokens: Tensor | None = None,
+    ) -> Tensor:
+        """Token windows ``(B, T)`` for latent vectors ``(B, Z)``, of ``allowed_tokens`` ``(V,)`` only."""
 
     def prior(self, count: int) -> DiagonalGaussian:
         """The distribution that samples come from, parameters ``(count, Z)``."""
@@ -130,6 +136,7 @@ def sample(
     count: int,
     temperature: float = 1.0,
     generator: torch.Generator | None = None,
+    allowed_tokens: Tensor | None = None,
     **fields: Any,
 ) -> list[Melody]:
     """``count`` new melodies: z drawn from the model's prior, tokens drawn at ``temperature``.
@@ -139,11 +146,12 @@ def sample(
         count: how many, at least 1.
         temperature: of the tokens' draw; 0 takes the most probable token.
         generator: the source of all draws.
+        allowed_tokens: booleans ``(V,)``, such as those of a scale; None allows all.
         fields: what else the melodies carry, such as ``quarters_per_minute`` or ``program``.
     """
     _check_count(count, 1)
     z = model.prior(count).sample(generator)
-    return _decode(model, z, temperature, generator, **fields)
+    return _decode(model, z, temperature, generator, allowed_tokens, **fields)
 
 
 def reconstruct(
@@ -220,14 +228,17 @@ def _decode(
     z: Tensor,
     temperature: float,
     generator: torch.Generator | None,
+    allowed_tokens: Tensor | None = None,
     **fields: Any,
 ) -> list[Melody]:
     if not 0 <= temperature < math.inf:
         raise ValueError(f"temperature is {temperature}; it must be a number from 0 up")
     config = model.config
     grid = {"steps_per_quarter": config.steps_per_quarter, "meter": config.meter}
+    masked = {} if allowed_tokens is None else {"allowed_tokens": allowed_tokens}
     with torch.inference_mode():
-        tokens = torch.cat([model.decode(part, temperature, generator) for part in torch.split(z, DECODING_BATCH)])
+        parts = torch.split(z, DECODING_BATCH)
+        tokens = torch.cat([model.decode(part, temperature, generator, **masked) for part in parts])
     rows = tokens.cpu().numpy().astype(np.uint8)
     return [model.vocabulary.decode(row, **(grid | fields)) for row in rows]
 
