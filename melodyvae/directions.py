@@ -30,7 +30,7 @@ from melodyvae.attributes import ATTRIBUTES, measure
 from melodyvae.generate import DECODING_BATCH, LatentMelodyModel
 
 EXTRA = "attributes."
-MOST_WINDOWS = 50_000
+MOST_WINDOWS = 20_000  # 8,000 give the same effects; encoding takes most of the time
 CALIBRATION_WINDOWS = 128
 TRIED_LENGTHS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0)
 FALLBACK_LENGTH = 2.0

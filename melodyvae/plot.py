@@ -157,7 +157,7 @@ def plot_curves(lines: Sequence[dict[str, Any]], path: Path) -> None:
 
 
 def plot_effects(matrices: dict[str, np.ndarray], names: Sequence[str], path: Path) -> None:
-    """Write a PNG with one heat map a matrix: what each slider (row) does to each attribute (column).
+    """Write a PNG with one heat map a matrix, two a row: what each slider (row) does to each attribute (column).
 
     Numbers stand in the cells, and the size of an effect is the depth of its colour, so that it reads in grey as well;
     a rise is blue, a fall is red and hatched.
@@ -171,9 +171,13 @@ def plot_effects(matrices: dict[str, np.ndarray], names: Sequence[str], path: Pa
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
-    figure = Figure(figsize=(4.6 * len(matrices) + 1.2, 4.6), layout="constrained")
-    grid = figure.subplots(1, len(matrices), squeeze=False, sharey=True)
-    for axis, (title, effects) in zip(grid[0], matrices.items(), strict=True):
+    columns = min(len(matrices), 2)
+    rows = -(-len(matrices) // columns)
+    figure = Figure(figsize=(4.3 * columns + 1.0, 4.3 * rows + 0.6), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    for axis in grid.flat[len(matrices) :]:
+        axis.set_visible(False)
+    for axis, (title, effects) in zip(grid.flat, matrices.items(), strict=False):
         for (row, column), effect in np.ndenumerate(effects):
             depth = min(abs(effect), 1.0)
             colour = np.array(to_rgb(NOTE if effect > 0 else END_NOTE))
@@ -195,8 +199,8 @@ def plot_effects(matrices: dict[str, np.ndarray], names: Sequence[str], path: Pa
         axis.set_yticks(range(len(names)), names)
         axis.tick_params(length=0)
         axis.set_title(title, fontsize=10)
-        axis.set_xlabel("what changes, in standard deviations")
         for spine in axis.spines.values():
             spine.set_visible(False)
-    grid[0][0].set_ylabel("the slider that is moved")
+    figure.supxlabel("what changes, in standard deviations of the training windows", fontsize=10)
+    figure.supylabel("the slider that is moved", fontsize=10)
     figure.savefig(path, dpi=150)

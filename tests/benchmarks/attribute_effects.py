@@ -72,7 +72,7 @@ def main() -> None:
     except DirectionsError:
         began = time.perf_counter()
         model.extras |= fit_directions(model, dataset.splits["train"]).to_extras()
-        print(f"Directions fitted in {time.perf_counter() - began:.0f} s.\n")
+        print(f"Directions fitted in {time.perf_counter() - began:.0f} s.\n", flush=True)
         directions = Directions.from_extras(model.extras, torch.device("cpu"))
         if options.save is not None:
             model.save(options.save)
@@ -91,7 +91,7 @@ def main() -> None:
             print(as_markdown(effects, f"{amount:+g}, {name}"))
             print(f"\n{len(windows)} windows, {time.perf_counter() - began:.0f} s\n", flush=True)
             if not name.startswith("quartiles"):
-                drawn[f"{name}: slider at {amount:+g}"] = effects
+                drawn[f"{name}: slider at {amount:+g}".replace("-", "\N{MINUS SIGN}")] = effects
     if options.output is not None:
         plot_effects(drawn, list(ATTRIBUTES), options.output)
 
