@@ -10,6 +10,7 @@ In the order of the flow, each module importing only from those above it (and fr
 
 - :mod:`~melodyvae.config`: every hyper-parameter, and the presets.
 - :mod:`~melodyvae.device`: device, threads, precision.
+- :mod:`~melodyvae.scales`: scales by name, and the tokens that keep to one.
 - :mod:`~melodyvae.dataset`: dataset folder -> batches.
 - :mod:`~melodyvae.latent`: the diagonal Gaussian, its KL; lerp and slerp.
 - :mod:`~melodyvae.objective`: loss terms, free bits, KL annealing.
@@ -22,6 +23,9 @@ In the order of the flow, each module importing only from those above it (and fr
 - :mod:`~melodyvae.generate`: model -> melodies: sample, reconstruct.
 - :mod:`~melodyvae.interpolation`: from one tune to another.
 - :mod:`~melodyvae.novelty`: how near a melody is to the nearest training window.
+- :mod:`~melodyvae.attributes`: density, range, syncopation and more of a window, in numbers.
+- :mod:`~melodyvae.directions`: the ways along which they change in the latent space.
+- :mod:`~melodyvae.morphing`: a melody with its attributes moved.
 - :mod:`~melodyvae.model`: :class:`MelodyVAE`, all of these in one.
 - :mod:`~melodyvae.trainer`: the loop; knows no music.
 - :mod:`~melodyvae.evaluate`: how good a model is.

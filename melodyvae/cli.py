@@ -11,7 +11,7 @@ import click
 
 from melodyvae import __version__
 
-COMMANDS = ("prep", "train", "interpolate", "sample", "reconstruct", "inspect", "evaluate", "digits")
+COMMANDS = ("prep", "train", "interpolate", "morph", "sample", "reconstruct", "inspect", "evaluate", "digits")
 
 
 class LazyGroup(click.Group):
@@ -37,6 +37,7 @@ def main() -> None:
 
     \b
     melodyvae interpolate a.mid b.mid -n 8     eight tunes from a to b
+    melodyvae morph a.mid --density +1         a, and a with more and more notes
     melodyvae sample -n 8                      eight new tunes
     melodyvae prep ./midi                      a folder of files -> a dataset
     melodyvae train midi-dataset               a dataset -> your own model

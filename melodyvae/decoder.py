@@ -80,6 +80,7 @@ class MelodyDecoder(nn.Module):
         z: Tensor,
         temperature: float = 0.0,
         generator: torch.Generator | None = None,
+        allowed_tokens: Tensor | None = None,
     ) -> Tensor:
         """Legal token windows ``(B, T)`` (int64), each step drawn given z and the tokens drawn before it.
 
@@ -87,8 +88,12 @@ class MelodyDecoder(nn.Module):
             z: latent vectors ``(B, Z)``.
             temperature: logits are divided by it before the draw; 0 takes the most probable token.
             generator: the source of the draws, on the device of ``z``.
+            allowed_tokens: booleans ``(V,)``; the others have probability 0. None allows all. "No event" must be
+                among them, so that every step has a token.
         """
-        tokens, _ = self._roll_out(z, temperature, generator)
+        if allowed_tokens is not None and not allowed_tokens[NO_EVENT]:
+            raise ValueError("allowed_tokens must allow token 0, no event")
+        tokens, _ = self._roll_out(z, temperature, generator, allowed_tokens=allowed_tokens)
         return tokens
 
     def scheduled_sampling_logits(
@@ -110,6 +115,7 @@ class MelodyDecoder(nn.Module):
         generator: torch.Generator | None,
         true_tokens: Tensor | None = None,
         keep_true: Tensor | None = None,
+        allowed_tokens: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         context = self.context(z)
         state = context.state
@@ -121,7 +127,10 @@ class MelodyDecoder(nn.Module):
             outputs, state = self.lstm(inputs.unsqueeze(0), state)
             logits = self.output(outputs[0]).to(self.output.weight.dtype)
             all_logits.append(logits)
-            previous = draw(forbid_silent_note_off(logits.detach(), sounding), temperature, generator)
+            legal = forbid_silent_note_off(logits.detach(), sounding)
+            if allowed_tokens is not None:
+                legal = legal.masked_fill(~allowed_tokens, -torch.inf)
+            previous = draw(legal, temperature, generator)
             if true_tokens is not None and keep_true is not None:
                 previous = torch.where(keep_true[:, step], true_tokens[:, step], previous)
             sounding = torch.where(previous == NO_EVENT, sounding, previous >= FIRST_NOTE_ON)

@@ -50,8 +50,14 @@ class LatentMelodyModel(Protocol):
     def encode(self, tokens: Tensor) -> DiagonalGaussian:
         """q(z | x), parameters ``(B, Z)``, of token windows ``(B, T)``."""
 
-    def decode(self, z: Tensor, temperature: float, generator: torch.Generator | None) -> Tensor:
-        """Token windows ``(B, T)`` for latent vectors ``(B, Z)``."""
+    def decode(
+        self,
+        z: Tensor,
+        temperature: float,
+        generator: torch.Generator | None,
+        allowed_tokens: Tensor | None = None,
+    ) -> Tensor:
+        """Token windows ``(B, T)`` for latent vectors ``(B, Z)``, of ``allowed_tokens`` ``(V,)`` only."""
 
     def logits(self, z: Tensor, tokens: Tensor) -> Tensor:
         """Teacher-forced logits ``(B, T, V)`` of windows ``(B, T)`` given ``(B, Z)``, differentiable in z."""
@@ -140,6 +146,7 @@ def sample(
     count: int,
     temperature: float = 1.0,
     generator: torch.Generator | None = None,
+    allowed_tokens: Tensor | None = None,
     **fields: Any,
 ) -> list[Melody]:
     """``count`` new melodies: z drawn from the model's prior, tokens drawn at ``temperature``.
@@ -149,11 +156,12 @@ def sample(
         count: how many, at least 1.
         temperature: of the tokens' draw; 0 takes the most probable token.
         generator: the source of all draws.
+        allowed_tokens: booleans ``(V,)``, such as those of a scale; None allows all.
         fields: what else the melodies carry, such as ``quarters_per_minute`` or ``program``.
     """
     check_count(count, 1)
     z = model.prior(count).sample(generator)
-    return decode_melodies(model, z, temperature, generator, **fields)
+    return decode_melodies(model, z, temperature, generator, allowed_tokens, **fields)
 
 
 def reconstruct(
@@ -225,26 +233,33 @@ def _first_good_bar(melody: Melody, bars: int) -> int:
     return first + int(is_pickup)
 
 
-def posterior_means(model: LatentMelodyModel, windows: Sequence[Melody]) -> Tensor:
-    """The mean of q(z | x) of each window, ``(N, Z)``."""
-    tokens = np.stack([model.vocabulary.encode(window) for window in windows]).astype(np.int64)
-    batches = torch.split(torch.from_numpy(tokens).to(model.device), DECODING_BATCH)
+def posterior_means(model: LatentMelodyModel, windows: Sequence[Melody] | np.ndarray) -> Tensor:
+    """The mean of q(z | x) of each window, of melodies or of tokens ``(N, T)``: ``(N, Z)``, on the model's device."""
+    if not isinstance(windows, np.ndarray):
+        windows = np.stack([model.vocabulary.encode(window) for window in windows])
+    batches = torch.split(torch.from_numpy(windows.astype(np.int64)), DECODING_BATCH)
     with torch.inference_mode():
-        return torch.cat([model.encode(batch).mean for batch in batches])
+        return torch.cat([model.encode(batch.to(model.device)).mean.float() for batch in batches])
 
 
 def decode_tokens(
-    model: LatentMelodyModel, z: Tensor, temperature: float = 0.0, generator: torch.Generator | None = None
+    model: LatentMelodyModel,
+    z: Tensor,
+    temperature: float = 0.0,
+    generator: torch.Generator | None = None,
+    allowed_tokens: Tensor | None = None,
 ) -> np.ndarray:
-    """Token windows, uint8 ``(N, T)``, for latent vectors ``(N, Z)``.
+    """Token windows, uint8 ``(N, T)``, for latent vectors ``(N, Z)``, of ``allowed_tokens`` ``(V,)`` only.
 
     Raises:
         ValueError: if the temperature is negative or no number.
     """
     if not 0 <= temperature < math.inf:
         raise ValueError(f"temperature is {temperature}; it must be a number from 0 up")
+    masked = {} if allowed_tokens is None else {"allowed_tokens": allowed_tokens}
     with torch.inference_mode():
-        tokens = torch.cat([model.decode(part, temperature, generator) for part in torch.split(z, DECODING_BATCH)])
+        parts = torch.split(z, DECODING_BATCH)
+        tokens = torch.cat([model.decode(part, temperature, generator, **masked) for part in parts])
     return tokens.cpu().numpy().astype(np.uint8)
 
 
@@ -253,11 +268,12 @@ def decode_melodies(
     z: Tensor,
     temperature: float,
     generator: torch.Generator | None,
+    allowed_tokens: Tensor | None = None,
     **fields: Any,
 ) -> list[Melody]:
     """A melody for each latent vector of ``(N, Z)``; ``fields`` are their tempo, program and so on."""
     grid = {"steps_per_quarter": model.config.steps_per_quarter, "meter": model.config.meter}
-    rows = decode_tokens(model, z, temperature, generator)
+    rows = decode_tokens(model, z, temperature, generator, allowed_tokens)
     return [model.vocabulary.decode(row, **(grid | fields)) for row in rows]
 
 

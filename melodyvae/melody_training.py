@@ -26,6 +26,7 @@ from melodyvae.config import (
     to_dict,
 )
 from melodyvae.dataset import TrainingBatches, WindowDataset
+from melodyvae.directions import fit_directions
 from melodyvae.evaluate import reconstruction_figures
 from melodyvae.model import MelodyVAE
 from melodyvae.objective import LossTerms, teacher_forcing_share
@@ -133,7 +134,7 @@ def melody_trainer(
 def finish_melody_run(
     folder: Path, dataset: WindowDataset, device: torch.device | None = None
 ) -> dict[str, dict[str, float]]:
-    """Measure the model of a finished run on all held-out windows and write the figures into its header.
+    """Fit what goes with the network of a finished run, measure it on all held-out windows, and write both to its file.
 
     Returns:
         The figures by split, ``valid`` and ``test``; a split without windows is left out.
@@ -145,6 +146,7 @@ def finish_melody_run(
         for split in ("valid", "test")
         if len(dataset.splits[split])
     }
+    model.extras |= fit_directions(model, dataset.splits["train"]).to_extras()
     model.save(path)
     return model.metrics
 

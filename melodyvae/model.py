@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from data_prep.melody import Melody
-from melodyvae import generate
+from melodyvae import generate, morphing
 from melodyvae.checkpoint import CheckpointedModel
 from melodyvae.config import MelodyConfig
 from melodyvae.dataset import vocabulary_of
@@ -26,6 +26,7 @@ from melodyvae.generate import MelodySource
 from melodyvae.interpolation import WalkOptions, pick_ends, walk
 from melodyvae.latent import DiagonalGaussian, standard_normal
 from melodyvae.objective import LossTerms
+from melodyvae.scales import Scale
 
 
 class MelodyVAE(CheckpointedModel):
@@ -56,9 +57,18 @@ class MelodyVAE(CheckpointedModel):
         posterior: DiagonalGaussian = self.encoder(tokens)
         return posterior
 
-    def decode(self, z: Tensor, temperature: float = 0.0, generator: torch.Generator | None = None) -> Tensor:
-        """Legal token windows ``(B, T)`` for ``z`` ``(B, Z)``; greedy at temperature 0, drawn otherwise."""
-        return self.decoder.generate(z, temperature, generator)
+    def decode(
+        self,
+        z: Tensor,
+        temperature: float = 0.0,
+        generator: torch.Generator | None = None,
+        allowed_tokens: Tensor | None = None,
+    ) -> Tensor:
+        """Legal token windows ``(B, T)`` for ``z`` ``(B, Z)``; greedy at temperature 0, drawn otherwise.
+
+        Only tokens of ``allowed_tokens``, booleans ``(V,)``, come if it is given.
+        """
+        return self.decoder.generate(z, temperature, generator, allowed_tokens)
 
     def logits(self, z: Tensor, tokens: Tensor) -> Tensor:
         """Logits ``(B, T, V)`` of each step of ``(B, T)`` given z ``(B, Z)`` and the true tokens before it."""
@@ -86,10 +96,19 @@ class MelodyVAE(CheckpointedModel):
         return LossTerms(_cross_entropy(logits, batch).sum(dim=1), posterior.kl_to_standard_normal())
 
     def sample(
-        self, count: int = 8, temperature: float = 1.0, generator: torch.Generator | None = None
+        self,
+        count: int = 8,
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
+        *,
+        scale: str | None = None,
     ) -> list[Melody]:
-        """``count`` new melodies; see :func:`melodyvae.generate.sample`."""
-        return generate.sample(self, count, temperature, generator)
+        """``count`` new melodies, in ``scale`` (such as ``G:major``) only if it is given.
+
+        See :func:`melodyvae.generate.sample`.
+        """
+        allowed = None if scale is None else morphing.tokens_in(self, Scale.parse(scale))
+        return generate.sample(self, count, temperature, generator, allowed_tokens=allowed)
 
     def reconstruct(
         self,
@@ -143,6 +162,41 @@ class MelodyVAE(CheckpointedModel):
         ]
         ends = pick_ends(self, (sources[0], sources[1]), first_bars, bars, asked)
         return list(walk(self, ends.windows[0].melody, ends.windows[1].melody, asked, generator, ends.keys).melodies)
+
+    def morph(
+        self,
+        source: MelodySource,
+        count: int = 5,
+        temperature: float = 0.0,
+        generator: torch.Generator | None = None,
+        *,
+        track: str = "auto",
+        bar: int | None = None,
+        scale: str | None = None,
+        candidates: int = morphing.CANDIDATES,
+        **amounts: float,
+    ) -> list[Melody]:
+        """``count`` melodies from ``source`` as it is to ``source`` with its character moved.
+
+        For example ``model.morph("a.mid", density=+1, range=-1, syncopation_8=+0.5)``; see
+        :func:`melodyvae.morphing.morph`.
+
+        Args:
+            source: a MIDI file, a ``PrettyMIDI`` object or a melody.
+            count: how many melodies, at least 2.
+            temperature: 0 takes the most probable notes.
+            generator: the source of all draws.
+            track: ``auto``, a track's number (from 1) or its name.
+            bar: the first bar (from 1) to take; None takes the first good one.
+            scale: such as ``G:major``: no note outside it comes.
+            candidates: how many melodies are tried for each one written; 1 takes the bare directions.
+            amounts: by attribute (:data:`melodyvae.attributes.ATTRIBUTES`, with ``_`` for ``-``), in standard
+                deviations of the training windows.
+        """
+        window = generate.pick_window(generate.read_source(source, self.config, track), self.config, bar).melody
+        wanted = {name.replace("_", "-"): amount for name, amount in amounts.items()}
+        chosen = None if scale is None else Scale.parse(scale)
+        return morphing.morph(self, window, wanted, count, temperature, generator, chosen, candidates)
 
 
 def _cross_entropy(logits: Tensor, tokens: Tensor) -> Tensor:

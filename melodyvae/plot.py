@@ -1,6 +1,6 @@
 """Pictures: piano rolls and training curves. matplotlib is imported only when a picture is drawn.
 
-Contents: :func:`plot_piano_rolls`, :func:`plot_curves`.
+Contents: :func:`plot_piano_rolls`, :func:`plot_curves`, :func:`plot_effects`.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from data_prep.melody import Melody
 
@@ -24,6 +26,7 @@ GAP_STEPS = 0.15  # so that a repeated note is seen to be two
 ROLL_GAP = 4  # semitones of white between two rolls
 MOST_ROLLS = 64
 MOST_BAR_LABELS = 16
+LEAST_HATCHED = 0.05  # standard deviations
 
 
 class PlotError(ValueError):
@@ -151,3 +154,53 @@ def plot_curves(lines: Sequence[dict[str, Any]], path: Path) -> None:
         if axis.lines:
             axis.legend(frameon=False)
     figure.savefig(path, dpi=120)
+
+
+def plot_effects(matrices: dict[str, np.ndarray], names: Sequence[str], path: Path) -> None:
+    """Write a PNG with one heat map a matrix, two a row: what each slider (row) does to each attribute (column).
+
+    Numbers stand in the cells, and the size of an effect is the depth of its colour, so that it reads in grey as well;
+    a rise is blue, a fall is red and hatched.
+
+    Args:
+        matrices: title to effects in standard deviations, ``(A, A)`` each.
+        names: of the attributes, A.
+        path: the file to write.
+    """
+    from matplotlib.colors import to_rgb
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
+
+    columns = min(len(matrices), 2)
+    rows = -(-len(matrices) // columns)
+    figure = Figure(figsize=(4.3 * columns + 1.0, 4.3 * rows + 0.6), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    for axis in grid.flat[len(matrices) :]:
+        axis.set_visible(False)
+    for axis, (title, effects) in zip(grid.flat, matrices.items(), strict=False):
+        for (row, column), effect in np.ndenumerate(effects):
+            depth = min(abs(effect), 1.0)
+            colour = np.array(to_rgb(NOTE if effect > 0 else END_NOTE))
+            hatch = "////" if effect < -LEAST_HATCHED else None
+            cell = Rectangle(
+                (column - 0.5, row - 0.5), 1, 1, facecolor=1 - depth * (1 - colour), edgecolor="white", hatch=hatch
+            )
+            axis.add_patch(cell)
+            weight = "bold" if row == column else "normal"
+            shown = f"{effect:+.2f}".replace("-", "\N{MINUS SIGN}")
+            box = {"facecolor": "white", "edgecolor": "none", "pad": 1.2, "alpha": 0.85}
+            axis.text(column, row, shown, ha="center", va="center", color=INK, fontsize=8.5, weight=weight, bbox=box)
+            if row == column:
+                axis.add_patch(Rectangle((column - 0.47, row - 0.47), 0.94, 0.94, fill=False, edgecolor=INK, lw=1.2))
+        axis.set_xlim(-0.5, len(names) - 0.5)
+        axis.set_ylim(len(names) - 0.5, -0.5)
+        axis.set_aspect("equal")
+        axis.set_xticks(range(len(names)), names, rotation=35, ha="right", rotation_mode="anchor")
+        axis.set_yticks(range(len(names)), names)
+        axis.tick_params(length=0)
+        axis.set_title(title, fontsize=10)
+        for spine in axis.spines.values():
+            spine.set_visible(False)
+    figure.supxlabel("what changes, in standard deviations of the training windows", fontsize=10)
+    figure.supylabel("the slider that is moved", fontsize=10)
+    figure.savefig(path, dpi=150)

@@ -19,6 +19,7 @@ from data_prep.melody import Melody, MelodyNote
 from data_prep.tokens import Vocabulary
 from melodyvae.checkpoint import load_checkpoint
 from melodyvae.cli import COMMANDS, main
+from melodyvae.model import MelodyVAE
 from tests.conftest import tune
 
 HEADER = b"MThd" + struct.pack(">IHHH", 6, 1, 1, 480)
@@ -276,6 +277,63 @@ def test_reconstruct_refuses_two_files_of_one_name(tunes, tmp_path):
     other = tmp_path / "sub" / "first.mid"
     tune(3).write(other)
     assert "same name" in run("reconstruct", tunes[0], other, status=2)
+
+
+def test_morph_writes_the_series_the_row_and_the_picture_and_says_what_changed(tunes, run_folder, tmp_path):
+    out = tmp_path / "denser"
+    arguments = ["morph", tunes[0], "--density", "+1", "--range", "-1", "-n", "3", "-o", out, "--model", run_folder]
+    output = run(*arguments, "--candidates", "12")
+    assert sorted(path.name for path in out.iterdir()) == ["01.mid", "02.mid", "03.mid", "all.mid", "piano-rolls.png"]
+    assert "The tune is taken from bars 1 to 2" in output
+    assert re.search(r"^density +\d+\.\d\d +\d+\.\d\d +\d+\.\d\d +\d+\.\d\d  onsets a bar$", output, re.M)
+    assert re.search(r"^diatonic +\d\.\d\d +\d\.\d\d +as it is +\d\.\d\d  share of notes$", output, re.M)
+    assert Melody.from_midi(out / "all.mid").bars == 6
+    before = (out / "03.mid").read_bytes()
+    assert "already holds 01.mid" in run(*arguments, status=1)
+    run(*arguments, "--candidates", "12", "--force")
+    assert (out / "03.mid").read_bytes() == before
+
+
+def test_morph_names_its_folder_after_the_file(tunes, run_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run("morph", tunes[1], "--scale", "C:minor", "--bar", "3", "-n", "2", "--model", run_folder)
+    assert (tmp_path / "second-morphed" / "02.mid").is_file()
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "message"),
+    [
+        ([], 2, "there is nothing to move; give an amount, such as --density +1, or a --scale"),
+        (["--density", "0"], 2, "there is nothing to move"),
+        (["--density", "6"], 2, "not in the range"),
+        (["--density", "nan"], 2, "'nan' is not a finite number"),
+        (["--density", "1", "-n", "1"], 2, "not in the range"),
+        (["--density", "1", "--candidates", "0"], 2, "not in the range"),
+        (["--density", "1", "--bar", "99"], 1, "there is no bar 99: the melody has bars 1 to 4"),
+        (["--scale", "G:happy"], 1, "there is no scale 'happy'; choose one of major"),
+        (["--scale", "X"], 1, "'X' is no key"),
+    ],
+)
+def test_bad_morphs_get_a_sentence_and_write_nothing(tunes, run_folder, tmp_path, options, status, message):
+    output = run("morph", tunes[0], *options, "-o", tmp_path / "o", "--model", run_folder, status=status)
+    assert message in output
+    assert not (tmp_path / "o").exists()
+
+
+def test_morph_with_a_model_without_directions_says_what_to_do(tunes, run_folder, tmp_path):
+    bare = MelodyVAE.from_pretrained(run_folder)
+    bare.extras = {}
+    bare.save(tmp_path / "bare.safetensors")
+    output = run("morph", tunes[0], "--density", "1", "--model", tmp_path / "bare.safetensors", status=1)
+    assert "the model has no attribute directions, which `melodyvae train` fits at its end" in output
+
+
+def test_sample_keeps_to_a_scale(run_folder, tmp_path):
+    run("sample", "-n", "4", "-o", tmp_path / "o", "--model", run_folder, "--scale", "Bb:major")
+    notes = Melody.from_midi(tmp_path / "o" / "all.mid").notes
+    assert notes
+    assert {note.pitch % 12 for note in notes} <= {10, 0, 2, 3, 5, 7, 9}
+    assert "no scale 'odd'" in run("sample", "-n", "1", "--model", run_folder, "--scale", "C:odd", status=1)
 
 
 def test_inspect_explains_the_choice_of_track(tunes):

@@ -81,7 +81,7 @@ def interpolate(
     piano-rolls.png. All have A's instrument.
     """
     from data_prep.arrangement import backing_of, transposed
-    from melodyvae.commands.melody_files import melody_names, read_announced, write_melodies
+    from melodyvae.commands.melody_files import melody_names, read_announced, say_window, write_melodies
     from melodyvae.interpolation import WalkOptions, pick_ends, walk
 
     folder = output or Path(f"{a.stem}-to-{b.stem}")
@@ -94,8 +94,7 @@ def interpolate(
         )
         picked = pick_ends(model, found, (bar_a, bar_b), bars, options)
         for label, window in zip("AB", picked.windows, strict=True):
-            told = f"{label} is taken from bars {window.first_bar} to {window.last_bar}"
-            click.echo(f"{told}; {window.note}" if window.note else told)
+            say_window(label, window)
         start, end = (window.melody for window in picked.windows)
         found_walk = walk(model, start, end, options, generator, picked.keys)
         for sentence in filter(None, (picked.note, *found_walk.decisions)):

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from data_prep.melody import Melody, ReadMelody
     from data_prep.notes import Part
     from melodyvae.config import MelodyConfig
+    from melodyvae.generate import Window
 
 JOINED_FILE = "all.mid"
 PICTURE_FILE = "piano-rolls.png"
@@ -24,6 +25,25 @@ def read_announced(path: Path, track: str, config: MelodyConfig, label: str | No
     found = read_source(path, config, track)
     click.echo(f"{label or path.name}: {found.description}")
     return found
+
+
+def read_window(label: str, path: Path, track: str, bar: int | None, config: MelodyConfig) -> Melody:
+    """The window of a file that the model gets, after saying what was chosen."""
+    from melodyvae.generate import WindowError, pick_window
+
+    found = read_announced(path, track, config, f"{label} is {path.name}")
+    try:
+        window = pick_window(found, config, bar)
+    except WindowError as error:
+        raise WindowError(f"{path}: {error}") from error
+    say_window(label, window)
+    return window.melody
+
+
+def say_window(label: str, window: Window) -> None:
+    """Say which bars were taken."""
+    told = f"{label} is taken from bars {window.first_bar} to {window.last_bar}"
+    click.echo(f"{told}; {window.note}" if window.note else told)
 
 
 def melody_names(count: int) -> list[str]:

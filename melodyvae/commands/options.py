@@ -31,6 +31,7 @@ class FiniteFloat(click.FloatRange):
         return number
 
 
+scale_option = click.option("--scale", help="Notes of this scale only, such as G:major, A:minor or F#:dorian.")
 SEED = click.IntRange(0, 2**32 - 1)  # what NumPy and torch both take
 midi_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -105,10 +106,12 @@ def known_errors(*others: type[Exception]) -> Iterator[None]:
     from melodyvae.config import ConfigError
     from melodyvae.dataset import DatasetError
     from melodyvae.device import DeviceError
+    from melodyvae.directions import DirectionsError
     from melodyvae.generate import WindowError
+    from melodyvae.scales import ScaleError
 
     known: tuple[type[Exception], ...] = (CheckpointError, ConfigError, DatasetError, DeviceError)
-    known += (MelodyError, MidiError, WindowError, *others)
+    known += (DirectionsError, MelodyError, MidiError, ScaleError, WindowError, *others)
     try:
         yield
     except known as error:

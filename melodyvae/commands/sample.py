@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from melodyvae.commands.options import FiniteFloat, generation_options, known_errors, load_model
+from melodyvae.commands.options import FiniteFloat, generation_options, known_errors, load_model, scale_option
 
 
 @click.command()
@@ -18,10 +18,12 @@ from melodyvae.commands.options import FiniteFloat, generation_options, known_er
     show_default=True,
     help="Quarters a minute.",
 )
+@scale_option
 @generation_options(temperature=1.0)
 def sample(
     count: int,
     tempo: float,
+    scale: str | None,
     output: Path | None,
     model_name: str,
     temperature: float,
@@ -34,15 +36,19 @@ def sample(
 
     \b
     melodyvae sample -n 8
+    melodyvae sample -n 4 --scale G:major
     melodyvae sample -n 100 --seed 7 --temperature 0.7 -o tunes
 
     The folder (samples by default) gets 01.mid, 02.mid, ..., all.mid with all of them in a row, and piano-rolls.png.
     """
     from melodyvae import generate
     from melodyvae.commands.melody_files import melody_names, write_melodies
+    from melodyvae.morphing import tokens_in
+    from melodyvae.scales import Scale
 
     with known_errors():
         model, generator = load_model(model_name, device, seed)
-        melodies = generate.sample(model, count, temperature, generator, quarters_per_minute=tempo)
+        allowed = None if scale is None else tokens_in(model, Scale.parse(scale))
+        melodies = generate.sample(model, count, temperature, generator, allowed, quarters_per_minute=tempo)
         names = melody_names(count)
         write_melodies(output or Path("samples"), melodies, names, replace=force, audio=audio)

@@ -96,7 +96,7 @@ def train(
         if trainer.progress.share < 1:
             click.echo(f"Stopped and saved. To go on, give the same command with --resume (run folder {folder}).")
             return
-        click.echo("Measuring the best weights on all held-out windows ...")
+        click.echo("Measuring the best weights on all held-out windows, and fitting attribute directions to them ...")
         figures = finish_melody_run(folder, windows, place)
         plot_curves(read_metrics(folder), folder / "curves.png")
     for split, found in figures.items():

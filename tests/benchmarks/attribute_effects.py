@@ -1,0 +1,100 @@
+"""What each slider of ``melodyvae morph`` does to each attribute of held-out windows: markdown tables and a picture.
+
+    python -m tests.benchmarks.attribute_effects DATASET --model MODEL [-o effects.png]
+
+As the figure of attribute vectors in the MusicVAE paper (https://arxiv.org/abs/1803.05428): rows are the sliders,
+columns what changed on average, in standard deviations of the training windows. Measured are the bare directions
+(``--candidates 1`` of ``morph``), the search around them, and, with ``--quartiles``, the paper's own kind of direction.
+A model without directions has them fitted here, which is not saved unless ``--save FILE`` says where.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from melodyvae.attributes import ATTRIBUTES, measure
+from melodyvae.dataset import open_dataset
+from melodyvae.device import choose_device
+from melodyvae.directions import (
+    MOST_WINDOWS,
+    Directions,
+    DirectionsError,
+    fit_directions,
+    quartile_directions,
+)
+from melodyvae.generate import posterior_means
+from melodyvae.model import MelodyVAE
+from melodyvae.morphing import CANDIDATES, effect_matrix
+from melodyvae.plot import plot_effects
+
+
+def as_markdown(effects: np.ndarray, corner: str) -> str:
+    """The matrix as a table."""
+    lines = [f"| {corner} | " + " | ".join(ATTRIBUTES) + " |", "|---" * (len(ATTRIBUTES) + 1) + "|"]
+    for name, row in zip(ATTRIBUTES, effects, strict=True):
+        lines.append(f"| {name} | " + " | ".join(f"{effect:+.2f}" for effect in row) + " |")
+    return "\n".join(lines)
+
+
+def paper_directions(model: MelodyVAE, windows: np.ndarray, fitted: Directions) -> Directions:
+    """The quartile differences, each as long as the fitted direction, so that the two can be compared."""
+    chosen = windows[np.random.default_rng(0).permutation(len(windows))[:MOST_WINDOWS]]
+    standardised = (measure(chosen, model.config) - fitted.means.numpy()) / fitted.deviations.numpy()
+    vectors = quartile_directions(posterior_means(model, chosen).cpu().double().numpy(), standardised)
+    return replace(fitted, vectors=torch.from_numpy(vectors).float() * fitted.vectors.norm(dim=1, keepdim=True))
+
+
+def main() -> None:
+    """Measure, print, draw."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("--model", default="melody-2bar")
+    parser.add_argument("--windows", type=int, default=500)
+    parser.add_argument("--candidates", type=int, default=CANDIDATES)
+    parser.add_argument("--split", choices=["valid", "test"], default="valid")
+    parser.add_argument("--quartiles", action="store_true")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--save", type=Path)
+    parser.add_argument("-o", "--output", type=Path)
+    options = parser.parse_args()
+
+    model = MelodyVAE.from_pretrained(options.model).to(choose_device(options.device))
+    dataset = open_dataset(options.dataset)
+    dataset.check_fits(model.config)
+    try:
+        directions = Directions.from_extras(model.extras, torch.device("cpu"))
+    except DirectionsError:
+        began = time.perf_counter()
+        model.extras |= fit_directions(model, dataset.splits["train"]).to_extras()
+        print(f"Directions fitted in {time.perf_counter() - began:.0f} s.\n", flush=True)
+        directions = Directions.from_extras(model.extras, torch.device("cpu"))
+        if options.save is not None:
+            model.save(options.save)
+    held_out = dataset.splits[options.split]
+    order = np.random.default_rng(0).permutation(len(held_out))[: options.windows]
+    windows = np.asarray(held_out[np.sort(order)])
+    runs = [("straight", directions, 1), (f"best of {options.candidates}", directions, options.candidates)]
+    if options.quartiles:
+        paper = paper_directions(model, np.asarray(dataset.splits["train"]), directions)
+        runs.insert(0, ("quartiles, straight", paper, 1))
+    drawn = {}
+    for name, chosen, candidates in runs:
+        for amount in (1.0, -1.0):
+            began = time.perf_counter()
+            effects = effect_matrix(model, windows, amount, candidates, directions=chosen)
+            print(as_markdown(effects, f"{amount:+g}, {name}"))
+            print(f"\n{len(windows)} windows, {time.perf_counter() - began:.0f} s\n", flush=True)
+            if not name.startswith("quartiles"):
+                drawn[f"{name}: slider at {amount:+g}".replace("-", "\N{MINUS SIGN}")] = effects
+    if options.output is not None:
+        plot_effects(drawn, list(ATTRIBUTES), options.output)
+
+
+if __name__ == "__main__":
+    main()
