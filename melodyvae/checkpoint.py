@@ -4,7 +4,7 @@ The weights are tensors, stored in float16 unless told otherwise; everything els
 the key ``melodyvae``. Reading one runs no code from it.
 
 Contents: :class:`Checkpoint`, :class:`CheckpointedModel`, :func:`save_checkpoint`, :func:`load_checkpoint`,
-:func:`locate`, :func:`shipped_names`; :func:`write_tensors` and :func:`read_tensors`.
+:func:`locate`, :func:`beside`, :func:`shipped_names`; :func:`write_tensors` and :func:`read_tensors`.
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ class CheckpointedModel(nn.Module):
         self.metrics: dict[str, Any] = {}
         self.provenance: dict[str, Any] = {}
         self.extras: dict[str, Tensor] = {}
+        self.path: Path | None = None  # of the checkpoint that it is from
 
     def token_table(self) -> dict[str, Any]:
         """The meaning of the token ids; empty for models without tokens."""
@@ -86,7 +87,9 @@ class CheckpointedModel(nn.Module):
             CheckpointError: if there is no such checkpoint or it is not one of this kind of model.
         """
         chosen = cls.DEFAULT if name_or_path is None else name_or_path
-        return cls.from_checkpoint(load_checkpoint(chosen), str(chosen))
+        model = cls.from_checkpoint(load_checkpoint(chosen), str(chosen))
+        model.path = locate(chosen)
+        return model
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint, name: str = "the checkpoint") -> Self:
@@ -202,6 +205,11 @@ def locate(name_or_path: str | Path) -> Path:
         return shipped
     names = ", ".join(shipped_names()) or "none"
     raise CheckpointError(f"no model {str(name_or_path)!r}: it is no file, and the shipped models are: {names}")
+
+
+def beside(checkpoint: Path, suffix: str) -> Path:
+    """A file that goes with a checkpoint: of ``m.safetensors`` and ``novelty.npy``, ``m.novelty.npy``."""
+    return checkpoint.with_name(checkpoint.name.removesuffix(SUFFIX) + "." + suffix)
 
 
 def write_tensors(tensors: dict[str, Tensor], header: dict[str, Any], path: str | Path) -> None:

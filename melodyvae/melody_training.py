@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 import melodyvae
+from melodyvae.checkpoint import beside
 from melodyvae.config import (
     PRESETS,
     ConfigError,
@@ -29,6 +30,7 @@ from melodyvae.dataset import TrainingBatches, WindowDataset
 from melodyvae.directions import fit_directions
 from melodyvae.evaluate import reconstruction_figures
 from melodyvae.model import MelodyVAE
+from melodyvae.novelty import NOVELTY_FILE, NoveltyIndex
 from melodyvae.objective import LossTerms, teacher_forcing_share
 from melodyvae.trainer import MODEL_FILE, Metrics, Progress, Trainer
 
@@ -148,6 +150,9 @@ def finish_melody_run(
     }
     model.extras |= fit_directions(model, dataset.splits["train"]).to_extras()
     model.save(path)
+    NoveltyIndex.of(np.asarray(dataset.splits["train"]), model.config.steps_per_quarter).save(
+        beside(path, NOVELTY_FILE)
+    )
     return model.metrics
 
 

@@ -9,6 +9,7 @@ bound E_q(z|x)[log p(x | z)] - beta * KL(q(z | x) || N(0, I)).
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from torch.nn import functional as F
 
 from data_prep.melody import Melody
 from melodyvae import generate, morphing
-from melodyvae.checkpoint import CheckpointedModel
+from melodyvae.checkpoint import CheckpointedModel, beside
 from melodyvae.config import MelodyConfig
 from melodyvae.dataset import vocabulary_of
 from melodyvae.decoder import MelodyDecoder
@@ -25,6 +26,7 @@ from melodyvae.encoder import MelodyEncoder
 from melodyvae.generate import MelodySource
 from melodyvae.interpolation import WalkOptions, pick_ends, walk
 from melodyvae.latent import DiagonalGaussian, standard_normal
+from melodyvae.novelty import NOVELTY_FILE, NoveltyIndex
 from melodyvae.objective import LossTerms
 from melodyvae.scales import Scale
 
@@ -47,6 +49,12 @@ class MelodyVAE(CheckpointedModel):
     def device(self) -> torch.device:
         """Where the weights are."""
         return self.encoder.posterior.weight.device
+
+    @cached_property
+    def novelty(self) -> NoveltyIndex | None:
+        """What tells how near a melody is to the training windows; None of a model that came without."""
+        index = beside(self.path, NOVELTY_FILE) if self.path else None
+        return NoveltyIndex.open(index, self.config.steps_per_quarter) if index and index.is_file() else None
 
     def token_table(self) -> dict[str, Any]:
         """The meaning of the token ids."""

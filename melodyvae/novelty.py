@@ -5,7 +5,8 @@ notes follow each other, which no transposition changes. Two windows are compare
 at the same place are alike (unequal ones in one of 65,536 cases). A changed note changes the intervals before and after
 it, so at most two beats.
 
-Contents: :class:`NoveltyIndex`, :func:`beat_hashes`, :func:`redraw_near_copies`.
+Contents: :class:`NoveltyIndex`, :class:`NoveltyError`, :func:`index_of`, :func:`beat_hashes`,
+:func:`redraw_near_copies`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 
@@ -23,7 +24,12 @@ from data_prep.tokens import FIRST_NOTE_ON, Vocabulary
 
 FIRST_NOTE = 1000  # stands for the interval of a window's first note, which has none
 MOST_DRAWS = 20
+NOVELTY_FILE = "novelty.npy"  # beside a checkpoint
 BATCH = 10_000
+
+
+class NoveltyError(ValueError):
+    """There is no usable index, or nothing but near-copies was drawn."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +59,18 @@ class NoveltyIndex:
 
     @classmethod
     def open(cls, path: Path, steps_per_beat: int) -> Self:
-        """The index in a file; it stays on disk."""
-        return cls(np.load(path, mmap_mode="r"), steps_per_beat)
+        """The index in a file; it stays on disk.
+
+        Raises:
+            NoveltyError: if it is no such file.
+        """
+        try:
+            hashes = np.load(path, mmap_mode="r")
+        except (OSError, ValueError, EOFError) as error:
+            raise NoveltyError(f"{path} is no index of training windows ({error}); train or copy it again") from error
+        if hashes.dtype != np.uint16 or hashes.ndim != 2:
+            raise NoveltyError(f"{path} holds {hashes.dtype} {hashes.shape}; it is no index of training windows")
+        return cls(hashes, steps_per_beat)
 
     def save(self, path: Path) -> None:
         """Write the index, whole or not at all."""
@@ -71,6 +87,25 @@ class NoveltyIndex:
         """Whether all beats but one at most are as in one training window: booleans ``(M,)``."""
         alike: np.ndarray = self.beats_alike(windows) >= self.beats - 1
         return alike
+
+
+class KnowsItsTraining(Protocol):
+    """A model that may know its training windows."""
+
+    @property
+    def novelty(self) -> NoveltyIndex | None:
+        """Their index."""
+
+
+def index_of(model: KnowsItsTraining) -> NoveltyIndex:
+    """The index that came with a model.
+
+    Raises:
+        NoveltyError: if it came without.
+    """
+    if model.novelty is None:
+        raise NoveltyError(f"the model came without {NOVELTY_FILE}, the index of its training melodies")
+    return model.novelty
 
 
 def beat_hashes(windows: np.ndarray, steps_per_beat: int) -> np.ndarray:
@@ -101,7 +136,7 @@ def redraw_near_copies(
     """``count`` melodies from ``draw(how many)`` of which none is a near-copy.
 
     Raises:
-        ValueError: if near-copies come again and again.
+        NoveltyError: if near-copies come again and again.
     """
     kept: list[Melody] = []
     for _ in range(MOST_DRAWS):
@@ -110,4 +145,4 @@ def redraw_near_copies(
         kept += [melody for melody, is_copy in zip(drawn, index.is_near_copy(tokens), strict=True) if not is_copy]
         if len(kept) >= count:
             return kept
-    raise ValueError(f"in {MOST_DRAWS} draws only {len(kept)} of {count} melodies were no near-copies")
+    raise NoveltyError(f"in {MOST_DRAWS} draws only {len(kept)} of {count} melodies were no near-copies")

@@ -272,6 +272,21 @@ def test_reconstruct_writes_each_file_at_its_own_length(tunes, run_folder, tmp_p
     assert "of 80 steps came back" in output
 
 
+def test_sample_says_how_near_its_tunes_are_to_the_training_and_draws_near_copies_again(run_folder, tmp_path):
+    arguments = ["--model", run_folder, "--temperature", "1"]
+    output = run("sample", "-n", "3", "-o", tmp_path / "few", *arguments)
+    assert re.search(r"beats of 8 as in the nearest training melody, in any key: 01\.mid \d, 02\.mid \d, 03", output)
+    output = run("sample", "-n", "40", "-o", tmp_path / "many", *arguments, "--novel")
+    assert re.search(r"in any key: \d+ with \d", output)
+    assert "near-copies" not in output
+    copy = tmp_path / "alone.safetensors"
+    copy.write_bytes((run_folder / "model.safetensors").read_bytes())
+    assert "is unknown: the model came without" in run("sample", "-n", "1", "-o", tmp_path / "o", "--model", copy)
+    assert "came without novelty.npy" in run(
+        *("sample", "-n", "1", "-o", tmp_path / "p", "--model", copy, "--novel"), status=1
+    )
+
+
 def test_reconstruct_refuses_two_files_of_one_name(tunes, tmp_path):
     (tmp_path / "sub").mkdir()
     other = tmp_path / "sub" / "first.mid"
@@ -369,6 +384,7 @@ def test_train_writes_model_state_metrics_and_curves_and_resumes(dataset_folder,
     assert sorted(path.name for path in out.iterdir()) == [
         "curves.png",
         "metrics.jsonl",
+        "model.novelty.npy",
         "model.safetensors",
         "state.safetensors",
     ]

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from data_prep.melody import Melody, MelodyNote
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
-from melodyvae.novelty import NoveltyIndex, beat_hashes, redraw_near_copies
+from melodyvae.dataset import open_dataset
+from melodyvae.model import MelodyVAE
+from melodyvae.novelty import NoveltyError, NoveltyIndex, beat_hashes, index_of, redraw_near_copies
 from tests.windows import random_windows
 
 
@@ -85,7 +87,7 @@ def test_near_copies_are_drawn_again(index):
 
 def test_a_model_that_only_copies_is_said_to(index):
     (copy,) = (Vocabulary().decode(row) for row in random_windows(1))
-    with pytest.raises(ValueError, match="in 20 draws only 0 of 2"):
+    with pytest.raises(NoveltyError, match="in 20 draws only 0 of 2"):
         redraw_near_copies(lambda count: [copy] * count, 2, index, Vocabulary())
 
 
@@ -96,3 +98,21 @@ def test_silence_and_a_held_note_have_hashes_of_their_own():
     hashes = beat_hashes(np.stack([held, silence]), 4)
     assert hashes[0, 0] != hashes[1, 0]
     assert (hashes[0, 1:] == hashes[1, 1:]).all()
+
+
+def test_a_training_leaves_the_index_beside_its_model(run_folder, dataset_folder):
+    model = MelodyVAE.from_pretrained(run_folder)
+    train = np.asarray(open_dataset(dataset_folder).splits["train"])
+    assert index_of(model).beats_alike(train).min() == 8
+
+
+def test_a_model_without_index_says_so():
+    with pytest.raises(NoveltyError, match=r"came without novelty\.npy"):
+        index_of(MelodyVAE())
+
+
+@pytest.mark.parametrize("content", [b"", b"words", b"\x93NUMPY"])
+def test_a_file_that_is_no_index_is_refused(tmp_path, content):
+    (tmp_path / "x.npy").write_bytes(content)
+    with pytest.raises(NoveltyError, match="is no index of training windows"):
+        NoveltyIndex.open(tmp_path / "x.npy", 4)

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from data_prep.notes import Part
     from melodyvae.config import MelodyConfig
     from melodyvae.generate import Window
+    from melodyvae.model import MelodyVAE
 
 JOINED_FILE = "all.mid"
 PICTURE_FILE = "piano-rolls.png"
+MOST_TOLD = 16
 
 
 def read_announced(path: Path, track: str, config: MelodyConfig, label: str | None = None) -> ReadMelody:
@@ -44,6 +46,24 @@ def say_window(label: str, window: Window) -> None:
     """Say which bars were taken."""
     told = f"{label} is taken from bars {window.first_bar} to {window.last_bar}"
     click.echo(f"{told}; {window.note}" if window.note else told)
+
+
+def say_novelty(model: MelodyVAE, melodies: Sequence[Melody], names: Sequence[str]) -> None:
+    """How near each melody is to its nearest training melody, if the model knows."""
+    import numpy as np
+
+    index = model.novelty
+    if index is None:
+        click.echo("how near these are to training melodies is unknown: the model came without its index of them")
+        return
+    alike = index.beats_alike(np.stack([model.vocabulary.encode(melody) for melody in melodies]))
+    told = [f"{name} {count}" for name, count in zip(names, alike, strict=True)]
+    if len(told) > MOST_TOLD:
+        told = [f"{int((alike == count).sum())} with {count}" for count in sorted(set(alike.tolist()))]
+    near = int((alike >= index.beats - 1).sum())
+    click.echo(f"beats of {index.beats} as in the nearest training melody, in any key: {', '.join(told)}")
+    if near:
+        click.echo(f"near-copies of training melodies: {near}; --novel draws them again")
 
 
 def melody_names(count: int) -> list[str]:

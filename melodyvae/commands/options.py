@@ -108,10 +108,11 @@ def known_errors(*others: type[Exception]) -> Iterator[None]:
     from melodyvae.device import DeviceError
     from melodyvae.directions import DirectionsError
     from melodyvae.generate import WindowError
+    from melodyvae.novelty import NoveltyError
     from melodyvae.scales import ScaleError
 
     known: tuple[type[Exception], ...] = (CheckpointError, ConfigError, DatasetError, DeviceError)
-    known += (DirectionsError, MelodyError, MidiError, ScaleError, WindowError, *others)
+    known += (DirectionsError, MelodyError, MidiError, ScaleError, NoveltyError, WindowError, *others)
     try:
         yield
     except known as error:

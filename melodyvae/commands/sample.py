@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -19,11 +20,13 @@ from melodyvae.commands.options import FiniteFloat, generation_options, known_er
     help="Quarters a minute.",
 )
 @scale_option
+@click.option("--novel", is_flag=True, help="Draw near-copies of training melodies again.")
 @generation_options(temperature=1.0)
 def sample(
     count: int,
     tempo: float,
     scale: str | None,
+    novel: bool,
     output: Path | None,
     model_name: str,
     temperature: float,
@@ -42,13 +45,23 @@ def sample(
     The folder (samples by default) gets 01.mid, 02.mid, ..., all.mid with all of them in a row, and piano-rolls.png.
     """
     from melodyvae import generate
-    from melodyvae.commands.melody_files import melody_names, write_melodies
+    from melodyvae.commands.melody_files import melody_names, say_novelty, write_melodies
     from melodyvae.morphing import tokens_in
+    from melodyvae.novelty import index_of, redraw_near_copies
     from melodyvae.scales import Scale
 
     with known_errors():
         model, generator = load_model(model_name, device, seed)
         allowed = None if scale is None else tokens_in(model, Scale.parse(scale))
-        melodies = generate.sample(model, count, temperature, generator, allowed, quarters_per_minute=tempo)
+        draw = partial(
+            generate.sample,
+            model,
+            temperature=temperature,
+            generator=generator,
+            allowed_tokens=allowed,
+            quarters_per_minute=tempo,
+        )
+        melodies = redraw_near_copies(draw, count, index_of(model), model.vocabulary) if novel else draw(count)
         names = melody_names(count)
+        say_novelty(model, melodies, names)
         write_melodies(output or Path("samples"), melodies, names, replace=force, audio=audio)
