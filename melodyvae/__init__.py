@@ -28,7 +28,9 @@ In the order of the flow, each module importing only from those above it (and fr
 - :mod:`~melodyvae.morphing`: a melody with its attributes moved.
 - :mod:`~melodyvae.model`: :class:`MelodyVAE`, all of these in one.
 - :mod:`~melodyvae.trainer`: the loop; knows no music.
-- :mod:`~melodyvae.evaluate`: how good a model is.
+- :mod:`~melodyvae.evaluate`: how well windows come back; with ``bounds`` (importance-weighted), ``language_model``
+  (n-grams), ``sample_figures`` and ``interpolation_figures``, how good a model is.
+- :mod:`~melodyvae.held_out`: which windows a model was not trained on.
 - :mod:`~melodyvae.melody_training`: the loop, a MelodyVAE and a dataset together.
 - :mod:`~melodyvae.plot`: piano rolls and curves.
 - :mod:`~melodyvae.audio`: MIDI files -> WAV files.

@@ -3,13 +3,14 @@
 Conventions: windows are integers ``(N, T)``; accuracies, rates and F1 are shares, 0 to 1; KL is in bits a window;
 reconstruction and negative ELBO in nats. Every figure that a trivial guess could reach is given with that guess.
 
-Contents: :func:`reconstruction_figures`, :func:`note_f1`.
+Contents: :func:`reconstruction_figures`, :func:`window_ratios`, :class:`Ratio`; :func:`notes_right`, :func:`note_f1`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -19,65 +20,127 @@ from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT
 from melodyvae.latent import active_units
 from melodyvae.model import MelodyVAE
 
+RESAMPLES = 1000
+RESAMPLES_AT_ONCE = 50
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A figure that is a sum over windows divided by another: a mean, a share, or an F1.
+
+    Attributes:
+        numerator, denominator: of each window, ``(N,)``.
+    """
+
+    numerator: np.ndarray
+    denominator: np.ndarray
+
+    @property
+    def value(self) -> float:
+        """The figure over all windows; 1 if there is nothing to divide by."""
+        total = float(self.denominator.sum())
+        return float(self.numerator.sum()) / total if total else 1.0
+
+    def interval(self, seed: int = 0) -> tuple[float, float]:
+        """The 95% confidence interval: the 2.5th and 97.5th percentiles over windows drawn anew 1,000 times.
+
+        "Bootstrap Methods: Another Look at the Jackknife" (Efron, 1979), https://doi.org/10.1214/aos/1176344552
+        """
+        generator = np.random.default_rng(seed)
+        count = len(self.numerator)
+        values = []
+        for _ in range(RESAMPLES // RESAMPLES_AT_ONCE):
+            times = generator.multinomial(count, np.full(count, 1 / count), RESAMPLES_AT_ONCE)
+            totals = times @ self.denominator
+            values.append(np.where(totals > 0, times @ self.numerator / np.where(totals > 0, totals, 1), 1.0))
+        low, high = np.percentile(np.concatenate(values), (2.5, 97.5))
+        return float(low), float(high)
+
 
 def reconstruction_figures(
     model: MelodyVAE, windows: np.ndarray, seed: int = 0, batch_size: int = 512
 ) -> dict[str, float]:
-    """How well windows come back through z, each figure a mean over all of ``windows`` ``(N, T)``.
+    """How well windows come back through z: the values of :func:`window_ratios`, and ``active_units``.
+
+    The posterior and every draw depend on ``seed`` alone.
+    """
+    ratios, means = window_ratios(model, windows, seed, batch_size)
+    figures = {name: ratio.value for name, ratio in ratios.items()}
+    return figures | {"active_units": active_units(means)}
+
+
+def window_ratios(
+    model: MelodyVAE, windows: np.ndarray, seed: int = 0, batch_size: int = 512, *, shuffle_z: bool = False
+) -> tuple[dict[str, Ratio], Tensor]:
+    """The figures of ``windows`` ``(N, T)``, window by window, and the posterior means ``(N, Z)``.
 
     - ``teacher_forced_accuracy``: steps whose most probable token is right, given the true tokens before it and one z
       drawn from q(z | x).
     - ``sampled_accuracy``: steps right when every token is drawn at temperature 1 from the model's own past, z from
       q(z | x): the paper's "sampling" column.
-    - ``greedy_accuracy``, ``note_f1``, ``exact_windows``: of the most probable continuation, z the posterior mean.
+    - ``greedy_accuracy``, ``exact_windows``: of the most probable continuation, z the posterior mean; so are
+    - ``note_f1`` (onset and pitch right), ``rhythm_f1`` (onset right, whatever the pitch) and ``pitch_f1`` (pitch
+      right, wherever in the window; a pitch that occurs twice must come back twice).
     - ``no_event_accuracy``: steps right when one always guesses "no event".
     - ``reconstruction_nats``, ``kl_bits``, ``negative_elbo_nats_per_step``: the halves of the bound, and the bound.
-    - ``active_units``: see :func:`melodyvae.latent.active_units`.
 
-    The posterior and every draw depend on ``seed`` alone.
+    With ``shuffle_z`` each window is decoded from the z of another one: what the decoder can do without z.
     """
     if len(windows) == 0:
         raise ValueError("there are no windows to evaluate on")
     generator = torch.Generator(model.device).manual_seed(seed)
-    sums = {
-        "teacher": 0,
-        "sampled": 0,
-        "greedy": 0,
-        "no_event": 0,
-        "exact": 0,
-        "reconstruction": 0.0,
-        "kl": 0.0,
-    }
-    notes = np.zeros(3, dtype=np.int64)  # right, decoded, true
+    columns: dict[str, list[np.ndarray]] = {}
     means: list[Tensor] = []
+
+    def add(name: str, values: Tensor) -> None:
+        columns.setdefault(name, []).append(values.double().cpu().numpy())
+
     with torch.inference_mode():
         for tokens in _batches(windows, batch_size, model.device):
             posterior = model.encode(tokens)
-            z = posterior.sample(generator)
-            greedy = model.decode(posterior.mean)
+            z, mean = posterior.sample(generator), posterior.mean
+            if shuffle_z:
+                z, mean = z.roll(1, dims=0), mean.roll(1, dims=0)
+            greedy = model.decode(mean)
             log_probabilities = model.decoder(z, tokens).log_softmax(dim=-1)
-            sums["teacher"] += int((log_probabilities.argmax(-1) == tokens).sum())
-            sums["sampled"] += int((model.decode(z, 1.0, generator) == tokens).sum())
-            sums["greedy"] += int((greedy == tokens).sum())
-            sums["no_event"] += int((tokens == NO_EVENT).sum())
-            sums["exact"] += int((greedy == tokens).all(dim=1).sum())
-            sums["reconstruction"] -= float(log_probabilities.gather(2, tokens.unsqueeze(2)).sum())
-            sums["kl"] += float(posterior.kl_to_standard_normal().sum())
-            notes += _note_counts(greedy, tokens)
+            add("teacher_forced_accuracy", (log_probabilities.argmax(-1) == tokens).sum(1))
+            add("sampled_accuracy", (model.decode(z, 1.0, generator) == tokens).sum(1))
+            add("greedy_accuracy", (greedy == tokens).sum(1))
+            add("no_event_accuracy", (tokens == NO_EVENT).sum(1))
+            add("exact_windows", (greedy == tokens).all(dim=1))
+            for name, values in notes_right(greedy, tokens).items():
+                add(name, values)
+            add("reconstruction_nats", -log_probabilities.gather(2, tokens.unsqueeze(2)).sum((1, 2)))
+            add("kl_nats", posterior.kl_to_standard_normal())
             means.append(posterior.mean)
-    count, steps = len(windows), windows.size
-    reconstruction, kl = sums["reconstruction"] / count, sums["kl"] / count
+    found = {name: np.concatenate(values) for name, values in columns.items()}
+    ones = np.ones(len(windows))
+    steps = ones * windows.shape[1]
+    ratios = {name: Ratio(found[name], steps) for name in found if name.endswith("_accuracy")}
+    notes = found["decoded"] + found["true"]
+    ratios |= {f"{name}_f1": Ratio(2 * found[name], notes) for name in ("note", "pitch", "rhythm")}
+    ratios["exact_windows"] = Ratio(found["exact_windows"], ones)
+    ratios["reconstruction_nats"] = Ratio(found["reconstruction_nats"], ones)
+    ratios["kl_bits"] = Ratio(found["kl_nats"] / math.log(2), ones)
+    ratios["negative_elbo_nats_per_step"] = Ratio(found["reconstruction_nats"] + found["kl_nats"], steps)
+    return ratios, torch.cat(means)
+
+
+def notes_right(decoded: Tensor, tokens: Tensor) -> dict[str, Tensor]:
+    """Of each window of ``decoded`` against ``tokens``, both ``(N, T)``: counts ``(N,)`` by name.
+
+    ``note``, ``rhythm`` and ``pitch`` are those that are right, as :func:`window_ratios` says; ``decoded`` and ``true``
+    how many there are.
+    """
+    found, wanted = decoded >= FIRST_NOTE_ON, tokens >= FIRST_NOTE_ON
+    size = int(max(decoded.max(), tokens.max())) + 1
+    common = torch.minimum(*(_histograms(part, size) for part in (decoded, tokens)))
     return {
-        "teacher_forced_accuracy": sums["teacher"] / steps,
-        "sampled_accuracy": sums["sampled"] / steps,
-        "greedy_accuracy": sums["greedy"] / steps,
-        "no_event_accuracy": sums["no_event"] / steps,
-        "note_f1": _f1(notes),
-        "exact_windows": sums["exact"] / count,
-        "reconstruction_nats": reconstruction,
-        "kl_bits": kl / math.log(2),
-        "negative_elbo_nats_per_step": (reconstruction + kl) / windows.shape[1],
-        "active_units": active_units(torch.cat(means)),
+        "note": (wanted & (decoded == tokens)).sum(1),
+        "rhythm": (wanted & found).sum(1),
+        "pitch": common[:, FIRST_NOTE_ON:].sum(1),
+        "decoded": found.sum(1),
+        "true": wanted.sum(1),
     }
 
 
@@ -86,18 +149,15 @@ def note_f1(decoded: Tensor, tokens: Tensor) -> float:
 
     1 where neither holds a note.
     """
-    return _f1(_note_counts(decoded, tokens))
+    counts = {name: int(values.sum()) for name, values in notes_right(decoded, tokens).items()}
+    notes = counts["decoded"] + counts["true"]
+    return 2 * counts["note"] / notes if notes else 1.0
 
 
-def _note_counts(decoded: Tensor, tokens: Tensor) -> np.ndarray:
-    is_note = tokens >= FIRST_NOTE_ON
-    right = (is_note & (decoded == tokens)).sum()
-    return np.array([int(right), int((decoded >= FIRST_NOTE_ON).sum()), int(is_note.sum())])
-
-
-def _f1(counts: np.ndarray) -> float:
-    right, decoded, true = (int(count) for count in counts)
-    return 2 * right / (decoded + true) if decoded + true else 1.0
+def _histograms(tokens: Tensor, size: int) -> Tensor:
+    """How often each token occurs in each window of ``(N, T)``: ``(N, size)``."""
+    counts = torch.zeros(len(tokens), size, dtype=torch.long, device=tokens.device)
+    return counts.scatter_add_(1, tokens.long(), torch.ones_like(tokens, dtype=torch.long))
 
 
 def _batches(windows: np.ndarray, batch_size: int, device: torch.device) -> Iterator[Tensor]:

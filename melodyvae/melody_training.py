@@ -29,6 +29,7 @@ from melodyvae.config import (
 from melodyvae.dataset import TrainingBatches, WindowDataset
 from melodyvae.directions import fit_directions
 from melodyvae.evaluate import reconstruction_figures
+from melodyvae.held_out import source_marks
 from melodyvae.model import MelodyVAE
 from melodyvae.novelty import NOVELTY_FILE, NoveltyIndex
 from melodyvae.objective import LossTerms, teacher_forcing_share
@@ -167,6 +168,7 @@ def _provenance(config: MelodyTrainConfig, dataset: WindowDataset, parent: dict[
         "training": to_dict(config),
         "dataset_sha256": dataset.fingerprint,
         "dataset_counts": dataset.meta["counts"],
+        "trained_on": source_marks(dataset),
         "versions": {
             "melodyvae": melodyvae.__version__,
             "torch": torch.__version__,

@@ -1,11 +1,11 @@
 """Pictures: piano rolls and training curves. matplotlib is imported only when a picture is drawn.
 
-Contents: :func:`plot_piano_rolls`, :func:`plot_curves`, :func:`plot_effects`.
+Contents: :func:`plot_piano_rolls`, :func:`plot_curves`, :func:`plot_interpolations`, :func:`plot_effects`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -204,3 +204,30 @@ def plot_effects(matrices: dict[str, np.ndarray], names: Sequence[str], path: Pa
     figure.supxlabel("what changes, in standard deviations of the training windows", fontsize=10)
     figure.supylabel("the slider that is moved", fontsize=10)
     figure.savefig(path, dpi=150)
+
+
+def plot_interpolations(curves: Mapping[str, Sequence[float]], path: Path) -> None:
+    """Write a PNG of the two curves of the MusicVAE paper, the latent walk against the one in data space.
+
+    Args:
+        curves: the values of :class:`melodyvae.interpolation_figures.InterpolationCurves`, by name.
+        path: the file to write.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3.4), layout="constrained")
+    for axis, kind, label in zip(
+        figure.subplots(1, 2),
+        ("hamming", "cost"),
+        ("share of steps that differ from A", "cost under an n-gram model, relative"),
+        strict=True,
+    ):
+        axis.plot(curves["alpha"], curves[f"latent_{kind}"], color=NOTE, marker="o", ms=4, label="latent space")
+        axis.plot(
+            curves["alpha"], curves[f"data_{kind}"], color=END_NOTE, marker="s", ms=4, ls="--", label="data space"
+        )
+        axis.set_xlabel("from A (0) to B (1)")
+        axis.set_ylabel(label)
+        axis.grid(alpha=0.3)
+        axis.legend(frameon=False)
+    figure.savefig(path, dpi=150, format="png")
