@@ -22,6 +22,9 @@ In the order of the flow, each module importing only from those above it (and fr
 - :mod:`~melodyvae.spacing`: places on a path that are evenly far apart.
 - :mod:`~melodyvae.generate`: model -> melodies: sample, reconstruct.
 - :mod:`~melodyvae.interpolation`: from one tune to another.
+- :mod:`~melodyvae.walks`: near a tune, between four tunes, sums of tunes.
+- :mod:`~melodyvae.scoring`: how unusual each window and each note of a tune is.
+- :mod:`~melodyvae.completion`: hidden bars of a tune, filled in.
 - :mod:`~melodyvae.novelty`: how near a melody is to the nearest training window.
 - :mod:`~melodyvae.attributes`: density, range, syncopation and more of a window, in numbers.
 - :mod:`~melodyvae.directions`: the ways along which they change in the latent space.

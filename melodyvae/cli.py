@@ -11,7 +11,22 @@ import click
 
 from melodyvae import __version__
 
-COMMANDS = ("prep", "train", "interpolate", "morph", "sample", "reconstruct", "inspect", "evaluate", "digits")
+COMMANDS = (
+    "prep",
+    "train",
+    "interpolate",
+    "sample",
+    "vary",
+    "morph",
+    "grid",
+    "arithmetic",
+    "complete",
+    "score",
+    "reconstruct",
+    "inspect",
+    "evaluate",
+    "digits",
+)
 
 
 class LazyGroup(click.Group):

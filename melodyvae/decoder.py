@@ -96,6 +96,19 @@ class MelodyDecoder(nn.Module):
         tokens, _ = self._roll_out(z, temperature, generator, allowed_tokens=allowed_tokens)
         return tokens
 
+    def fill_in(
+        self,
+        z: Tensor,
+        tokens: Tensor,
+        visible: Tensor,
+        temperature: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """``tokens`` ``(B, T)`` where ``visible`` ``(T,)``, and elsewhere drawn given z and what comes before."""
+        keep = visible.expand(len(tokens), -1)
+        filled, _ = self._roll_out(z, temperature, generator, true_tokens=tokens.long(), keep_true=keep)
+        return filled
+
     def scheduled_sampling_logits(
         self, z: Tensor, tokens: Tensor, teacher_forcing: float, generator: torch.Generator | None = None
     ) -> Tensor:

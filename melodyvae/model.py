@@ -9,6 +9,7 @@ bound E_q(z|x)[log p(x | z)] - beta * KL(q(z | x) || N(0, I)).
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from data_prep.melody import Melody
-from melodyvae import generate, morphing
+from melodyvae import completion, generate, morphing, scoring, walks
 from melodyvae.checkpoint import CheckpointedModel, beside
 from melodyvae.config import MelodyConfig
 from melodyvae.dataset import vocabulary_of
@@ -82,6 +83,17 @@ class MelodyVAE(CheckpointedModel):
         """Logits ``(B, T, V)`` of each step of ``(B, T)`` given z ``(B, Z)`` and the true tokens before it."""
         logits: Tensor = self.decoder(z, tokens)
         return logits
+
+    def fill_in(
+        self,
+        z: Tensor,
+        tokens: Tensor,
+        visible: Tensor,
+        temperature: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Windows ``(B, T)``: ``tokens`` where ``visible`` ``(T,)``, elsewhere drawn given z ``(B, Z)``."""
+        return self.decoder.fill_in(z, tokens, visible, temperature, generator)
 
     def prior(self, count: int) -> DiagonalGaussian:
         """N(0, I), parameters ``(count, Z)``."""
@@ -205,6 +217,49 @@ class MelodyVAE(CheckpointedModel):
         wanted = {name.replace("_", "-"): amount for name, amount in amounts.items()}
         chosen = None if scale is None else Scale.parse(scale)
         return morphing.morph(self, window, wanted, count, temperature, generator, chosen, candidates)
+
+    def vary(
+        self,
+        source: MelodySource,
+        count: int = 8,
+        amount: float = 0.3,
+        temperature: float = 0.0,
+        generator: torch.Generator | None = None,
+        *,
+        track: str = "auto",
+        first_bar: int | None = None,
+    ) -> list[Melody]:
+        """``count`` melodies near a window of ``source``; see :func:`melodyvae.walks.vary`."""
+        return walks.vary(self, self._window(source, track, first_bar), count, amount, temperature, generator)
+
+    def grid(self, sources: Sequence[MelodySource], count: int = 5) -> list[list[Melody]]:
+        """``count`` rows of ``count`` melodies between windows of four sources; see :func:`melodyvae.walks.grid`."""
+        return walks.grid(self, [self._window(source) for source in sources], count)
+
+    def arithmetic(self, sources: Sequence[MelodySource], signs: Sequence[int]) -> Melody:
+        """The melody at the sum of the sources' windows, times 1 or -1; see :func:`melodyvae.walks.arithmetic`."""
+        return walks.arithmetic(self, [self._window(source) for source in sources], signs)
+
+    def complete(
+        self,
+        source: MelodySource,
+        hidden_bars: Collection[int],
+        count: int = 1,
+        temperature: float = 0.0,
+        generator: torch.Generator | None = None,
+        *,
+        track: str = "auto",
+    ) -> list[Melody]:
+        """``source`` with bars (from 0) filled in anew; see :func:`melodyvae.completion.complete`."""
+        melody = generate.read_source(source, self.config, track).melody
+        return completion.complete(self, melody, hidden_bars, count, temperature, generator)
+
+    def score(self, source: MelodySource, *, track: str = "auto") -> list[scoring.WindowScore]:
+        """How unusual each window of ``source`` is; see :func:`melodyvae.scoring.score`."""
+        return scoring.score(self, generate.read_source(source, self.config, track).melody)
+
+    def _window(self, source: MelodySource, track: str = "auto", first_bar: int | None = None) -> Melody:
+        return generate.pick_window(generate.read_source(source, self.config, track), self.config, first_bar).melody
 
 
 def _cross_entropy(logits: Tensor, tokens: Tensor) -> Tensor:

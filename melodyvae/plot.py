@@ -1,6 +1,7 @@
 """Pictures: piano rolls and training curves. matplotlib is imported only when a picture is drawn.
 
-Contents: :func:`plot_piano_rolls`, :func:`plot_curves`, :func:`plot_interpolations`, :func:`plot_effects`.
+Contents: :func:`plot_piano_rolls`, :func:`plot_grid_of_rolls`, :func:`plot_curves`, :func:`plot_interpolations`,
+:func:`plot_effects`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class PlotError(ValueError):
 
 
 def plot_piano_rolls(
-    melodies: Sequence[Melody], path: Path, titles: Sequence[str] | None = None, ends: bool = False
+    melodies: Sequence[Melody], path: Path, titles: Sequence[str] | None = None, set_apart: Sequence[int] = ()
 ) -> None:
     """Write a PNG with one piano roll a melody, one above the other, aligned in time and on one scale of pitches.
 
@@ -42,7 +43,7 @@ def plot_piano_rolls(
         melodies: at least one; of more than :data:`MOST_ROLLS` only the first are drawn, and the picture says so.
         path: the file to write.
         titles: one a melody; numbers by default.
-        ends: whether the first and the last are set apart, as the ends of a walk.
+        set_apart: which ones have another colour, such as the ends of a walk; -1 is the last.
     """
     from matplotlib.figure import Figure
 
@@ -61,7 +62,7 @@ def plot_piano_rolls(
     figure = Figure(figsize=size, layout="constrained")
     axis = figure.subplots()
     for index, melody in enumerate(shown):
-        is_end = ends and index in (0, len(melodies) - 1)
+        is_end = index in set_apart or index - len(melodies) in set_apart
         bottom = -index * roll_height - high  # a pitch is drawn at bottom + pitch
         _draw_roll(axis, melody, low, high, bottom, END_NOTE if is_end else NOTE)
         weight = "bold" if is_end else "normal"
@@ -90,6 +91,36 @@ def plot_piano_rolls(
     axis.tick_params(length=0)
     for spine in axis.spines.values():
         spine.set_visible(False)
+    figure.savefig(path, dpi=150)
+
+
+def plot_grid_of_rolls(melodies: Sequence[Melody], columns: int, path: Path) -> None:
+    """Write a PNG of piano rolls in rows of ``columns``, on one scale of pitches; the four corners are set apart."""
+    from matplotlib.figure import Figure
+
+    if not melodies:
+        raise PlotError("there is no melody to draw")
+    rows = -(-len(melodies) // columns)
+    pitches = [note.pitch for melody in melodies for note in melody.notes] or [60, 72]
+    low, high = min(pitches) - 2, max(pitches) + 2
+    figure = Figure(figsize=(2.5 * columns, max(0.05 * (high - low), 1.1) * rows), layout="constrained")
+    corners = {0, columns - 1, len(melodies) - columns, len(melodies) - 1}
+    for index, (axis, melody) in enumerate(
+        zip(figure.subplots(rows, columns, squeeze=False).flat, melodies, strict=False)
+    ):
+        _draw_roll(axis, melody, low, high, 0, END_NOTE if index in corners else NOTE)
+        axis.set_xlim(0, melody.length_steps)
+        axis.set_ylim(low - 1, high + 1)
+        octaves = [pitch for pitch in range(low, high + 1) if pitch % 12 == 0]
+        is_first = index % columns == 0
+        axis.set_yticks(octaves, [f"C{pitch // 12 - 1}" if is_first else "" for pitch in octaves], fontsize=7)
+        axis.set_xticks([])
+        axis.tick_params(length=0)
+        for spine in axis.spines.values():
+            spine.set_visible(False)
+        if index in corners:
+            label = "ABCD"[sorted(corners).index(index)]
+            axis.set_title(label, loc="left", fontsize=10, weight="bold", pad=2)
     figure.savefig(path, dpi=150)
 
 

@@ -79,7 +79,10 @@ def write_melodies(
     titles: Sequence[str] | None = None,
     *,
     rolls: Sequence[Melody] | None = None,
+    row: Sequence[Melody] | None = None,
     ends: bool = False,
+    first_is_end: bool = False,
+    grid_columns: int | None = None,
     joined: bool = True,
     replace: bool = False,
     backings: Sequence[Sequence[Part]] | None = None,
@@ -87,13 +90,15 @@ def write_melodies(
 ) -> None:
     """Write one MIDI file a melody, all of them joined, and their picture, whole or not at all.
 
-    With ``backings`` each melody is written over its own (see :mod:`data_prep.arrangement`); with ``audio`` each MIDI
+    ``rolls`` and ``row`` are what is drawn, and what is joined, in place of the melodies; ``ends`` (the first and the
+    last roll) and ``first_is_end`` set rolls apart; with ``grid_columns`` rolls are drawn in so many columns. With
+    ``backings`` each melody is written over its own (see :mod:`data_prep.arrangement`); with ``audio`` each MIDI
     file gets a WAV file beside it.
     """
     from data_prep.arrangement import write_in_a_row
     from melodyvae.audio import write_wav
     from melodyvae.output import output_folder
-    from melodyvae.plot import plot_piano_rolls
+    from melodyvae.plot import plot_grid_of_rolls, plot_piano_rolls
 
     midi_files = [*names, JOINED_FILE] if joined else list(names)
     wav_files = [str(Path(name).with_suffix(".wav")) for name in midi_files] if audio else []
@@ -104,10 +109,14 @@ def write_melodies(
             else:
                 melody.write(staging / name)
         if joined:
-            write_in_a_row(melodies, staging / JOINED_FILE, backings)
+            write_in_a_row(row or melodies, staging / JOINED_FILE, backings)
         for midi_file, wav_file in zip(midi_files, wav_files, strict=False):
             write_wav(staging / midi_file, staging / wav_file)
-        plot_piano_rolls(rolls or melodies, staging / PICTURE_FILE, titles, ends=ends)
+        if grid_columns:
+            plot_grid_of_rolls(melodies, grid_columns, staging / PICTURE_FILE)
+        else:
+            set_apart = [0, -1] if ends else [0] if first_is_end else []
+            plot_piano_rolls(rolls or melodies, staging / PICTURE_FILE, titles, set_apart)
     first = names[0] if len(names) == 1 else f"{names[0]} ... {names[-1]}"
     told = [first, *([JOINED_FILE] if joined else []), *(["a WAV file of each"] if audio else []), PICTURE_FILE]
     where = f"{folder}{'' if str(folder).endswith('/') else '/'}"

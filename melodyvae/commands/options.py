@@ -52,10 +52,8 @@ def device_options(command: Command) -> Command:
     )
 
 
-def generation_options(temperature: float) -> Callable[[Command], Command]:
-    """Add ``--output``, ``--model``, ``--temperature`` (with this default), ``--seed``, ``--device``, ``--audio``,
-    ``--force``.
-    """
+def generation_options(temperature: float | None) -> Callable[[Command], Command]:
+    """Add what all commands that write melodies have; ``--temperature`` with this default, unless that is None."""
 
     def add(command: Command) -> Command:
         return _add(
@@ -68,13 +66,7 @@ def generation_options(temperature: float) -> Callable[[Command], Command]:
                 show_default=True,
                 help="A shipped model, a checkpoint file, or a run folder.",
             ),
-            click.option(
-                "--temperature",
-                type=FiniteFloat(min=0),
-                default=temperature,
-                show_default=True,
-                help="0 takes the most probable notes; 1 draws them.",
-            ),
+            *([] if temperature is None else [_temperature_option(temperature)]),
             click.option("--seed", type=SEED, default=0, show_default=True, help="The same seed, the same files."),
             click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps."),
             click.option("--audio", is_flag=True, help="Write a WAV file beside each MIDI file."),
@@ -82,6 +74,16 @@ def generation_options(temperature: float) -> Callable[[Command], Command]:
         )
 
     return add
+
+
+def _temperature_option(default: float) -> Callable[[Command], Command]:
+    return click.option(
+        "--temperature",
+        type=FiniteFloat(min=0),
+        default=default,
+        show_default=True,
+        help="0 takes the most probable notes; 1 draws them.",
+    )
 
 
 def load_model(name: str, device: str, seed: int) -> tuple[MelodyVAE, torch.Generator]:
