@@ -226,7 +226,7 @@ def _write(output: Path, journal: Journal, options: PrepOptions, force: bool) ->
         report = PrepReport(
             output=output,
             files=len(journal.entries),
-            melodies=len(np.unique(provenance[["source", "track"]])),
+            melodies=len(np.unique(provenance["source"].astype(np.int64) << 16 | provenance["track"])),
             counts=counts,
             left_out_files=dict(left_out_files.most_common()),
             left_out_windows={reason: count for reason, count in left_out_windows.most_common() if count},

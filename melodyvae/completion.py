@@ -23,8 +23,8 @@ from data_prep.melody import Melody
 from melodyvae.generate import fields_of, tied_like
 from melodyvae.scoring import ScoringModel, negative_elbo
 
-CANDIDATES = 32
-UPDATES = 40
+CANDIDATES = 24
+UPDATES = 30
 LEARNING_RATE = 0.1
 
 

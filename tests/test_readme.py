@@ -27,6 +27,8 @@ def user_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     tune(1, bars=12).write(tmp_path / "a.mid")
     Melody(tune(2).notes, 128, name="lead").write(tmp_path / "b.mid")
+    for seed, name in enumerate("cd", start=3):
+        tune(seed, bars=4).write(tmp_path / f"{name}.mid")
     (tmp_path / "midi").mkdir()
     for seed in range(12):
         tune(seed).write(tmp_path / "midi" / f"{seed}.mid")
