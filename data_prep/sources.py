@@ -76,10 +76,15 @@ def walk(inputs: Sequence[str | Path]) -> Iterator[SourceFile]:
         elif entry.is_dir():
             for folder, folders, names in os.walk(entry):
                 folders.sort()
+                below = Path(folder).relative_to(entry).as_posix()
                 for name in sorted(names):
-                    path = Path(folder, name)
-                    if path.suffix.lower() in MUSIC_SUFFIXES:
-                        yield from _sources_in(path, path.relative_to(entry).as_posix())
+                    suffix = os.path.splitext(name)[1].lower()
+                    if suffix in MUSIC_SUFFIXES:  # plain strings, for there may be a million
+                        file, label = os.path.join(folder, name), name if below == "." else f"{below}/{name}"
+                        if suffix in MANY_TUNES_SUFFIXES:
+                            yield from _sources_in(Path(file), label)
+                        else:
+                            yield SourceFile(file, label)
         elif os.path.lexists(entry):
             yield from _sources_in(entry, entry.name)
         else:
