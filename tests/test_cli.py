@@ -358,6 +358,20 @@ def test_inspect_explains_the_choice_of_track(tunes):
     assert "<- the melody" in output
 
 
+def test_inspect_and_interpolate_read_scores(tunes, run_folder, tmp_path):
+    (tmp_path / "t.abc").write_text("X:1\nT:tune\nM:4/4\nL:1/4\nK:G\nGABc|dBGD|GABc|d2d2|\n")
+    assert "4 bars (0 short), meters 4/4" in run("inspect", tmp_path / "t.abc")
+    output = run("interpolate", tmp_path / "t.abc", tunes[0], "-n", "2", "-o", tmp_path / "o", "--model", run_folder)
+    assert "A is t.abc: track 1 of 1" in output
+
+
+def test_a_file_name_with_signs_of_mathematics_or_of_another_script_is_drawn_as_it_is(tunes, run_folder, tmp_path):
+    odd = tmp_path / "$x^2$ \u6f22\u5b57.mid"
+    odd.write_bytes(Path(tunes[0]).read_bytes())
+    run("reconstruct", odd, "-o", tmp_path / "o", "--model", run_folder)
+    assert (tmp_path / "o" / odd.name).is_file()
+
+
 def test_inspect_says_what_is_in_a_dataset(dataset_folder):
     output = run("inspect", dataset_folder)
     assert "windows of 2 bars of 4/4, 32 steps, from 30 files" in output

@@ -17,7 +17,7 @@ HASH_CHARACTERS = 12
 @click.command()
 @click.argument("target", metavar="FILE|DATASET|CHECKPOINT")
 def inspect(target: str) -> None:
-    """Say what is in a MIDI file, a dataset folder, or a checkpoint (a file, a run folder or a shipped name).
+    """Say what is in a MIDI file or score, a dataset folder, or a checkpoint (a file, a run folder or a shipped name).
 
     \b
     melodyvae inspect song.mid
@@ -36,9 +36,10 @@ def inspect(target: str) -> None:
 
 def _inspect_midi(path: Path) -> None:
     from data_prep.midi import read_midi
+    from data_prep.score import is_score, read_first_score
     from data_prep.voice import score_parts
 
-    song = read_midi(path)
+    song = read_first_score(path) if is_score(path) else read_midi(path)
     bars = song.bars()
     meters = sorted({f"{bar.numerator}/{bar.denominator}" for bar in bars})
     short = sum(not bar.is_whole for bar in bars)
