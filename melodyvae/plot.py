@@ -6,6 +6,7 @@ Contents: :func:`plot_piano_rolls`, :func:`plot_grid_of_rolls`, :func:`plot_curv
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,7 +92,10 @@ def plot_piano_rolls(
     axis.tick_params(length=0)
     for spine in axis.spines.values():
         spine.set_visible(False)
-    figure.savefig(path, dpi=150)
+    with warnings.catch_warnings():
+        # A title may be a file name in a script that matplotlib's font has not; boxes then stand for it.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(path, dpi=150)
 
 
 def plot_grid_of_rolls(melodies: Sequence[Melody], columns: int, path: Path) -> None:
