@@ -216,6 +216,7 @@ class TestCommands:
         out = tmp_path / "a"
         run("arithmetic", tunes[0], "-", tunes[1], "+", tunes[2], "-o", out)
         assert Melody.from_midi(out / "result.mid").bars == 2
+        assert Melody.from_midi(out / "all.mid").bars == 8
         for terms in ([tunes[0]], [tunes[0], "+"], [tunes[0], "*", tunes[1]], tunes[:3]):
             assert "give files with + or - between them" in run("arithmetic", *terms, status=2)
         assert "does not exist" in run("arithmetic", tunes[0], "+", "nowhere.mid", status=2)

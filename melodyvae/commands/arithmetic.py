@@ -32,8 +32,8 @@ def arithmetic(
     melodyvae arithmetic a.mid - b.mid + c.mid
     melodyvae arithmetic a.mid + b.mid -o both
 
-    The folder (arithmetic by default) gets result.mid, with A's tempo and instrument, and piano-rolls.png with the
-    terms and the result.
+    The folder (arithmetic by default) gets result.mid, with A's tempo and instrument, all.mid with the terms and the
+    result in a row, and piano-rolls.png with the same.
     """
     from melodyvae import walks
     from melodyvae.commands.melody_files import read_window, write_melodies
@@ -53,7 +53,7 @@ def arithmetic(
             ["result.mid"],
             [*titles, "result"],
             rolls=[*windows, result],
-            joined=False,
+            row=[*windows, result],
             replace=force,
             audio=audio,
         )
