@@ -1,6 +1,6 @@
 """Training a MelodyVAE on a dataset folder: the parts that the general loop does not know.
 
-Contents: :func:`melody_trainer`, :func:`finish_melody_run`, :func:`starting_point`.
+Contents: :func:`melody_trainer`, :func:`finish_melody_run`, :func:`starting_point`, :func:`collapse_warning`.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ from melodyvae.scoring import fit_quantiles
 from melodyvae.trainer import MODEL_FILE, Metrics, Progress, Trainer
 
 FINE_TUNING_RATE_DIVISOR = 4.0
+COLLAPSED_BITS = 2.0
+COLLAPSED_GAP = 0.1  # of teacher-forced over greedy accuracy
+LEAST_GAIN = 0.02  # of greedy accuracy over always guessing "no event"
 
 
 def starting_point(
@@ -132,6 +135,27 @@ def melody_trainer(
         precision,
         learns_from={"dataset_sha256": dataset.fingerprint},
         look_first=bool(model.provenance),
+    )
+
+
+def collapse_warning(metrics: Metrics, beta: float) -> str | None:
+    """What to tell the user if, by held-out figures, the decoder has begun to ignore z; None if it has not.
+
+    It has if z tells next to nothing about a window, or if the most probable melody at the mean is no better than
+    silence while each step is guessed well from the true past: the decoder then is a language model ("Generating
+    Sentences from a Continuous Space", Bowman et al., 2016, https://arxiv.org/abs/1511.06349).
+    """
+    if "held_out_kl_bits" not in metrics:
+        return None
+    bits, units = metrics["held_out_kl_bits"], metrics["held_out_active_units"]
+    greedy, forced = metrics["held_out_greedy_accuracy"], metrics["held_out_teacher_forced_accuracy"]
+    no_better = greedy < metrics["held_out_no_event_accuracy"] + LEAST_GAIN
+    if bits >= COLLAPSED_BITS and not (no_better and forced - greedy > COLLAPSED_GAP):
+        return None
+    return (
+        f"the decoder begins to ignore z: z holds {bits:.1f} bits in {units:.0f} active units, and from it alone "
+        f"{greedy:.3f} of the steps come back, from the true past {forced:.3f}. Try a lower --beta than {beta:g}, a "
+        "slower annealing (--anneal-steps), or --free-nats."
     )
 
 

@@ -470,6 +470,17 @@ def test_a_run_is_resumed_with_its_own_settings_and_data_only(dataset_folder, mi
     assert before == {path.name: path.read_bytes() for path in out.iterdir()}
 
 
+def test_a_decoder_that_ignores_z_is_told_and_one_that_does_not_is_not(dataset_folder, tmp_path):
+    arguments = ["train", dataset_folder, "--preset", "tiny", "--threads", "1", "--evaluate-every", "50"]
+    options = ["--steps", "150", "--annealing", "constant"]
+    output = run(*arguments, *options, "--beta", "30", "-o", tmp_path / "collapsed")
+    assert re.search(r"At update \d+ the decoder begins to ignore z: z holds 0\.\d bits", output)
+    assert "Try a lower --beta than 30" in output
+    assert output.count("begins to ignore z") == 1
+    output = run(*arguments, *options, "--beta", "0.001", "-o", tmp_path / "used")
+    assert "ignore z" not in output
+
+
 def test_ctrl_c_saves_and_says_how_to_go_on(dataset_folder, tmp_path):
     out = tmp_path / "run"
     arguments = ["train", str(dataset_folder), "--preset", "tiny", "-o", str(out), "--threads", "1"]

@@ -72,7 +72,7 @@ def train(
     """
     from melodyvae.dataset import open_dataset
     from melodyvae.device import choose_device, use_threads
-    from melodyvae.melody_training import finish_melody_run, melody_trainer, starting_point
+    from melodyvae.melody_training import collapse_warning, finish_melody_run, melody_trainer, starting_point
     from melodyvae.plot import PlotError, plot_curves
     from melodyvae.trainer import METRICS_FILE, MODEL_FILE, STATE_FILE, TrainingDiverged, read_metrics
 
@@ -92,7 +92,8 @@ def train(
         if resume:
             trainer.resume()
         _announce(trainer, {name: len(rows) for name, rows in windows.splits.items()})
-        run_until_interrupted(trainer, {"held-out F1": "held_out_note_f1", "greedy": "held_out_greedy_accuracy"})
+        shown = {"held-out F1": "held_out_note_f1", "greedy": "held_out_greedy_accuracy"}
+        run_until_interrupted(trainer, shown, lambda metrics: collapse_warning(metrics, config.beta))
         if trainer.progress.share < 1:
             click.echo(f"Stopped and saved. To go on, give the same command with --resume (run folder {folder}).")
             return

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from melodyvae.trainer import Trainer
+    from melodyvae.trainer import Metrics, Trainer
 
 
-def run_until_interrupted(trainer: Trainer, held_out: Mapping[str, str]) -> None:
+def run_until_interrupted(
+    trainer: Trainer, held_out: Mapping[str, str], watch: Callable[[Metrics], str | None] | None = None
+) -> None:
     """Run with a progress bar; the first Ctrl-C ends the run in good order, a second one at once.
 
     Args:
         trainer: ready to run.
+        watch: given the metrics, a sentence if something goes wrong; it is printed when it begins to.
         held_out: what the bar calls a held-out figure -> the figure's name among the metrics.
     """
     from tqdm import tqdm
@@ -26,7 +29,12 @@ def run_until_interrupted(trainer: Trainer, held_out: Mapping[str, str]) -> None
     before = signal.signal(signal.SIGINT, stop)
     try:
         with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed}<{remaining} {postfix}") as bar:
+            was_wrong = False
             for progress in trainer.run():
+                wrong = watch(progress.metrics) if watch else None
+                if wrong and not was_wrong:
+                    bar.write(f"At update {progress.update} {wrong}")
+                was_wrong = wrong is not None
                 bar.update(100 * progress.share - bar.n)
                 if "reconstruction" not in progress.metrics:
                     continue
