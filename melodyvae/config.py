@@ -86,9 +86,11 @@ class TrainConfig:
     gradient_clip: float = 1.0  # largest global L2 norm of the gradient
     beta: float = 0.2  # final weight of the KL
     annealing: Annealing = "linear"
+    anneal_after_updates: int = 0  # beta is 0 until then
     anneal_updates: int = 2000  # linear: until beta is reached; cyclical: one cycle
     anneal_rate: float = 0.99999  # exponential: beta * (1 - rate ** update), MusicVAE's form
     free_nats: float = 0.0  # KL a window that costs nothing
+    target_bits: float | None = None  # KL a window that beta is steered to, once annealed
     seed: int = 0
     evaluate_every: int = 500  # updates between two looks at held-out data
     save_every_minutes: float = 5.0
@@ -98,16 +100,18 @@ class TrainConfig:
         check_choice("annealing", self.annealing, ANNEALINGS)
         for name in ("batch_size", "anneal_updates", "evaluate_every"):
             check_at_least(name, getattr(self, name), 1)
-        for name in ("beta", "free_nats", "warmup_updates", "seed"):
+        for name in ("beta", "free_nats", "warmup_updates", "anneal_after_updates", "seed"):
             check_at_least(name, getattr(self, name), 0)
         if self.seed > HIGHEST_SEED:
             raise ConfigError(f"seed is {self.seed}; it must be at most {HIGHEST_SEED}")
         for name in ("learning_rate", "gradient_clip"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be above 0")
+        if self.target_bits is not None and self.beta == 0:
+            raise ConfigError("beta is 0, which no target_bits can steer; it must be above 0")
         if not 0 < self.anneal_rate < 1:
             raise ConfigError(f"anneal_rate is {self.anneal_rate}; it must lie between 0 and 1")
-        for name in ("max_updates", "max_minutes"):
+        for name in ("max_updates", "max_minutes", "target_bits"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ConfigError(f"{name} is {value}; it must be above 0")

@@ -1,10 +1,12 @@
 """Training a MelodyVAE on a dataset folder: the parts that the general loop does not know.
 
-Contents: :func:`melody_trainer`, :func:`finish_melody_run`, :func:`starting_point`, :func:`collapse_warning`.
+Contents: :func:`melody_trainer`, :func:`finish_melody_run`, :func:`starting_point`, :func:`held_out_loss`,
+:func:`collapse_warning`.
 """
 
 from __future__ import annotations
 
+import math
 import platform
 import sys
 from dataclasses import replace
@@ -38,8 +40,8 @@ from melodyvae.trainer import MODEL_FILE, Metrics, Progress, Trainer
 
 FINE_TUNING_RATE_DIVISOR = 4.0
 COLLAPSED_BITS = 2.0
-COLLAPSED_GAP = 0.1  # of teacher-forced over greedy accuracy
-LEAST_GAIN = 0.02  # of greedy accuracy over always guessing "no event"
+COLLAPSED_GAP = 0.1  # of teacher-forced accuracy over that from z alone, greedy or sampled
+LEAST_GAIN = 0.02  # of accuracy from z alone over always guessing "no event"
 
 
 def starting_point(
@@ -112,8 +114,7 @@ def melody_trainer(
 
     def evaluate() -> Metrics:
         figures = reconstruction_figures(model, held_out, config.seed)
-        paid_nats = max(figures["kl_bits"] * np.log(2) - config.free_nats, 0.0)
-        return figures | {"loss": float(figures["reconstruction_nats"] + config.beta * paid_nats)}
+        return figures | {"loss": held_out_loss(figures, config)}
 
     def save_model(path: Path, metrics: Metrics, progress: Progress) -> None:
         model.metrics = {"valid_sample": {k: v for k, v in metrics.items() if k.startswith("held_out_")}}
@@ -138,24 +139,37 @@ def melody_trainer(
     )
 
 
+def held_out_loss(figures: Metrics, config: MelodyTrainConfig) -> float:
+    """What the best weights have the least of, in nats a window: reconstruction + beta * max(KL - free nats, 0).
+
+    With a target rate beta is no constant to compare by; a nat above the target then counts as much as a nat of
+    reconstruction, and one below it as nothing.
+    """
+    nats, beta, free = figures["kl_bits"] * math.log(2), config.beta, config.free_nats
+    if config.target_bits is not None:
+        beta, free = 1.0, config.target_bits * math.log(2)
+    return float(figures["reconstruction_nats"] + beta * max(nats - free, 0.0))
+
+
 def collapse_warning(metrics: Metrics, beta: float) -> str | None:
     """What to tell the user if, by held-out figures, the decoder has begun to ignore z; None if it has not.
 
-    It has if z tells next to nothing about a window, or if the most probable melody at the mean is no better than
-    silence while each step is guessed well from the true past: the decoder then is a language model ("Generating
-    Sentences from a Continuous Space", Bowman et al., 2016, https://arxiv.org/abs/1511.06349).
+    It has if z tells next to nothing about a window, or if neither the most probable melody at the mean nor draws at
+    z ~ q are better than silence while each step is guessed well from the true past: the decoder then is a language
+    model ("Generating Sentences from a Continuous Space", Bowman et al., 2016, https://arxiv.org/abs/1511.06349).
     """
     if "held_out_kl_bits" not in metrics:
         return None
     bits, units = metrics["held_out_kl_bits"], metrics["held_out_active_units"]
-    greedy, forced = metrics["held_out_greedy_accuracy"], metrics["held_out_teacher_forced_accuracy"]
-    no_better = greedy < metrics["held_out_no_event_accuracy"] + LEAST_GAIN
-    if bits >= COLLAPSED_BITS and not (no_better and forced - greedy > COLLAPSED_GAP):
+    greedy, sampled = metrics["held_out_greedy_accuracy"], metrics["held_out_sampled_accuracy"]
+    forced, silence = metrics["held_out_teacher_forced_accuracy"], metrics["held_out_no_event_accuracy"]
+    no_better = max(greedy, sampled) < silence + LEAST_GAIN
+    if bits >= COLLAPSED_BITS and not (no_better and forced - max(greedy, sampled) > COLLAPSED_GAP):
         return None
     return (
         f"the decoder begins to ignore z: z holds {bits:.1f} bits in {units:.0f} active units, and from it alone "
-        f"{greedy:.3f} of the steps come back, from the true past {forced:.3f}. Try a lower --beta than {beta:g}, a "
-        "slower annealing (--anneal-steps), or --free-nats."
+        f"{greedy:.3f} of the steps come back ({sampled:.3f} when every note is drawn), from the true past "
+        f"{forced:.3f}. Try a lower --beta than {beta:g}, a slower annealing (--anneal-steps), or --free-nats."
     )
 
 

@@ -3,7 +3,7 @@
 Conventions: loss terms are in nats, one number a window (or an image): summed over steps (or pixels) and over latent
 dimensions. The mean over the batch is taken last, of both alike.
 
-Contents: :class:`LossTerms`, :func:`weighted_loss`, :func:`kl_weight`, :func:`teacher_forcing_share`.
+Contents: :class:`LossTerms`, :func:`weighted_loss`, :func:`kl_weight`, :func:`steered`, :func:`teacher_forcing_share`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from melodyvae.config import MelodyTrainConfig, TrainConfig
+
+STEERING_RATE = 0.005  # an e-fold of beta in 200 updates at twice the target
+LARGEST_STEERING = 1e4
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class LossTerms:
         return self.reconstruction + self.kl
 
 
-def weighted_loss(terms: LossTerms, beta: float, free_nats: float = 0.0) -> Tensor:
+def weighted_loss(terms: LossTerms, beta: float | Tensor, free_nats: float = 0.0) -> Tensor:
     """The scalar that is minimised: mean over the batch of reconstruction + beta * max(kl - free_nats, 0).
 
     Free bits: "Improved Variational Inference with Inverse Autoregressive Flow" (Kingma et al., 2016),
@@ -46,6 +50,8 @@ def weighted_loss(terms: LossTerms, beta: float, free_nats: float = 0.0) -> Tens
 def kl_weight(config: TrainConfig, update: int) -> float:
     """Beta at an update (0 is the first). Every schedule starts at 0 but ``constant``; none exceeds ``config.beta``.
 
+    All of them are counted from ``anneal_after_updates``, before which beta is 0.
+
     - ``constant``: beta throughout.
     - ``linear``: 0 to beta in ``anneal_updates``; "Generating Sentences from a Continuous Space" (Bowman et al.,
       2016), https://arxiv.org/abs/1511.06349
@@ -56,6 +62,9 @@ def kl_weight(config: TrainConfig, update: int) -> float:
     """
     if update < 0:
         raise ValueError(f"update is {update}; updates are counted from 0")
+    update -= config.anneal_after_updates
+    if update < 0:
+        return 0.0
     if config.annealing == "constant":
         return config.beta
     if config.annealing == "linear":
@@ -64,6 +73,20 @@ def kl_weight(config: TrainConfig, update: int) -> float:
         return config.beta * (1.0 - config.anneal_rate**update)
     phase = (update % config.anneal_updates) / config.anneal_updates
     return config.beta * min(2.0 * phase, 1.0)
+
+
+def steered(steering: Tensor, kl: Tensor, config: TrainConfig, update: int) -> Tensor:
+    """The factor of beta for the next update, given this one's and the mean KL of its batch in nats (0-dimensional).
+
+    With a target rate, beta grows while the KL lies above it and falls while it lies below: gradient ascent on the
+    multiplier of the constraint KL <= target, in its logarithm. It begins where a ``linear`` or ``cyclical`` annealing
+    ends. Constrained rates: "Taming VAEs" (Rezende, Viola, 2018), https://arxiv.org/abs/1810.00597
+    """
+    annealed = config.anneal_updates if config.annealing in ("linear", "cyclical") else 0
+    if config.target_bits is None or update < config.anneal_after_updates + annealed:
+        return steering
+    excess = kl.detach().to(steering) / (config.target_bits * math.log(2)) - 1
+    return (steering * torch.exp(STEERING_RATE * excess.clamp(-1, 1))).clamp(1 / LARGEST_STEERING, LARGEST_STEERING)
 
 
 def teacher_forcing_share(config: MelodyTrainConfig, update: int) -> float:

@@ -30,7 +30,7 @@ from data_prep.atomic import whole_file
 from melodyvae.checkpoint import CheckpointError, read_tensors, write_tensors
 from melodyvae.config import TrainConfig, to_dict
 from melodyvae.device import autocast
-from melodyvae.objective import LossTerms, kl_weight, weighted_loss
+from melodyvae.objective import LossTerms, kl_weight, steered, weighted_loss
 
 MODEL_FILE = "model.safetensors"
 STATE_FILE = "state.safetensors"
@@ -105,6 +105,7 @@ class Trainer:
         self.look_first = look_first
         self.optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
         self.generator = torch.Generator(self.device)
+        self.steering = torch.ones((), device=self.device)  # what beta is multiplied by, to reach a target rate
         self.update = 0
         self.best_loss = math.inf
         self.metrics: Metrics = {}
@@ -172,6 +173,7 @@ class Trainer:
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         for index, entry in self.optimizer.state_dict()["state"].items():
             tensors |= {f"adam.{index}.{name}": value for name, value in entry.items()}
+        tensors["steering"] = self.steering
         progress = self.progress
         header = {
             "update": progress.update,
@@ -210,6 +212,7 @@ class Trainer:
                 adam.setdefault(int(index), {})[key] = value
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": adam, "param_groups": groups})
+        self.steering = tensors["steering"].to(self.device)
         self.update = header["update"]
         self.metrics = header["metrics"]
         self.best_loss = math.inf if header["best_loss"] is None else header["best_loss"]
@@ -247,11 +250,13 @@ class Trainer:
             group["lr"] = learning_rate(config, self.update, share)
         with autocast(self.device, self.precision):
             terms = self.loss_terms(self.update, self.generator)
-        loss = weighted_loss(terms, kl_weight(config, self.update), config.free_nats)
+        beta = kl_weight(config, self.update) * self.steering
+        loss = weighted_loss(terms, beta.to(terms.kl), config.free_nats)
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         gradient_norm = nn.utils.clip_grad_norm_(self.model.parameters(), config.gradient_clip)
         self.optimizer.step()
+        self.steering = steered(self.steering, terms.kl.mean(), config, self.update)
         self.update += 1
         return terms, gradient_norm
 
@@ -285,7 +290,7 @@ class Trainer:
                 "update": progress.update,
                 "minutes": round(progress.minutes, 3),
                 "examples": progress.update * self.config.batch_size,
-                "beta": kl_weight(self.config, max(self.update - 1, 0)),
+                "beta": kl_weight(self.config, max(self.update - 1, 0)) * self.steering.item(),
                 "learning_rate": self.optimizer.param_groups[0]["lr"],
                 **{name: round(value, 5) for name, value in self.metrics.items()},
             }

@@ -1,12 +1,13 @@
 """The loss, and the schedules at their ends and beyond."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from melodyvae.config import MelodyTrainConfig, TrainConfig
-from melodyvae.objective import LossTerms, kl_weight, teacher_forcing_share, weighted_loss
+from melodyvae.objective import LossTerms, kl_weight, steered, teacher_forcing_share, weighted_loss
 
 
 def terms(kl: torch.Tensor) -> LossTerms:
@@ -54,6 +55,23 @@ def test_free_nats_leave_the_reported_kl_alone():
 def test_beta_at_an_update(annealing, update, expected):
     config = TrainConfig(beta=0.4, annealing=annealing, anneal_updates=100, anneal_rate=0.99)
     assert kl_weight(config, update) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("annealing", ["constant", "linear", "exponential", "cyclical"])
+def test_beta_is_zero_until_the_annealing_begins_and_then_as_ever(annealing):
+    config = TrainConfig(beta=0.4, annealing=annealing, anneal_updates=100, anneal_rate=0.99)
+    late = replace(config, anneal_after_updates=30)
+    assert {kl_weight(late, update) for update in range(30)} == {0.0}
+    assert [kl_weight(late, update + 30) for update in range(120)] == [kl_weight(config, u) for u in range(120)]
+
+
+def test_beta_is_not_steered_without_a_target_nor_before_it_is_annealed():
+    steering, kl = torch.tensor(1.0), torch.tensor(50.0)
+    config = TrainConfig(anneal_updates=100, anneal_after_updates=30)
+    assert steered(steering, kl, config, 1000) == 1
+    assert steered(steering, kl, replace(config, target_bits=10.0), 129) == 1
+    assert steered(steering, kl, replace(config, target_bits=10.0), 130) > 1
+    assert steered(steering, kl, replace(config, target_bits=100.0), 130) < 1
 
 
 @pytest.mark.parametrize("annealing", ["constant", "linear", "exponential"])

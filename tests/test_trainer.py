@@ -1,6 +1,7 @@
 """The loop: it learns, it stops and goes on exactly, it keeps the best, and it says when it diverges."""
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -60,6 +61,24 @@ def test_a_budget_of_minutes_ends_too(tmp_path):
     progress = finish(trainer)
     assert progress[-1].share == 1
     assert progress[-1].minutes >= 0.01
+
+
+class TradeOff(Bowl):
+    """Its reconstruction is perfect at a KL of 9 nats, its KL is 0 at the worst reconstruction."""
+
+    def loss_terms(self, update: int, generator: torch.Generator) -> LossTerms:
+        return LossTerms((self.weight - 3).square().expand(4), self.weight.square().expand(4))
+
+
+@pytest.mark.parametrize("beta", [0.01, 20.0])
+def test_beta_is_steered_to_the_target_rate(tmp_path, beta):
+    model = TradeOff()
+    config = TrainConfig(max_updates=4000, learning_rate=0.02, beta=beta, anneal_updates=10, target_bits=2.0)
+    trainer = Trainer(model, config, model.loss_terms, tmp_path, save_model=lambda *_: None)
+    finish(trainer)
+    assert model.weight.square().item() / math.log(2) == pytest.approx(2.0, rel=0.05)
+    best = 3 / model.weight.item() - 1  # the beta whose optimum this is
+    assert beta * trainer.steering.item() == pytest.approx(best, rel=0.1)
 
 
 def test_a_training_without_a_budget_is_refused(tmp_path):
@@ -191,12 +210,14 @@ def test_resuming_another_model_says_so(tmp_path, dataset_folder):
         melody_trainer(model, config, open_dataset(dataset_folder), tmp_path).resume()
 
 
-@pytest.mark.parametrize("stop_after", [7, 20])
-def test_stopped_and_resumed_equals_uninterrupted_to_the_bit(tmp_path, dataset_folder, stop_after):
+@pytest.mark.parametrize(
+    ("stop_after", "changes"), [(7, {}), (20, {}), (15, {"target_bits": 5.0, "anneal_updates": 5})]
+)
+def test_stopped_and_resumed_equals_uninterrupted_to_the_bit(tmp_path, dataset_folder, stop_after, changes):
     dataset = open_dataset(dataset_folder)
 
     def trainer(folder) -> Trainer:
-        model, config = starting_point("tiny", max_updates=40, evaluate_every=10)
+        model, config = starting_point("tiny", max_updates=40, evaluate_every=10, **changes)
         return melody_trainer(model, config, dataset, folder, precision="fp32")
 
     whole = trainer(tmp_path / "whole")
@@ -217,6 +238,8 @@ def test_stopped_and_resumed_equals_uninterrupted_to_the_bit(tmp_path, dataset_f
     finish(second_half)
     weights = second_half.model.state_dict()
     assert second_half.update == whole.update == 40
+    assert second_half.steering == whole.steering
+    assert (whole.steering == 1) == (not changes)
     assert len(weights) > 0
     assert all(torch.equal(weights[name], value) for name, value in whole.model.state_dict().items())
     models = [load_checkpoint(tmp_path / run / MODEL_FILE).weights for run in ("whole", "halves")]

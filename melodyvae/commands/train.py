@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     type=click.Choice(["constant", "linear", "exponential", "cyclical"]),
     help="How beta grows.",
 )
+@click.option("--anneal-after", "anneal_after_updates", type=int, help="Updates before beta begins to grow from 0.")
 @click.option("--anneal-steps", "anneal_updates", type=int, help="Updates until beta is reached, or of a cycle.")
 @click.option("--anneal-rate", type=float, help="Exponential annealing: beta * (1 - RATE ** update).")
 @click.option("--free-nats", type=float, help="KL a window that costs nothing.")
+@click.option("--target-bits", type=float, help="Steer beta so that z holds this many bits a window (58: MusicVAE's).")
 @click.option(
     "--scheduled-sampling",
     "scheduled_sampling_rate",

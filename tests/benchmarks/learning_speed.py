@@ -1,0 +1,259 @@
+"""How fast is it learned? Windows and minutes until 95% of the steps come back, for the presets and for what was tried.
+
+    python -m tests.benchmarks.learning_speed DATASET --out FOLDER [--only baseline ...] [--windows 204800]
+    python -m tests.benchmarks.learning_speed --out FOLDER --plot learning-speed.png
+
+Each variant trains anew for as many windows, on one thread, with the schedule of the preset's whole training; a variant
+whose run lies in FOLDER already is not trained again. The second form only reads the runs in FOLDER: any run folder of
+``melodyvae train`` may be put there too.
+
+Printed are windows and minutes until the greedy decode from the posterior mean has 0.95 of the steps of held-out
+windows right (interpolated between two looks), and, at the end: windows a second, note F1, how many steps more are
+right with the true past than with the model's own draws (the gap), and the KL.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT
+from melodyvae.config import PRESETS
+from melodyvae.dataset import open_dataset
+from melodyvae.decoder import DecoderContext, MelodyDecoder
+from melodyvae.device import use_threads
+from melodyvae.encoder import MelodyEncoder
+from melodyvae.latent import DiagonalGaussian
+from melodyvae.melody_training import melody_trainer, starting_point
+from melodyvae.model import MelodyVAE
+from melodyvae.trainer import METRICS_FILE, read_metrics
+
+TARGET = 0.95
+WHOLE_TRAINING = 14_000  # updates of 128 windows: the learning rate falls as if training went on for that long
+STEPS_A_BEAT = 4
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One thing done otherwise than in melody-2bar: in the training (``changes``), or in the network (``rebuild``)."""
+
+    changes: dict[str, Any] = field(default_factory=dict)
+    rebuild: Callable[[MelodyVAE], None] | None = None
+    preset: str = "melody-2bar"
+
+
+class TokenDropout(MelodyDecoder):
+    """Every fourth token of the true past is hidden, so that the decoder must ask z."""
+
+    share = 0.25
+
+    def _one_hot(self, tokens: Tensor) -> Tensor:
+        if self.training:
+            tokens = torch.where(torch.rand(tokens.shape) < self.share, NO_EVENT, tokens)
+        return super()._one_hot(tokens)
+
+
+class ClassAndOctave(MelodyDecoder):
+    """The previous token is read as pitch class and octave, beside its id."""
+
+    def _one_hot(self, tokens: Tensor) -> Tensor:
+        return torch.cat([super()._one_hot(tokens), class_and_octave(tokens, self.output.weight.dtype)], dim=-1)
+
+
+class NextBeat(MelodyDecoder):
+    """Each step also reads what z says of the step one beat later."""
+
+    def context(self, z: Tensor) -> DecoderContext:
+        context = super().context(z)
+        later = F.pad(context.features[STEPS_A_BEAT:], (0, 0, 0, 0, 0, STEPS_A_BEAT))
+        return DecoderContext(torch.cat([context.features, later], dim=-1), context.state)
+
+
+class OnsetThenPitch(nn.Module):
+    """Output layer: first whether there is an event and of which kind, then, of a note, which pitch."""
+
+    def __init__(self, size: int, vocabulary_size: int) -> None:
+        super().__init__()
+        self.kind = nn.Linear(size, FIRST_NOTE_ON + 1)
+        self.pitch = nn.Linear(size, vocabulary_size - FIRST_NOTE_ON)
+
+    @property
+    def weight(self) -> Tensor:
+        """Whose precision and device the decoder goes by."""
+        return self.kind.weight
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        kinds = F.log_softmax(self.kind(hidden).float(), dim=-1)
+        pitches = F.log_softmax(self.pitch(hidden).float(), dim=-1)
+        return torch.cat([kinds[..., :FIRST_NOTE_ON], kinds[..., FIRST_NOTE_ON:] + pitches], dim=-1)
+
+
+class RicherEncoder(MelodyEncoder):
+    """Reads more of each step than the token's id: what ``more`` gives of ``(T, B)`` tokens."""
+
+    more: Callable[[Tensor, torch.dtype], Tensor]
+
+    def forward(self, tokens: Tensor) -> DiagonalGaussian:
+        dtype = self.posterior.weight.dtype
+        ids = F.one_hot(tokens.long().T, self.vocabulary_size).to(dtype)
+        outputs, _ = self.lstm(torch.cat([ids, self.more(tokens.long().T, dtype)], dim=-1))
+        read = self.step_features(outputs).transpose(0, 1).flatten(1)
+        mean, log_variance = self.posterior(read).to(dtype).chunk(2, dim=-1)
+        return DiagonalGaussian(mean, log_variance)
+
+
+def class_and_octave(tokens: Tensor, dtype: torch.dtype) -> Tensor:
+    """``(..., 12 + 8)``: ones at the pitch class and the octave of note ons, zeros of other tokens."""
+    is_note = (tokens >= FIRST_NOTE_ON).unsqueeze(-1)
+    number = (tokens - FIRST_NOTE_ON).clamp(min=0)
+    parts = torch.cat([F.one_hot(number % 12, 12), F.one_hot(number // 12, 8)], dim=-1)
+    return (parts * is_note).to(dtype)
+
+
+def place_in_bar(tokens: Tensor, dtype: torch.dtype) -> Tensor:
+    """``(T, B, 16)``: where in the bar of sixteen steps each step of ``(T, B)`` lies."""
+    places = torch.arange(len(tokens), device=tokens.device) % 16
+    return F.one_hot(places, 16).to(dtype).unsqueeze(1).expand(-1, tokens.shape[1], -1)
+
+
+def above_lowest(tokens: Tensor, dtype: torch.dtype) -> Tensor:
+    """``(T, B, 2 * 88)``: each note above the lowest of its window, and which note the lowest is, apart."""
+    is_note = tokens >= FIRST_NOTE_ON
+    lowest = torch.where(is_note, tokens, FIRST_NOTE_ON + 87).amin(dim=0) - FIRST_NOTE_ON
+    relative = F.one_hot((tokens - FIRST_NOTE_ON - lowest).clamp(min=0), 88) * is_note.unsqueeze(-1)
+    shift = F.one_hot(lowest, 88).expand(len(tokens), -1, -1)
+    return torch.cat([relative, shift], dim=-1).to(dtype)
+
+
+def _decoder_as(kind: type[MelodyDecoder], more_inputs: int = 0) -> Callable[[MelodyVAE], None]:
+    def rebuild(model: MelodyVAE) -> None:
+        decoder = model.decoder
+        decoder.__class__ = kind
+        if more_inputs:
+            old = decoder.lstm
+            decoder.lstm = nn.LSTM(old.input_size + more_inputs, old.hidden_size, old.num_layers)
+
+    return rebuild
+
+
+def _encoder_reads(more: Callable[[Tensor, torch.dtype], Tensor], size: int) -> Callable[[MelodyVAE], None]:
+    def rebuild(model: MelodyVAE) -> None:
+        encoder = model.encoder
+        encoder.__class__ = type("Encoder", (RicherEncoder,), {"more": staticmethod(more)})
+        encoder.lstm = nn.LSTM(encoder.lstm.input_size + size, encoder.lstm.hidden_size, bidirectional=True)
+
+    return rebuild
+
+
+def _both_read_class_and_octave(model: MelodyVAE) -> None:
+    _encoder_reads(class_and_octave, 20)(model)
+    _decoder_as(ClassAndOctave, 20)(model)
+
+
+def _onset_then_pitch(model: MelodyVAE) -> None:
+    model.decoder.output = OnsetThenPitch(model.config.decoder_size, model.vocabulary.size)  # type: ignore[assignment]
+
+
+VARIANTS = {
+    "melody-2bar": Variant(),
+    "musicvae-small": Variant(preset="musicvae-small"),
+    "beta-after-1000": Variant({"anneal_after_updates": 1000}),
+    "learning-rate-4e-3": Variant({"learning_rate": 4e-3}),
+    "batch-64": Variant({"batch_size": 64}),
+    "batch-256": Variant({"batch_size": 256}),
+    "token-dropout": Variant(rebuild=_decoder_as(TokenDropout)),
+    "class-and-octave": Variant(rebuild=_both_read_class_and_octave),
+    "place-in-bar": Variant(rebuild=_encoder_reads(place_in_bar, 16)),
+    "above-lowest": Variant(rebuild=_encoder_reads(above_lowest, 176)),
+    "next-beat": Variant(rebuild=_decoder_as(NextBeat, PRESETS["melody-2bar"].model.decoder_features)),
+    "onset-then-pitch": Variant(rebuild=_onset_then_pitch),
+    "scheduled-sampling": Variant({"scheduled_sampling_rate": 1000.0}),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", nargs="?")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--only", nargs="*", choices=list(VARIANTS), default=list(VARIANTS))
+    parser.add_argument("--windows", type=int, default=204_800)
+    parser.add_argument("--plot", type=Path)
+    arguments = parser.parse_args()
+    use_threads(1)
+    if arguments.dataset is not None:
+        for name in arguments.only:
+            _train(name, arguments.dataset, arguments.out, arguments.windows)
+    runs = {path.parent.name: read_metrics(path.parent) for path in sorted(arguments.out.glob(f"*/{METRICS_FILE}"))}
+    _print_table(runs)
+    if arguments.plot is not None:
+        _plot(runs, arguments.plot)
+
+
+def _train(name: str, dataset_folder: str, out: Path, windows: int) -> None:
+    variant, folder = VARIANTS[name], out / name
+    if folder.exists():
+        return
+    batch_size = variant.changes.get("batch_size", 128)
+    updates = WHOLE_TRAINING * 128 // batch_size
+    dataset = open_dataset(dataset_folder)
+    changes = {"evaluate_every": 12_800 // batch_size, "max_updates": updates} | variant.changes
+    model, config = starting_point(variant.preset, dataset=dataset, **changes)
+    if variant.rebuild is not None:
+        variant.rebuild(model)
+    trainer = melody_trainer(model, config, dataset, folder)
+    for progress in trainer.run():
+        if progress.update * batch_size >= windows:
+            trainer.stop()
+
+
+def _print_table(runs: dict[str, list[dict[str, Any]]]) -> None:
+    print(f"{'':<22}{'windows to 0.95':>16}{'minutes':>9}{'windows/s':>11}{'at':>9}{'F1':>8}{'gap':>8}{'KL bits':>9}")
+    for name, lines in runs.items():
+        reached, last = _when_reached(lines), lines[-1]
+        windows, minutes = ("-", "-") if reached is None else (f"{reached[0]:,.0f}", f"{reached[1]:.1f}")
+        rate = last["examples"] / last["minutes"] / 60
+        gap = last["held_out_teacher_forced_accuracy"] - last["held_out_sampled_accuracy"]
+        print(
+            f"{name:<22}{windows:>16}{minutes:>9}{rate:>11.0f}{last['examples']:>9,}{last['held_out_note_f1']:>8.3f}"
+            f"{gap:>8.4f}{last['held_out_kl_bits']:>9.0f}"
+        )
+
+
+def _when_reached(lines: list[dict[str, Any]]) -> tuple[float, float] | None:
+    """Windows and minutes at which the greedy accuracy passed the target, on the line between two looks."""
+    for before, after in zip([{"examples": 0, "minutes": 0.0, "held_out_greedy_accuracy": 0.0}, *lines], lines):  # noqa: B905 - pairs
+        low, high = before["held_out_greedy_accuracy"], after["held_out_greedy_accuracy"]
+        if high >= TARGET:
+            share = (TARGET - low) / (high - low)
+            return tuple(before[key] + share * (after[key] - before[key]) for key in ("examples", "minutes"))  # type: ignore[return-value]
+    return None
+
+
+def _plot(runs: dict[str, list[dict[str, Any]]], path: Path) -> None:
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
+    styles = {"melody-2bar": ("position-wise read-out", "-"), "musicvae-small": ("last-state read-out", "--")}
+    for name, (label, style) in styles.items():
+        lines = runs[name]
+        greedy = [line["held_out_greedy_accuracy"] for line in lines]
+        axes[0].plot([line["examples"] / 1000 for line in lines], greedy, style, label=label)
+        axes[1].plot([line["minutes"] for line in lines], greedy, style, label=label)
+    for axis, label in zip(axes, ("thousand windows seen", "minutes on one core"), strict=True):
+        axis.axhline(TARGET, color="grey", linewidth=0.8, linestyle=":")
+        axis.set(xlabel=label, ylim=(0.6, 1.0))
+    axes[0].set_ylabel("steps right, greedy from the mean\n(held-out windows)")
+    axes[0].legend(frameon=False, loc="lower right")
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    main()
