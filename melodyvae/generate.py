@@ -24,6 +24,7 @@ from data_prep.melody import Melody, MelodyNote, ReadMelody, read_melody
 from data_prep.tokens import Vocabulary
 from melodyvae.config import MelodyConfig
 from melodyvae.latent import DiagonalGaussian
+from melodyvae.prior import Prior, draw_latents
 
 if TYPE_CHECKING:
     import pretty_midi
@@ -34,6 +35,8 @@ DECODING_BATCH = 1024
 
 class LatentMelodyModel(Protocol):
     """What generation asks of a model; :class:`~melodyvae.model.MelodyVAE` is one."""
+
+    extras: dict[str, Tensor]  # what was fitted to the trained network
 
     @property
     def config(self) -> MelodyConfig:
@@ -63,7 +66,7 @@ class LatentMelodyModel(Protocol):
         """Teacher-forced logits ``(B, T, V)`` of windows ``(B, T)`` given ``(B, Z)``, differentiable in z."""
 
     def prior(self, count: int) -> DiagonalGaussian:
-        """The distribution that samples come from, parameters ``(count, Z)``."""
+        """N(0, I), parameters ``(count, Z)``."""
 
 
 @dataclass(frozen=True)
@@ -147,9 +150,10 @@ def sample(
     temperature: float = 1.0,
     generator: torch.Generator | None = None,
     allowed_tokens: Tensor | None = None,
+    prior: Prior | None = None,
     **fields: Any,
 ) -> list[Melody]:
-    """``count`` new melodies: z drawn from the model's prior, tokens drawn at ``temperature``.
+    """``count`` new melodies: z drawn from a prior, tokens drawn at ``temperature``.
 
     Args:
         model: the model.
@@ -157,10 +161,14 @@ def sample(
         temperature: of the tokens' draw; 0 takes the most probable token.
         generator: the source of all draws.
         allowed_tokens: booleans ``(V,)``, such as those of a scale; None allows all.
+        prior: ``fitted`` to the codes of the training windows or ``normal``; None takes the fitted one if there is one.
         fields: what else the melodies carry, such as ``quarters_per_minute`` or ``program``.
+
+    Raises:
+        PriorError: if the fitted prior is asked of a model that has none.
     """
     check_count(count, 1)
-    z = model.prior(count).sample(generator)
+    z = draw_latents(model, count, prior, generator, allowed_tokens)
     return decode_melodies(model, z, temperature, generator, allowed_tokens, **fields)
 
 

@@ -35,6 +35,7 @@ from melodyvae.held_out import source_marks
 from melodyvae.model import MelodyVAE
 from melodyvae.novelty import NOVELTY_FILE, NoveltyIndex
 from melodyvae.objective import LossTerms, teacher_forcing_share
+from melodyvae.prior import fit_prior
 from melodyvae.scoring import fit_quantiles
 from melodyvae.trainer import MODEL_FILE, Metrics, Progress, Trainer
 
@@ -189,6 +190,7 @@ def finish_melody_run(
         if len(dataset.splits[split])
     }
     model.extras |= fit_directions(model, dataset.splits["train"]).to_extras()
+    model.extras |= fit_prior(model, dataset.splits["train"]).to_extras()
     model.extras |= fit_quantiles(model, dataset.splits["valid"])
     model.save(path)
     NoveltyIndex.of(np.asarray(dataset.splits["train"]), model.config.steps_per_quarter).save(

@@ -29,6 +29,7 @@ from melodyvae.interpolation import WalkOptions, pick_ends, walk
 from melodyvae.latent import DiagonalGaussian, standard_normal
 from melodyvae.novelty import NOVELTY_FILE, NoveltyIndex
 from melodyvae.objective import LossTerms
+from melodyvae.prior import Prior
 from melodyvae.scales import Scale
 
 
@@ -122,13 +123,14 @@ class MelodyVAE(CheckpointedModel):
         generator: torch.Generator | None = None,
         *,
         scale: str | None = None,
+        prior: Prior | None = None,
     ) -> list[Melody]:
         """``count`` new melodies, in ``scale`` (such as ``G:major``) only if it is given.
 
         See :func:`melodyvae.generate.sample`.
         """
         allowed = None if scale is None else morphing.tokens_in(self, Scale.parse(scale))
-        return generate.sample(self, count, temperature, generator, allowed_tokens=allowed)
+        return generate.sample(self, count, temperature, generator, allowed, prior)
 
     def reconstruct(
         self,

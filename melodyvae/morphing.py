@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -40,14 +39,8 @@ MOST_AMOUNT = 5.0
 SHORTHANDS = {"syncopation": ("syncopation-8", "syncopation-16")}
 
 
-class MorphableModel(LatentMelodyModel, Protocol):
-    """A model that holds what was fitted to it."""
-
-    extras: dict[str, Tensor]
-
-
 def morph(
-    model: MorphableModel,
+    model: LatentMelodyModel,
     melody: Melody,
     amounts: Mapping[str, float],
     count: int = 5,
@@ -176,7 +169,7 @@ def move(
 
 
 def effect_matrix(
-    model: MorphableModel,
+    model: LatentMelodyModel,
     windows: np.ndarray,
     amount: float = 1.0,
     candidates: int = CANDIDATES,

@@ -37,8 +37,6 @@ MOST_WINDOWS = 4096
 class ScoringModel(LatentMelodyModel, Protocol):
     """What scoring and completion ask of a model."""
 
-    extras: dict[str, Tensor]
-
     def fill_in(
         self, z: Tensor, tokens: Tensor, visible: Tensor, temperature: float, generator: torch.Generator | None
     ) -> Tensor:

@@ -28,6 +28,9 @@ class UniformModel:
     vocabulary = Vocabulary()
     device = torch.device("cpu")
 
+    def __init__(self) -> None:
+        self.extras: dict[str, Tensor] = {}
+
     def prior(self, count: int) -> DiagonalGaussian:
         return standard_normal(count, 32, like=torch.zeros(1))
 

@@ -216,27 +216,32 @@ def _bound(model: MelodyVAE, windows: np.ndarray, count: int, seed: int) -> dict
 
 
 def _samples(model: MelodyVAE, windows: np.ndarray, data: WindowDataset, count: int, seed: int) -> dict[str, Any]:
+    """Print and return, by prior, the figures of samples against the windows."""
     import numpy as np
     import torch
 
     from melodyvae.generate import decode_tokens
+    from melodyvae.prior import Prior, draw_latents, has_fitted_prior
     from melodyvae.sample_figures import histograms, jensen_shannon_bits, sample_figures
 
     steps_per_bar = model.config.steps_per_bar
-    generator = torch.Generator(model.device).manual_seed(seed)
-    drawn = decode_tokens(model, model.prior(count).sample(generator), 1.0, generator)
     train = np.asarray(data.splits["train"])
+    priors: tuple[Prior, ...] = ("fitted", "normal") if has_fitted_prior(model) else ("normal",)
     found: dict[str, Any] = {"count": count}
-    found |= sample_figures(drawn, windows, train, model.vocabulary, steps_per_bar)
+    for prior in priors:
+        generator = torch.Generator(model.device).manual_seed(seed)
+        drawn = decode_tokens(model, draw_latents(model, count, prior, generator), 1.0, generator)
+        found[prior] = sample_figures(drawn, windows, train, model.vocabulary, steps_per_bar)
     order = np.random.default_rng(seed).permutation(len(windows))
     halves = [histograms(windows[order[start::2]], model.vocabulary, steps_per_bar) for start in (0, 1)]
-    click.echo(f"{count} samples from the prior against the windows: Jensen-Shannon distance in bits")
-    for name, value in found.items():
+    click.echo(f"{count} samples from a prior against the windows: Jensen-Shannon distance in bits")
+    click.echo(f"{'':<34}" + "".join(f"{prior:>9}" for prior in priors))
+    for name in found["normal"]:
+        told = EXPLAINED[name]
         if name.startswith("js_"):
             floor = jensen_shannon_bits(*(half[name.removeprefix("js_")] for half in halves))
-            click.echo(f"{name:<34}{value:9.4f}  {EXPLAINED[name]} (two halves of the windows: {floor:.4f})")
-        elif name != "count":
-            click.echo(f"{name:<34}{value:9.4f}  {EXPLAINED[name]}")
+            told += f" (two halves of the windows: {floor:.4f})"
+        click.echo(f"{name:<34}" + "".join(f"{found[prior][name]:9.4f}" for prior in priors) + f"  {told}")
     return found
 
 

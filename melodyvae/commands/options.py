@@ -111,10 +111,11 @@ def known_errors(*others: type[Exception]) -> Iterator[None]:
     from melodyvae.directions import DirectionsError
     from melodyvae.generate import WindowError
     from melodyvae.novelty import NoveltyError
+    from melodyvae.prior import PriorError
     from melodyvae.scales import ScaleError
 
     known: tuple[type[Exception], ...] = (CheckpointError, ConfigError, DatasetError, DeviceError)
-    known += (DirectionsError, MelodyError, MidiError, ScaleError, NoveltyError, WindowError, *others)
+    known += (DirectionsError, MelodyError, MidiError, PriorError, ScaleError, NoveltyError, WindowError, *others)
     try:
         yield
     except known as error:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from melodyvae.commands.options import FiniteFloat, generation_options, known_errors, load_model, scale_option
+
+if TYPE_CHECKING:
+    from melodyvae.prior import Prior
 
 
 @click.command()
@@ -20,12 +24,18 @@ from melodyvae.commands.options import FiniteFloat, generation_options, known_er
     help="Quarters a minute.",
 )
 @scale_option
+@click.option(
+    "--prior",
+    type=click.Choice(["fitted", "normal"]),
+    help="z from a mixture fitted to the training melodies, or from N(0, I).  [default: fitted, if there is one]",
+)
 @click.option("--novel", is_flag=True, help="Draw near-copies of training melodies again.")
 @generation_options(temperature=1.0)
 def sample(
     count: int,
     tempo: float,
     scale: str | None,
+    prior: Prior | None,
     novel: bool,
     output: Path | None,
     model_name: str,
@@ -39,6 +49,7 @@ def sample(
 
     \b
     melodyvae sample -n 8
+    melodyvae sample -n 8 --prior normal
     melodyvae sample -n 4 --scale G:major
     melodyvae sample -n 100 --seed 7 --temperature 0.7 -o tunes
 
@@ -59,6 +70,7 @@ def sample(
             temperature=temperature,
             generator=generator,
             allowed_tokens=allowed,
+            prior=prior,
             quarters_per_minute=tempo,
         )
         melodies = redraw_near_copies(draw, count, index_of(model), model.vocabulary) if novel else draw(count)
