@@ -46,6 +46,7 @@ class PrepOptions:
         legato: a note that ends less than a quarter before the next one begins is held until then.
         key: each track is moved, by at most six semitones, to this major key or to its relative minor: ``"C"`` is C
             major or A minor. Empty leaves all in their keys.
+        notes_a_bar: a window has at least so many on the mean.
     """
 
     bars: int = 2
@@ -56,6 +57,7 @@ class PrepOptions:
     fold: bool = False
     legato: bool = False
     key: str = ""
+    notes_a_bar: float = 1.0
 
     def __post_init__(self) -> None:
         if self.key:
@@ -66,6 +68,8 @@ class PrepOptions:
         for name in ("bars", "steps_per_quarter", "stride_bars"):
             if getattr(self, name) < 1:
                 raise PrepError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if not self.notes_a_bar >= 0:
+            raise PrepError(f"notes_a_bar is {self.notes_a_bar}; it must be at least 0")
         numerator, denominator = self.bar_meter
         if 4 * numerator * self.steps_per_quarter % denominator:
             raise PrepError(f"a bar of {self.meter} is no whole number of steps at {self.steps_per_quarter} a quarter")
@@ -201,7 +205,7 @@ def _windows_of(region: Region, options: PrepOptions, left_out: Counter[str]) ->
     begins_silence = np.zeros(len(tokens), dtype=bool)  # of more than a bar
     begins_silence[: len(tokens) - steps_per_bar] = _sums(is_silent_step, steps_per_bar + 1) == steps_per_bar + 1
     is_silent = _sums(begins_silence, max(steps - steps_per_bar, 0))[first_steps] > 0
-    is_sparse = (rows >= FIRST_NOTE_ON).sum(axis=1) < options.bars
+    is_sparse = (rows >= FIRST_NOTE_ON).sum(axis=1) < options.notes_a_bar * options.bars
     is_off_grid = np.zeros(len(bars), dtype=bool)
     if region.off_grid_steps:
         off_grid = np.zeros(len(tokens), dtype=bool)

@@ -45,14 +45,24 @@ class MelodyConfig:
     decoder_size: int = 256  # LSTM units a layer
     decoder_layers: int = 2
     decoder_features: int = 64  # numbers of z given to each decoder step (position read-out only)
+    encoder_layers: int = 1
+    segment_bars: int | None = None  # bars that the lower level writes at a time; None: there is but one level
+    code_size: int = 256  # numbers between the levels, for each segment
+    conductor_size: int = 256  # LSTM units a layer of the upper level, in the encoder in each direction
+    conductor_layers: int = 1
+    conductor_features: int = 128  # numbers of z for each segment (position read-out only)
 
     def __post_init__(self) -> None:
         check_types(self)
         check_choice("readout", self.readout, READOUTS)
         for name in ("bars", "steps_per_quarter", "latent_size", "encoder_size", "encoder_features"):
             check_at_least(name, getattr(self, name), 1)
-        for name in ("decoder_size", "decoder_layers", "decoder_features"):
+        for name in ("decoder_size", "decoder_layers", "decoder_features", "encoder_layers", "code_size"):
             check_at_least(name, getattr(self, name), 1)
+        for name in ("conductor_size", "conductor_layers", "conductor_features"):
+            check_at_least(name, getattr(self, name), 1)
+        if self.segment_bars is not None and (self.segment_bars < 1 or self.bars % self.segment_bars):
+            raise ConfigError(f"segment_bars is {self.segment_bars}, which does not divide {self.bars} bars")
         if not 0 <= self.lowest_pitch <= self.highest_pitch <= 127:
             raise ConfigError(
                 f"the pitch range {self.lowest_pitch}..{self.highest_pitch} does not lie within MIDI's 0..127"
@@ -72,6 +82,15 @@ class MelodyConfig:
     def steps(self) -> int:
         """Grid steps in one window (T)."""
         return self.bars * self.steps_per_bar
+
+    @property
+    def segments(self) -> int:
+        """Segments in one window (S) of a model with two levels; 1 of a flat one."""
+        return self.bars // self.segment_bars if self.segment_bars else 1
+
+    def of_segment(self) -> MelodyConfig:
+        """The sizes of the lower level: a flat model of one segment, whose z is the segment's code."""
+        return replace(self, bars=self.segment_bars or self.bars, segment_bars=None, latent_size=self.code_size)
 
 
 @dataclass(frozen=True)
@@ -125,10 +144,16 @@ class MelodyTrainConfig(TrainConfig):
     transpose_up: int = 6
     scheduled_sampling_rate: float = 0.0  # k of the inverse sigmoid, in updates; 0 is teacher forcing throughout
     evaluate_windows: int = 512  # held-out windows of one look at them
+    # Of a model with two levels:
+    lower_encoder_rate: float = 1.0  # of the learning rate; 0 leaves the lower encoder as it is
+    lower_decoder_rate: float = 1.0  # likewise
+    code_matching_updates: int = 0  # the squared error of the segments' codes counts until then, less and less
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("transpose_down", "transpose_up", "scheduled_sampling_rate"):
+        for name in ("transpose_down", "transpose_up", "scheduled_sampling_rate", "code_matching_updates"):
+            check_at_least(name, getattr(self, name), 0)
+        for name in ("lower_encoder_rate", "lower_decoder_rate"):
             check_at_least(name, getattr(self, name), 0)
         check_at_least("evaluate_windows", self.evaluate_windows, 1)
 
@@ -139,6 +164,7 @@ class Preset:
 
     model: MelodyConfig = field(default_factory=MelodyConfig)
     training: MelodyTrainConfig = field(default_factory=MelodyTrainConfig)
+    segments_from: str | None = None  # the trained model whose weights the lower level starts with
 
 
 def from_dict(kind: type[Config], values: dict[str, Any]) -> Config:
@@ -216,6 +242,47 @@ PRESETS: dict[str, Preset] = {
             scheduled_sampling_rate=1000.0,
             transpose_up=5,
             max_minutes=60.0,
+        ),
+    ),
+    "melody-16bar": Preset(
+        MelodyConfig(bars=16, segment_bars=2, latent_size=512),
+        MelodyTrainConfig(
+            beta=0.1,
+            anneal_after_updates=500,
+            anneal_updates=1000,
+            max_minutes=60.0,
+            evaluate_every=250,
+            evaluate_windows=256,
+            lower_encoder_rate=0.0,
+            lower_decoder_rate=0.25,
+            code_matching_updates=500,
+        ),
+        segments_from="melody-2bar",
+    ),
+    # As above, of Magenta's hierdec-mel_16bar. Its batches are of 512.
+    "musicvae-16bar": Preset(
+        MelodyConfig(
+            bars=16,
+            segment_bars=1,
+            latent_size=512,
+            readout="last-state",
+            encoder_size=2048,
+            encoder_layers=2,
+            decoder_size=1024,
+            conductor_size=1024,
+            conductor_layers=2,
+            code_size=512,
+        ),
+        MelodyTrainConfig(
+            learning_rate=1e-3,
+            beta=0.2,
+            annealing="exponential",
+            free_nats=256 * math.log(2),
+            scheduled_sampling_rate=2000.0,
+            transpose_up=5,
+            max_minutes=60.0,
+            evaluate_every=250,
+            evaluate_windows=256,
         ),
     ),
     "tiny": Preset(

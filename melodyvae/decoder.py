@@ -9,12 +9,14 @@ Two read-outs:
 - ``last-state``: MusicVAE's. z sets the LSTM's first state through a tanh layer and is fed to every step alike
   (Roberts et al., 2018, section 3.2, https://arxiv.org/abs/1803.05428).
 
-Contents: :class:`MelodyDecoder`, :func:`sounding_before`, :func:`forbid_silent_note_off`, :func:`draw`.
+Contents: :class:`AutoregressiveDecoder`, :class:`MelodyDecoder`, :class:`Choice`, :class:`Before`,
+:func:`sounding_before`, :func:`forbid_silent_note_off`, :func:`draw`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -39,8 +41,123 @@ class DecoderContext:
     state: LSTMState
 
 
-class MelodyDecoder(nn.Module):
-    """Latent vectors ``(B, Z)`` to distributions over token windows ``(B, T)``."""
+@dataclass(frozen=True)
+class Before:
+    """What a step must know of the steps before it.
+
+    Attributes:
+        token: of the step just before, ``(B,)``.
+        sounding: whether a note sounds then, booleans ``(B,)``.
+    """
+
+    token: Tensor
+    sounding: Tensor
+
+    @classmethod
+    def nothing(cls, batch: int, device: torch.device) -> Self:
+        """Silence, before the first step."""
+        return cls(torch.full((batch,), NO_EVENT, device=device), torch.zeros(batch, dtype=torch.bool, device=device))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How a decoder that writes step by step chooses each token.
+
+    Attributes:
+        temperature: see :func:`draw`.
+        generator: the source of the draws.
+        true_tokens: ``(B, T)``, taken wherever ``keep_true`` ``(B, T)`` says so.
+        keep_true: see there.
+        allowed_tokens: booleans ``(V,)``; the others are not drawn. None allows all.
+    """
+
+    temperature: float
+    generator: torch.Generator | None = None
+    true_tokens: Tensor | None = None
+    keep_true: Tensor | None = None
+    allowed_tokens: Tensor | None = None
+
+    def make(self, logits: Tensor, sounding: Tensor, step: int) -> Tensor:
+        """The tokens ``(B,)`` of a step, from its logits ``(B, V)``."""
+        legal = forbid_silent_note_off(logits, sounding)
+        if self.allowed_tokens is not None:
+            legal = legal.masked_fill(~self.allowed_tokens, -torch.inf)
+        chosen = draw(legal, self.temperature, self.generator)
+        if self.true_tokens is None or self.keep_true is None:
+            return chosen
+        return torch.where(self.keep_true[:, step], self.true_tokens[:, step], chosen)
+
+
+class AutoregressiveDecoder(nn.Module):
+    """What every decoder of melodies can do, given how it writes: latent vectors ``(B, Z)`` to windows ``(B, T)``.
+
+    A subclass says how likely each token is given the true ones before it (:meth:`raw_logits`), and writes a window
+    step by step (:meth:`roll_out`).
+    """
+
+    def raw_logits(self, z: Tensor, previous: Tensor) -> Tensor:
+        """Logits ``(B, T, V)`` of every step, given z and the token before it, ``(B, T)``; nothing is illegal."""
+        raise NotImplementedError
+
+    def roll_out(self, z: Tensor, choice: Choice) -> tuple[Tensor, Tensor]:
+        """Tokens ``(B, T)`` chosen one after the other, and the logits ``(B, T, V)`` that they were chosen by."""
+        raise NotImplementedError
+
+    def forward(self, z: Tensor, tokens: Tensor) -> Tensor:
+        """Logits ``(B, T, V)`` of every step, each given z and the *true* tokens before it (teacher forcing)."""
+        previous = F.pad(tokens.long(), (1, -1), value=NO_EVENT)  # step t reads the token of step t - 1
+        return forbid_silent_note_off(self.raw_logits(z, previous), sounding_before(tokens))
+
+    def generate(
+        self,
+        z: Tensor,
+        temperature: float = 0.0,
+        generator: torch.Generator | None = None,
+        allowed_tokens: Tensor | None = None,
+    ) -> Tensor:
+        """Legal token windows ``(B, T)`` (int64), each step drawn given z and the tokens drawn before it.
+
+        Args:
+            z: latent vectors ``(B, Z)``.
+            temperature: logits are divided by it before the draw; 0 takes the most probable token.
+            generator: the source of the draws, on the device of ``z``.
+            allowed_tokens: booleans ``(V,)``; the others have probability 0. None allows all. "No event" must be
+                among them, so that every step has a token.
+        """
+        if allowed_tokens is not None and not allowed_tokens[NO_EVENT]:
+            raise ValueError("allowed_tokens must allow token 0, no event")
+        tokens, _ = self.roll_out(z, Choice(temperature, generator, allowed_tokens=allowed_tokens))
+        return tokens
+
+    def fill_in(
+        self,
+        z: Tensor,
+        tokens: Tensor,
+        visible: Tensor,
+        temperature: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """``tokens`` ``(B, T)`` where ``visible`` ``(T,)``, and elsewhere drawn given z and what comes before."""
+        keep = visible.expand(len(tokens), -1)
+        filled, _ = self.roll_out(z, Choice(temperature, generator, tokens.long(), keep))
+        return filled
+
+    def scheduled_sampling_logits(
+        self, z: Tensor, tokens: Tensor, teacher_forcing: float, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Logits ``(B, T, V)`` where each step reads the true previous token with probability ``teacher_forcing``.
+
+        Otherwise it reads a draw from its own distribution, which is not differentiated ("Scheduled Sampling for
+        Sequence Prediction with Recurrent Neural Networks", Bengio et al., 2015,
+        https://arxiv.org/abs/1506.03099). The masks follow the true tokens: those are what is scored.
+        """
+        keep = torch.rand(tokens.shape, generator=generator, device=z.device) < teacher_forcing
+        _, logits = self.roll_out(z, Choice(1.0, generator, tokens.long(), keep))
+        return forbid_silent_note_off(logits, sounding_before(tokens))
+
+
+class MelodyDecoder(AutoregressiveDecoder):
+    """One LSTM that writes the whole window."""
 
     def __init__(self, config: MelodyConfig, vocabulary_size: int) -> None:
         super().__init__()
@@ -66,89 +183,34 @@ class MelodyDecoder(nn.Module):
         hidden, cell = state.permute(1, 2, 0, 3).contiguous()
         return DecoderContext(z.expand(config.steps, -1, -1), (hidden, cell))
 
-    def forward(self, z: Tensor, tokens: Tensor) -> Tensor:
-        """Logits ``(B, T, V)`` of every step, each given z and the *true* tokens before it (teacher forcing)."""
+    def raw_logits(self, z: Tensor, previous: Tensor) -> Tensor:
+        """See :meth:`AutoregressiveDecoder.raw_logits`."""
         context = self.context(z)
-        previous = F.pad(tokens.long(), (1, -1), value=NO_EVENT)  # step t reads the token of step t - 1
         inputs = torch.cat([self._one_hot(previous.T), context.features], dim=-1)
         outputs, _ = self.lstm(inputs, context.state)
-        logits = self.output(outputs).to(self.output.weight.dtype).transpose(0, 1)
-        return forbid_silent_note_off(logits, sounding_before(tokens))
+        logits: Tensor = self.output(outputs).to(self.output.weight.dtype)
+        return logits.transpose(0, 1)
 
-    def generate(
-        self,
-        z: Tensor,
-        temperature: float = 0.0,
-        generator: torch.Generator | None = None,
-        allowed_tokens: Tensor | None = None,
-    ) -> Tensor:
-        """Legal token windows ``(B, T)`` (int64), each step drawn given z and the tokens drawn before it.
+    def roll_out(self, z: Tensor, choice: Choice) -> tuple[Tensor, Tensor]:
+        """See :meth:`AutoregressiveDecoder.roll_out`."""
+        start = Before.nothing(z.shape[0], z.device)
+        tokens, logits, _ = self.write(z, choice, start)
+        return tokens, logits
 
-        Args:
-            z: latent vectors ``(B, Z)``.
-            temperature: logits are divided by it before the draw; 0 takes the most probable token.
-            generator: the source of the draws, on the device of ``z``.
-            allowed_tokens: booleans ``(V,)``; the others have probability 0. None allows all. "No event" must be
-                among them, so that every step has a token.
-        """
-        if allowed_tokens is not None and not allowed_tokens[NO_EVENT]:
-            raise ValueError("allowed_tokens must allow token 0, no event")
-        tokens, _ = self._roll_out(z, temperature, generator, allowed_tokens=allowed_tokens)
-        return tokens
-
-    def fill_in(
-        self,
-        z: Tensor,
-        tokens: Tensor,
-        visible: Tensor,
-        temperature: float = 0.0,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """``tokens`` ``(B, T)`` where ``visible`` ``(T,)``, and elsewhere drawn given z and what comes before."""
-        keep = visible.expand(len(tokens), -1)
-        filled, _ = self._roll_out(z, temperature, generator, true_tokens=tokens.long(), keep_true=keep)
-        return filled
-
-    def scheduled_sampling_logits(
-        self, z: Tensor, tokens: Tensor, teacher_forcing: float, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """Logits ``(B, T, V)`` where each step reads the true previous token with probability ``teacher_forcing``.
-
-        Otherwise it reads a draw from its own prediction ("Scheduled Sampling", Bengio et al., 2015,
-        https://arxiv.org/abs/1506.03099). The masks follow the true tokens: those are what is scored.
-        """
-        keep = torch.rand(tokens.shape, generator=generator, device=z.device) < teacher_forcing
-        _, logits = self._roll_out(z, 1.0, generator, true_tokens=tokens.long(), keep_true=keep)
-        return forbid_silent_note_off(logits, sounding_before(tokens))
-
-    def _roll_out(
-        self,
-        z: Tensor,
-        temperature: float,
-        generator: torch.Generator | None,
-        true_tokens: Tensor | None = None,
-        keep_true: Tensor | None = None,
-        allowed_tokens: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
+    def write(self, z: Tensor, choice: Choice, before: Before, first_step: int = 0) -> tuple[Tensor, Tensor, Before]:
+        """As :meth:`roll_out`, after the steps ``before``; this window's first step is ``first_step`` of the choice."""
         context = self.context(z)
-        state = context.state
-        previous = torch.full((z.shape[0],), NO_EVENT, device=z.device)
-        sounding = torch.zeros(z.shape[0], dtype=torch.bool, device=z.device)
+        state, previous, sounding = context.state, before.token, before.sounding
         drawn, all_logits = [], []
         for step in range(self.config.steps):
             inputs = torch.cat([self._one_hot(previous), context.features[step]], dim=-1)
             outputs, state = self.lstm(inputs.unsqueeze(0), state)
             logits = self.output(outputs[0]).to(self.output.weight.dtype)
             all_logits.append(logits)
-            legal = forbid_silent_note_off(logits.detach(), sounding)
-            if allowed_tokens is not None:
-                legal = legal.masked_fill(~allowed_tokens, -torch.inf)
-            previous = draw(legal, temperature, generator)
-            if true_tokens is not None and keep_true is not None:
-                previous = torch.where(keep_true[:, step], true_tokens[:, step], previous)
+            previous = choice.make(logits.detach(), sounding, first_step + step)
             sounding = torch.where(previous == NO_EVENT, sounding, previous >= FIRST_NOTE_ON)
             drawn.append(previous)
-        return torch.stack(drawn, dim=1), torch.stack(all_logits, dim=1)
+        return torch.stack(drawn, dim=1), torch.stack(all_logits, dim=1), Before(previous, sounding)
 
     def _one_hot(self, tokens: Tensor) -> Tensor:
         return F.one_hot(tokens, self.vocabulary_size).to(self.output.weight.dtype)

@@ -25,7 +25,7 @@ class MelodyEncoder(nn.Module):
         super().__init__()
         self.config = config
         self.vocabulary_size = vocabulary_size
-        self.lstm = nn.LSTM(vocabulary_size, config.encoder_size, bidirectional=True)
+        self.lstm = nn.LSTM(vocabulary_size, config.encoder_size, config.encoder_layers, bidirectional=True)
         both_directions = 2 * config.encoder_size
         if config.readout == "position":
             self.step_features = nn.Linear(both_directions, config.encoder_features)
@@ -41,6 +41,6 @@ class MelodyEncoder(nn.Module):
         if self.config.readout == "position":
             read = self.step_features(outputs).transpose(0, 1).flatten(1)  # (B, T * features)
         else:
-            read = torch.cat([last_states[0], last_states[1]], dim=-1)  # (B, 2H): forward's end, backward's start
+            read = torch.cat([last_states[-2], last_states[-1]], dim=-1)  # (B, 2H): forward's end, backward's start
         mean, log_variance = self.posterior(read).to(self.posterior.weight.dtype).chunk(2, dim=-1)
         return DiagonalGaussian(mean, log_variance)

@@ -34,7 +34,7 @@ from melodyvae.evaluate import reconstruction_figures
 from melodyvae.held_out import source_marks
 from melodyvae.model import MelodyVAE
 from melodyvae.novelty import NOVELTY_FILE, NoveltyIndex
-from melodyvae.objective import LossTerms, teacher_forcing_share
+from melodyvae.objective import LossTerms, code_matching_weight, teacher_forcing_share
 from melodyvae.prior import fit_prior
 from melodyvae.scoring import fit_quantiles
 from melodyvae.trainer import MODEL_FILE, Metrics, Progress, Trainer
@@ -51,11 +51,14 @@ def starting_point(
     *,
     dataset: WindowDataset | None = None,
     bars: int | None = None,
+    segments_from: str | None = None,
     **changes: Any,
 ) -> tuple[MelodyVAE, MelodyTrainConfig]:
     """A model to train, and how: those of a preset, with every change that is not None applied to the training.
 
-    A new model takes the meter and the grid of ``dataset`` if that is given, and has ``bars`` bars if those are.
+    A new model takes the meter and the grid of ``dataset`` if that is given, and has ``bars`` bars if those are. The
+    lower level of one with two starts with the weights of ``segments_from``, the preset's by default; with ``"none"``
+    it starts from scratch, and is not held back.
 
     A budget given among ``changes`` (``max_updates``, ``max_minutes``) replaces the preset's. With ``init_from`` the
     model is that checkpoint, to be fine-tuned: at a quarter of the preset's learning rate and with beta from the start,
@@ -73,10 +76,18 @@ def starting_point(
     if any(changes.get(name) is not None for name in ("max_updates", "max_minutes")):
         training = replace(training, max_updates=None, max_minutes=None)
     if init_from is None:
+        lower = preset.segments_from if segments_from is None else segments_from
+        if lower == "none":
+            lower, training = None, replace(training, lower_encoder_rate=1.0, lower_decoder_rate=1.0)
         training = override(training, **changes)
         torch.manual_seed(training.seed)
         grid = {} if dataset is None else {key: dataset.meta[key] for key in ("meter", "steps_per_quarter")}
-        return MelodyVAE(from_dict(MelodyConfig, to_dict(override(preset.model, bars=bars)) | grid)), training
+        model = MelodyVAE(from_dict(MelodyConfig, to_dict(override(preset.model, bars=bars)) | grid))
+        if lower is not None:
+            model.take_segments_from(MelodyVAE.from_pretrained(lower))
+        return model, training
+    if segments_from is not None:
+        raise ConfigError(f"{init_from} has its weights already; leave out segments_from")
     if bars is not None:
         raise ConfigError(f"{init_from} has its number of bars already; leave out bars, or train a new model")
     gentle = training.learning_rate / FINE_TUNING_RATE_DIVISOR
@@ -111,7 +122,8 @@ def melody_trainer(
 
     def loss_terms(update: int, generator: torch.Generator) -> LossTerms:
         batch = batches(update).to(model.device, non_blocking=True)
-        return model.loss_terms(batch, generator, teacher_forcing_share(config, update))
+        forcing, matching = teacher_forcing_share(config, update), code_matching_weight(config, update)
+        return model.loss_terms(batch, generator, forcing, matching)
 
     def evaluate() -> Metrics:
         figures = reconstruction_figures(model, held_out, config.seed)
@@ -137,6 +149,10 @@ def melody_trainer(
         precision,
         learns_from={"dataset_sha256": dataset.fingerprint},
         look_first=bool(model.provenance),
+        rates={
+            "encoder.segment_encoder.": config.lower_encoder_rate,
+            "decoder.segment_decoder.": config.lower_decoder_rate,
+        },
     )
 
 

@@ -20,11 +20,12 @@ from torch.nn import functional as F
 from data_prep.melody import Melody
 from melodyvae import completion, generate, morphing, scoring, walks
 from melodyvae.checkpoint import CheckpointedModel, beside
-from melodyvae.config import MelodyConfig
+from melodyvae.config import ConfigError, MelodyConfig
 from melodyvae.dataset import vocabulary_of
 from melodyvae.decoder import MelodyDecoder
 from melodyvae.encoder import MelodyEncoder
 from melodyvae.generate import MelodySource
+from melodyvae.hierarchical import HierarchicalDecoder, HierarchicalEncoder
 from melodyvae.interpolation import WalkOptions, pick_ends, walk
 from melodyvae.latent import DiagonalGaussian, standard_normal
 from melodyvae.novelty import NOVELTY_FILE, NoveltyIndex
@@ -44,8 +45,11 @@ class MelodyVAE(CheckpointedModel):
     def __init__(self, config: MelodyConfig | None = None) -> None:
         super().__init__(config or MelodyConfig())
         self.vocabulary = vocabulary_of(self.config)
-        self.encoder = MelodyEncoder(self.config, self.vocabulary.size)
-        self.decoder = MelodyDecoder(self.config, self.vocabulary.size)
+        two_levels = self.config.segment_bars is not None
+        encoder = HierarchicalEncoder if two_levels and self.config.readout == "position" else MelodyEncoder
+        decoder = HierarchicalDecoder if two_levels else MelodyDecoder
+        self.encoder: MelodyEncoder | HierarchicalEncoder = encoder(self.config, self.vocabulary.size)
+        self.decoder: MelodyDecoder | HierarchicalDecoder = decoder(self.config, self.vocabulary.size)
 
     @property
     def device(self) -> torch.device:
@@ -101,20 +105,50 @@ class MelodyVAE(CheckpointedModel):
         return standard_normal(count, self.config.latent_size, like=self.encoder.posterior.weight)
 
     def loss_terms(
-        self, batch: Tensor, generator: torch.Generator | None = None, teacher_forcing: float = 1.0
+        self,
+        batch: Tensor,
+        generator: torch.Generator | None = None,
+        teacher_forcing: float = 1.0,
+        code_matching: float = 0.0,
     ) -> LossTerms:
         """Reconstruction and KL of token windows ``(B, T)``, each ``(B,)`` in nats, at one z drawn from q(z | x).
 
         With ``teacher_forcing`` below 1 the decoder reads draws of its own at that share of the steps (scheduled
-        sampling).
+        sampling). With ``code_matching`` above 0, a model with two levels also pays that much for the squared distance
+        between the codes of the segments and those that z gives back.
         """
-        posterior = self.encode(batch)
-        z = posterior.sample(generator)
+        matching = None
+        encoder, decoder = self.encoder, self.decoder
+        if code_matching > 0 and isinstance(encoder, HierarchicalEncoder) and isinstance(decoder, HierarchicalDecoder):
+            codes = encoder.codes(batch).mean
+            posterior = encoder.read(codes)
+            z = posterior.sample(generator)
+            distances = (decoder.codes(z) - codes.detach()).square().sum(dim=(1, 2))
+            matching = code_matching * distances
+        else:
+            posterior = self.encode(batch)
+            z = posterior.sample(generator)
         if teacher_forcing < 1:
             logits = self.decoder.scheduled_sampling_logits(z, batch, teacher_forcing, generator)
         else:
             logits = self.decoder(z, batch)
-        return LossTerms(_cross_entropy(logits, batch).sum(dim=1), posterior.kl_to_standard_normal())
+        return LossTerms(_cross_entropy(logits, batch).sum(dim=1), posterior.kl_to_standard_normal(), matching)
+
+    def take_segments_from(self, flat: MelodyVAE) -> None:
+        """Start the lower level with the weights of a flat model of one segment.
+
+        Raises:
+            ConfigError: if there are no two levels here, or the sizes differ.
+        """
+        try:
+            self.encoder.get_submodule("segment_encoder").load_state_dict(flat.encoder.state_dict())
+            self.decoder.get_submodule("segment_decoder").load_state_dict(flat.decoder.state_dict())
+        except (AttributeError, RuntimeError) as error:
+            raise ConfigError(
+                f"the lower level cannot be taken from a model of {flat.config.bars} bars with a z of "
+                f"{flat.config.latent_size}; it must be flat, of {self.config.segment_bars} bars, with a z of "
+                f"{self.config.code_size}, and of the same read-out and LSTM sizes"
+            ) from error
 
     def sample(
         self,

@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,7 @@ class Trainer:
         learns_from: what else makes this training this one, such as the hash of its data; on resuming it must be the
             same.
         look_first: look at the held-out data before the first update, too: the weights are not new.
+        rates: by the beginning of parameters' names, what their learning rate is multiplied by; 0 leaves them alone.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Trainer:
         precision: str = "auto",
         learns_from: dict[str, Any] | None = None,
         look_first: bool = False,
+        rates: Mapping[str, float] | None = None,
     ) -> None:
         if config.max_updates is None and config.max_minutes is None:
             raise ValueError("the training has no budget: give max_updates, max_minutes or both")
@@ -103,7 +105,7 @@ class Trainer:
         self.precision = precision
         self.learns_from = learns_from or {}
         self.look_first = look_first
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
+        self.optimizer = torch.optim.Adam(_parameter_groups(model, rates or {}), lr=config.learning_rate)
         self.generator = torch.Generator(self.device)
         self.steering = torch.ones((), device=self.device)  # what beta is multiplied by, to reach a target rate
         self.update = 0
@@ -247,7 +249,7 @@ class Trainer:
         config = self.config
         self.generator.manual_seed(config.seed * 1_000_003 + self.update)
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(config, self.update, share)
+            group["lr"] = learning_rate(config, self.update, share) * group["rate"]
         with autocast(self.device, self.precision):
             terms = self.loss_terms(self.update, self.generator)
         beta = kl_weight(config, self.update) * self.steering
@@ -313,6 +315,17 @@ def learning_rate(config: TrainConfig, update: int, share: float) -> float:
     """
     warmup = min((update + 1) / config.warmup_updates, 1.0) if config.warmup_updates else 1.0
     return config.learning_rate * warmup * 0.5 * (1.0 + math.cos(math.pi * min(share, 1.0)))
+
+
+def _parameter_groups(model: nn.Module, rates: Mapping[str, float]) -> list[dict[str, Any]]:
+    """The model's parameters by the factor of their learning rate, those of 0 frozen and left out."""
+    groups: dict[float, list[nn.Parameter]] = {1.0: []}
+    for name, parameter in model.named_parameters():
+        rate = next((rate for start, rate in rates.items() if name.startswith(start)), 1.0)
+        parameter.requires_grad_(rate > 0)
+        if rate > 0:
+            groups.setdefault(rate, []).append(parameter)
+    return [{"params": parameters, "rate": rate} for rate, parameters in groups.items()]
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Encoder and decoder, for both read-outs: batching, causality, stepwise equals teacher-forced, gradient, legality."""
+"""Encoders and decoders, of one level and of two: batching, causality, stepwise equals teacher-forced, legality."""
 
 from dataclasses import replace
 
@@ -6,16 +6,19 @@ import pytest
 import torch
 
 from data_prep.tokens import NOTE_OFF
-from melodyvae.config import PRESETS, READOUTS
+from melodyvae.config import PRESETS, READOUTS, ConfigError
 from melodyvae.decoder import draw, forbid_silent_note_off, sounding_before
 from melodyvae.model import MelodyVAE
 from tests.windows import random_windows
 
 
-@pytest.fixture(params=READOUTS)
+@pytest.fixture(params=[(readout, bars) for readout in READOUTS for bars in (None, 1)], ids=str)
 def model(request):
+    readout, segment_bars = request.param
     torch.manual_seed(0)
-    return MelodyVAE(replace(PRESETS["tiny"].model, readout=request.param, decoder_layers=2)).double().eval()
+    sizes = {"code_size": 12, "conductor_size": 20, "conductor_features": 10, "conductor_layers": 2}
+    config = replace(PRESETS["tiny"].model, readout=readout, decoder_layers=2, segment_bars=segment_bars, **sizes)
+    return MelodyVAE(config).double().eval()
 
 
 @pytest.fixture
@@ -45,7 +48,7 @@ def test_a_batch_is_its_rows_one_by_one(model, tokens):
     torch.testing.assert_close(logits, torch.cat(rows))
 
 
-@pytest.mark.parametrize("changed", [0, 7, 31])
+@pytest.mark.parametrize("changed", [0, 7, 15, 31])
 def test_a_token_changes_nothing_before_or_at_its_own_step(model, tokens, changed):
     z = latents(model, 6)
     other = tokens.clone()
@@ -141,3 +144,52 @@ def test_draws_follow_the_temperature():
         drawn = draw(logits, temperature, torch.Generator().manual_seed(0))
         shares = torch.bincount(drawn, minlength=3) / 20_000
         torch.testing.assert_close(shares, (logits[0] / temperature).softmax(0), atol=0.015, rtol=0)
+
+
+@pytest.fixture
+def two_levels():
+    torch.manual_seed(0)
+    return MelodyVAE(replace(PRESETS["tiny"].model, bars=8, segment_bars=2, code_size=16)).eval()
+
+
+def test_the_token_before_the_bar_line_is_read_after_it_and_the_state_is_not(two_levels):
+    tokens = torch.from_numpy(random_windows(5, steps=128)).long()
+    z = torch.randn(5, 16)
+    other = tokens.clone()
+    other[:, 31] = torch.where(tokens[:, 31] == 50, 51, 50)  # the last step of the first of four segments
+    before, after = (two_levels.decoder.raw_logits(z, torch.roll(given, 1, dims=1)) for given in (tokens, other))
+    assert not torch.allclose(before[:, 32], after[:, 32])
+    torch.testing.assert_close(before[:, 64:], after[:, 64:])
+
+
+def test_the_lower_level_of_a_trained_flat_model_is_taken_over(two_levels, run_folder):
+    flat = MelodyVAE.from_pretrained(run_folder)
+    two_levels.take_segments_from(flat)
+    tokens = torch.from_numpy(random_windows(5, steps=128)).long()
+    codes = two_levels.encoder.codes(tokens).mean
+    assert codes.shape == (5, 4, 16)
+    for segment in range(4):
+        torch.testing.assert_close(codes[:, segment], flat.encode(tokens[:, 32 * segment :][:, :32]).mean)
+    torch.testing.assert_close(
+        two_levels.decoder.segment_decoder.generate(codes[:, 0]), flat.decode(codes[:, 0].contiguous())
+    )
+
+
+def test_a_lower_level_of_other_sizes_is_refused(run_folder):
+    flat = MelodyVAE.from_pretrained(run_folder)
+    model = MelodyVAE(replace(PRESETS["tiny"].model, bars=8, segment_bars=2, code_size=20))
+    with pytest.raises(ConfigError, match="cannot be taken from a model of 2 bars with a z of 16"):
+        model.take_segments_from(flat)
+    with pytest.raises(ConfigError, match="cannot be taken"):
+        flat.take_segments_from(flat)
+
+
+def test_matching_codes_costs_their_squared_distance(two_levels):
+    tokens = torch.from_numpy(random_windows(5, steps=128)).long()
+    plain = two_levels.loss_terms(tokens, torch.Generator().manual_seed(0))
+    assert plain.auxiliary is None
+    terms = two_levels.loss_terms(tokens, torch.Generator().manual_seed(0), code_matching=0.25)
+    z = two_levels.encode(tokens).sample(torch.Generator().manual_seed(0))
+    distances = (two_levels.decoder.codes(z) - two_levels.encoder.codes(tokens).mean).square().sum(dim=(1, 2))
+    torch.testing.assert_close(terms.auxiliary, 0.25 * distances)
+    torch.testing.assert_close(terms.reconstruction, plain.reconstruction)

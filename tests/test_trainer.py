@@ -305,3 +305,22 @@ def test_the_learning_rate_warms_up_and_falls_to_zero():
     assert learning_rate(config, 9, 0.0) == pytest.approx(0.1)
     assert learning_rate(config, 500, 0.5) == pytest.approx(0.05)
     assert learning_rate(config, 1000, 1.0) == pytest.approx(0.0)
+
+
+def test_a_rate_of_zero_leaves_weights_alone_and_a_low_one_moves_them_less(tmp_path):
+    class Two(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.frozen, self.slow, self.free = (torch.nn.Parameter(torch.tensor([3.0])) for _ in range(3))
+
+    model = Two()
+
+    def loss_terms(update, generator):
+        return LossTerms((model.frozen + model.slow + model.free).square().expand(4), torch.zeros(4))
+
+    config = TrainConfig(max_updates=5, learning_rate=0.1, warmup_updates=0)
+    rates = {"frozen": 0.0, "slow": 0.25}
+    finish(Trainer(model, config, loss_terms, tmp_path, save_model=lambda *_: None, rates=rates))
+    assert model.frozen.item() == 3.0
+    assert 3 - model.slow.item() == pytest.approx((3 - model.free.item()) / 4, rel=1e-3)
+    assert model.free.item() < 2.9

@@ -41,6 +41,13 @@ class MusicInput(click.Path):
     show_default=True,
     help="auto finds the tune; all takes every track but drums; or a track's number (from 1) or name.",
 )
+@click.option(
+    "--notes-a-bar",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    help="A window has at least so many on the mean.",
+)
 @click.option("--stride", "stride_bars", type=click.IntRange(min=1), default=1, show_default=True, help="In bars.")
 @click.option(
     "--steps-per-quarter",
@@ -68,6 +75,7 @@ def prep(
     meter: str,
     track: str,
     stride_bars: int,
+    notes_a_bar: float,
     steps_per_quarter: int,
     fold: bool,
     legato: bool,
@@ -103,7 +111,7 @@ def prep(
     output = output or default_output(inputs[0])
     try:
         _print_licences(inputs)
-        options = PrepOptions(bars, steps_per_quarter, meter, track, stride_bars, fold, legato, key)
+        options = PrepOptions(bars, steps_per_quarter, meter, track, stride_bars, fold, legato, key, notes_a_bar)
         at_work = cluster_executor(cluster) if cluster else nullcontext()
         # an error found at once leaves no bar behind
         with at_work as executor, tqdm(unit=" files", delay=0.2) as progress:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "--prior",
     type=click.Choice(["fitted", "normal"]),
-    help="z from a mixture fitted to the training melodies, or from N(0, I).  [default: fitted, if there is one]",
+    help="z from a Gaussian fitted to the training melodies, or from N(0, I).  [default: fitted, if there is one]",
 )
 @click.option("--novel", is_flag=True, help="Draw near-copies of training melodies again.")
 @generation_options(temperature=1.0)

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Run folder.  [default: runs/DATASET-PRESET]")
-@click.option("--preset", default="melody-2bar", show_default=True, help="melody-2bar, musicvae-small or tiny.")
+@click.option(
+    "--preset", default="melody-2bar", show_default=True, help="melody-2bar, melody-16bar, musicvae-small, ..."
+)
 @click.option("--bars", type=click.IntRange(min=1), help="Bars of a new model.  [default: the preset's]")
 @click.option("--minutes", "max_minutes", type=float, help="Stop after that long.  [default: the preset's]")
 @click.option("--steps", "max_updates", type=int, help="Stop after that many optimiser updates.")
@@ -44,6 +46,11 @@ if TYPE_CHECKING:
 @click.option("--seed", type=SEED, help="Seed of everything random.")
 @click.option("--evaluate-every", type=int, help="Updates between two looks at held-out windows.")
 @click.option("--init-from", metavar="MODEL", help="Fine-tune this shipped or own model.")
+@click.option(
+    "--segments-from",
+    metavar="MODEL",
+    help="Start the lower level of a new melody-16bar with this 2-bar model, or with none.  [default: melody-2bar]",
+)
 @click.option("--resume", is_flag=True, help="Go on with the training in the run folder.")
 @device_options
 def train(
@@ -51,6 +58,7 @@ def train(
     output: Path | None,
     preset: str,
     init_from: str | None,
+    segments_from: str | None,
     resume: bool,
     device: str,
     precision: str,
@@ -89,7 +97,9 @@ def train(
     with known_errors(PlotError, TrainingDiverged):
         place = choose_device(device)
         windows = open_dataset(dataset)
-        model, config = starting_point(preset, init_from, dataset=windows, bars=bars, **changes)
+        model, config = starting_point(
+            preset, init_from, dataset=windows, bars=bars, segments_from=segments_from, **changes
+        )
         trainer = melody_trainer(model, config, windows, folder, place, precision)
         if resume:
             trainer.resume()

@@ -22,7 +22,7 @@ from melodyvae.device import use_threads
 from melodyvae.generate import decode_tokens
 from melodyvae.latent import standard_normal
 from melodyvae.model import MelodyVAE
-from melodyvae.prior import BATCH, MOST_WINDOWS, SETTLING_ROUNDS, fit_mixture
+from melodyvae.prior import BATCH, MOST_WINDOWS, SETTLING_ROUNDS, FittedGaussian, fit_gaussian
 from melodyvae.sample_figures import histograms, jensen_shannon_bits
 
 NAMES = ("pitch_class", "interval", "duration", "onset", "notes")
@@ -103,7 +103,8 @@ def main() -> None:
     priors = {
         "N(0, I)": (lambda z: normal.log_density(z), lambda n, g: torch.randn(n, size, generator=g)),
         "diagonal mixture, 64": _diagonal_mixture(codes, 64),
-        **{f"full mixture, {count}": _full_mixture(codes, count) for count in (1, 4, 8, 16)},
+        "Gaussian": (fit_gaussian(codes).log_density, fit_gaussian(codes).sample),
+        **{f"full mixture, {count}": _full_mixture(codes, count) for count in (4, 8, 16)},
         "RealNVP, 6 x 256": _flow(codes),
     }
     wanted = histograms(held_out, model.vocabulary, model.config.steps_per_bar)
@@ -136,9 +137,44 @@ def _draws(model: MelodyVAE, windows: np.ndarray, seed: int | torch.Generator) -
         return torch.cat([model.encode(batch).sample(generator) for batch in batches]).clone()
 
 
-def _full_mixture(codes: Tensor, components: int):
-    mixture = fit_mixture(codes, components)
-    return mixture.log_density, mixture.sample
+def _full_mixture(codes: Tensor, components: int, rounds: int = 8, borrowed: float = 200.0):
+    """Full covariances, by expectation and maximisation from k-means; each borrows some of the overall covariance."""
+    overall = fit_gaussian(codes)
+    covariance = overall.factor @ overall.factor.T
+    whitened = torch.linalg.solve_triangular(overall.factor, (codes - overall.mean).T, upper=False).T
+    shares = nn.functional.one_hot(_k_means(whitened, components), components).float()
+    for _ in range(rounds):
+        held = shares.sum(dim=0)
+        means = shares.T @ codes / held[:, None]
+        parts = []
+        for share, weight, mean in zip(shares.T, held, means, strict=True):
+            scatter = ((codes - mean) * share[:, None]).T @ (codes - mean)
+            factor = torch.linalg.cholesky((scatter + borrowed * covariance) / (weight + borrowed))
+            parts.append(FittedGaussian(mean, factor))
+        weights = held / held.sum()
+        shares = torch.softmax(_joint(codes, weights, parts), dim=1)
+
+    def sample(count: int, generator: torch.Generator) -> Tensor:
+        chosen = torch.multinomial(weights, count, replacement=True, generator=generator)
+        z = torch.empty(count, codes.shape[1])
+        for index, part in enumerate(parts):
+            z[chosen == index] = part.sample(int((chosen == index).sum()), generator)
+        return z
+
+    return lambda z: _joint(z, weights, parts).logsumexp(dim=1), sample
+
+
+def _joint(z: Tensor, weights: Tensor, parts: list[FittedGaussian]) -> Tensor:
+    return torch.stack([weight.log() + part.log_density(z) for weight, part in zip(weights, parts, strict=True)], dim=1)
+
+
+def _k_means(points: Tensor, clusters: int, rounds: int = 10) -> Tensor:
+    centres = points[torch.randperm(len(points))[:clusters]].clone()
+    for _ in range(rounds):
+        nearest = (points @ centres.T - 0.5 * centres.square().sum(dim=1)).argmax(dim=1)
+        for cluster in set(nearest.tolist()):
+            centres[cluster] = points[nearest == cluster].mean(dim=0)
+    return nearest
 
 
 def _diagonal_mixture(codes: Tensor, components: int, rounds: int = 20):
