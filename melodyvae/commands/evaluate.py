@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from melodyvae.dataset import WindowDataset
     from melodyvae.model import MelodyVAE
 
-FIGURES = ("reconstruction", "bound", "samples", "interpolations")
+FIGURES = ("reconstruction", "bound", "samples", "structure", "interpolations")
 EXPLAINED = {
     "teacher_forced_accuracy": "steps right, given the true past, z ~ q",
     "sampled_accuracy": "steps right, every token drawn (temperature 1), z ~ q",
@@ -40,6 +40,9 @@ EXPLAINED = {
     "near_copies": "samples within one step of a training window, any key",
     "near_copies_held_out": "the same of the windows themselves",
     "distinct": "samples unlike all others, any key",
+    "repeats_exact": "bars that repeat an earlier one of theirs",
+    "repeats_transposed": "the same, in any key",
+    "repeats_rhythm": "the same, whatever the pitches",
 }
 BASELINES = ("nothing", "nearest", "no z")
 
@@ -66,6 +69,12 @@ BASELINES = ("nothing", "nearest", "no z")
 @click.option("--pairs", type=click.IntRange(min=1), default=1024, show_default=True, help="To interpolate between.")
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here.")
 @click.option("--plot", "plot_file", type=click.Path(dir_okay=False, path_type=Path), help="Draw the interpolations.")
+@click.option(
+    "--similarity-plot",
+    "similarity_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Draw which bars are like which.",
+)
 @click.option("--seed", type=SEED, default=0, show_default=True, help="The same seed, the same figures.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 def evaluate(
@@ -78,6 +87,7 @@ def evaluate(
     pairs: int,
     json_file: Path | None,
     plot_file: Path | None,
+    similarity_file: Path | None,
     seed: int,
     device: str,
 ) -> None:
@@ -96,9 +106,9 @@ def evaluate(
     from melodyvae.commands.options import load_model
     from melodyvae.dataset import open_dataset
     from melodyvae.held_out import TrainedOnError, held_out_windows
-    from melodyvae.plot import plot_interpolations
+    from melodyvae.plot import plot_interpolations, plot_similarities
 
-    for file in (json_file, plot_file):
+    for file in (json_file, plot_file, similarity_file):
         if file is not None and file.exists():
             raise click.ClickException(f"{file} exists; choose another file")
     chosen = wanted or FIGURES
@@ -124,6 +134,12 @@ def evaluate(
             found["bound"] = _bound(model, windows, bound_windows, seed)
         if "samples" in chosen:
             found["samples"] = _samples(model, windows, data, samples, seed)
+        if "structure" in chosen:
+            found["structure"] = _structure(model, windows, samples, seed)
+            if similarity_file is not None:
+                with whole_file(similarity_file) as temporary:
+                    matrices = {name: values["self_similarity"] for name, values in found["structure"].items()}
+                    plot_similarities(matrices, temporary)
         if "interpolations" in chosen:
             found["interpolations"] = _interpolations(model, windows, data, pairs, seed)
             if plot_file is not None:
@@ -242,6 +258,42 @@ def _samples(model: MelodyVAE, windows: np.ndarray, data: WindowDataset, count: 
             floor = jensen_shannon_bits(*(half[name.removeprefix("js_")] for half in halves))
             told += f" (two halves of the windows: {floor:.4f})"
         click.echo(f"{name:<34}" + "".join(f"{found[prior][name]:9.4f}" for prior in priors) + f"  {told}")
+    return found
+
+
+def _structure(model: MelodyVAE, windows: np.ndarray, count: int, seed: int) -> dict[str, Any]:
+    """Print and return how much of the windows, and of samples, comes again.
+
+    A model of more than two bars is compared with two-bar samples in a row: they know nothing of each other.
+    """
+    import numpy as np
+    import torch
+
+    from melodyvae.generate import decode_tokens
+    from melodyvae.model import MelodyVAE
+    from melodyvae.prior import draw_latents
+    from melodyvae.structure import repetition_figures, self_similarity
+
+    config = model.config
+
+    def drawn(by: MelodyVAE, number: int) -> np.ndarray:
+        generator = torch.Generator(by.device).manual_seed(seed)
+        return decode_tokens(by, draw_latents(by, number, None, generator), 1.0, generator)
+
+    some = windows[np.random.default_rng(seed).permutation(len(windows))[:count]]
+    compared = {"windows": some, "samples": drawn(model, count)}
+    short = MelodyVAE.from_pretrained().to(model.device)
+    chained, rest = divmod(config.steps, short.config.steps)
+    if chained > 1 and not rest and short.config.steps_per_bar == config.steps_per_bar:
+        compared["chained"] = drawn(short, count * chained).reshape(count, config.steps)
+    found: dict[str, Any] = {}
+    for name, rows in compared.items():
+        found[name] = repetition_figures(rows, model.vocabulary, config.steps_per_bar)
+        found[name]["self_similarity"] = self_similarity(rows, model.vocabulary, config.steps_per_bar).tolist()
+    click.echo(f"{'':<34}" + "".join(f"{name:>9}" for name in found))
+    for name in (name for name in found["windows"] if name.startswith("repeats_")):
+        cells = "".join(f"{values[name]:9.4f}" for values in found.values())
+        click.echo(f"{name:<34}{cells}  {EXPLAINED[name]}")
     return found
 
 
