@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from melodyvae.commands.options import generation_options, known_errors, load_model, midi_file
+
+if TYPE_CHECKING:
+    from data_prep.melody import ReadMelody
+
+LONGER_MODEL = "melody-16bar"
+LONGER_BARS = 16
 
 
 @click.command()
@@ -92,6 +100,10 @@ def interpolate(
             read_announced(a, track_a, model.config, f"A is {a.name}"),
             read_announced(b, track_b, model.config, f"B is {b.name}"),
         )
+        is_default = click.get_current_context().get_parameter_source("model_name") is ParameterSource.DEFAULT
+        if is_default and bars is None and holds_longer_windows(found, (bar_a, bar_b)):
+            model, generator = load_model(LONGER_MODEL, device, seed)
+            click.echo(f"both have {model.config.bars} bars: {LONGER_MODEL} is taken (--bars 2 walks between two bars)")
         picked = pick_ends(model, found, (bar_a, bar_b), bars, options)
         for label, window in zip("AB", picked.windows, strict=True):
             say_window(label, window)
@@ -124,3 +136,19 @@ def interpolate(
             backings=backings,
             audio=audio,
         )
+
+
+def holds_longer_windows(found: tuple[ReadMelody, ReadMelody], first_bars: tuple[int | None, int | None]) -> bool:
+    """Whether both melodies have as many bars as the longer model takes, from the bar that is asked for on."""
+    from melodyvae.checkpoint import shipped_names
+
+    if LONGER_MODEL not in shipped_names():
+        return False
+    return all(_bars_from(melody, bar) >= LONGER_BARS for melody, bar in zip(found, first_bars, strict=True))
+
+
+def _bars_from(found: ReadMelody, first_bar: int | None) -> int:
+    if first_bar is None:
+        return found.melody.bars
+    is_there = first_bar <= len(found.layout.bar_starts)
+    return found.melody.bars - found.layout.grid_bar(first_bar) if is_there else 0
