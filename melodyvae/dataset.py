@@ -19,6 +19,7 @@ from torch import Tensor
 
 from data_prep.tokens import FIRST_NOTE_ON, Vocabulary
 from melodyvae.config import MelodyConfig
+from melodyvae.parallel import ALONE, Ranks
 
 SPLITS = ("train", "valid", "test")
 
@@ -94,6 +95,8 @@ class TrainingBatches:
 
     A batch may span two epochs, so a dataset smaller than a batch works too: its windows then come more than once in
     a batch, each time in another key.
+
+    Of several ranks, each takes (and reads from the disk) every ``ranks.count``-th window of the same batches.
     """
 
     def __init__(
@@ -104,9 +107,13 @@ class TrainingBatches:
         transpose_down: int = 0,
         transpose_up: int = 0,
         vocabulary: Vocabulary | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         if len(windows) == 0:
             raise DatasetError("there are no windows to train on; look at the dataset's ledger.jsonl for the reasons")
+        if batch_size % ranks.count:
+            raise DatasetError(f"{ranks.count} ranks cannot share batches of {batch_size} windows evenly")
+        self.part = slice(ranks.rank, None, ranks.count)
         self.windows = windows
         self.batch_size = batch_size
         self.seed = seed
@@ -117,13 +124,13 @@ class TrainingBatches:
         self._order = np.empty(0, dtype=np.int64)
 
     def __call__(self, update: int) -> Tensor:
-        """The batch of an update, int64 ``(B, T)``."""
+        """The batch of an update, int64 ``(B, T)``; this rank's part of it if there are several."""
         positions = np.arange(update * self.batch_size, (update + 1) * self.batch_size)
         epochs, places = np.divmod(positions, len(self.windows))
         rows = np.empty(self.batch_size, dtype=np.int64)
         for epoch in np.unique(epochs):
             rows[epochs == epoch] = self._shuffled(int(epoch))[places[epochs == epoch]]
-        tokens = torch.from_numpy(self.windows[rows].astype(np.int64))
+        tokens = torch.from_numpy(self.windows[rows[self.part]].astype(np.int64))
         return self._transpose(tokens, np.random.default_rng((self.seed, 1, update)))
 
     def _shuffled(self, epoch: int) -> np.ndarray:
@@ -137,6 +144,6 @@ class TrainingBatches:
         is_note = tokens >= FIRST_NOTE_ON
         lowest = torch.where(is_note, tokens, self.highest_token).amin(dim=1)
         highest = torch.where(is_note, tokens, FIRST_NOTE_ON).amax(dim=1)
-        drawn = generator.integers(-self.transpose_down, self.transpose_up, len(tokens), endpoint=True)
+        drawn = generator.integers(-self.transpose_down, self.transpose_up, self.batch_size, endpoint=True)[self.part]
         shift = torch.from_numpy(drawn).clamp(FIRST_NOTE_ON - lowest, self.highest_token - highest)
         return torch.where(is_note, tokens + shift.unsqueeze(1), tokens)

@@ -19,8 +19,10 @@ class DeviceError(RuntimeError):
     """A device or precision was asked for that this machine does not have."""
 
 
-def choose_device(name: str = "auto") -> torch.device:
+def choose_device(name: str = "auto", local_rank: int | None = None) -> torch.device:
     """The device of that name; ``auto`` takes the first there is of cuda, mps, cpu.
+
+    Of several processes on a machine each takes the GPU of its number, ``local_rank``.
 
     Raises:
         DeviceError: if the machine has no such device.
@@ -30,6 +32,11 @@ def choose_device(name: str = "auto") -> torch.device:
         "mps": torch.backends.mps.is_available(),
         "cpu": True,
     }
+    if local_rank is not None and found["cuda"] and name in ("auto", "cuda"):
+        name = f"cuda:{local_rank}"
+        torch.cuda.set_device(local_rank % torch.cuda.device_count())
+    if local_rank is not None and name == "auto":
+        return torch.device("cpu")
     if name == "auto":
         return torch.device(next(kind for kind, there in found.items() if there))
     kind, _, index = name.partition(":")
@@ -51,13 +58,14 @@ def available_cores() -> int:
     return max(allowed, 1)
 
 
-def use_threads(count: int | None = None) -> None:
+def use_threads(count: int | None = None, processes: int = 1) -> None:
     """Let torch compute with ``count`` threads.
 
     By default as many as torch would take (``OMP_NUM_THREADS``, or the physical cores), but no more than
-    :func:`available_cores`: more threads than free cores make a recurrent network many times slower.
+    :func:`available_cores`, shared by as many ``processes`` as this machine runs: more threads than free cores make a
+    recurrent network many times slower.
     """
-    torch.set_num_threads(count or min(torch.get_num_threads(), available_cores()))
+    torch.set_num_threads(count or max(min(torch.get_num_threads(), available_cores() // processes), 1))
 
 
 def autocast(device: torch.device, precision: str = "auto") -> AbstractContextManager[object]:

@@ -35,6 +35,7 @@ from melodyvae.held_out import source_marks
 from melodyvae.model import MelodyVAE
 from melodyvae.novelty import NOVELTY_FILE, NoveltyIndex
 from melodyvae.objective import LossTerms, code_matching_weight, teacher_forcing_share
+from melodyvae.parallel import ALONE, Ranks
 from melodyvae.prior import fit_prior
 from melodyvae.scoring import fit_quantiles
 from melodyvae.trainer import MODEL_FILE, Metrics, Progress, Trainer
@@ -102,6 +103,7 @@ def melody_trainer(
     folder: Path,
     device: torch.device | None = None,
     precision: str = "auto",
+    ranks: Ranks = ALONE,
 ) -> Trainer:
     """The loop that trains ``model`` on the training windows of ``dataset`` and looks at its held-out ones.
 
@@ -116,6 +118,7 @@ def melody_trainer(
         config.transpose_down,
         config.transpose_up,
         model.vocabulary,
+        ranks,
     )
     held_out = _some_of(dataset.splits["valid"], config.evaluate_windows, config.seed)
     made_by = _provenance(config, dataset, model.provenance)
@@ -153,6 +156,7 @@ def melody_trainer(
             "encoder.segment_encoder.": config.lower_encoder_rate,
             "decoder.segment_decoder.": config.lower_decoder_rate,
         },
+        ranks=ranks,
     )
 
 

@@ -31,11 +31,13 @@ from melodyvae.checkpoint import CheckpointError, read_tensors, write_tensors
 from melodyvae.config import TrainConfig, to_dict
 from melodyvae.device import autocast
 from melodyvae.objective import LossTerms, kl_weight, steered, weighted_loss
+from melodyvae.parallel import ALONE, Ranks
 
 MODEL_FILE = "model.safetensors"
 STATE_FILE = "state.safetensors"
 METRICS_FILE = "metrics.jsonl"
 UPDATES_BETWEEN_REPORTS = 20
+SEEDS_A_RANK = 1_000_000_007  # further than any training has updates
 MAY_CHANGE_ON_RESUME = ("max_updates", "max_minutes", "evaluate_every", "save_every_minutes")
 
 Metrics = dict[str, float]
@@ -77,6 +79,7 @@ class Trainer:
             same.
         look_first: look at the held-out data before the first update, too: the weights are not new.
         rates: by the beginning of parameters' names, what their learning rate is multiplied by; 0 leaves them alone.
+        ranks: the processes that train together; ``loss_terms`` are those of this one's part of the batch.
     """
 
     def __init__(
@@ -92,6 +95,7 @@ class Trainer:
         learns_from: dict[str, Any] | None = None,
         look_first: bool = False,
         rates: Mapping[str, float] | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         if config.max_updates is None and config.max_minutes is None:
             raise ValueError("the training has no budget: give max_updates, max_minutes or both")
@@ -105,7 +109,9 @@ class Trainer:
         self.precision = precision
         self.learns_from = learns_from or {}
         self.look_first = look_first
+        self.ranks = ranks
         self.optimizer = torch.optim.Adam(_parameter_groups(model, rates or {}), lr=config.learning_rate)
+        self._forward = ranks.share(_LossTerms(self))
         self.generator = torch.Generator(self.device)
         self.steering = torch.ones((), device=self.device)  # what beta is multiplied by, to reach a target rate
         self.update = 0
@@ -140,14 +146,18 @@ class Trainer:
         Raises:
             TrainingDiverged: when the loss or its gradient is not finite. The files of the last save stay as they were.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        if self.ranks.is_first:
+            self.folder.mkdir(parents=True, exist_ok=True)
         self._started = last_save = time.monotonic()
         self.model.train()
         if self.look_first and self.update == 0:
             self._look_at_held_out()
         looked_at = self.update
-        while self.progress.share < 1 and not self._stop_asked:
-            terms, gradient_norm = self._make_update(self.progress.share)
+        while True:
+            share, stop_asked = self.ranks.largest([self.progress.share * self.ranks.is_first, self._stop_asked])
+            if share >= 1 or stop_asked:
+                break
+            terms, gradient_norm = self._make_update(share)
             self._since_report.append(
                 torch.stack([terms.reconstruction.detach().mean(), terms.kl.detach().mean(), gradient_norm])
             )
@@ -163,7 +173,7 @@ class Trainer:
                 last_save = time.monotonic()
             yield self.progress
         self._report()
-        if self.progress.share >= 1 and looked_at < self.update:
+        if share >= 1 and looked_at < self.update:
             self._look_at_held_out()
         if not self._has_model:
             self._save_model()
@@ -171,7 +181,9 @@ class Trainer:
         yield self.progress
 
     def save_state(self) -> None:
-        """Write ``state.safetensors``: what :meth:`resume` needs, exactly."""
+        """Write ``state.safetensors``: what :meth:`resume` needs, exactly; the first rank does, for all."""
+        if not self.ranks.is_first:
+            return
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         for index, entry in self.optimizer.state_dict()["state"].items():
             tensors |= {f"adam.{index}.{name}": value for name, value in entry.items()}
@@ -239,7 +251,7 @@ class Trainer:
 
     def _drop_metrics_after(self, update: int) -> None:
         path = self.folder / METRICS_FILE
-        if path.is_file():
+        if path.is_file() and self.ranks.is_first:
             kept = [line for line in read_metrics(self.folder) if line["update"] <= update]
             with whole_file(path) as temporary:
                 temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
@@ -247,18 +259,19 @@ class Trainer:
     def _make_update(self, share: float) -> tuple[LossTerms, Tensor]:
         """Learn from one batch: its loss terms, and the norm of the gradient before clipping."""
         config = self.config
-        self.generator.manual_seed(config.seed * 1_000_003 + self.update)
+        self.generator.manual_seed(config.seed * 1_000_003 + self.update + self.ranks.rank * SEEDS_A_RANK)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(config, self.update, share) * group["rate"]
         with autocast(self.device, self.precision):
-            terms = self.loss_terms(self.update, self.generator)
+            terms: LossTerms = self._forward(self.update, self.generator)
         beta = kl_weight(config, self.update) * self.steering
         loss = weighted_loss(terms, beta.to(terms.kl), config.free_nats)
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         gradient_norm = nn.utils.clip_grad_norm_(self.model.parameters(), config.gradient_clip)
         self.optimizer.step()
-        self.steering = steered(self.steering, terms.kl.mean(), config, self.update)
+        if config.target_bits is not None:
+            self.steering = steered(self.steering, self.ranks.mean(terms.kl.detach().mean()), config, self.update)
         self.update += 1
         return terms, gradient_norm
 
@@ -266,7 +279,7 @@ class Trainer:
         """Take the means over the updates since the last report into the metrics; called before whatever is saved."""
         if not self._since_report:
             return
-        reconstruction, kl, gradient_norm = torch.stack(self._since_report).mean(dim=0).tolist()
+        reconstruction, kl, gradient_norm = self.ranks.mean(torch.stack(self._since_report).mean(dim=0)).tolist()
         self._since_report.clear()
         if not math.isfinite(reconstruction + kl + gradient_norm):
             raise TrainingDiverged(
@@ -277,6 +290,8 @@ class Trainer:
         self.metrics |= {"reconstruction": reconstruction, "kl": kl}
 
     def _look_at_held_out(self) -> None:
+        if not self.ranks.is_first:
+            return
         improved = True
         if self.evaluate is not None:
             self.model.eval()
@@ -302,9 +317,23 @@ class Trainer:
 
     def _save_model(self) -> None:
         """Write the model, and then the state, so that after a crash the state knows of the best weights."""
-        self.save_model(self.folder / MODEL_FILE, self.metrics, self.progress)
+        if self.ranks.is_first:
+            self.save_model(self.folder / MODEL_FILE, self.metrics, self.progress)
         self._has_model = True
         self.save_state()
+
+
+class _LossTerms(nn.Module):
+    """The trainer's loss terms as a module, which is what gradients can be averaged for."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        super().__init__()
+        self.model = trainer.model
+        self._trainer = trainer
+
+    def forward(self, update: int, generator: torch.Generator) -> LossTerms:
+        """The terms of an update."""
+        return self._trainer.loss_terms(update, generator)
 
 
 def learning_rate(config: TrainConfig, update: int, share: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from melodyvae.commands.options import SEED, device_options, known_errors
 from melodyvae.commands.training_run import run_until_interrupted
 
 if TYPE_CHECKING:
+    from melodyvae.parallel import Ranks
     from melodyvae.trainer import Trainer
 
 
@@ -73,13 +75,50 @@ def train(
     melodyvae train midi-dataset --minutes 60
     melodyvae train my-tunes-dataset --init-from melody-2bar --minutes 5
     melodyvae train midi-dataset --resume
+    torchrun --nproc-per-node 8 -m melodyvae train midi-dataset --batch-size 1024
 
     A new model takes the dataset's meter and grid; its bars are the preset's, or --bars.
 
     The run folder gets model.safetensors (ready for every other command), state.safetensors (for --resume),
     metrics.jsonl and curves.png. Ctrl-C saves, too, and --resume goes on from there: with --steps on a CPU, to the
     very weights that an uninterrupted run ends with; with --minutes the learning rate follows the clock.
+
+    Under torchrun, each process takes its part of every batch, the first one writes, and if one dies the job ends;
+    --resume goes on from the last state, with another number of processes too.
     """
+    from melodyvae.parallel import join_ranks
+
+    with join_ranks() as ranks:
+        _train(
+            ranks,
+            dataset,
+            output,
+            preset,
+            init_from,
+            segments_from,
+            resume,
+            device,
+            precision,
+            threads,
+            bars,
+            changes | {"transpose_down": transpose, "transpose_up": transpose},
+        )
+
+
+def _train(
+    ranks: Ranks,
+    dataset: Path,
+    output: Path | None,
+    preset: str,
+    init_from: str | None,
+    segments_from: str | None,
+    resume: bool,
+    device: str,
+    precision: str,
+    threads: int | None,
+    bars: int | None,
+    changes: dict[str, Any],
+) -> None:
     from melodyvae.dataset import open_dataset
     from melodyvae.device import choose_device, use_threads
     from melodyvae.melody_training import collapse_warning, finish_melody_run, melody_trainer, starting_point
@@ -88,21 +127,26 @@ def train(
 
     name = f"from-{Path(init_from).stem}" if init_from else preset
     folder = output or Path("runs") / f"{dataset.resolve().name}-{name}"
-    if not resume and any((folder / name).exists() for name in (MODEL_FILE, STATE_FILE, METRICS_FILE)):
+    has_run = any((folder / name).exists() for name in (MODEL_FILE, STATE_FILE, METRICS_FILE))
+    if ranks.is_first and has_run and not resume:
         raise click.ClickException(
             f"{folder} already holds a training; add --resume to go on with it, or choose another -o"
         )
-    changes |= {"transpose_down": transpose, "transpose_up": transpose}
-    use_threads(threads)
+    use_threads(threads, ranks.local_count)
     with known_errors(PlotError, TrainingDiverged):
-        place = choose_device(device)
+        place = choose_device(device, ranks.local_rank if ranks.count > 1 else None)
         windows = open_dataset(dataset)
         model, config = starting_point(
             preset, init_from, dataset=windows, bars=bars, segments_from=segments_from, **changes
         )
-        trainer = melody_trainer(model, config, windows, folder, place, precision)
+        trainer = melody_trainer(model, config, windows, folder, place, precision, ranks)
         if resume:
             trainer.resume()
+        if not ranks.is_first:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first one saves, and tells the others to stop
+            for _ in trainer.run():
+                pass
+            return
         _announce(trainer, {name: len(rows) for name, rows in windows.splits.items()})
         shown = {"held-out F1": "held_out_note_f1", "greedy": "held_out_greedy_accuracy"}
         run_until_interrupted(trainer, shown, lambda metrics: collapse_warning(metrics, config.beta))
@@ -132,6 +176,9 @@ def _announce(trainer: Trainer, windows: dict[str, int]) -> None:
     )
     if progress.update:
         click.echo(f"Going on after update {progress.update} ({progress.minutes:.1f} minutes).")
+    if trainer.ranks.count > 1:
+        share = config.batch_size // trainer.ranks.count
+        click.echo(f"{trainer.ranks.count} ranks, each with {share} of the {config.batch_size} windows of a batch.")
     if windows["train"] < config.batch_size:
         click.echo(
             f"There are fewer windows than the {config.batch_size} of a batch: each comes more than once in a "

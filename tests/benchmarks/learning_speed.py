@@ -247,9 +247,10 @@ def _plot(runs: dict[str, list[dict[str, Any]]], path: Path) -> None:
         greedy = [line["held_out_greedy_accuracy"] for line in lines]
         axes[0].plot([line["examples"] / 1000 for line in lines], greedy, style, label=label)
         axes[1].plot([line["minutes"] for line in lines], greedy, style, label=label)
-    for axis, label in zip(axes, ("thousand windows seen", "minutes on one core"), strict=True):
+    ends = [_when_reached(runs[name]) or (0.0, 0.0) for name in styles]
+    for axis, label, unit, index in zip(axes, ("thousand windows seen", "minutes"), (1000, 1), (0, 1), strict=True):
         axis.axhline(TARGET, color="grey", linewidth=0.8, linestyle=":")
-        axis.set(xlabel=label, ylim=(0.6, 1.0))
+        axis.set(xlabel=label, ylim=(0.6, 1.0), xlim=(0, 1.5 * max(end[index] for end in ends) / unit or None))
     axes[0].set_ylabel("steps right, greedy from the mean\n(held-out windows)")
     axes[0].legend(frameon=False, loc="lower right")
     figure.savefig(path, dpi=150)
