@@ -36,7 +36,7 @@ REASONS: dict[str, str] = {
     "no_window": "bars enough, but no window passed the rules below",
     # of windows; off_grid too
     "silence": "more than a bar of silence in a row",
-    "sparse": "fewer notes than one a bar",
+    "sparse": "fewer notes than one a bar, or than --notes-a-bar",
     # of windows, and of the files and tracks that have no others
     "duplicate_window": "the same window was taken before",
     "in_train": "held out, but occurs in train in some key",

@@ -10,6 +10,7 @@ In the order of the flow, each module importing only from those above it (and fr
 
 - :mod:`~melodyvae.config`: every hyper-parameter, and the presets.
 - :mod:`~melodyvae.device`: device, threads, precision.
+- :mod:`~melodyvae.parallel`: training by several processes.
 - :mod:`~melodyvae.scales`: scales by name, and the tokens that keep to one.
 - :mod:`~melodyvae.dataset`: dataset folder -> batches.
 - :mod:`~melodyvae.latent`: the diagonal Gaussian, its KL; lerp and slerp.
@@ -17,6 +18,8 @@ In the order of the flow, each module importing only from those above it (and fr
 - :mod:`~melodyvae.checkpoint`: one self-sufficient file.
 - :mod:`~melodyvae.encoder`: bidirectional LSTM -> posterior.
 - :mod:`~melodyvae.decoder`: autoregressive LSTM -> tokens.
+- :mod:`~melodyvae.hierarchical`: two levels of them, for sixteen bars.
+- :mod:`~melodyvae.prior`: what samples are drawn from.
 - :mod:`~melodyvae.distance`: how far apart two windows are to the ear.
 - :mod:`~melodyvae.refine`: the z from which a window comes back exactly.
 - :mod:`~melodyvae.spacing`: places on a path that are evenly far apart.
@@ -32,7 +35,7 @@ In the order of the flow, each module importing only from those above it (and fr
 - :mod:`~melodyvae.model`: :class:`MelodyVAE`, all of these in one.
 - :mod:`~melodyvae.trainer`: the loop; knows no music.
 - :mod:`~melodyvae.evaluate`: how well windows come back; with ``bounds`` (importance-weighted), ``language_model``
-  (n-grams), ``sample_figures`` and ``interpolation_figures``, how good a model is.
+  (n-grams), ``sample_figures``, ``structure`` and ``interpolation_figures``, how good a model is.
 - :mod:`~melodyvae.held_out`: which windows a model was not trained on.
 - :mod:`~melodyvae.melody_training`: the loop, a MelodyVAE and a dataset together.
 - :mod:`~melodyvae.plot`: piano rolls and curves.
