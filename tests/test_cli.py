@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from data_prep.melody import Melody, MelodyNote
 from data_prep.tokens import Vocabulary
 from melodyvae.checkpoint import load_checkpoint
 from melodyvae.cli import COMMANDS, main
+from melodyvae.config import PRESETS
 from melodyvae.model import MelodyVAE
 from tests.conftest import tune
 
@@ -61,6 +63,36 @@ def run(*arguments, status=0):
     assert result.exit_code == status, result.output
     assert result.exception is None or isinstance(result.exception, SystemExit)
     return result.output
+
+
+@pytest.fixture
+def longer_model(tmp_path, monkeypatch) -> Path:
+    """An untrained model of sixteen bars in the place of the shipped one."""
+    path = tmp_path / "longer.safetensors"
+    MelodyVAE(replace(PRESETS["tiny"].model, bars=16, segment_bars=2, code_size=16)).save(path)
+    monkeypatch.setattr("melodyvae.commands.interpolate.LONGER_MODEL", str(path))
+    monkeypatch.setattr("melodyvae.checkpoint.shipped_names", lambda: ["melody-2bar", str(path)])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("bars", "options", "taken"),
+    [
+        ((16, 20), [], 16),
+        ((16, 15), [], 2),
+        ((16, 20), ["--bar-b", "5"], 16),
+        ((16, 20), ["--bar-b", "6"], 2),
+        ((16, 20), ["--bars", "2"], 2),
+        ((16, 20), ["--model", "melody-2bar"], 2),
+    ],
+)
+def test_interpolate_takes_sixteen_bars_of_two_tunes_that_have_them(longer_model, tmp_path, bars, options, taken):
+    for seed, (name, count) in enumerate(zip("ab", bars, strict=True)):
+        tune(seed, bars=count).write(tmp_path / f"{name}.mid")
+    a, b, out = (tmp_path / name for name in ("a.mid", "b.mid", "walk"))
+    output = run("interpolate", a, b, "-n", "2", "-o", out, "--ends", "original", "--spacing", "latent", *options)
+    assert ("both have 16 bars: " in output) == (taken == 16)
+    assert {Melody.from_midi(out / f"0{index}.mid").bars for index in (1, 2)} == {taken}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
