@@ -10,12 +10,12 @@ In the order of the flow, each module importing only from those above it (and fr
 
 - :mod:`~melodyvae.config`: every hyper-parameter, and the presets.
 - :mod:`~melodyvae.device`: device, threads, precision.
-- :mod:`~melodyvae.parallel`: training by several processes.
 - :mod:`~melodyvae.scales`: scales by name, and the tokens that keep to one.
-- :mod:`~melodyvae.dataset`: dataset folder -> batches.
 - :mod:`~melodyvae.latent`: the diagonal Gaussian, its KL; lerp and slerp.
 - :mod:`~melodyvae.objective`: loss terms, free bits, KL annealing.
 - :mod:`~melodyvae.checkpoint`: one self-sufficient file.
+- :mod:`~melodyvae.parallel`: training by several processes.
+- :mod:`~melodyvae.dataset`: dataset folder -> batches.
 - :mod:`~melodyvae.encoder`: bidirectional LSTM -> posterior.
 - :mod:`~melodyvae.decoder`: autoregressive LSTM -> tokens.
 - :mod:`~melodyvae.hierarchical`: two levels of them, for sixteen bars.
