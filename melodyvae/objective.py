@@ -17,7 +17,7 @@ from torch import Tensor
 
 from melodyvae.config import MelodyTrainConfig, TrainConfig
 
-STEERING_RATE = 0.005  # an e-fold of beta in 200 updates at twice the target
+STEERING_RATE = 0.01  # an e-fold of beta in 100 updates at twice the target
 LARGEST_STEERING = 1e4
 
 
