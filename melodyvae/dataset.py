@@ -3,12 +3,13 @@
 Conventions: windows are uint8 ``(N, T)``, opened as memory maps; batches are int64 ``(B, T)``. A batch is a function of
 the seed and of the update's number alone, so a training that is stopped goes on with the batches it would have had.
 
-Contents: :class:`WindowDataset`, :func:`open_dataset`, :class:`TrainingBatches`.
+Contents: :class:`WindowDataset`, :func:`open_dataset`, :class:`Shuffle`, :class:`TrainingBatches`.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,45 @@ def open_dataset(folder: str | Path) -> WindowDataset:
     return WindowDataset(folder, meta, splits)
 
 
+class Shuffle:
+    """A pseudo-random order of the numbers from 0 to ``count`` - 1, which takes no memory, however many they are.
+
+    Each place is computed when it is asked for: a Feistel network permutes the numbers below a power of 4, and is
+    applied again to whatever falls outside, which "Ciphers with Arbitrary Finite Domains" (Black, Rogaway, 2002,
+    https://ia.cr/2001/012) calls cycle walking. The rounds mix as SplitMix64 does ("Fast Splittable Pseudorandom
+    Number Generators", Steele, Lea, Flood, 2014, https://doi.org/10.1145/2660193.2660195).
+    """
+
+    ROUNDS = 4
+
+    def __init__(self, count: int, *seeds: int) -> None:
+        self.count = count
+        self.half_bits = np.uint64(max(math.ceil((count - 1).bit_length() / 2), 1))
+        self.keys = np.random.default_rng(seeds).integers(2**64, size=self.ROUNDS, dtype=np.uint64)
+
+    def __getitem__(self, places: np.ndarray) -> np.ndarray:
+        """The numbers at ``places``, int64 as they are."""
+        numbers = self._permute(places.astype(np.uint64))
+        while (outside := numbers >= self.count).any():
+            numbers[outside] = self._permute(numbers[outside])
+        return numbers.astype(np.int64)
+
+    def _permute(self, numbers: np.ndarray) -> np.ndarray:
+        low_half = (np.uint64(1) << self.half_bits) - np.uint64(1)
+        left, right = numbers >> self.half_bits, numbers & low_half
+        for key in self.keys:
+            left, right = right, left ^ (_mix(right ^ key) & low_half)
+        permuted: np.ndarray = left << self.half_bits | right
+        return permuted
+
+
+def _mix(bits: np.ndarray) -> np.ndarray:
+    bits = (bits ^ bits >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ bits >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
+    mixed: np.ndarray = bits ^ bits >> np.uint64(31)
+    return mixed
+
+
 class TrainingBatches:
     """Batches without end: each epoch is a new shuffle of all windows, each window newly transposed.
 
@@ -120,8 +160,6 @@ class TrainingBatches:
         self.transpose_down = transpose_down
         self.transpose_up = transpose_up
         self.highest_token = (vocabulary or Vocabulary()).size - 1
-        self._epoch = -1
-        self._order = np.empty(0, dtype=np.int64)
 
     def __call__(self, update: int) -> Tensor:
         """The batch of an update, int64 ``(B, T)``; this rank's part of it if there are several."""
@@ -129,15 +167,9 @@ class TrainingBatches:
         epochs, places = np.divmod(positions, len(self.windows))
         rows = np.empty(self.batch_size, dtype=np.int64)
         for epoch in np.unique(epochs):
-            rows[epochs == epoch] = self._shuffled(int(epoch))[places[epochs == epoch]]
+            rows[epochs == epoch] = Shuffle(len(self.windows), self.seed, 0, int(epoch))[places[epochs == epoch]]
         tokens = torch.from_numpy(self.windows[rows[self.part]].astype(np.int64))
         return self._transpose(tokens, np.random.default_rng((self.seed, 1, update)))
-
-    def _shuffled(self, epoch: int) -> np.ndarray:
-        if epoch != self._epoch:
-            self._order = np.random.default_rng((self.seed, 0, epoch)).permutation(len(self.windows))
-            self._epoch = epoch
-        return self._order
 
     def _transpose(self, tokens: Tensor, generator: np.random.Generator) -> Tensor:
         """Each window shifted by as many semitones as drawn, or as many as the vocabulary's range allows."""

@@ -10,7 +10,7 @@ import torch
 
 from data_prep.tokens import FIRST_NOTE_ON, Vocabulary
 from melodyvae.config import PRESETS
-from melodyvae.dataset import DatasetError, TrainingBatches, open_dataset
+from melodyvae.dataset import DatasetError, Shuffle, TrainingBatches, open_dataset
 from tests.windows import random_windows
 
 
@@ -129,3 +129,30 @@ def test_windows_without_notes_are_left_as_they_are():
 def test_nothing_to_train_on_is_refused():
     with pytest.raises(DatasetError, match=r"no windows to train on.*ledger"):
         TrainingBatches(np.empty((0, 32), np.uint8), 8)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 16, 17, 1000, 65_537])
+def test_a_shuffle_has_every_number_once(count):
+    order = Shuffle(count, 3, 0)[np.arange(count)]
+    assert np.array_equal(np.sort(order), np.arange(count))
+
+
+def test_a_shuffle_depends_on_its_seeds_and_on_nothing_else():
+    places = np.arange(5000)
+    order = Shuffle(5000, 3, 0)[places]
+    assert np.array_equal(order, Shuffle(5000, 3, 0)[places])
+    assert np.array_equal(order[100:110], Shuffle(5000, 3, 0)[places[100:110]])
+    for other in (Shuffle(5000, 4, 0), Shuffle(5000, 3, 1)):
+        assert np.mean(other[places] == order) < 0.01
+
+
+def test_a_shuffle_leaves_no_trace_of_the_order_before():
+    count = 10_000
+    orders = np.stack([Shuffle(count, 0, epoch)[np.arange(count)] for epoch in range(20)])
+    bound = 5 / np.sqrt(orders.size)  # five standard deviations of a correlation of independent numbers
+    places = np.broadcast_to(np.arange(count), orders.shape)
+    assert abs(np.corrcoef(orders.ravel(), places.ravel())[0, 1]) < bound
+    assert abs(np.corrcoef(orders[:, 1:].ravel(), orders[:, :-1].ravel())[0, 1]) < bound
+    assert abs(np.corrcoef(orders[1:].ravel(), orders[:-1].ravel())[0, 1]) < bound
+    parity = np.mean(orders[:, ::2] % 2)
+    assert abs(parity - 0.5) < bound
