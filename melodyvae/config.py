@@ -147,11 +147,11 @@ class MelodyTrainConfig(TrainConfig):
     # Of a model with two levels:
     lower_encoder_rate: float = 1.0  # of the learning rate; 0 leaves the lower encoder as it is
     lower_decoder_rate: float = 1.0  # likewise
-    code_matching_updates: int = 0  # the squared error of the segments' codes counts until then, less and less
+    upper_level_updates: int = 0  # until then the upper level alone learns, from the codes of the segments
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("transpose_down", "transpose_up", "scheduled_sampling_rate", "code_matching_updates"):
+        for name in ("transpose_down", "transpose_up", "scheduled_sampling_rate", "upper_level_updates"):
             check_at_least(name, getattr(self, name), 0)
         for name in ("lower_encoder_rate", "lower_decoder_rate"):
             check_at_least(name, getattr(self, name), 0)
@@ -248,14 +248,13 @@ PRESETS: dict[str, Preset] = {
         MelodyConfig(bars=16, segment_bars=2, latent_size=512),
         MelodyTrainConfig(
             beta=0.1,
-            anneal_after_updates=500,
             anneal_updates=1000,
-            max_minutes=60.0,
-            evaluate_every=250,
+            max_minutes=90.0,
+            evaluate_every=500,
             evaluate_windows=256,
             lower_encoder_rate=0.0,
             lower_decoder_rate=0.25,
-            code_matching_updates=500,
+            upper_level_updates=3000,
         ),
         segments_from="melody-2bar",
     ),

@@ -25,6 +25,8 @@ from torch.nn import functional as F
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.config import MelodyConfig
 
+SMALL_BATCH = 16
+
 LSTMState = tuple[Tensor, Tensor]  # hidden and cell, each (layers, B, H)
 
 
@@ -79,7 +81,8 @@ class Choice:
 
     def make(self, logits: Tensor, sounding: Tensor, step: int) -> Tensor:
         """The tokens ``(B,)`` of a step, from its logits ``(B, V)``."""
-        legal = forbid_silent_note_off(logits, sounding)
+        legal = logits.clone()
+        legal[:, NOTE_OFF].masked_fill_(~sounding, -torch.inf)
         if self.allowed_tokens is not None:
             legal = legal.masked_fill(~self.allowed_tokens, -torch.inf)
         chosen = draw(legal, self.temperature, self.generator)
@@ -199,13 +202,11 @@ class MelodyDecoder(AutoregressiveDecoder):
 
     def write(self, z: Tensor, choice: Choice, before: Before, first_step: int = 0) -> tuple[Tensor, Tensor, Before]:
         """As :meth:`roll_out`, after the steps ``before``; this window's first step is ``first_step`` of the choice."""
-        context = self.context(z)
-        state, previous, sounding = context.state, before.token, before.sounding
+        steps = _steps(self.lstm, self.vocabulary_size, self.context(z))
+        previous, sounding = before.token, before.sounding
         drawn, all_logits = [], []
         for step in range(self.config.steps):
-            inputs = torch.cat([self._one_hot(previous), context.features[step]], dim=-1)
-            outputs, state = self.lstm(inputs.unsqueeze(0), state)
-            logits = self.output(outputs[0]).to(self.output.weight.dtype)
+            logits = self.output(steps.take(previous)).to(self.output.weight.dtype)
             all_logits.append(logits)
             previous = choice.make(logits.detach(), sounding, first_step + step)
             sounding = torch.where(previous == NO_EVENT, sounding, previous >= FIRST_NOTE_ON)
@@ -214,6 +215,70 @@ class MelodyDecoder(AutoregressiveDecoder):
 
     def _one_hot(self, tokens: Tensor) -> Tensor:
         return F.one_hot(tokens, self.vocabulary_size).to(self.output.weight.dtype)
+
+
+class _LSTMCalls:
+    """An LSTM taken step by step, each a call of it."""
+
+    def __init__(self, lstm: nn.LSTM, vocabulary_size: int, context: DecoderContext) -> None:
+        self.lstm, self.vocabulary_size = lstm, vocabulary_size
+        self.features, self.state = iter(context.features), context.state
+
+    def take(self, previous: Tensor) -> Tensor:
+        """The top layer's output ``(B, H)`` at the next step, after the tokens ``previous`` ``(B,)``."""
+        features = next(self.features)
+        inputs = torch.cat([F.one_hot(previous, self.vocabulary_size).to(features), features], dim=-1)
+        outputs: Tensor
+        outputs, self.state = self.lstm(inputs.unsqueeze(0), self.state)
+        return outputs[0]
+
+
+class _LSTMSteps:
+    """The same, with all that the steps have in common computed once; for small batches.
+
+    What a token adds to the first layer's gates is a row of a table; what z adds, for all steps, is one product. The
+    gates are in PyTorch's order: input, forget, cell, output (https://docs.pytorch.org/docs/stable/nn.html#lstm).
+    """
+
+    def __init__(self, lstm: nn.LSTM, vocabulary_size: int, context: DecoderContext) -> None:
+        (of_input, of_hidden, *biases), *above = lstm.all_weights
+        features = context.features
+        if features.stride(0) == 0:  # the same at every step
+            features = features[:1]
+        gates_of_features = features @ of_input[:, vocabulary_size:].T
+        self.gates_of_features = iter(gates_of_features.expand(len(context.features), -1, -1))  # T times (B, 4H)
+        self.gates_of_token = of_input[:, :vocabulary_size].T + sum(biases)  # (V, 4H)
+        self.weights = [of_hidden.T, *(torch.cat([w, h], dim=1).T for w, h, _, _ in above)]  # (H, 4H), (2H, 4H)...
+        self.biases = [b + c for _, _, b, c in above]
+        self.hidden, self.cell = (list(state) for state in context.state)  # of each layer, (B, H)
+
+    def take(self, previous: Tensor) -> Tensor:
+        """See :meth:`_LSTMCalls.take`."""
+        from_below = self.gates_of_token[previous] + next(self.gates_of_features)
+        self._turn(0, torch.addmm(from_below, self.hidden[0], self.weights[0]))
+        for layer, bias in enumerate(self.biases, start=1):
+            below_and_before = torch.cat([self.hidden[layer - 1], self.hidden[layer]], dim=-1)
+            self._turn(layer, torch.addmm(bias, below_and_before, self.weights[layer]))
+        top: Tensor = self.hidden[-1]
+        return top
+
+    def _turn(self, layer: int, gates: Tensor) -> None:
+        into, forget, _, out = gates.sigmoid().chunk(4, dim=-1)
+        new = gates.chunk(4, dim=-1)[2].tanh()
+        self.cell[layer] = torch.addcmul(into * new, forget, self.cell[layer])
+        self.hidden[layer] = out * self.cell[layer].tanh()
+
+
+def _steps(lstm: nn.LSTM, vocabulary_size: int, context: DecoderContext) -> _LSTMCalls | _LSTMSteps:
+    """The faster of the two: nn.LSTM is, where its own libraries multiply large matrices better than the plain product.
+
+    Measured by ``python -m tests.benchmarks.sampling_speed``.
+    """
+    device = context.features.device.type
+    is_small = context.features.shape[1] <= SMALL_BATCH and device == "cpu"
+    if is_small and not torch.is_grad_enabled() and not torch.is_autocast_enabled(device):
+        return _LSTMSteps(lstm, vocabulary_size, context)
+    return _LSTMCalls(lstm, vocabulary_size, context)
 
 
 def sounding_before(tokens: Tensor) -> Tensor:

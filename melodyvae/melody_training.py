@@ -34,13 +34,14 @@ from melodyvae.evaluate import reconstruction_figures
 from melodyvae.held_out import source_marks
 from melodyvae.model import MelodyVAE
 from melodyvae.novelty import NOVELTY_FILE, NoveltyIndex
-from melodyvae.objective import LossTerms, code_matching_weight, teacher_forcing_share
+from melodyvae.objective import LossTerms, teacher_forcing_share
 from melodyvae.parallel import ALONE, Ranks
 from melodyvae.prior import fit_prior
 from melodyvae.scoring import fit_quantiles
 from melodyvae.trainer import MODEL_FILE, Metrics, Progress, Trainer
 
 FINE_TUNING_RATE_DIVISOR = 4.0
+TRAINED_WHOLE: dict[str, Any] = {"lower_encoder_rate": 1.0, "lower_decoder_rate": 1.0, "upper_level_updates": 0}
 COLLAPSED_BITS = 2.0
 COLLAPSED_GAP = 0.1  # of teacher-forced accuracy over that from z alone, greedy or sampled
 LEAST_GAIN = 0.02  # of accuracy from z alone over always guessing "no event"
@@ -79,7 +80,7 @@ def starting_point(
     if init_from is None:
         lower = preset.segments_from if segments_from is None else segments_from
         if lower == "none":
-            lower, training = None, replace(training, lower_encoder_rate=1.0, lower_decoder_rate=1.0)
+            lower, training = None, replace(training, **TRAINED_WHOLE)
         training = override(training, **changes)
         torch.manual_seed(training.seed)
         grid = {} if dataset is None else {key: dataset.meta[key] for key in ("meter", "steps_per_quarter")}
@@ -92,7 +93,7 @@ def starting_point(
     if bars is not None:
         raise ConfigError(f"{init_from} has its number of bars already; leave out bars, or train a new model")
     gentle = training.learning_rate / FINE_TUNING_RATE_DIVISOR
-    training = replace(training, learning_rate=gentle, annealing="constant")
+    training = replace(training, learning_rate=gentle, annealing="constant", upper_level_updates=0)
     return MelodyVAE.from_pretrained(init_from), override(training, **changes)
 
 
@@ -125,8 +126,9 @@ def melody_trainer(
 
     def loss_terms(update: int, generator: torch.Generator) -> LossTerms:
         batch = batches(update).to(model.device, non_blocking=True)
-        forcing, matching = teacher_forcing_share(config, update), code_matching_weight(config, update)
-        return model.loss_terms(batch, generator, forcing, matching)
+        if update < config.upper_level_updates:
+            return model.code_loss_terms(batch, generator)
+        return model.loss_terms(batch, generator, teacher_forcing_share(config, update))
 
     def evaluate() -> Metrics:
         figures = reconstruction_figures(model, held_out, config.seed)
@@ -156,6 +158,7 @@ def melody_trainer(
             "encoder.segment_encoder.": config.lower_encoder_rate,
             "decoder.segment_decoder.": config.lower_decoder_rate,
         },
+        some_rest=config.upper_level_updates > 0,
         ranks=ranks,
     )
 

@@ -33,6 +33,8 @@ from melodyvae.objective import LossTerms
 from melodyvae.prior import Prior
 from melodyvae.scales import Scale
 
+NATS_A_CODE_NAT = 0.2  # of the notes' likelihood: about the beta that weighed the two when the codes were learned
+
 
 class MelodyVAE(CheckpointedModel):
     """A variational autoencoder of melodies of a fixed number of bars."""
@@ -109,30 +111,37 @@ class MelodyVAE(CheckpointedModel):
         batch: Tensor,
         generator: torch.Generator | None = None,
         teacher_forcing: float = 1.0,
-        code_matching: float = 0.0,
     ) -> LossTerms:
         """Reconstruction and KL of token windows ``(B, T)``, each ``(B,)`` in nats, at one z drawn from q(z | x).
 
         With ``teacher_forcing`` below 1 the decoder reads draws of its own at that share of the steps (scheduled
-        sampling). With ``code_matching`` above 0, a model with two levels also pays that much for the squared distance
-        between the codes of the segments and those that z gives back.
+        sampling).
         """
-        matching = None
-        encoder, decoder = self.encoder, self.decoder
-        if code_matching > 0 and isinstance(encoder, HierarchicalEncoder) and isinstance(decoder, HierarchicalDecoder):
-            codes = encoder.codes(batch).mean
-            posterior = encoder.read(codes)
-            z = posterior.sample(generator)
-            distances = (decoder.codes(z) - codes.detach()).square().sum(dim=(1, 2))
-            matching = code_matching * distances
-        else:
-            posterior = self.encode(batch)
-            z = posterior.sample(generator)
+        posterior = self.encode(batch)
+        z = posterior.sample(generator)
         if teacher_forcing < 1:
             logits = self.decoder.scheduled_sampling_logits(z, batch, teacher_forcing, generator)
         else:
             logits = self.decoder(z, batch)
-        return LossTerms(_cross_entropy(logits, batch).sum(dim=1), posterior.kl_to_standard_normal(), matching)
+        return LossTerms(_cross_entropy(logits, batch).sum(dim=1), posterior.kl_to_standard_normal())
+
+    def code_loss_terms(self, batch: Tensor, generator: torch.Generator | None = None) -> LossTerms:
+        """As :meth:`loss_terms`, for the upper level of two alone, whose data are the codes of the segments.
+
+        Reconstruction is then the KL divergence, over all segments, of the posterior of a code from a Gaussian of the
+        same variance around what z gives back, times :data:`NATS_A_CODE_NAT`: a number of a code matters as much as
+        the lower level took care to tell it. A VAE over the codes of a VAE: "Diagnosing and Enhancing VAE Models"
+        (Dai, Wipf, 2019), https://arxiv.org/abs/1903.05789
+        """
+        encoder, decoder = self.encoder, self.decoder
+        if not (isinstance(encoder, HierarchicalEncoder) and isinstance(decoder, HierarchicalDecoder)):
+            raise ConfigError("only a model with two levels, of the position read-out, has codes to learn from")
+        with torch.no_grad():
+            codes = encoder.codes(batch)
+        posterior = encoder.read(codes.mean)
+        given_back = decoder.codes(posterior.sample(generator))
+        nats = 0.5 * ((given_back - codes.mean).square() * torch.exp(-codes.log_variance)).sum(dim=(1, 2))
+        return LossTerms(NATS_A_CODE_NAT * nats, posterior.kl_to_standard_normal())
 
     def take_segments_from(self, flat: MelodyVAE) -> None:
         """Start the lower level with the weights of a flat model of one segment.

@@ -4,7 +4,7 @@ Conventions: loss terms are in nats, one number a window (or an image): summed o
 dimensions. The mean over the batch is taken last, of both alike.
 
 Contents: :class:`LossTerms`, :func:`weighted_loss`, :func:`kl_weight`, :func:`steered`,
-:func:`code_matching_weight`, :func:`teacher_forcing_share`.
+:func:`teacher_forcing_share`.
 """
 
 from __future__ import annotations
@@ -28,13 +28,10 @@ class LossTerms:
     Attributes:
         reconstruction: -log p(x | z) at one z drawn from q(z | x).
         kl: KL(q(z | x) || N(0, I)), unclipped.
-        auxiliary: what else is minimised while a training begins, already weighted; None is nothing. It is no part of
-            the bound.
     """
 
     reconstruction: Tensor
     kl: Tensor
-    auxiliary: Tensor | None = None
 
     def negative_elbo(self) -> Tensor:
         """An upper bound of -log p(x) in nats, ``(B,)``: what a VAE with beta = 1 minimises."""
@@ -48,8 +45,7 @@ def weighted_loss(terms: LossTerms, beta: float | Tensor, free_nats: float = 0.0
     https://arxiv.org/abs/1606.04934, in the form of MusicVAE (one budget for the whole of z); beta:
     "beta-VAE" (Higgins et al., 2017), https://openreview.net/forum?id=Sy2fzU9gl.
     """
-    loss = terms.reconstruction + beta * (terms.kl - free_nats).clamp(min=0)
-    return (loss if terms.auxiliary is None else loss + terms.auxiliary).mean()
+    return (terms.reconstruction + beta * (terms.kl - free_nats).clamp(min=0)).mean()
 
 
 def kl_weight(config: TrainConfig, update: int) -> float:
@@ -92,13 +88,6 @@ def steered(steering: Tensor, kl: Tensor, config: TrainConfig, update: int) -> T
         return steering
     excess = kl.detach().to(steering) / (config.target_bits * math.log(2)) - 1
     return (steering * torch.exp(STEERING_RATE * excess.clamp(-1, 1))).clamp(1 / LARGEST_STEERING, LARGEST_STEERING)
-
-
-def code_matching_weight(config: MelodyTrainConfig, update: int) -> float:
-    """What the squared error of the segments' codes counts at an update: from 1 down to 0, along a line."""
-    if config.code_matching_updates == 0:
-        return 0.0
-    return max(1.0 - update / config.code_matching_updates, 0.0)
 
 
 def teacher_forcing_share(config: MelodyTrainConfig, update: int) -> float:

@@ -40,9 +40,9 @@ class Ranks:
         """Whether this is the one that writes."""
         return self.rank == 0
 
-    def share(self, module: nn.Module) -> nn.Module:
-        """``module``, whose gradients from now on are the means over all ranks."""
-        return module if self.count == 1 else DistributedDataParallel(module)
+    def share(self, module: nn.Module, some_rest: bool = False) -> nn.Module:
+        """``module``, whose gradients from now on are the means over all ranks; ``some_rest`` if not all get one."""
+        return module if self.count == 1 else DistributedDataParallel(module, find_unused_parameters=some_rest)
 
     def mean(self, values: Tensor) -> Tensor:
         """The mean over the ranks of ``values``, which stay as they are, on their device."""

@@ -79,6 +79,7 @@ class Trainer:
             same.
         look_first: look at the held-out data before the first update, too: the weights are not new.
         rates: by the beginning of parameters' names, what their learning rate is multiplied by; 0 leaves them alone.
+        some_rest: some weights that are trained have no part in the loss of some updates.
         ranks: the processes that train together; ``loss_terms`` are those of this one's part of the batch.
     """
 
@@ -95,6 +96,7 @@ class Trainer:
         learns_from: dict[str, Any] | None = None,
         look_first: bool = False,
         rates: Mapping[str, float] | None = None,
+        some_rest: bool = False,
         ranks: Ranks = ALONE,
     ) -> None:
         if config.max_updates is None and config.max_minutes is None:
@@ -111,7 +113,7 @@ class Trainer:
         self.look_first = look_first
         self.ranks = ranks
         self.optimizer = torch.optim.Adam(_parameter_groups(model, rates or {}), lr=config.learning_rate)
-        self._forward = ranks.share(_LossTerms(self))
+        self._forward = ranks.share(_LossTerms(self), some_rest)
         self.generator = torch.Generator(self.device)
         self.steering = torch.ones((), device=self.device)  # what beta is multiplied by, to reach a target rate
         self.update = 0

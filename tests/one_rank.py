@@ -1,19 +1,37 @@
-"""What tests/test_parallel.py starts on each rank: one update without noise, whose gradient the first rank saves."""
+"""What tests/test_parallel.py starts on each rank: an update without noise, or two levels learning one by one."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
+from melodyvae.config import PRESETS
 from melodyvae.dataset import TrainingBatches, open_dataset
 from melodyvae.melody_training import melody_trainer, starting_point
+from melodyvae.model import MelodyVAE
 from melodyvae.objective import LossTerms
 from melodyvae.parallel import join_ranks
 
 
-def main(dataset_folder: str, folder: str) -> None:
-    """Train in ``folder`` and write ``gradient.pt`` there."""
+def main(what: str, dataset_folder: str, folder: str) -> None:
+    """Train in ``folder``."""
     torch.set_num_threads(1)
+    {"gradient": save_gradient, "two-levels": train_two_levels}[what](dataset_folder, folder)
+
+
+def train_two_levels(dataset_folder: str, folder: str) -> None:
+    """Two updates of the upper level alone, and two of both."""
+    model = MelodyVAE(replace(PRESETS["tiny"].model, segment_bars=1))
+    config = replace(PRESETS["tiny"].training, upper_level_updates=2, max_updates=4)
+    with join_ranks() as ranks:
+        trainer = melody_trainer(model, config, open_dataset(dataset_folder), Path(folder), ranks=ranks)
+        for _ in trainer.run():
+            pass
+
+
+def save_gradient(dataset_folder: str, folder: str) -> None:
+    """One update without noise, whose gradient the first rank writes to ``gradient.pt``."""
     dataset = open_dataset(dataset_folder)
     model, config = starting_point("tiny", dataset=dataset, max_updates=1, evaluate_every=100)
     model.double()

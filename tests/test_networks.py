@@ -7,8 +7,8 @@ import torch
 
 from data_prep.tokens import NOTE_OFF
 from melodyvae.config import PRESETS, READOUTS, ConfigError
-from melodyvae.decoder import draw, forbid_silent_note_off, sounding_before
-from melodyvae.model import MelodyVAE
+from melodyvae.decoder import SMALL_BATCH, draw, forbid_silent_note_off, sounding_before
+from melodyvae.model import NATS_A_CODE_NAT, MelodyVAE
 from tests.windows import random_windows
 
 
@@ -59,11 +59,24 @@ def test_a_token_changes_nothing_before_or_at_its_own_step(model, tokens, change
         assert not torch.equal(before[:, changed + 1 :], after[:, changed + 1 :])
 
 
-def test_stepwise_equals_teacher_forced(model):
+@pytest.mark.parametrize("way", ["nn.LSTM", "products of what steps share"])
+def test_stepwise_equals_teacher_forced(model, way):
     z = latents(model, 6)
     drawn = model.decode(z, 1.0, torch.Generator().manual_seed(0))
-    stepwise = model.decoder.scheduled_sampling_logits(z, drawn, teacher_forcing=1.0)
+    with torch.set_grad_enabled(way == "nn.LSTM"):
+        stepwise = model.decoder.scheduled_sampling_logits(z, drawn, teacher_forcing=1.0)
     torch.testing.assert_close(stepwise, model.decoder(z, drawn))
+
+
+@pytest.mark.parametrize(("batch", "shares"), [(1, True), (SMALL_BATCH, True), (SMALL_BATCH + 1, False)])
+def test_small_batches_compute_once_what_the_steps_share(monkeypatch, batch, shares):
+    calls = []
+    forward = torch.nn.LSTM.forward
+    monkeypatch.setattr(torch.nn.LSTM, "forward", lambda *args: calls.append(1) or forward(*args))
+    model = MelodyVAE(PRESETS["tiny"].model).eval()
+    with torch.inference_mode():
+        model.decode(torch.zeros(batch, 16))
+    assert len(calls) == (0 if shares else 32)
 
 
 def test_greedy_takes_the_most_probable_token_of_every_step(model):
@@ -184,12 +197,23 @@ def test_a_lower_level_of_other_sizes_is_refused(run_folder):
         flat.take_segments_from(flat)
 
 
-def test_matching_codes_costs_their_squared_distance(two_levels):
+def test_the_upper_level_alone_learns_from_the_codes_of_the_segments(two_levels):
     tokens = torch.from_numpy(random_windows(5, steps=128)).long()
-    plain = two_levels.loss_terms(tokens, torch.Generator().manual_seed(0))
-    assert plain.auxiliary is None
-    terms = two_levels.loss_terms(tokens, torch.Generator().manual_seed(0), code_matching=0.25)
-    z = two_levels.encode(tokens).sample(torch.Generator().manual_seed(0))
-    distances = (two_levels.decoder.codes(z) - two_levels.encoder.codes(tokens).mean).square().sum(dim=(1, 2))
-    torch.testing.assert_close(terms.auxiliary, 0.25 * distances)
-    torch.testing.assert_close(terms.reconstruction, plain.reconstruction)
+    terms = two_levels.code_loss_terms(tokens, torch.Generator().manual_seed(0))
+    codes, posterior = two_levels.encoder.codes(tokens), two_levels.encode(tokens)
+    given_back = two_levels.decoder.codes(posterior.sample(torch.Generator().manual_seed(0)))
+    deviation = torch.exp(0.5 * codes.log_variance)
+    around_it = torch.distributions.Normal(given_back, deviation)
+    nats = torch.distributions.kl_divergence(torch.distributions.Normal(codes.mean, deviation), around_it)
+    torch.testing.assert_close(terms.reconstruction, NATS_A_CODE_NAT * nats.sum(dim=(1, 2)))
+    torch.testing.assert_close(terms.kl, posterior.kl_to_standard_normal())
+    terms.negative_elbo().mean().backward()
+    silent = {name for name, weight in two_levels.named_parameters() if weight.grad is None}
+    lower = ("encoder.segment_encoder", "decoder.segment_decoder")
+    assert silent == {name for name, _ in two_levels.named_parameters() if name.startswith(lower)}
+
+
+def test_a_flat_model_has_no_codes_to_learn_from():
+    flat = MelodyVAE(PRESETS["tiny"].model)
+    with pytest.raises(ConfigError, match="two levels"):
+        flat.code_loss_terms(torch.from_numpy(random_windows(2)).long())

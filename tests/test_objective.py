@@ -9,7 +9,6 @@ import torch
 from melodyvae.config import MelodyTrainConfig, TrainConfig
 from melodyvae.objective import (
     LossTerms,
-    code_matching_weight,
     kl_weight,
     steered,
     teacher_forcing_share,
@@ -62,12 +61,6 @@ def test_free_nats_leave_the_reported_kl_alone():
 def test_beta_at_an_update(annealing, update, expected):
     config = TrainConfig(beta=0.4, annealing=annealing, anneal_updates=100, anneal_rate=0.99)
     assert kl_weight(config, update) == pytest.approx(expected)
-
-
-def test_codes_are_matched_less_and_less():
-    config = MelodyTrainConfig(code_matching_updates=100)
-    assert [code_matching_weight(config, update) for update in (0, 25, 100, 1000)] == [1.0, 0.75, 0.0, 0.0]
-    assert code_matching_weight(MelodyTrainConfig(), 0) == 0
 
 
 @pytest.mark.parametrize("annealing", ["constant", "linear", "exponential", "cyclical"])

@@ -19,7 +19,7 @@ import torch
 from melodyvae.config import PRESETS, MelodyConfig, MelodyTrainConfig
 from melodyvae.dataset import open_dataset
 from melodyvae.device import use_threads
-from melodyvae.melody_training import melody_trainer
+from melodyvae.melody_training import TRAINED_WHOLE, melody_trainer
 from melodyvae.model import MelodyVAE
 from melodyvae.trainer import METRICS_FILE, read_metrics
 
@@ -63,7 +63,7 @@ def _train(config: MelodyConfig, lower: str | None, dataset_folder: str, folder:
     torch.manual_seed(training.seed)
     model = MelodyVAE(config)
     if lower is None:
-        training = replace(training, lower_encoder_rate=1.0, lower_decoder_rate=1.0, code_matching_updates=0)
+        training = replace(training, **TRAINED_WHOLE)
     else:
         model.take_segments_from(MelodyVAE.from_pretrained(lower))
     trainer = melody_trainer(model, training, open_dataset(dataset_folder), folder)
