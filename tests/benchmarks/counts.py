@@ -1,0 +1,137 @@
+"""Facts that are counted, not timed, and so the same on every machine: what no change may make worse unseen.
+
+Contents: :class:`Count`, :func:`counts`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from melodyvae.config import PRESETS
+from melodyvae.dataset import TrainingBatches
+from melodyvae.decoder import Choice
+from melodyvae.model import MelodyVAE
+from melodyvae.objective import weighted_loss
+from tests.benchmarks.gemm_flops import drawing_flops, training_flops
+from tests.windows import random_windows
+
+TUNES = Path(__file__).parent.parent.parent / "examples" / "tunes"
+BATCH = 4
+HEAVY = ("torch", "numpy", "music21", "matplotlib", "symusic", "pretty_midi", "tqdm")
+MOST_ON_A_WALK = 129 + 10  # the places that a path is first looked at, the eight tunes, and the two given ones
+
+
+@dataclass(frozen=True)
+class Count:
+    """One fact.
+
+    Attributes:
+        what: was counted.
+        counted: how many.
+        expected: how many there should be, computed from the sizes; or at most, if ``is_limit``.
+        is_limit: see there.
+    """
+
+    what: str
+    counted: int
+    expected: int
+    is_limit: bool = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is as it should be."""
+        return self.counted <= self.expected if self.is_limit else self.counted == self.expected
+
+    def __str__(self) -> str:
+        relation = "at most " if self.is_limit else ""
+        return f"{'ok  ' if self.holds else 'FAIL'} {self.what}: {self.counted:,} ({relation}{self.expected:,})"
+
+
+def counts() -> Iterator[Count]:
+    """All of them, in seconds."""
+    for name in ("melody-2bar", "musicvae-small"):
+        model = MelodyVAE(PRESETS[name].model)
+        steps = model.config.steps
+        yield Count(f"steps of the decoder for {BATCH} melodies of {name}", _steps_of(model), steps)
+        yield Count(f"GEMM FLOPs of a melody drawn, {name}", _drawing_flops(model), drawing_flops(model.config))
+        yield Count(f"GEMM FLOPs of a window in training, {name}", _training_flops(model), training_flops(model.config))
+    yield Count(
+        "steps of the decoder for 16 bars on two levels", _steps_of(MelodyVAE(PRESETS["melody-16bar"].model)), 256
+    )
+    yield Count("melodies decoded for a walk of eight tunes", _melodies_of_a_walk(), MOST_ON_A_WALK, is_limit=True)
+    windows = random_windows(50).view(_Counting)
+    TrainingBatches(windows, BATCH)(0)
+    yield Count(f"bytes read for a batch of {BATCH} windows", windows.bytes_read, BATCH * 32)
+    yield Count("heavy packages that `melodyvae --help` imports", _heavy_imports(), 0)
+
+
+class _Counting(np.ndarray):
+    """An array that knows how many bytes were taken out of it."""
+
+    bytes_read = 0
+
+    def __getitem__(self, places):  # type: ignore[no-untyped-def]
+        taken = np.asarray(super().__getitem__(places))
+        self.bytes_read += taken.nbytes
+        return taken
+
+
+def _rows_of_steps(write) -> list[int]:  # type: ignore[no-untyped-def]
+    """How many rows each step had that a decoder took in ``write``."""
+    rows, make = [], Choice.make
+
+    def counted(choice: Choice, logits: Tensor, sounding: Tensor, step: int) -> Tensor:
+        rows.append(len(logits))
+        return make(choice, logits, sounding, step)
+
+    with mock.patch.object(Choice, "make", counted), torch.inference_mode():
+        write()
+    return rows
+
+
+def _steps_of(model: MelodyVAE) -> int:
+    return len(_rows_of_steps(lambda: model.decode(torch.zeros(BATCH, model.config.latent_size))))
+
+
+def _melodies_of_a_walk() -> int:
+    model = MelodyVAE.from_pretrained("melody-2bar")
+    start, end, *_ = sorted(TUNES.glob("*.mid"))
+    return sum(_rows_of_steps(lambda: model.interpolate(start, end, 8))) // model.config.steps
+
+
+def _drawing_flops(model: MelodyVAE) -> int:
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        model.decode(torch.zeros(1, model.config.latent_size))
+    return counter.get_total_flops()
+
+
+def _training_flops(model: MelodyVAE) -> int:
+    tokens = torch.from_numpy(random_windows(BATCH)).long()
+    with (
+        warnings.catch_warnings(action="ignore", category=UserWarning),  # on leaving: that there is no Intel GPU
+        torch.backends.mkldnn.flags(enabled=False),  # whose LSTM is one call, in which nothing is counted
+        FlopCounterMode(display=False) as counter,
+    ):
+        weighted_loss(model.loss_terms(tokens), 1.0).backward()
+    return counter.get_total_flops() // BATCH
+
+
+def _heavy_imports() -> int:
+    code = (
+        "import sys; from click.testing import CliRunner; from melodyvae.cli import main; "
+        "assert CliRunner().invoke(main, ['--help']).exit_code == 0; "
+        f"print(sum(name in sys.modules for name in {HEAVY}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return int(done.stdout)
