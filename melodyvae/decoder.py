@@ -15,6 +15,7 @@ Contents: :class:`AutoregressiveDecoder`, :class:`MelodyDecoder`, :class:`Choice
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -24,6 +25,8 @@ from torch.nn import functional as F
 
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.config import MelodyConfig
+
+OneHot = Callable[[Tensor], Tensor]  # of token ids
 
 SMALL_BATCH = 16
 
@@ -202,7 +205,7 @@ class MelodyDecoder(AutoregressiveDecoder):
 
     def write(self, z: Tensor, choice: Choice, before: Before, first_step: int = 0) -> tuple[Tensor, Tensor, Before]:
         """As :meth:`roll_out`, after the steps ``before``; this window's first step is ``first_step`` of the choice."""
-        steps = _steps(self.lstm, self.vocabulary_size, self.context(z))
+        steps = _steps(self.lstm, self._one_hot, self.vocabulary_size, self.context(z))
         previous, sounding = before.token, before.sounding
         drawn, all_logits = [], []
         for step in range(self.config.steps):
@@ -220,14 +223,13 @@ class MelodyDecoder(AutoregressiveDecoder):
 class _LSTMCalls:
     """An LSTM taken step by step, each a call of it."""
 
-    def __init__(self, lstm: nn.LSTM, vocabulary_size: int, context: DecoderContext) -> None:
-        self.lstm, self.vocabulary_size = lstm, vocabulary_size
+    def __init__(self, lstm: nn.LSTM, one_hot: OneHot, context: DecoderContext) -> None:
+        self.lstm, self.one_hot = lstm, one_hot
         self.features, self.state = iter(context.features), context.state
 
     def take(self, previous: Tensor) -> Tensor:
         """The top layer's output ``(B, H)`` at the next step, after the tokens ``previous`` ``(B,)``."""
-        features = next(self.features)
-        inputs = torch.cat([F.one_hot(previous, self.vocabulary_size).to(features), features], dim=-1)
+        inputs = torch.cat([self.one_hot(previous), next(self.features)], dim=-1)
         outputs: Tensor
         outputs, self.state = self.lstm(inputs.unsqueeze(0), self.state)
         return outputs[0]
@@ -269,7 +271,7 @@ class _LSTMSteps:
         self.hidden[layer] = out * self.cell[layer].tanh()
 
 
-def _steps(lstm: nn.LSTM, vocabulary_size: int, context: DecoderContext) -> _LSTMCalls | _LSTMSteps:
+def _steps(lstm: nn.LSTM, one_hot: OneHot, vocabulary_size: int, context: DecoderContext) -> _LSTMCalls | _LSTMSteps:
     """The faster of the two: nn.LSTM is, where its own libraries multiply large matrices better than the plain product.
 
     Measured by ``python -m tests.benchmarks.sampling_speed``.
@@ -278,7 +280,7 @@ def _steps(lstm: nn.LSTM, vocabulary_size: int, context: DecoderContext) -> _LST
     is_small = context.features.shape[1] <= SMALL_BATCH and device == "cpu"
     if is_small and not torch.is_grad_enabled() and not torch.is_autocast_enabled(device):
         return _LSTMSteps(lstm, vocabulary_size, context)
-    return _LSTMCalls(lstm, vocabulary_size, context)
+    return _LSTMCalls(lstm, one_hot, context)
 
 
 def sounding_before(tokens: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT
+from melodyvae import decoder
 from melodyvae.config import PRESETS
 from melodyvae.dataset import open_dataset
 from melodyvae.decoder import DecoderContext, MelodyDecoder
@@ -47,6 +48,7 @@ class Variant:
     changes: dict[str, Any] = field(default_factory=dict)
     rebuild: Callable[[MelodyVAE], None] | None = None
     preset: str = "melody-2bar"
+    precision: str = "auto"
 
 
 class TokenDropout(MelodyDecoder):
@@ -164,6 +166,7 @@ def _onset_then_pitch(model: MelodyVAE) -> None:
 VARIANTS = {
     "melody-2bar": Variant(),
     "musicvae-small": Variant(preset="musicvae-small"),
+    "melody-2bar-fp32": Variant(precision="fp32"),
     "beta-after-1000": Variant({"anneal_after_updates": 1000}),
     "learning-rate-4e-3": Variant({"learning_rate": 4e-3}),
     "batch-64": Variant({"batch_size": 64}),
@@ -187,6 +190,7 @@ def main() -> None:
     parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
     use_threads(1)
+    decoder.SMALL_BATCH = 0  # whose way of reading tokens is that of the presets alone
     if arguments.dataset is not None:
         for name in arguments.only:
             _train(name, arguments.dataset, arguments.out, arguments.windows)
@@ -207,7 +211,7 @@ def _train(name: str, dataset_folder: str, out: Path, windows: int) -> None:
     model, config = starting_point(variant.preset, dataset=dataset, **changes)
     if variant.rebuild is not None:
         variant.rebuild(model)
-    trainer = melody_trainer(model, config, dataset, folder)
+    trainer = melody_trainer(model, config, dataset, folder, precision=variant.precision)
     for progress in trainer.run():
         if progress.update * batch_size >= windows:
             trainer.stop()
