@@ -59,7 +59,9 @@ def main() -> None:
 def _train(config: MelodyConfig, lower: str | None, dataset_folder: str, folder: Path, windows: int) -> None:
     if folder.exists():
         return
-    training: MelodyTrainConfig = replace(PRESETS["melody-16bar"].training, max_minutes=None, max_updates=2000)
+    training: MelodyTrainConfig = replace(
+        PRESETS["melody-16bar"].training, max_minutes=None, max_updates=2000, evaluate_every=250
+    )
     torch.manual_seed(training.seed)
     model = MelodyVAE(config)
     if lower is None:
