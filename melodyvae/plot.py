@@ -277,7 +277,7 @@ def plot_similarities(matrices: Mapping[str, Sequence[Sequence[float]]], path: P
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(3.2 * len(matrices) + 0.8, 3.4), layout="constrained")
+    figure = Figure(figsize=(3.2 * len(matrices) + 0.8, 3.8), layout="constrained")
     bars = len(next(iter(matrices.values())))
     off_diagonal = [
         value for rows in matrices.values() for i, row in enumerate(rows) for j, value in enumerate(row) if i != j

@@ -24,7 +24,7 @@ from melodyvae.evaluate import reconstruction_figures
 from melodyvae.melody_training import melody_trainer
 from melodyvae.model import MelodyVAE
 
-BETAS = (0.05, 0.1, 0.2, 0.4, 0.8)
+BETAS = (0.05, 0.1, 0.3, 0.8, 2.0)
 WINDOWS = 1024
 PUBLISHED = (277.0, 0.90)  # bits, teacher-forced: hierdec-mel_16bar, on Magenta's own held-out melodies
 MEASURES = {
