@@ -326,9 +326,9 @@ def test_reconstruct_refuses_two_files_of_one_name(tunes, tmp_path):
     assert "same name" in run("reconstruct", tunes[0], other, status=2)
 
 
-def test_morph_writes_the_series_the_row_and_the_picture_and_says_what_changed(tunes, run_folder, tmp_path):
+def test_morph_writes_the_series_the_row_and_the_picture_and_says_what_changed(tunes, tmp_path):
     out = tmp_path / "denser"
-    arguments = ["morph", tunes[0], "--density", "+1", "--range", "-1", "-n", "3", "-o", out, "--model", run_folder]
+    arguments = ["morph", tunes[0], "--density", "+1", "--range", "-1", "-n", "3", "-o", out]
     output = run(*arguments, "--candidates", "12")
     assert sorted(path.name for path in out.iterdir()) == ["01.mid", "02.mid", "03.mid", "all.mid", "piano-rolls.png"]
     assert "The tune is taken from bars 1 to 2" in output
