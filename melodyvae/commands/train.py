@@ -12,7 +12,6 @@ from melodyvae.commands.options import SEED, device_options, known_errors
 from melodyvae.commands.training_run import run_until_interrupted
 
 if TYPE_CHECKING:
-    from melodyvae.parallel import Ranks
     from melodyvae.trainer import Trainer
 
 
@@ -86,45 +85,14 @@ def train(
     Under torchrun, each process takes its part of every batch, the first one writes, and if one dies the job ends;
     --resume goes on from the last state, with another number of processes too.
     """
-    from melodyvae.parallel import join_ranks
-
-    with join_ranks() as ranks:
-        _train(
-            ranks,
-            dataset,
-            output,
-            preset,
-            init_from,
-            segments_from,
-            resume,
-            device,
-            precision,
-            threads,
-            bars,
-            changes | {"transpose_down": transpose, "transpose_up": transpose},
-        )
-
-
-def _train(
-    ranks: Ranks,
-    dataset: Path,
-    output: Path | None,
-    preset: str,
-    init_from: str | None,
-    segments_from: str | None,
-    resume: bool,
-    device: str,
-    precision: str,
-    threads: int | None,
-    bars: int | None,
-    changes: dict[str, Any],
-) -> None:
     from melodyvae.dataset import open_dataset
     from melodyvae.device import choose_device, use_threads
     from melodyvae.melody_training import collapse_warning, finish_melody_run, melody_trainer, starting_point
+    from melodyvae.parallel import join_ranks
     from melodyvae.plot import PlotError, plot_curves
     from melodyvae.trainer import METRICS_FILE, MODEL_FILE, STATE_FILE, TrainingDiverged, read_metrics
 
+    ranks = click.get_current_context().with_resource(join_ranks())
     name = f"from-{Path(init_from).stem}" if init_from else preset
     folder = output or Path("runs") / f"{dataset.resolve().name}-{name}"
     has_run = any((folder / name).exists() for name in (MODEL_FILE, STATE_FILE, METRICS_FILE))
@@ -132,6 +100,7 @@ def _train(
         raise click.ClickException(
             f"{folder} already holds a training; add --resume to go on with it, or choose another -o"
         )
+    changes |= {"transpose_down": transpose, "transpose_up": transpose}
     use_threads(threads, ranks.local_count)
     with known_errors(PlotError, TrainingDiverged):
         place = choose_device(device, ranks.local_rank if ranks.count > 1 else None)
