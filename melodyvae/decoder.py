@@ -26,8 +26,6 @@ from torch.nn import functional as F
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.config import MelodyConfig
 
-OneHot = Callable[[Tensor], Tensor]  # of token ids
-
 SMALL_BATCH = 16
 
 LSTMState = tuple[Tensor, Tensor]  # hidden and cell, each (layers, B, H)
@@ -84,8 +82,7 @@ class Choice:
 
     def make(self, logits: Tensor, sounding: Tensor, step: int) -> Tensor:
         """The tokens ``(B,)`` of a step, from its logits ``(B, V)``."""
-        legal = logits.clone()
-        legal[:, NOTE_OFF].masked_fill_(~sounding, -torch.inf)
+        legal = forbid_silent_note_off(logits, sounding)
         if self.allowed_tokens is not None:
             legal = legal.masked_fill(~self.allowed_tokens, -torch.inf)
         chosen = draw(legal, self.temperature, self.generator)
@@ -205,7 +202,7 @@ class MelodyDecoder(AutoregressiveDecoder):
 
     def write(self, z: Tensor, choice: Choice, before: Before, first_step: int = 0) -> tuple[Tensor, Tensor, Before]:
         """As :meth:`roll_out`, after the steps ``before``; this window's first step is ``first_step`` of the choice."""
-        steps = _steps(self.lstm, self._one_hot, self.vocabulary_size, self.context(z))
+        steps = self._steps(self.context(z))
         previous, sounding = before.token, before.sounding
         drawn, all_logits = [], []
         for step in range(self.config.steps):
@@ -216,6 +213,17 @@ class MelodyDecoder(AutoregressiveDecoder):
             drawn.append(previous)
         return torch.stack(drawn, dim=1), torch.stack(all_logits, dim=1), Before(previous, sounding)
 
+    def _steps(self, context: DecoderContext) -> _LSTMCalls | _LSTMSteps:
+        """The faster way to step: nn.LSTM's own libraries multiply large matrices better than the plain product.
+
+        Measured by ``python -m tests.benchmarks.sampling_speed``.
+        """
+        device = context.features.device.type
+        is_small = context.features.shape[1] <= SMALL_BATCH and device == "cpu"
+        if is_small and not torch.is_grad_enabled() and not torch.is_autocast_enabled(device):
+            return _LSTMSteps(self.lstm, self.vocabulary_size, context)
+        return _LSTMCalls(self.lstm, self._one_hot, context)
+
     def _one_hot(self, tokens: Tensor) -> Tensor:
         return F.one_hot(tokens, self.vocabulary_size).to(self.output.weight.dtype)
 
@@ -223,7 +231,7 @@ class MelodyDecoder(AutoregressiveDecoder):
 class _LSTMCalls:
     """An LSTM taken step by step, each a call of it."""
 
-    def __init__(self, lstm: nn.LSTM, one_hot: OneHot, context: DecoderContext) -> None:
+    def __init__(self, lstm: nn.LSTM, one_hot: Callable[[Tensor], Tensor], context: DecoderContext) -> None:
         self.lstm, self.one_hot = lstm, one_hot
         self.features, self.state = iter(context.features), context.state
 
@@ -271,18 +279,6 @@ class _LSTMSteps:
         self.hidden[layer] = out * self.cell[layer].tanh()
 
 
-def _steps(lstm: nn.LSTM, one_hot: OneHot, vocabulary_size: int, context: DecoderContext) -> _LSTMCalls | _LSTMSteps:
-    """The faster of the two: nn.LSTM is, where its own libraries multiply large matrices better than the plain product.
-
-    Measured by ``python -m tests.benchmarks.sampling_speed``.
-    """
-    device = context.features.device.type
-    is_small = context.features.shape[1] <= SMALL_BATCH and device == "cpu"
-    if is_small and not torch.is_grad_enabled() and not torch.is_autocast_enabled(device):
-        return _LSTMSteps(lstm, vocabulary_size, context)
-    return _LSTMCalls(lstm, one_hot, context)
-
-
 def sounding_before(tokens: Tensor) -> Tensor:
     """Whether a note sounds just before each step: booleans ``(B, T)`` for ``tokens`` ``(B, T)``."""
     is_event = tokens != NO_EVENT
@@ -294,8 +290,9 @@ def sounding_before(tokens: Tensor) -> Tensor:
 
 def forbid_silent_note_off(logits: Tensor, sounding: Tensor) -> Tensor:
     """``logits`` ``(..., V)`` with minus infinity for a note off wherever ``sounding`` ``(...)`` is False."""
-    is_note_off = torch.arange(logits.shape[-1], device=logits.device) == NOTE_OFF
-    return logits.masked_fill(~sounding.unsqueeze(-1) & is_note_off, -torch.inf)
+    legal = logits.clone()
+    legal[..., NOTE_OFF].masked_fill_(~sounding, -torch.inf)
+    return legal
 
 
 def draw(logits: Tensor, temperature: float, generator: torch.Generator | None = None) -> Tensor:
