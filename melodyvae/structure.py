@@ -11,8 +11,6 @@ import numpy as np
 
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
 
-KINDS = ("exact", "transposed", "rhythm")
-
 
 def repetition_figures(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int) -> dict[str, float]:
     """The share of bars, from the second of each window on, that repeat an earlier one of ``(N, T)``.
@@ -25,14 +23,13 @@ def repetition_figures(windows: np.ndarray, vocabulary: Vocabulary, steps_per_ba
     rhythm = np.where(bars >= FIRST_NOTE_ON, FIRST_NOTE_ON, bars)
     versions = {"exact": bars, "transposed": vocabulary.normalise(bars), "rhythm": rhythm}
     has_onset = np.asarray((bars >= FIRST_NOTE_ON).any(axis=2))
+    earlier = np.tril(np.ones((bars.shape[1], bars.shape[1]), dtype=bool), -1)
+    counted = has_onset[:, 1:].sum()
     figures = {}
-    for kind in KINDS:
-        version = versions[kind]
+    for kind, version in versions.items():
         differs = version[:, :, None] != version[:, None]  # (N, bars, bars, steps)
         alike = ~differs.any(axis=3)
-        earlier = np.tril(np.ones(alike.shape[1:], dtype=bool), -1)
         repeats = (alike & earlier & has_onset[:, None]).any(axis=2) & has_onset
-        counted = has_onset[:, 1:].sum()
         figures[f"repeats_{kind}"] = float(repeats[:, 1:].sum() / counted) if counted else 0.0
     return figures
 

@@ -71,7 +71,6 @@ def longer_model(tmp_path, monkeypatch) -> Path:
     path = tmp_path / "longer.safetensors"
     MelodyVAE(replace(PRESETS["tiny"].model, bars=16, segment_bars=2, code_size=16)).save(path)
     monkeypatch.setattr("melodyvae.commands.interpolate.LONGER_MODEL", str(path))
-    monkeypatch.setattr("melodyvae.checkpoint.shipped_names", lambda: ["melody-2bar", str(path)])
     return path
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
@@ -81,13 +81,13 @@ class _Counting(np.ndarray):
 
     bytes_read = 0
 
-    def __getitem__(self, places):  # type: ignore[no-untyped-def]
+    def __getitem__(self, places: np.ndarray) -> np.ndarray:  # type: ignore[override]
         taken = np.asarray(super().__getitem__(places))
         self.bytes_read += taken.nbytes
         return taken
 
 
-def _rows_of_steps(write) -> list[int]:  # type: ignore[no-untyped-def]
+def _rows_of_steps(write: Callable[[], object]) -> list[int]:
     """How many rows each step had that a decoder took in ``write``."""
     rows, make = [], Choice.make
 

@@ -195,7 +195,7 @@ def main() -> None:
         for name in arguments.only:
             _train(name, arguments.dataset, arguments.out, arguments.windows)
     runs = {path.parent.name: read_metrics(path.parent) for path in sorted(arguments.out.glob(f"*/{METRICS_FILE}"))}
-    print_table(runs)
+    _print_table(runs)
     if arguments.plot is not None:
         _plot(runs, arguments.plot)
 
@@ -217,7 +217,7 @@ def _train(name: str, dataset_folder: str, out: Path, windows: int) -> None:
             trainer.stop()
 
 
-def print_table(runs: dict[str, list[dict[str, Any]]]) -> None:
+def _print_table(runs: dict[str, list[dict[str, Any]]]) -> None:
     """A line for each run, by its evaluations, oldest first."""
     print(f"{'':<22}{'windows to 0.95':>16}{'minutes':>9}{'windows/s':>11}{'at':>9}{'F1':>8}{'gap':>8}{'KL bits':>9}")
     for name, lines in runs.items():

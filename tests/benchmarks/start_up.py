@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -38,7 +38,7 @@ def rows(repeats: int = 5) -> Iterator[Row]:
         )
 
 
-def _call(command: list[str]):  # type: ignore[no-untyped-def]
+def _call(command: list[str]) -> Callable[[], object]:
     return lambda: subprocess.run(command, check=True, capture_output=True)
 
 
