@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
 from melodyvae.commands.options import generation_options, known_errors, load_model, midi_file
-
-if TYPE_CHECKING:
-    from data_prep.melody import ReadMelody
-
-LONGER_MODEL = "melody-16bar"
-LONGER_BARS = 16
 
 
 @click.command()
@@ -25,7 +17,7 @@ LONGER_BARS = 16
 @click.option("--bar-b", type=click.IntRange(min=1), help="First bar to take from B.  [default: the first good one]")
 @click.option("--track-a", default="auto", show_default=True, help="Track of A: auto, a number or a name.")
 @click.option("--track-b", default="auto", show_default=True, help="Track of B: auto, a number or a name.")
-@click.option("--bars", type=click.IntRange(min=1), help="Bars to take of each.  [default: the model's]")
+@click.option("--bars", type=click.IntRange(min=1), help="Bars to take of each.  [default: the model's: 2]")
 @click.option(
     "--ends",
     type=click.Choice(["exact", "model", "original"]),
@@ -86,7 +78,8 @@ def interpolate(
     melodyvae interpolate a.mid b.mid --bars 8 --key a
 
     The folder (A-to-B by default) gets 01.mid, 02.mid, ... from A to B, all.mid with all of them in a row, and
-    piano-rolls.png. All have A's instrument.
+    piano-rolls.png. All have A's instrument. Two bars of each tune are walked unless --bars asks for more;
+    longer tunes are walked two bars at a time, by the same model.
     """
     from data_prep.arrangement import backing_of, transposed
     from melodyvae.commands.melody_files import melody_names, read_announced, say_window, write_melodies
@@ -100,10 +93,6 @@ def interpolate(
             read_announced(a, track_a, model.config, f"A is {a.name}"),
             read_announced(b, track_b, model.config, f"B is {b.name}"),
         )
-        is_default = click.get_current_context().get_parameter_source("model_name") is ParameterSource.DEFAULT
-        if is_default and bars is None and holds_longer_windows(found, (bar_a, bar_b)):
-            model, generator = load_model(LONGER_MODEL, device, seed)
-            click.echo(f"both have {model.config.bars} bars: {LONGER_MODEL} is taken (--bars 2 walks between two bars)")
         picked = pick_ends(model, found, (bar_a, bar_b), bars, options)
         for label, window in zip("AB", picked.windows, strict=True):
             say_window(label, window)
@@ -136,15 +125,3 @@ def interpolate(
             backings=backings,
             audio=audio,
         )
-
-
-def holds_longer_windows(found: tuple[ReadMelody, ReadMelody], first_bars: tuple[int | None, int | None]) -> bool:
-    """Whether both melodies have as many bars as the longer model takes, from the bar that is asked for on."""
-    return all(_bars_from(melody, bar) >= LONGER_BARS for melody, bar in zip(found, first_bars, strict=True))
-
-
-def _bars_from(found: ReadMelody, first_bar: int | None) -> int:
-    if first_bar is None:
-        return found.melody.bars
-    is_there = first_bar <= len(found.layout.bar_starts)
-    return found.melody.bars - found.layout.grid_bar(first_bar) if is_there else 0
