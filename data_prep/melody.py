@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
-from data_prep.layout import Layout, alike, lay_out
-from data_prep.midi import read_midi, song_from_bytes, write_midi
-from data_prep.notes import TIME_RESOLUTION, Bar, Part, Song, Tempo, quarters_per_minute_at
-from data_prep.score import is_score, read_first_score
-from data_prep.voice import AUTO, MelodyError, choose_part, one_voice, one_voice_line
+from data_prep.melodies.layout import Layout, alike, lay_out
+from data_prep.melodies.voice import AUTO, MelodyError, choose_part, one_voice, one_voice_line
+from data_prep.reading.midi import read_midi, song_from_bytes, write_midi
+from data_prep.reading.notes import TIME_RESOLUTION, Bar, Part, Song, Tempo, quarters_per_minute_at
+from data_prep.reading.score import is_score, read_first_score
 
 if TYPE_CHECKING:
     import pretty_midi
@@ -58,7 +58,7 @@ class Melody:
        step 0.
     8. Written to a file and read again, a melody on whole bars comes back equal but for ``start_quarters``, and but for
        its tempo's rounding to whole microseconds a quarter. One without notes is written, but a file without notes has
-       no melody: reading it raises :class:`~data_prep.voice.NoNotesError`.
+       no melody: reading it raises :class:`~data_prep.melodies.voice.NoNotesError`.
     """
 
     notes: tuple[MelodyNote, ...]
@@ -305,8 +305,8 @@ def find_regions(
 
     A region is a longest run of whole bars of one meter; short bars (pickups, bars that a signature cuts) belong to
     none. Onsets and ends go to the nearest step, and every note lasts at least one; then
-    :func:`~data_prep.voice.one_voice` chooses among what overlaps. A note that sounds across a region's start is cut
-    there and starts anew.
+    :func:`~data_prep.melodies.voice.one_voice` chooses among what overlaps. A note that sounds across a region's start
+    is cut there and starts anew.
 
     Args:
         song: the piece.
@@ -340,7 +340,7 @@ def read_melody(
     """The melody of any piece, from its first bar to its last: of its likeliest part, in bars of one meter.
 
     Bars of another meter, pickups, and bars that a signature cuts are made up to whole bars as
-    :mod:`data_prep.layout` says; the description tells how many.
+    :mod:`data_prep.melodies.layout` says; the description tells how many.
 
     Args:
         source: a MIDI or score file (of several tunes the first) or a ``PrettyMIDI`` object.

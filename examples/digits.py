@@ -19,10 +19,10 @@ from pathlib import Path
 import torch
 
 from melodyvae.device import use_threads
-from melodyvae.digits_data import download_digits, read_digits
-from melodyvae.digits_figures import posterior_means
-from melodyvae.digits_plot import manifold, plot_grid, plot_latent_map
-from melodyvae.digits_training import digits_starting_point, digits_trainer
+from melodyvae.digits.data import download_digits, read_digits
+from melodyvae.digits.metrics import posterior_means
+from melodyvae.digits.plots import manifold, plot_grid, plot_latent_map
+from melodyvae.digits.training import digits_starting_point, digits_trainer
 
 OUTPUT = Path("digits-example")
 

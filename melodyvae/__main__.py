@@ -1,5 +1,5 @@
 """``python -m melodyvae``."""
 
-from melodyvae.cli import main
+from melodyvae.cli.main import main
 
 main()

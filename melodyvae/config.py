@@ -31,7 +31,7 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True)
 class MelodyConfig:
-    """The sizes of a :class:`~melodyvae.model.MelodyVAE`."""
+    """The sizes of a :class:`~melodyvae.vae.MelodyVAE`."""
 
     bars: int = 2
     meter: tuple[int, int] = (4, 4)
@@ -138,7 +138,7 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class MelodyTrainConfig(TrainConfig):
-    """How a :class:`~melodyvae.model.MelodyVAE` is trained: the above, and what only melodies have."""
+    """How a :class:`~melodyvae.vae.MelodyVAE` is trained: the above, and what only melodies have."""
 
     transpose_down: int = 5  # semitones; a shift is drawn anew at every visit
     transpose_up: int = 6

@@ -7,11 +7,11 @@ import pytest
 import torch
 from hypothesis import settings
 
-from data_prep.corpus import PrepOptions, prepare
+from data_prep.corpus.prepare import PrepOptions, prepare
 from data_prep.melody import Melody
 from data_prep.tokens import Vocabulary
-from melodyvae.dataset import open_dataset
-from melodyvae.melody_training import finish_melody_run, melody_trainer, starting_point
+from melodyvae.datasets.windows import open_dataset
+from melodyvae.training.melody import finish_melody_run, melody_trainer, starting_point
 from tests.windows import random_windows
 
 # The machines are shared and noisy, so no test depends on how long something takes.

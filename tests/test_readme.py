@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from data_prep.melody import Melody
-from melodyvae.checkpoint import shipped_names
+from melodyvae.models.checkpoint import shipped_names
+from tests.cli.test_cli import run
 from tests.conftest import tune
-from tests.test_cli import run
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

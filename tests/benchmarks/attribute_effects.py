@@ -18,20 +18,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from melodyvae.attributes import ATTRIBUTES, measure
-from melodyvae.dataset import open_dataset
+from melodyvae.datasets.windows import open_dataset
 from melodyvae.device import choose_device
-from melodyvae.directions import (
+from melodyvae.generation.attribute_vectors import (
     MOST_WINDOWS,
     Directions,
     DirectionsError,
     fit_directions,
     quartile_directions,
 )
-from melodyvae.generate import posterior_means
-from melodyvae.model import MelodyVAE
-from melodyvae.morphing import CANDIDATES, effect_matrix
-from melodyvae.plot import plot_effects
+from melodyvae.generation.attributes import ATTRIBUTES, measure
+from melodyvae.generation.morph import CANDIDATES, effect_matrix
+from melodyvae.generation.sampling import posterior_means
+from melodyvae.rendering.piano_rolls import plot_effects
+from melodyvae.vae import MelodyVAE
 
 
 def as_markdown(effects: np.ndarray, corner: str) -> str:

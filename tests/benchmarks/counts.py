@@ -19,10 +19,10 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from melodyvae.config import PRESETS
-from melodyvae.dataset import TrainingBatches
-from melodyvae.decoder import Choice
-from melodyvae.model import MelodyVAE
-from melodyvae.objective import weighted_loss
+from melodyvae.datasets.windows import TrainingBatches
+from melodyvae.models.decoder import Choice
+from melodyvae.models.loss import weighted_loss
+from melodyvae.vae import MelodyVAE
 from tests.benchmarks.gemm_flops import drawing_flops, training_flops
 from tests.windows import random_windows
 
@@ -129,7 +129,7 @@ def _training_flops(model: MelodyVAE) -> int:
 
 def _heavy_imports() -> int:
     code = (
-        "import sys; from click.testing import CliRunner; from melodyvae.cli import main; "
+        "import sys; from click.testing import CliRunner; from melodyvae.cli.main import main; "
         "assert CliRunner().invoke(main, ['--help']).exit_code == 0; "
         f"print(sum(name in sys.modules for name in {HEAVY}))"
     )

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from melodyvae.config import MelodyConfig
-from melodyvae.dataset import vocabulary_of
+from melodyvae.datasets.windows import vocabulary_of
 
 
 @dataclass(frozen=True)

@@ -25,16 +25,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT
-from melodyvae import decoder
 from melodyvae.config import PRESETS
-from melodyvae.dataset import open_dataset
-from melodyvae.decoder import DecoderContext, MelodyDecoder
+from melodyvae.datasets.windows import open_dataset
 from melodyvae.device import use_threads
-from melodyvae.encoder import MelodyEncoder
-from melodyvae.latent import DiagonalGaussian
-from melodyvae.melody_training import melody_trainer, starting_point
-from melodyvae.model import MelodyVAE
-from melodyvae.trainer import METRICS_FILE, read_metrics
+from melodyvae.models import decoder
+from melodyvae.models.decoder import DecoderContext, MelodyDecoder
+from melodyvae.models.encoder import MelodyEncoder
+from melodyvae.models.latent import DiagonalGaussian
+from melodyvae.training.melody import melody_trainer, starting_point
+from melodyvae.training.trainer import METRICS_FILE, read_metrics
+from melodyvae.vae import MelodyVAE
 
 TARGET = 0.95
 WHOLE_TRAINING = 14_000  # updates of 128 windows: the learning rate falls as if training went on for that long

@@ -30,8 +30,8 @@ from typing import Any
 
 import click
 
-from data_prep.corpus import PrepError, PrepOptions, prepare
-from data_prep.sources import walk
+from data_prep.corpus.prepare import PrepError, PrepOptions, prepare
+from data_prep.corpus.sources import walk
 
 NOTE_SEQ_SCRIPT = Path(__file__).with_name("note_seq_windows.py")
 OPTIONS = PrepOptions(track="all")

@@ -5,7 +5,8 @@
 DATASET is the one that the model was trained on: the priors are fitted to its training windows (in their own keys) and
 compared with those of the split. Printed for each are the density of held-out codes in nats a window (of draws from
 q(z | x)), and the Jensen-Shannon distances in bits of samples at temperature 1, drawn straight from the prior and after
-ten rounds of settling (melodyvae.prior). The line "training windows" is what a perfect prior and decoder would reach.
+ten rounds of settling (melodyvae.generation.prior). The line "training windows" is what a perfect prior and decoder
+would reach.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from melodyvae.dataset import open_dataset
+from melodyvae.datasets.windows import open_dataset
 from melodyvae.device import use_threads
-from melodyvae.generate import decode_tokens
-from melodyvae.latent import standard_normal
-from melodyvae.model import MelodyVAE
-from melodyvae.prior import BATCH, MOST_WINDOWS, SETTLING_ROUNDS, FittedGaussian, fit_gaussian
-from melodyvae.sample_figures import histograms, jensen_shannon_bits
+from melodyvae.evaluation.samples import histograms, jensen_shannon_bits
+from melodyvae.generation.prior import BATCH, MOST_WINDOWS, SETTLING_ROUNDS, FittedGaussian, fit_gaussian
+from melodyvae.generation.sampling import decode_tokens
+from melodyvae.models.latent import standard_normal
+from melodyvae.vae import MelodyVAE
 
 NAMES = ("pitch_class", "interval", "duration", "onset", "notes")
 FLOW_UPDATES = 3000

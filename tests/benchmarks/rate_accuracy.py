@@ -18,7 +18,7 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from melodyvae.checkpoint import load_checkpoint
+from melodyvae.models.checkpoint import load_checkpoint
 
 PUBLISHED = (58.0, 0.95)  # bits, sampled accuracy: cat-mel_2bar_small on Magenta's own held-out melodies
 MEASURES = {"sampled_accuracy": "steps right, drawn at T = 1, z ~ q", "note_f1": "note F1, greedy from the mean"}

@@ -15,10 +15,10 @@ from unittest import mock
 import torch
 from torch import Tensor
 
-from melodyvae import decoder
 from melodyvae.config import PRESETS
 from melodyvae.device import autocast, use_threads
-from melodyvae.model import MelodyVAE
+from melodyvae.models import decoder
+from melodyvae.vae import MelodyVAE
 from tests.benchmarks.side_by_side import Row, fastest_seconds, print_table
 
 MODELS = ("melody-2bar", "musicvae-small", "melody-16bar")

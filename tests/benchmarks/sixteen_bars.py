@@ -17,11 +17,11 @@ from pathlib import Path
 import torch
 
 from melodyvae.config import PRESETS, MelodyConfig, MelodyTrainConfig
-from melodyvae.dataset import open_dataset
+from melodyvae.datasets.windows import open_dataset
 from melodyvae.device import use_threads
-from melodyvae.melody_training import TRAINED_WHOLE, melody_trainer
-from melodyvae.model import MelodyVAE
-from melodyvae.trainer import METRICS_FILE, read_metrics
+from melodyvae.training.melody import TRAINED_WHOLE, melody_trainer
+from melodyvae.training.trainer import METRICS_FILE, read_metrics
+from melodyvae.vae import MelodyVAE
 
 TWO_LEVELS = PRESETS["melody-16bar"].model
 FLAT = replace(TWO_LEVELS, segment_bars=None)

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from melodyvae.config import PRESETS
-from melodyvae.dataset import open_dataset
+from melodyvae.datasets.windows import open_dataset
 from melodyvae.device import use_threads
-from melodyvae.evaluate import reconstruction_figures
-from melodyvae.melody_training import melody_trainer
-from melodyvae.model import MelodyVAE
+from melodyvae.evaluation.reconstruction import reconstruction_figures
+from melodyvae.training.melody import melody_trainer
+from melodyvae.vae import MelodyVAE
 
 BETAS = (0.05, 0.1, 0.3, 0.8, 2.0)
 WINDOWS = 1024

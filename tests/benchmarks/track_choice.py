@@ -22,9 +22,9 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.midi import MidiError, read_midi
-from data_prep.notes import Part, Song
-from data_prep.voice import score_parts
+from data_prep.melodies.voice import score_parts
+from data_prep.reading.midi import MidiError, read_midi
+from data_prep.reading.notes import Part, Song
 
 SUNG = re.compile(r"voice|vocal|voix|gesang|singstimme|sopran|mezzo|alt\b|alto|tenor|barit|bass\b|canto|chant", re.I)
 

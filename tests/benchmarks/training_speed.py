@@ -19,10 +19,10 @@ import torch
 from torch import nn
 
 from melodyvae.config import PRESETS
-from melodyvae.dataset import TrainingBatches
+from melodyvae.datasets.windows import TrainingBatches
 from melodyvae.device import autocast, choose_device, use_threads
-from melodyvae.model import MelodyVAE
-from melodyvae.trainer import Trainer
+from melodyvae.training.trainer import Trainer
+from melodyvae.vae import MelodyVAE
 from tests.benchmarks.gemm_flops import Recurrent, layer_training_flops, recurrent_layers, training_flops
 from tests.benchmarks.side_by_side import Row, fastest_seconds, print_table
 from tests.windows import random_windows

@@ -9,8 +9,8 @@ DATASET is one that the model was not trained on, or its own with ``--split test
 - over pairs of windows, walks of eight tunes in even steps and in equal steps of z, and the baseline in data space that
   takes each step from A or from B, at random, B with a probability that grows from 0 to 1 (Roberts et al., 2018,
   section 5.2, https://arxiv.org/abs/1803.05428): how many of the eight are distinct, how far it is from each to the
-  next (mean, standard deviation within a walk, largest; see melodyvae.distance), and how many are illegal: with a note
-  off while nothing sounds.
+  next (mean, standard deviation within a walk, largest; see melodyvae.generation.distance), and how many are illegal:
+  with a note off while nothing sounds.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ import time
 import numpy as np
 import torch
 
-from melodyvae.dataset import open_dataset
-from melodyvae.distance import musical_distances
-from melodyvae.generate import decode_tokens, posterior_means
-from melodyvae.interpolation import WalkOptions, walk
-from melodyvae.model import MelodyVAE
-from melodyvae.refine import refine_latents
+from melodyvae.datasets.windows import open_dataset
+from melodyvae.generation.distance import musical_distances
+from melodyvae.generation.interpolation import WalkOptions, walk
+from melodyvae.generation.refine import refine_latents
+from melodyvae.generation.sampling import decode_tokens, posterior_means
+from melodyvae.vae import MelodyVAE
 
 COUNT = 8
 

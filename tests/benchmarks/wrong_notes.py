@@ -5,7 +5,8 @@
 In each window one note, drawn at random, is moved by one semitone, up or down. Printed are the ROC AUC of telling
 
 - windows with an error from the same windows without one, by their negative ELBO;
-- the wrong notes from all other notes of their windows, by melodyvae.scoring.note_scores, and by the ELBO's part of it;
+- the wrong notes from all other notes of their windows, by melodyvae.generation.scoring.note_scores, and by the ELBO's
+  part of it;
 
 each beside a rule that knows only scales: the share of notes outside the major scale that fits the window best, and
 whether the note is outside it.
@@ -18,9 +19,9 @@ import argparse
 import numpy as np
 
 from data_prep.tokens import FIRST_NOTE_ON, Vocabulary
-from melodyvae.dataset import open_dataset
-from melodyvae.model import MelodyVAE
-from melodyvae.scoring import best_scale, negative_elbo, note_scores
+from melodyvae.datasets.windows import open_dataset
+from melodyvae.generation.scoring import best_scale, negative_elbo, note_scores
+from melodyvae.vae import MelodyVAE
 
 
 def main() -> None:

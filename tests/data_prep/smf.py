@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from data_prep.notes import Meter, Part, Song
+from data_prep.reading.notes import Meter, Part, Song
 
 END_OF_TRACK = "00 ff 2f 00"
 QUARTER = "83 60"  # 480 ticks as a variable-length quantity

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from melodyvae.digits_data import MD5
+from melodyvae.digits.data import MD5
 
 SIDE = 28
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from melodyvae.checkpoint import CheckpointError, read_tensors, write_tensors
 from melodyvae.config import ConfigError, from_dict
-from melodyvae.digits import DigitVAE, bernoulli_nats
-from melodyvae.digits_config import DIGITS_PRESETS, DigitsConfig, DigitsTrainConfig
+from melodyvae.digits.config import DIGITS_PRESETS, DigitsConfig, DigitsTrainConfig
+from melodyvae.digits.model import DigitVAE, bernoulli_nats
+from melodyvae.models.checkpoint import CheckpointError, read_tensors, write_tensors
 
 SMALL = {"latent_size": 3, "hidden_size": 16, "channels": 4}
 KINDS = [

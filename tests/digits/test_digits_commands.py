@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 from matplotlib.image import imread
 
-from melodyvae.checkpoint import load_checkpoint
-from melodyvae.cli import main
-from melodyvae.digits_data import MD5
+from melodyvae.cli.main import main
+from melodyvae.digits.data import MD5
+from melodyvae.models.checkpoint import load_checkpoint
 from tests.digits.idx_files import idx_files, write_files
 
 COMMANDS = ("train", "evaluate", "plot", "sample", "interpolate", "anomaly", "impute")
@@ -53,12 +53,12 @@ def test_help_needs_neither_torch_nor_matplotlib_and_digits_need_no_melodies():
     program = (
         "import sys\n"
         "from click.testing import CliRunner\n"
-        "from melodyvae.cli import main\n"
+        "from melodyvae.cli.main import main\n"
         "for arguments in (['digits', '--help'], ['digits', 'train', '--help'], ['digits', 'plot', '--help']):\n"
         "    assert CliRunner().invoke(main, arguments).exit_code == 0\n"
         "print([name for name in ('torch', 'matplotlib', 'pooch', 'data_prep') if name in sys.modules])\n"
-        "import melodyvae.digits_picture_book, melodyvae.digits_training, melodyvae.digits_anomaly\n"
-        "melodic = [name for name in sys.modules if name.startswith('data_prep.') and name != 'data_prep.atomic']\n"
+        "import melodyvae.digits.gallery, melodyvae.digits.training, melodyvae.digits.anomaly\n"
+        "melodic = [name for name in sys.modules if name.startswith('data_prep.') and name != 'data_prep.files']\n"
         "print([name for name in ('matplotlib', 'pooch') if name in sys.modules] + melodic)\n"
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

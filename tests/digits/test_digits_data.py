@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from melodyvae.digits_data import (
+from melodyvae.digits.data import (
     DigitBatches,
     DigitDataError,
     Digits,

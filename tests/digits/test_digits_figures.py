@@ -5,16 +5,16 @@ import math
 import pytest
 import torch
 
-from melodyvae.digits import DigitVAE
-from melodyvae.digits_config import DigitsConfig
-from melodyvae.digits_data import Digits
-from melodyvae.digits_figures import (
+from melodyvae.digits.config import DigitsConfig
+from melodyvae.digits.data import Digits
+from melodyvae.digits.metrics import (
     classifier_accuracies,
     digit_figures,
     importance_weighted_nats,
     negative_elbos,
     posterior_means,
 )
+from melodyvae.digits.model import DigitVAE
 from tests.digits.idx_files import blobs
 
 SMALL = {"latent_size": 2, "hidden_size": 16}

@@ -7,13 +7,13 @@ import pytest
 import torch
 from matplotlib.image import imread
 
-from melodyvae.digits import DigitVAE
-from melodyvae.digits_anomaly import LETTERS, letters, noise, roc_auc, upside_down
-from melodyvae.digits_data import Digits
-from melodyvae.digits_figures import negative_elbos, posterior_means
-from melodyvae.digits_picture_book import BOOK, draw_pictures, typical
-from melodyvae.digits_plot import manifold, plot_digit_curves, tile
-from melodyvae.digits_walks import attribute_direction, drawn_digits, fill_in, slant, stroke_width, walk
+from melodyvae.digits.anomaly import LETTERS, letters, noise, roc_auc, upside_down
+from melodyvae.digits.data import Digits
+from melodyvae.digits.gallery import BOOK, draw_pictures, typical
+from melodyvae.digits.latent import attribute_direction, drawn_digits, fill_in, slant, stroke_width, walk
+from melodyvae.digits.metrics import negative_elbos, posterior_means
+from melodyvae.digits.model import DigitVAE
+from melodyvae.digits.plots import manifold, plot_digit_curves, tile
 from tests.digits.idx_files import blobs
 
 

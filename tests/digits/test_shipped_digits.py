@@ -2,8 +2,8 @@
 
 import pytest
 
-from melodyvae.checkpoint import load_checkpoint, locate, shipped_names
-from melodyvae.digits import DigitVAE
+from melodyvae.digits.model import DigitVAE
+from melodyvae.models.checkpoint import load_checkpoint, locate, shipped_names
 
 NAMES = [
     "digits-20d",

@@ -1,0 +1,1 @@
+"""Folders of files -> a dataset of token windows, and a ledger of what was left out."""

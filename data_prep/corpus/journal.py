@@ -1,0 +1,136 @@
+"""What the sources gave, kept on disk while a dataset is made, so that memory stays flat and a stopped run can go on.
+
+A journal is a folder of three files: ``options.json``; ``results.jsonl``, a line a source; ``windows.bin``, where each
+line's windows lie: for each of its tracks the tokens and then the first bars. A line is written after its windows, so
+whatever cuts a run short leaves at most bytes at the end of ``windows.bin`` or half a line, which are cut off.
+
+Contents: :class:`Journal`, :class:`Entry`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data_prep.corpus.sources import SourceResult
+from data_prep.corpus.windows import PrepOptions, TrackWindows
+
+FIRST_BAR_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is kept in memory of a source: enough to order sources and to find the rest.
+
+    ``line_at`` is where its line begins; ``has_windows`` is False if a reason kept it out.
+    """
+
+    name: str
+    sha256: bytes
+    line_at: int
+    has_windows: bool
+
+
+class Journal:
+    """The journal in ``folder``; a context manager that closes its files."""
+
+    def __init__(self, folder: Path, options: PrepOptions, inputs: Sequence[str], resume: bool) -> None:
+        """Open a journal: an earlier one of the same options and inputs if ``resume``, an empty one otherwise."""
+        self.folder = folder
+        self.options = options
+        self.entries: list[Entry] = []
+        wanted = {"options": asdict(options), "inputs": list(inputs)}
+        marker = folder / "options.json"
+        goes_on = resume and marker.is_file() and json.loads(marker.read_text(encoding="utf-8")) == wanted
+        if not goes_on:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            marker.write_text(json.dumps(wanted), encoding="utf-8")
+        self._lines = (folder / "results.jsonl").open("a+b")
+        self._windows = (folder / "windows.bin").open("a+b")
+        self._recover()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lines.close()
+        self._windows.close()
+
+    def add(self, result: SourceResult) -> None:
+        """Write down what a source gave."""
+        windows_at = self._windows_end
+        for track in result.tracks:
+            self._windows_end += self._windows.write(track.tokens.astype(np.uint8, copy=False).tobytes())
+            self._windows_end += self._windows.write(track.first_bars.astype("<u4", copy=False).tobytes())
+        self._windows.flush()
+        line = {
+            "name": result.name,
+            "sha256": result.sha256,
+            "reason": result.reason,
+            "detail": result.detail,
+            "windows_at": windows_at,
+            "tracks": [
+                {
+                    "track": track.track,
+                    "name": track.name,
+                    "windows": len(track.tokens),
+                    "reason": track.reason,
+                    "number": track.number,
+                    "left_out": track.left_out,
+                    "key": track.key,
+                    "shift": track.shift,
+                }
+                for track in result.tracks
+            ],
+        }
+        line_at = self._lines_end
+        self._lines_end += self._lines.write(json.dumps(line).encode() + b"\n")
+        self._lines.flush()
+        self._remember(line, line_at)
+
+    def read(self, entry: Entry) -> SourceResult:
+        """What was written down for a source."""
+        line = self.line(entry)
+        self._windows.seek(line["windows_at"])
+        tracks = []
+        for track in line["tracks"]:
+            count = track.pop("windows")
+            tokens = np.frombuffer(self._windows.read(count * self.options.steps), np.uint8)
+            first_bars = np.frombuffer(self._windows.read(count * FIRST_BAR_BYTES), "<u4")
+            tracks.append(
+                TrackWindows(tokens=tokens.reshape(count, self.options.steps), first_bars=first_bars, **track)
+            )
+        return SourceResult(line["name"], line["sha256"], line["reason"], line["detail"], tuple(tracks))
+
+    def line(self, entry: Entry) -> dict[str, Any]:
+        """The same without tokens and bars, as plain values; ``windows`` says how many windows a track has."""
+        self._lines.seek(entry.line_at)
+        line: dict[str, Any] = json.loads(self._lines.readline())
+        return line
+
+    def _remember(self, line: dict[str, Any], line_at: int) -> None:
+        has_windows = not line["reason"]
+        self.entries.append(Entry(line["name"], bytes.fromhex(line["sha256"]), line_at, has_windows))
+
+    def _recover(self) -> None:
+        """Take up the whole lines, and cut off what came after them."""
+        self._lines.seek(0)
+        line_at, windows_end = 0, 0
+        for raw in self._lines:
+            if not raw.endswith(b"\n"):
+                break
+            line = json.loads(raw)
+            count = sum(track["windows"] for track in line["tracks"])
+            windows_end = line["windows_at"] + count * (self.options.steps + FIRST_BAR_BYTES)
+            self._remember(line, line_at)
+            line_at += len(raw)
+        self._lines.truncate(line_at)
+        self._windows.truncate(windows_end)
+        self._lines_end, self._windows_end = line_at, windows_end

@@ -1,0 +1,152 @@
+"""The sources below folders, and what each one gives: its windows, or the reason why there are none.
+
+A source is a file, or one of the tunes in a file that holds several. Names are relative to the input that holds the
+source, with forward slashes, and the same on every machine; a tune's number comes last: ``irish/reels.abc#12``.
+
+Contents: :class:`SourceFile`, :func:`walk`; :func:`read_source`, :class:`SourceResult`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from data_prep.corpus.windows import PrepError, PrepOptions, TrackWindows, cut_windows
+from data_prep.melodies.voice import MelodyError
+from data_prep.reading.collection import NoSuchCollectionError, collection_files, collection_of
+from data_prep.reading.midi import MidiError, file_bytes, song_from_bytes
+from data_prep.reading.notes import Song
+from data_prep.reading.score import SCORE_SUFFIXES, is_score, song_from_score_bytes, song_from_tune
+from data_prep.reading.tunes import MANY_TUNES_SUFFIXES, text_of, tunes_in
+
+MIDI_SUFFIXES = frozenset({".mid", ".midi", ".smf", ".kar"})
+MUSIC_SUFFIXES = MIDI_SUFFIXES | SCORE_SUFFIXES
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file to read, and what the ledger calls it; of one of several tunes in a file, its own text."""
+
+    path: str
+    name: str
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class SourceResult:
+    """What one source gave.
+
+    Attributes:
+        name: what the ledger calls it.
+        sha256: of its content (a tune's is its text in UTF-8); empty if that could not be read.
+        reason: why it gave nothing, or empty.
+        detail: the same in a sentence.
+        tracks: what each track that was considered gave.
+    """
+
+    name: str
+    sha256: str = ""
+    reason: str = ""
+    detail: str = ""
+    tracks: tuple[TrackWindows, ...] = field(default=())
+
+
+def walk(inputs: Sequence[str | Path]) -> Iterator[SourceFile]:
+    """The sources in ``inputs``: files named, all below the folders named, and collections such as ``music21:bach``.
+
+    Links to folders are not followed.
+
+    Raises:
+        PrepError: if an input is missing.
+    """
+    for given in inputs:
+        collection, entry = collection_of(given), Path(given)
+        if collection is not None:
+            try:
+                files = collection_files(collection)
+            except NoSuchCollectionError as error:
+                raise PrepError(str(error)) from error
+            for path, name in files:
+                yield from _sources_in(path, name)
+        elif entry.is_dir():
+            for folder, folders, names in os.walk(entry):
+                folders.sort()
+                below = Path(folder).relative_to(entry).as_posix()
+                for name in sorted(names):
+                    suffix = os.path.splitext(name)[1].lower()
+                    if suffix in MUSIC_SUFFIXES:  # plain strings, for there may be a million
+                        file, label = os.path.join(folder, name), name if below == "." else f"{below}/{name}"
+                        if suffix in MANY_TUNES_SUFFIXES:
+                            yield from _sources_in(Path(file), label)
+                        else:
+                            yield SourceFile(file, label)
+        elif os.path.lexists(entry):
+            yield from _sources_in(entry, entry.name)
+        else:
+            raise PrepError(f"{entry} does not exist")
+
+
+def read_source(options: PrepOptions, file: SourceFile) -> SourceResult:
+    """What a file gives. Every error that a file can cause becomes a reason."""
+    sha256 = ""
+    try:
+        if not stat.S_ISREG(os.stat(file.path).st_mode):
+            return SourceResult(file.name, reason="not_a_file", detail="it is no regular file")
+        data = file_bytes(file.path) if file.text is None else file.text.encode()
+        sha256 = hashlib.sha256(data).hexdigest()
+        if file.text is None and _may_hold_tunes(file.path):
+            data = tunes_in(text_of(data), Path(file.path).suffix)[0].text.encode()
+            sha256 = hashlib.sha256(data).hexdigest()
+        tracks = tuple(cut_windows(_song(data, file), options))
+    except (MidiError, MelodyError) as error:
+        return SourceResult(file.name, sha256, error.reason, str(error).replace(file.path, file.name))
+    except FileNotFoundError:
+        return SourceResult(file.name, sha256, "not_a_file", "it is gone, or a link that leads nowhere")
+    except OSError as error:
+        return SourceResult(file.name, sha256, "unreadable", error.strerror or str(error))
+    reason, detail = _why_nothing(tracks)
+    return SourceResult(file.name, sha256, reason, detail, tracks)
+
+
+def _sources_in(path: Path, name: str) -> Iterator[SourceFile]:
+    """The file as a source, or the tunes in it, if it holds several."""
+    tunes = []
+    if _may_hold_tunes(path):
+        # One that cannot be read is a source all the same: reading it says why it gives nothing.
+        with suppress(MidiError, OSError):
+            if stat.S_ISREG(path.stat().st_mode):
+                tunes = tunes_in(text_of(file_bytes(path)), path.suffix)
+    if len(tunes) < 2:
+        yield SourceFile(str(path), name)
+    for tune in tunes if len(tunes) > 1 else ():
+        yield SourceFile(str(path), f"{name}#{tune.number}", tune.text)
+
+
+def _may_hold_tunes(path: str | Path) -> bool:
+    return Path(path).suffix.lower() in MANY_TUNES_SUFFIXES
+
+
+def _song(data: bytes, file: SourceFile) -> Song:
+    if _may_hold_tunes(file.path):
+        return song_from_tune(data.decode(), Path(file.path).suffix, file.name)
+    return song_from_score_bytes(data, file.name) if is_score(file.path) else song_from_bytes(data, file.name)
+
+
+def _why_nothing(tracks: Sequence[TrackWindows]) -> tuple[str, str]:
+    """The reason that most tracks share, if none gave windows."""
+    if any(len(track.tokens) for track in tracks):
+        return "", ""
+    reasons = [track.reason for track in tracks]
+    reason = max(sorted(set(reasons)), key=reasons.count)
+    number = next(track.number for track in tracks if track.reason == reason)
+    left_out = next(track.left_out for track in tracks if track.reason == reason)
+    if reason == "too_short":
+        return reason, f"{number:g} bars in a row"
+    if reason in ("off_grid", "triplets"):
+        return reason, f"{number:.0%} of the onsets lie off the grid"
+    return reason, ", ".join(f"{count} {name}" for name, count in left_out.items())

@@ -1,0 +1,1 @@
+"""Pieces -> melodies: which part, which notes, which bars, which key; and melodies -> MIDI files."""

@@ -1,0 +1,233 @@
+"""Which part of a piece is its melody, and which notes of a part are its one voice.
+
+Contents: :class:`PartScore`, :func:`score_parts`, :func:`choose_part`, :func:`one_voice`, :func:`one_voice_line`, and
+what is raised when there is no melody: :class:`MelodyError` and its kinds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from data_prep.reading.notes import Part, Song
+
+AUTO = "auto"
+MELODY_NAMES = re.compile(
+    r"melod|vocal|voice|voix|gesang|stimme|\bsing|song|lead|solo|sopran|cantus|canto|tune|theme|right hand|\brh\b", re.I
+)
+ACCOMPANIMENT_NAMES = re.compile(
+    r"bass|basso|accomp|begleit|chord|pad|rhythm|drum|perc|left hand|\blh\b|harmony|arp|pedal|continuo|organ", re.I
+)
+STRETCH_QUARTERS = 4
+# Fitted as a conditional logit on half of OpenScore Lieder and of POP909 mixed with accompaniment, names hidden, and
+# rounded; monophony, height and name weigh more than the fit says, since those sets hold few chords, basses and wrong
+# names. `python -m tests.benchmarks.track_choice` measures them.
+WEIGHTS = {
+    "name": 3.0,
+    "monophony": 2.0,
+    "height": 1.0,
+    "coverage": 1.5,
+    "pauses": 3.0,
+    "rate": 0.5,
+    "range": 1.5,
+    "steps": 2.5,
+    "rhythm": 2.5,
+    "novelty": 1.5,
+}
+
+
+class MelodyError(ValueError):
+    """A piece from which no melody can be taken; each kind has a ``reason`` for ledgers to count."""
+
+    reason = "no_melody"
+
+
+class NoNotesError(MelodyError):
+    """There is no note at all."""
+
+    reason = "no_notes"
+
+
+class DrumsOnlyError(MelodyError):
+    """There are notes, but only of drums."""
+
+    reason = "drums"
+
+
+class NoSuchTrackError(MelodyError):
+    """A track was asked for that the piece does not have."""
+
+    reason = "no_such_track"
+
+
+@dataclass(frozen=True)
+class PartScore:
+    """How much a part looks like the melody.
+
+    Attributes:
+        index: its place in ``Song.parts``.
+        terms: each between -1 and 1, by name; see :func:`score_parts`.
+    """
+
+    index: int
+    terms: dict[str, float]
+
+    @property
+    def total(self) -> float:
+        """The weighted sum of the terms."""
+        return sum(WEIGHTS[name] * value for name, value in self.terms.items())
+
+
+def score_parts(song: Song) -> list[PartScore]:
+    """A score for each part but the drums, the likeliest melody first; of equals the earlier part comes first.
+
+    The terms are of the highest notes at each onset; a stretch is four quarters.
+
+    - ``name``: 1 for a name such as "melody", "vocal" or "lead", -1 for one such as "bass" or "chords".
+    - ``monophony``: the share of all notes that begin while no other sounds.
+    - ``height``: 0 at or below C3 and 1 at or above C5, by the mean pitch, so that a bass is no tune.
+    - ``coverage``: 1 if a note begins in half of the piece's stretches or more, less below.
+    - ``pauses``: 1 if none begins in a quarter of the stretches, 0 if one does in all: a singer waits, a piano does
+      not. Times the coverage, so that a part of a few notes gains nothing.
+    - ``rate``: 1 between half a note and two notes a quarter while it plays, less beyond.
+    - ``range``: 1 for five semitones to seventeen between the lowest and the highest twentieth, less beyond.
+    - ``steps``: the share of intervals of two semitones at most.
+    - ``rhythm``: the entropy of the times from onset to onset: 0 for a constant pulse, 1 from two bits on.
+    - ``novelty``: the share of stretches whose rhythm and intervals are new; 0 for a pattern that goes on and on.
+    """
+    scores = [
+        PartScore(index, _terms(part, song.end_quarters))
+        for index, part in enumerate(song.parts)
+        if not part.is_drum and len(part)
+    ]
+    return sorted(scores, key=lambda score: (-score.total, score.index))
+
+
+def choose_part(song: Song, track: str = AUTO) -> int:
+    """The index in ``song.parts`` of the melody, or of the track that is asked for by number (from 1) or by name.
+
+    Raises:
+        NoNotesError, DrumsOnlyError: if there is nothing to choose from.
+        NoSuchTrackError: if there is no such track; the message lists what there is.
+    """
+    if not song.parts:
+        raise NoNotesError("there is no note in it")
+    if track == AUTO:
+        scores = score_parts(song)
+        if not scores:
+            raise DrumsOnlyError("all its notes are drums; a melody needs a pitched track")
+        return scores[0].index
+    if track.isdecimal() and 1 <= int(track) <= len(song.parts):
+        return int(track) - 1
+    for index, part in enumerate(song.parts):
+        if part.name.casefold() == track.casefold():
+            return index
+    there = ", ".join(f"{index} {part.name!r}" for index, part in enumerate(song.parts, start=1))
+    raise NoSuchTrackError(f"there is no track {track!r}; the tracks are: {there}")
+
+
+def one_voice(notes: Iterable[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
+    """The melody line among ``(start_step, end_step, pitch, velocity)``: in order, without overlap.
+
+    Of notes that begin together the highest stays. A note that begins while a lower one sounds cuts that one short. A
+    note that begins while a higher one sounds is left out, unless less than half of it is covered: then the higher one
+    was only held a little long, and is cut short.
+    """
+    line: list[tuple[int, int, int, int]] = []
+    for start, end, pitch, velocity in sorted(notes, key=lambda note: (note[0], -note[2], -note[1])):
+        if line and start < line[-1][1]:
+            before_start, before_end, before_pitch, before_velocity = line[-1]
+            covered = before_end - start
+            if start == before_start or (pitch <= before_pitch and 2 * covered >= end - start):
+                continue
+            line[-1] = (before_start, start, before_pitch, before_velocity)
+        line.append((start, end, pitch, velocity))
+    return line
+
+
+def one_voice_line(line: np.ndarray) -> np.ndarray:
+    """:func:`one_voice` of notes in an array ``(notes, 4)``, as one.
+
+    Notes go their ways apart wherever a note begins in silence. Where no onset's highest note is left out, each lasts
+    until the next one at most; only the other places are walked through note by note.
+    """
+    starts, ends = line[:, 0], line[:, 1]
+    is_highest = np.append(True, starts[1:] > starts[:-1])
+    if not is_highest.all():
+        line = line[np.lexsort((-ends, -line[:, 2], starts))]
+        starts, ends = line[:, 0], line[:, 1]
+        is_highest = np.append(True, starts[1:] > starts[:-1])
+    heads = line[is_highest]
+    next_starts = heads[1:, 0]
+    covered = heads[:-1, 1] - next_starts
+    lengths = heads[1:, 1] - next_starts
+    is_left_out = (covered > 0) & (heads[1:, 2] <= heads[:-1, 2]) & (2 * covered >= lengths)
+    heads[:-1, 1] = np.minimum(heads[:-1, 1], next_starts)
+    if not is_left_out.any():
+        return np.asarray(heads)
+    place = np.cumsum(np.append(True, starts[1:] >= np.maximum.accumulate(ends)[:-1]))
+    is_entangled = np.zeros(place[-1] + 1, dtype=bool)
+    is_entangled[place[is_highest][1:][is_left_out]] = True
+    walked = one_voice(map(tuple, line[is_entangled[place]].tolist()))
+    found = np.concatenate([heads[~is_entangled[place[is_highest]]], np.array(walked, np.int64)])
+    return np.asarray(found[np.argsort(found[:, 0])])
+
+
+def _terms(part: Part, song_quarters: float) -> dict[str, float]:
+    sounding_until = np.maximum.accumulate(part.ends)
+    tolerance = 0.1 * (part.ends - part.starts)[1:]
+    alone = np.concatenate([[True], part.starts[1:] >= sounding_until[:-1] - tolerance])
+    is_highest = np.append(part.starts[1:] > part.starts[:-1], True)
+    starts, pitches = part.starts[is_highest], part.pitches[is_highest].astype(np.int64)
+    gaps = np.diff(starts)
+    is_near = gaps <= STRETCH_QUARTERS
+    intervals = np.abs(np.diff(pitches))[is_near]
+    stretches = (starts // STRETCH_QUARTERS).astype(np.int64)
+    played = len(np.unique(stretches))
+    share = min(played / max(int(np.ceil(song_quarters / STRETCH_QUARTERS)), 1), 1.0)
+    coverage = min(2 * share, 1.0)
+    rate = len(starts) / (STRETCH_QUARTERS * played)
+    low, high = np.percentile(pitches, (5, 95))
+    spread = max(float(high - low), 0.1)
+    has_melody_name = bool(MELODY_NAMES.search(part.name))
+    has_other_name = bool(ACCOMPANIMENT_NAMES.search(part.name))
+    return {
+        "name": float(has_melody_name) - float(has_other_name),
+        "monophony": float(alone.mean()),
+        "height": float(np.clip((pitches.mean() - 48) / 24, 0, 1)),
+        "coverage": coverage,
+        "pauses": coverage * min(4 * (1 - share), 1.0),
+        "rate": float(min(1.0, rate / 0.5, 2.0 / rate)),
+        "range": min(1.0, spread / 5, 17 / spread),
+        "steps": float((intervals <= 2).mean()) if len(intervals) else 0.0,
+        "rhythm": min(_entropy_bits(_twelfths(gaps[is_near])) / 2, 1.0),
+        "novelty": _novelty(starts, pitches, stretches),
+    }
+
+
+def _twelfths(quarters: np.ndarray) -> np.ndarray:
+    """Times in twelfths of a quarter: sixteenths and triplets are told apart, played and written ones are not."""
+    return np.round(quarters * 12).astype(np.int64)
+
+
+def _entropy_bits(values: np.ndarray) -> float:
+    if not len(values):
+        return 0.0
+    shares = np.unique(values, return_counts=True)[1] / len(values)
+    return float(-(shares * np.log2(shares)).sum())
+
+
+def _novelty(starts: np.ndarray, pitches: np.ndarray, stretches: np.ndarray) -> float:
+    """The share of stretches, after the first, that no other equals in rhythm and intervals."""
+    firsts = np.flatnonzero(np.append(True, stretches[1:] > stretches[:-1]))
+    if len(firsts) == 1:
+        return 0.0
+    counts = np.diff(np.append(firsts, len(starts)))
+    within = _twelfths(starts - STRETCH_QUARTERS * stretches).astype(np.uint64)
+    from_first = (pitches - np.repeat(pitches[firsts], counts) + 128).astype(np.uint64)
+    mixed = (within * np.uint64(256) + from_first + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    digests = np.add.reduceat(mixed ^ (mixed >> np.uint64(29)), firsts)
+    return (len(np.unique(digests)) - 1) / (len(firsts) - 1)

@@ -1,0 +1,1 @@
+"""Files of music -> pieces: MIDI, MusicXML, ABC and kern."""

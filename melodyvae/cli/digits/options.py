@@ -1,0 +1,113 @@
+"""What the digit commands share: the data set or its stand-in, the models, the known errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from melodyvae.cli.options import SEED, known_errors
+
+if TYPE_CHECKING:
+    import torch
+
+    from melodyvae.digits.data import Digits, DigitSplits
+    from melodyvae.digits.model import DigitVAE
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def data_option(text: str) -> Callable[[Command], Command]:
+    """Add ``--data``, with this help."""
+    return click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help=text)
+
+
+def picture_options(default_model: str | None, folder: str) -> Callable[[Command], Command]:
+    """Add ``--output``, ``--model``, ``--seed``, ``--device`` and ``--force``."""
+    options = (
+        click.option(
+            "-o",
+            "--output",
+            type=click.Path(path_type=Path),
+            default=Path(folder),
+            show_default=True,
+            help="Folder for the results.",
+        ),
+        click.option(
+            "--model",
+            "model_name",
+            default=default_model,
+            show_default=default_model is not None,
+            help="A shipped model, a checkpoint file, or a run folder.",
+        ),
+        click.option("--seed", type=SEED, default=0, show_default=True, help="Of everything random."),
+        click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps."),
+        click.option("--force", is_flag=True, help="Replace results that are already there."),
+    )
+
+    def add(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+def open_digits(data: Path | None) -> DigitSplits:
+    """The digits of a folder, or of the download."""
+    from melodyvae.digits.data import download_digits, read_digits
+
+    return read_digits(data if data is not None else download_digits())
+
+
+def digits_at_hand(data: Path | None, count: int, seed: int) -> Digits:
+    """The test digits of a folder; without one, ``count`` digits drawn from a shipped model, after saying so."""
+    import torch
+
+    from melodyvae.digits.data import read_digits
+    from melodyvae.digits.latent import CONDITIONAL_MODEL, drawn_digits
+
+    if data is not None:
+        return read_digits(data).test
+    click.echo(f"Without --data, digits drawn from the model {CONDITIONAL_MODEL} stand in for handwritten ones.")
+    return drawn_digits(count, torch.Generator().manual_seed(seed))
+
+
+def load_digit_model(name: str, device: str, unlabelled: bool = False) -> DigitVAE:
+    """The model on its device; with ``unlabelled`` a conditional one is refused."""
+    from melodyvae.device import choose_device, use_threads
+    from melodyvae.digits.model import DigitVAE
+    from melodyvae.models.checkpoint import CheckpointError
+
+    use_threads(1)  # models this small gain nothing from more, and lose much where the cores are shared
+    place = choose_device(device)
+    model = DigitVAE.from_pretrained(name).to(place)
+    if unlabelled and model.config.labels:
+        raise CheckpointError(f"{name} needs labels; choose a model trained without --labels, such as digits-20d")
+    return model
+
+
+def image_of(digits: Digits, label: int, generator: torch.Generator) -> torch.Tensor:
+    """A random image of a class, float ``(28, 28)``."""
+    import torch
+
+    from melodyvae.digits.data import DigitDataError
+
+    found = digits.of_class(label)
+    if len(found) == 0:
+        raise DigitDataError(f"there is no {label} among the {len(digits)} digits")
+    row = int(torch.randint(len(found), (), generator=generator))
+    return found[row : row + 1].grey()[0]
+
+
+@contextmanager
+def known_digit_errors() -> Iterator[None]:
+    """Turn the errors that users can cause into one sentence and exit status 1."""
+    from melodyvae.digits.data import DigitDataError
+    from melodyvae.training.trainer import TrainingDiverged
+
+    with known_errors(DigitDataError, TrainingDiverged):
+        yield

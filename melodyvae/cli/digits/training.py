@@ -1,0 +1,177 @@
+"""``melodyvae digits train`` and ``melodyvae digits evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from melodyvae.cli.digits.options import data_option, known_digit_errors, open_digits
+from melodyvae.cli.options import SEED, device_options
+from melodyvae.cli.progress import run_until_interrupted
+
+LABELS = {
+    "negative_elbo_nats": "negative ELBO, binarised, nats",
+    "reconstruction_nats": "  reconstruction, nats",
+    "kl_nats": "  KL, nats",
+    "importance_weighted_nats": "importance-weighted bound, {samples} samples, nats",
+    "mean_squared_error": "reconstruction of grey digits: mean squared error a pixel",
+    "cross_entropy_nats": "reconstruction of grey digits: cross-entropy, nats",
+    "active_units": "active units",
+    "nearest_neighbour_accuracy": "1-nearest-neighbour accuracy on z",
+    "logistic_accuracy": "logistic regression accuracy on z",
+}
+
+
+@click.command()
+@data_option("Folder of the four MNIST files, gzipped or not.  [default: download them]")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Run folder.  [default: runs/digits-PRESET-Zd]")
+@click.option(
+    "--preset",
+    type=click.Choice(["dense", "conv", "plain-autoencoder"]),
+    default="dense",
+    show_default=True,
+    help="Fully connected, convolutional, or without sigma and KL.",
+)
+@click.option("--latent", "latent_size", type=int, help="Numbers in z.  [default: 20]")
+@click.option("--hidden", "hidden_size", type=int, help="Units of a fully connected layer.  [default: the preset's]")
+@click.option("--labels", is_flag=True, help="Give the digit to encoder and decoder: a conditional VAE.")
+@click.option("--beta", type=float, help="Weight of the KL; 0 is reconstruction alone.  [default: 1]")
+@click.option("--kl-only", is_flag=True, help="Minimise the KL alone, to see what it does by itself.")
+@click.option("--steps", "max_updates", type=int, help="Stop after that many optimiser updates.  [default: 20000]")
+@click.option("--minutes", "max_minutes", type=float, help="Stop after that long.")
+@click.option("--batch-size", type=int, help="Images an update.  [default: 128]")
+@click.option("--learning-rate", type=float, help="Adam's highest rate.")
+@click.option("--seed", type=SEED, help="Seed of everything random.")
+@click.option("--resume", is_flag=True, help="Go on with the training in the run folder.")
+@device_options
+def train(
+    data: Path | None,
+    output: Path | None,
+    preset: str,
+    latent_size: int | None,
+    hidden_size: int | None,
+    labels: bool,
+    kl_only: bool,
+    resume: bool,
+    device: str,
+    precision: str,
+    threads: int | None,
+    **changes: Any,
+) -> None:
+    """Train a digit model: a few minutes.
+
+    \b
+    melodyvae digits train --data mnist --latent 2
+    melodyvae digits train --preset conv
+    melodyvae digits train --preset plain-autoencoder --latent 2
+    melodyvae digits train --latent 2 --resume
+
+    The run folder gets model.safetensors, state.safetensors (for --resume), metrics.jsonl and curves.png. Ctrl-C saves,
+    too, and --resume goes on from there exactly.
+    """
+    from melodyvae.device import choose_device, use_threads
+    from melodyvae.digits.plots import plot_digit_curves
+    from melodyvae.digits.training import digits_starting_point, digits_trainer
+    from melodyvae.training.trainer import MODEL_FILE, STATE_FILE, read_metrics
+
+    changes["reconstruct"] = False if kl_only else None
+    use_threads(threads)
+    with known_digit_errors():
+        model, config = digits_starting_point(preset, latent_size, hidden_size, labels, **changes)
+        folder = output or Path("runs") / f"digits-{preset}-{model.config.latent_size}d"
+        if not resume and (folder / STATE_FILE).exists():
+            raise click.ClickException(
+                f"{folder} already holds a training; add --resume to go on with it, or choose another -o"
+            )
+        digits = open_digits(data)
+        trainer = digits_trainer(model, config, digits, folder, choose_device(device), precision)
+        if resume:
+            trainer.resume()
+        parameters = sum(weight.numel() for weight in model.parameters())
+        click.echo(
+            f"{parameters / 1e6:.2f} million parameters on {trainer.device}; {len(digits.train)} digits to train on, "
+            f"{len(digits.held_out)} to watch; into {folder}"
+        )
+        run_until_interrupted(trainer, {"held-out -ELBO": "held_out_negative_elbo_nats"})
+        if trainer.progress.share < 1:
+            click.echo(f"Stopped and saved. To go on, give the same command with --resume (run folder {folder}).")
+            return
+        plot_digit_curves(read_metrics(folder), folder / "curves.png")
+    found = trainer.metrics
+    if "held_out_loss" in found:
+        click.echo(
+            f"Held-out digits: negative ELBO {found['held_out_negative_elbo_nats']:.2f} nats = reconstruction "
+            f"{found['held_out_reconstruction_nats']:.2f} + KL {found['held_out_kl_nats']:.2f}"
+        )
+    click.echo(f"Wrote {folder / MODEL_FILE} and {folder / 'curves.png'}. Try: melodyvae digits plot --model {folder}")
+
+
+@click.command()
+@click.argument("model_name", metavar="[MODEL]", default="digits-conv")
+@data_option("Folder of the four MNIST files, gzipped or not.  [default: download them]")
+@click.option(
+    "--samples",
+    type=click.IntRange(min=0),
+    default=500,
+    show_default=True,
+    help="Draws of z an image for the importance-weighted bound; 0 leaves it out.",
+)
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of everything random.")
+@click.option("--save", is_flag=True, help="Write the figures into the header of MODEL, a file or a run folder.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: the cores it may use]")
+def evaluate(
+    model_name: str,
+    data: Path | None,
+    samples: int,
+    seed: int,
+    save: bool,
+    device: str,
+    threads: int | None,
+) -> None:
+    """Measure a model on the test digits.
+
+    \b
+    melodyvae digits evaluate --data mnist
+    melodyvae digits evaluate runs/digits-dense-2d --samples 0
+
+    Prints the figures of MODEL, digits-conv by default, on the 10,000 test digits beside published ones. The bounds
+    are of binarised digits, drawn once from the grey ones with --seed, and computed in full precision. A
+    nearest neighbour and a logistic regression on the posterior means are added where scikit-learn is installed.
+    """
+    from tqdm import tqdm
+
+    from melodyvae.device import choose_device, use_threads
+    from melodyvae.digits.metrics import PUBLISHED, classifier_accuracies, digit_figures
+    from melodyvae.digits.model import DigitVAE
+    from melodyvae.models.checkpoint import locate
+
+    if save and not Path(model_name).exists():
+        raise click.UsageError(f"--save writes into a file or a run folder; {model_name} is neither")
+    use_threads(threads)
+    with known_digit_errors():
+        model = DigitVAE.from_pretrained(model_name).to(choose_device(device))
+        digits = open_digits(data)
+        bounded = bool(samples) and model.config.variational
+        with tqdm(total=len(digits.test), unit=" digits", disable=not bounded) as bar:
+            figures = digit_figures(model, digits.test, samples, seed, bar.update)
+        try:
+            figures |= classifier_accuracies(model, digits.train, digits.test)
+        except ImportError:
+            click.echo("scikit-learn is not installed (pip install scikit-learn): no classifiers on z.", err=True)
+        if save:
+            model.metrics["test"] = figures | {"importance_samples": samples, "seed": seed}
+            model.save(locate(model_name))
+    click.echo(f"{model_name} on {len(digits.test)} test digits")
+    for name, label in LABELS.items():
+        if name in figures:
+            value = figures[name]
+            shown = f"{value:d}" if isinstance(value, int) else f"{value:.4f}"
+            click.echo(f"  {label.format(samples=samples):58}{shown:>10}")
+    click.echo("Published, on binarised test digits: -log p(x) in nats, estimated")
+    for published in PUBLISHED:
+        click.echo(f"  {published.model:58}{published.nats:10.2f}")
+    for source in dict.fromkeys(published.source for published in PUBLISHED):
+        click.echo(f"  {source}")

@@ -1,0 +1,125 @@
+"""``melodyvae inspect``: what is in a file, a dataset or a checkpoint, in a screenful."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import fill
+
+import click
+
+from melodyvae.cli.options import known_errors
+
+TRACK_NAME_WIDTH = 28
+LINE_WIDTH = 110
+HASH_CHARACTERS = 12
+
+
+@click.command()
+@click.argument("target", metavar="FILE|DATASET|CHECKPOINT")
+def inspect(target: str) -> None:
+    """Say what is in a MIDI file or score, a dataset folder, or a checkpoint (a file, a run folder or a shipped name).
+
+    \b
+    melodyvae inspect song.mid
+    melodyvae inspect midi-dataset
+    melodyvae inspect melody-2bar
+    """
+    path = Path(target)
+    with known_errors():
+        if (path / "meta.json").is_file():
+            _inspect_dataset(path)
+        elif path.is_file() and path.suffix != ".safetensors":
+            _inspect_midi(path)
+        else:
+            _inspect_checkpoint(target)
+
+
+def _inspect_midi(path: Path) -> None:
+    from data_prep.melodies.voice import score_parts
+    from data_prep.reading.midi import read_midi
+    from data_prep.reading.score import is_score, read_first_score
+
+    song = read_first_score(path) if is_score(path) else read_midi(path)
+    bars = song.bars()
+    meters = sorted({f"{bar.numerator}/{bar.denominator}" for bar in bars})
+    short = sum(not bar.is_whole for bar in bars)
+    tempi = sorted({round(tempo.quarters_per_minute, 1) for tempo in song.tempi}) or [120.0]
+    click.echo(f"{path}: {len(bars)} bars ({short} short), meters {', '.join(meters) or 'none'}")
+    click.echo(f"tempo {tempi[0]:g}" + (f" to {tempi[-1]:g}" if len(tempi) > 1 else "") + " quarters a minute")
+    if not song.parts:
+        click.echo("no notes")
+        return
+    scores = {score.index: score for score in score_parts(song)}
+    best = next(iter(scores), None)
+    click.echo(f"{'track':<{TRACK_NAME_WIDTH + 4}} notes  range    melody score")
+    for index, part in enumerate(song.parts):
+        name = (part.name or ("drums" if part.is_drum else f"program {part.program}"))[:TRACK_NAME_WIDTH]
+        line = (
+            f"{index + 1:3} {name:<{TRACK_NAME_WIDTH}} {len(part):5}  {part.pitches.min():3}-{part.pitches.max():<3}  "
+        )
+        if index in scores:
+            terms = ", ".join(f"{term} {value:+.2f}" for term, value in scores[index].terms.items())
+            line += f"{scores[index].total:5.2f} = {terms}" + ("  <- the melody" if index == best else "")
+        else:
+            line += "    - (drums)"
+        click.echo(line)
+
+
+def _inspect_dataset(path: Path) -> None:
+    from melodyvae.datasets.windows import open_dataset
+
+    dataset = open_dataset(path)
+    meta = dataset.meta
+    click.echo(
+        f"{path}: windows of {meta['bars']} bars of {meta['meter'][0]}/{meta['meter'][1]}, "
+        f"{meta['steps']} steps, from {len(meta['sources'])} files"
+    )
+    for split, count in meta["counts"].items():
+        share = (dataset.splits[split] >= meta["vocabulary"]["first_note_on"]).mean() if count else 0.0
+        click.echo(f"{split:>6} {count:8} windows, {share * meta['steps'] / meta['bars']:.1f} notes a bar")
+    for kind, reasons in (("files", meta["left_out_files"]), ("windows", meta["left_out_windows"])):
+        if reasons:
+            told = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
+            click.echo(f"left out, {kind}: {told}")
+    click.echo("made by " + ", ".join(f"{name} {version}" for name, version in meta["versions"].items()))
+
+
+def _inspect_checkpoint(target: str) -> None:
+    from melodyvae.models.checkpoint import load_checkpoint, locate
+
+    path = locate(target)
+    checkpoint = load_checkpoint(path)
+    weights = sum(weight.numel() for weight in checkpoint.weights.values())
+    size = path.stat().st_size / 2**20
+    click.echo(f"{path}: a {checkpoint.kind} model of {weights / 1e6:.2f} million weights, {size:.1f} MiB")
+    made_by = checkpoint.provenance
+    for title, value in (
+        ("config", _in_a_line(checkpoint.config)),
+        ("made by", str(made_by.get("command", "unknown"))),
+        ("training", _in_a_line({k: v for k, v in made_by.get("training", {}).items() if v is not None})),
+        ("learned", _in_a_line({k: v for k, v in made_by.items() if isinstance(v, int | float)})),
+        ("from", _in_a_line({k: v for k, v in made_by.items() if k.startswith("data")})),
+        ("versions", _in_a_line(made_by.get("versions", {}))),
+    ):
+        click.echo(fill(value, LINE_WIDTH, initial_indent=f"{title}: ", subsequent_indent="    "))
+    if "fine_tuned_from" in made_by:
+        click.echo(f"fine-tuned from a model made by: {made_by['fine_tuned_from'].get('command', 'unknown')}")
+    tables = {name: values for name, values in checkpoint.metrics.items() if isinstance(values, dict)}
+    rows = dict.fromkeys(figure for values in tables.values() for figure in values)
+    click.echo(f"{'held-out figures':<32}" + "".join(f"{name:>14}" for name in tables))
+    for row in rows:
+        cells = (values.get(row, "") for values in tables.values())
+        shown = (f"{cell:14.4f}" if isinstance(cell, float) else f"{cell!s:>14.14}" for cell in cells)
+        click.echo(f"{row.removeprefix('held_out_'):<32}" + "".join(shown))
+
+
+def _in_a_line(values: dict[str, object]) -> str:
+    """``name value`` pairs with commas between; of a long hash only the beginning."""
+    told = []
+    for name, value in values.items():
+        if isinstance(value, dict):
+            told.append(f"{name} ({_in_a_line(value)})")
+        else:
+            shown = f"{value:.6g}" if isinstance(value, float) else str(value)
+            told.append(f"{name} {shown[:HASH_CHARACTERS] if len(shown) == 64 else shown}")
+    return ", ".join(told)

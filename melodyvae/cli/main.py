@@ -1,0 +1,64 @@
+"""The ``melodyvae`` command: reads arguments, calls the library, prints.
+
+Each command lives in a module of its own beside this one and imports what it needs when it runs, so that ``--help``
+is quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from melodyvae import __version__
+
+COMMANDS = (
+    "prep",
+    "train",
+    "interpolate",
+    "sample",
+    "vary",
+    "morph",
+    "grid",
+    "arithmetic",
+    "complete",
+    "score",
+    "reconstruct",
+    "inspect",
+    "evaluate",
+    "digits",
+)
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported by name when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order of a first session."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"melodyvae.cli.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="melodyvae")
+def main() -> None:
+    """Walk between melodies: a variational autoencoder for MIDI tunes.
+
+    \b
+    melodyvae interpolate a.mid b.mid -n 8     eight tunes from a to b
+    melodyvae morph a.mid --density +1         a, and a with more and more notes
+    melodyvae sample -n 8                      eight new tunes
+    melodyvae prep ./midi                      a folder of files -> a dataset
+    melodyvae train midi-dataset               a dataset -> your own model
+    """
+
+
+if __name__ == "__main__":
+    main()

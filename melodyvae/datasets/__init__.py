@@ -1,0 +1,1 @@
+"""Dataset folders -> batches of windows, and which windows were held out."""

@@ -1,0 +1,1 @@
+"""The sanity model: handwritten digits on the same latent, loss, loop and checkpoints."""

@@ -1,0 +1,165 @@
+"""How good a model is, in the terms of the MusicVAE paper, on windows it was not trained on.
+
+Conventions: windows are integers ``(N, T)``; accuracies, rates and F1 are shares, 0 to 1; KL is in bits a window;
+reconstruction and negative ELBO in nats. Every figure that a trivial guess could reach is given with that guess.
+
+Contents: :func:`reconstruction_figures`, :func:`window_ratios`, :class:`Ratio`; :func:`notes_right`, :func:`note_f1`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT
+from melodyvae.models.latent import active_units
+from melodyvae.vae import MelodyVAE
+
+RESAMPLES = 1000
+RESAMPLES_AT_ONCE = 50
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A figure that is a sum over windows divided by another: a mean, a share, or an F1.
+
+    Attributes:
+        numerator, denominator: of each window, ``(N,)``.
+    """
+
+    numerator: np.ndarray
+    denominator: np.ndarray
+
+    @property
+    def value(self) -> float:
+        """The figure over all windows; 1 if there is nothing to divide by."""
+        total = float(self.denominator.sum())
+        return float(self.numerator.sum()) / total if total else 1.0
+
+    def interval(self, seed: int = 0) -> tuple[float, float]:
+        """The 95% confidence interval: the 2.5th and 97.5th percentiles over windows drawn anew 1,000 times.
+
+        "Bootstrap Methods: Another Look at the Jackknife" (Efron, 1979), https://doi.org/10.1214/aos/1176344552
+        """
+        generator = np.random.default_rng(seed)
+        count = len(self.numerator)
+        values = []
+        for _ in range(RESAMPLES // RESAMPLES_AT_ONCE):
+            times = generator.multinomial(count, np.full(count, 1 / count), RESAMPLES_AT_ONCE)
+            totals = times @ self.denominator
+            values.append(np.where(totals > 0, times @ self.numerator / np.where(totals > 0, totals, 1), 1.0))
+        low, high = np.percentile(np.concatenate(values), (2.5, 97.5))
+        return float(low), float(high)
+
+
+def reconstruction_figures(
+    model: MelodyVAE, windows: np.ndarray, seed: int = 0, batch_size: int = 512
+) -> dict[str, float]:
+    """How well windows come back through z: the values of :func:`window_ratios`, and ``active_units``.
+
+    The posterior and every draw depend on ``seed`` alone.
+    """
+    ratios, means = window_ratios(model, windows, seed, batch_size)
+    figures = {name: ratio.value for name, ratio in ratios.items()}
+    return figures | {"active_units": active_units(means)}
+
+
+def window_ratios(
+    model: MelodyVAE, windows: np.ndarray, seed: int = 0, batch_size: int = 512, *, shuffle_z: bool = False
+) -> tuple[dict[str, Ratio], Tensor]:
+    """The figures of ``windows`` ``(N, T)``, window by window, and the posterior means ``(N, Z)``.
+
+    - ``teacher_forced_accuracy``: steps whose most probable token is right, given the true tokens before it and one z
+      drawn from q(z | x).
+    - ``sampled_accuracy``: steps right when every token is drawn at temperature 1 from the model's own past, z from
+      q(z | x): the paper's "sampling" column.
+    - ``greedy_accuracy``, ``exact_windows``: of the most probable continuation, z the posterior mean; so are
+    - ``note_f1`` (onset and pitch right), ``rhythm_f1`` (onset right, whatever the pitch) and ``pitch_f1`` (pitch
+      right, wherever in the window; a pitch that occurs twice must come back twice).
+    - ``no_event_accuracy``: steps right when one always guesses "no event".
+    - ``reconstruction_nats``, ``kl_bits``, ``negative_elbo_nats_per_step``: the halves of the bound, and the bound.
+
+    With ``shuffle_z`` each window is decoded from the z of another one: what the decoder can do without z.
+    """
+    if len(windows) == 0:
+        raise ValueError("there are no windows to evaluate on")
+    generator = torch.Generator(model.device).manual_seed(seed)
+    columns: dict[str, list[np.ndarray]] = {}
+    means: list[Tensor] = []
+
+    def add(name: str, values: Tensor) -> None:
+        columns.setdefault(name, []).append(values.double().cpu().numpy())
+
+    with torch.inference_mode():
+        for tokens in _batches(windows, batch_size, model.device):
+            posterior = model.encode(tokens)
+            z, mean = posterior.sample(generator), posterior.mean
+            if shuffle_z:
+                z, mean = z.roll(1, dims=0), mean.roll(1, dims=0)
+            greedy = model.decode(mean)
+            log_probabilities = model.decoder(z, tokens).log_softmax(dim=-1)
+            add("teacher_forced_accuracy", (log_probabilities.argmax(-1) == tokens).sum(1))
+            add("sampled_accuracy", (model.decode(z, 1.0, generator) == tokens).sum(1))
+            add("greedy_accuracy", (greedy == tokens).sum(1))
+            add("no_event_accuracy", (tokens == NO_EVENT).sum(1))
+            add("exact_windows", (greedy == tokens).all(dim=1))
+            for name, values in notes_right(greedy, tokens).items():
+                add(name, values)
+            add("reconstruction_nats", -log_probabilities.gather(2, tokens.unsqueeze(2)).sum((1, 2)))
+            add("kl_nats", posterior.kl_to_standard_normal())
+            means.append(posterior.mean)
+    found = {name: np.concatenate(values) for name, values in columns.items()}
+    ones = np.ones(len(windows))
+    steps = ones * windows.shape[1]
+    ratios = {name: Ratio(found[name], steps) for name in found if name.endswith("_accuracy")}
+    notes = found["decoded"] + found["true"]
+    ratios |= {f"{name}_f1": Ratio(2 * found[name], notes) for name in ("note", "pitch", "rhythm")}
+    ratios["exact_windows"] = Ratio(found["exact_windows"], ones)
+    ratios["reconstruction_nats"] = Ratio(found["reconstruction_nats"], ones)
+    ratios["kl_bits"] = Ratio(found["kl_nats"] / math.log(2), ones)
+    ratios["negative_elbo_nats_per_step"] = Ratio(found["reconstruction_nats"] + found["kl_nats"], steps)
+    return ratios, torch.cat(means)
+
+
+def notes_right(decoded: Tensor, tokens: Tensor) -> dict[str, Tensor]:
+    """Of each window of ``decoded`` against ``tokens``, both ``(N, T)``: counts ``(N,)`` by name.
+
+    ``note``, ``rhythm`` and ``pitch`` are those that are right, as :func:`window_ratios` says; ``decoded`` and ``true``
+    how many there are.
+    """
+    found, wanted = decoded >= FIRST_NOTE_ON, tokens >= FIRST_NOTE_ON
+    size = int(max(decoded.max(), tokens.max())) + 1
+    common = torch.minimum(*(_histograms(part, size) for part in (decoded, tokens)))
+    return {
+        "note": (wanted & (decoded == tokens)).sum(1),
+        "rhythm": (wanted & found).sum(1),
+        "pitch": common[:, FIRST_NOTE_ON:].sum(1),
+        "decoded": found.sum(1),
+        "true": wanted.sum(1),
+    }
+
+
+def note_f1(decoded: Tensor, tokens: Tensor) -> float:
+    """F1 of the notes of ``decoded`` against ``tokens``, both ``(N, T)``: right means onset step and pitch are right.
+
+    1 where neither holds a note.
+    """
+    counts = {name: int(values.sum()) for name, values in notes_right(decoded, tokens).items()}
+    notes = counts["decoded"] + counts["true"]
+    return 2 * counts["note"] / notes if notes else 1.0
+
+
+def _histograms(tokens: Tensor, size: int) -> Tensor:
+    """How often each token occurs in each window of ``(N, T)``: ``(N, size)``."""
+    counts = torch.zeros(len(tokens), size, dtype=torch.long, device=tokens.device)
+    return counts.scatter_add_(1, tokens.long(), torch.ones_like(tokens, dtype=torch.long))
+
+
+def _batches(windows: np.ndarray, batch_size: int, device: torch.device) -> Iterator[Tensor]:
+    for start in range(0, len(windows), batch_size):
+        yield torch.from_numpy(windows[start : start + batch_size].astype(np.int64)).to(device)

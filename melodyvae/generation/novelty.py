@@ -1,0 +1,148 @@
+"""How near a melody is to the nearest one of the training windows, in whatever key.
+
+The index keeps 16 bits for each beat of each training window: a hash of its rhythm and of the intervals by which its
+notes follow each other, which no transposition changes. Two windows are compared beat by beat; beats of equal content
+at the same place are alike (unequal ones in one of 65,536 cases). A changed note changes the intervals before and after
+it, so at most two beats.
+
+Contents: :class:`NoveltyIndex`, :class:`NoveltyError`, :func:`index_of`, :func:`beat_hashes`,
+:func:`redraw_near_copies`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self
+
+import numpy as np
+
+from data_prep.files import whole_file
+from data_prep.melody import Melody
+from data_prep.tokens import FIRST_NOTE_ON, Vocabulary
+
+FIRST_NOTE = 1000  # stands for the interval of a window's first note, which has none
+MOST_DRAWS = 20
+NOVELTY_FILE = "novelty.npy"  # beside a checkpoint
+BATCH = 10_000
+
+
+class NoveltyError(ValueError):
+    """There is no usable index, or nothing but near-copies was drawn."""
+
+
+@dataclass(frozen=True)
+class NoveltyIndex:
+    """The beats of training windows.
+
+    Attributes:
+        hashes: of each beat of each different window, uint16 ``(N, beats)``; may be a memory map.
+        steps_per_beat: how many steps one beat has.
+    """
+
+    hashes: np.ndarray
+    steps_per_beat: int
+
+    @property
+    def beats(self) -> int:
+        """How many beats a window has."""
+        return int(self.hashes.shape[1])
+
+    @classmethod
+    def of(cls, windows: np.ndarray, steps_per_beat: int) -> Self:
+        """The index of token windows ``(N, T)``."""
+        parts = [
+            beat_hashes(windows[start : start + 10_000], steps_per_beat) for start in range(0, len(windows), 10_000)
+        ]
+        return cls(np.unique(np.concatenate(parts), axis=0), steps_per_beat)
+
+    @classmethod
+    def open(cls, path: Path, steps_per_beat: int) -> Self:
+        """The index in a file; it stays on disk.
+
+        Raises:
+            NoveltyError: if it is no such file.
+        """
+        try:
+            hashes = np.load(path, mmap_mode="r")
+        except (OSError, ValueError, EOFError) as error:
+            raise NoveltyError(f"{path} is no index of training windows ({error}); train or copy it again") from error
+        if hashes.dtype != np.uint16 or hashes.ndim != 2:
+            raise NoveltyError(f"{path} holds {hashes.dtype} {hashes.shape}; it is no index of training windows")
+        return cls(hashes, steps_per_beat)
+
+    def save(self, path: Path) -> None:
+        """Write the index, whole or not at all."""
+        with whole_file(path) as temporary, temporary.open("wb") as file:
+            np.save(file, self.hashes)
+
+    def beats_alike(self, windows: np.ndarray) -> np.ndarray:
+        """How many beats of each window of ``(M, T)`` are as in the training window that shares most: ``(M,)``."""
+        asked = beat_hashes(windows, self.steps_per_beat)
+        hashes = np.asarray(self.hashes)
+        return np.array([int((hashes == row).sum(axis=1, dtype=np.uint8).max(initial=0)) for row in asked])
+
+    def is_near_copy(self, windows: np.ndarray) -> np.ndarray:
+        """Whether all beats but one at most are as in one training window: booleans ``(M,)``."""
+        alike: np.ndarray = self.beats_alike(windows) >= self.beats - 1
+        return alike
+
+
+class KnowsItsTraining(Protocol):
+    """A model that may know its training windows."""
+
+    @property
+    def novelty(self) -> NoveltyIndex | None:
+        """Their index."""
+
+
+def index_of(model: KnowsItsTraining) -> NoveltyIndex:
+    """The index that came with a model.
+
+    Raises:
+        NoveltyError: if it came without.
+    """
+    if model.novelty is None:
+        raise NoveltyError(f"the model came without {NOVELTY_FILE}, the index of its training melodies")
+    return model.novelty
+
+
+def beat_hashes(windows: np.ndarray, steps_per_beat: int) -> np.ndarray:
+    """A hash of each beat of ``(N, T)`` that is the same in every key, uint16 ``(N, beats)``.
+
+    A last beat that is not full is hashed with what it has.
+    """
+    is_note = windows >= FIRST_NOTE_ON
+    pitches = windows.astype(np.int64)
+    steps = np.arange(windows.shape[1])
+    last_note = np.maximum.accumulate(np.where(is_note, steps, -1), axis=1)
+    before = np.concatenate([np.full((len(windows), 1), -1), last_note[:, :-1]], axis=1)
+    interval = pitches - np.take_along_axis(pitches, np.maximum(before, 0), axis=1)
+    content = np.where(is_note, np.where(before >= 0, interval + 2 * FIRST_NOTE, FIRST_NOTE), pitches)
+    beats = -(-windows.shape[1] // steps_per_beat)
+    padded = np.zeros((len(windows), beats * steps_per_beat), np.uint64)
+    padded[:, : windows.shape[1]] = content
+    mixed = np.zeros((len(windows), beats), np.uint64)
+    for step in padded.reshape(len(windows), beats, steps_per_beat).transpose(2, 0, 1):
+        mixed = (mixed ^ step) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(29)
+    return (mixed >> np.uint64(48)).astype(np.uint16)
+
+
+def redraw_near_copies(
+    draw: Callable[[int], Sequence[Melody]], count: int, index: NoveltyIndex, vocabulary: Vocabulary
+) -> list[Melody]:
+    """``count`` melodies from ``draw(how many)`` of which none is a near-copy.
+
+    Raises:
+        NoveltyError: if near-copies come again and again.
+    """
+    kept: list[Melody] = []
+    for _ in range(MOST_DRAWS):
+        drawn = list(draw(count - len(kept)))
+        tokens = np.stack([vocabulary.encode(melody) for melody in drawn])
+        kept += [melody for melody, is_copy in zip(drawn, index.is_near_copy(tokens), strict=True) if not is_copy]
+        if len(kept) >= count:
+            return kept
+    raise NoveltyError(f"in {MOST_DRAWS} draws only {len(kept)} of {count} melodies were no near-copies")

@@ -1,0 +1,161 @@
+"""How unusual each window of a tune is, and which of its notes are.
+
+A window's score is its negative ELBO, in nats a step; beside it stands the percentile among held-out windows of the
+model's own training data, whose quantiles are kept with the model. A note's score is by how many nats its window's
+negative ELBO would fall if its pitch were another one near, and :data:`OUTSIDE_NATS` more if it lies outside the major
+scale that holds most of the tune's notes: a model that remembers windows exactly remembers a wrong note nearly as well
+as a right one, so the ELBO alone tells little (``tests/benchmarks/wrong_notes.py`` prints how much).
+
+Contents: :func:`score`, :class:`WindowScore`, :class:`NoteScore`; :func:`note_scores`, :func:`best_scale`,
+:func:`negative_elbo`,
+:func:`fit_quantiles`, :class:`ScoringModel`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from data_prep.melody import Melody, MelodyNote
+from data_prep.tokens import FIRST_NOTE_ON
+from melodyvae.generation.sampling import LatentMelodyModel
+
+QUANTILES = "score.quantiles"  # among a model's extras
+PERCENTILES = 101
+OUTSIDE_NATS = 6.0
+MAJOR_SCALE = np.isin(np.arange(12), (0, 2, 4, 5, 7, 9, 11))
+OTHER_PITCHES = (-4, -3, -2, -1, 1, 2, 3, 4)  # semitones away
+ROWS_AT_ONCE = 512
+MOST_WINDOWS = 4096
+
+
+class ScoringModel(LatentMelodyModel, Protocol):
+    """What scoring and completion ask of a model."""
+
+    def fill_in(
+        self, z: Tensor, tokens: Tensor, visible: Tensor, temperature: float, generator: torch.Generator | None
+    ) -> Tensor:
+        """Windows ``(B, T)``: ``tokens`` where ``visible`` ``(T,)``, and drawn given z where not."""
+
+
+@dataclass(frozen=True)
+class NoteScore:
+    """A note and how doubtful it is, in nats (see above), with a likelier pitch; ``bar`` and ``beat`` are from 1."""
+
+    bar: int
+    beat: float
+    note: MelodyNote
+    nats: float
+    better_pitch: int
+
+
+@dataclass(frozen=True)
+class WindowScore:
+    """A window of a tune.
+
+    Attributes:
+        first_bar: from 1.
+        nats_per_step: its negative ELBO.
+        percentile: the share of held-out windows, in percent, that are less unusual; None of a model that came without.
+        notes: its notes, the most doubtful first.
+    """
+
+    first_bar: int
+    nats_per_step: float
+    percentile: float | None
+    notes: tuple[NoteScore, ...]
+
+
+def score(model: ScoringModel, melody: Melody) -> list[WindowScore]:
+    """The score of every window of ``melody`` that has a note, a bar apart; a shorter melody is padded with silence."""
+    padded = melody.pad_to(model.config.bars)
+    found = [(first, window) for first, window in padded.windows(model.config.bars) if window.notes]
+    if not found:
+        return []
+    rows = np.stack([model.vocabulary.encode(window) for _, window in found])
+    per_step = negative_elbo(model, rows) / model.config.steps
+    quantiles = model.extras[QUANTILES].cpu().numpy() if QUANTILES in model.extras else None
+    scale = best_scale([note.pitch for note in melody.notes])
+    scores = []
+    for (first, window), row, nats in zip(found, rows, per_step, strict=True):
+        percentile = None if quantiles is None else float(np.interp(nats, quantiles, np.linspace(0, 100, PERCENTILES)))
+        gains, better = note_scores(model, row, scale)
+        notes = [
+            NoteScore(
+                bar=first + 1 + note.start_step // window.steps_per_bar,
+                beat=1 + note.start_step % window.steps_per_bar / window.steps_per_quarter,
+                note=note,
+                nats=float(gain),
+                better_pitch=note.pitch + int(shift),
+            )
+            for note, gain, shift in zip(window.notes, gains, better, strict=True)
+        ]
+        ordered = tuple(sorted(notes, key=lambda doubtful: -doubtful.nats))
+        scores.append(WindowScore(first + 1, float(nats), percentile, ordered))
+    return scores
+
+
+def note_scores(
+    model: ScoringModel, window: np.ndarray, scale: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """For each onset of a token window ``(T,)``: how doubtful it is, in nats, and the shift to a likelier pitch.
+
+    ``scale`` says of each pitch class ``(12,)`` whether it belongs; by default the window's own :func:`best_scale`.
+    """
+    steps = np.flatnonzero(window >= FIRST_NOTE_ON)
+    pitches = window[steps].astype(np.int64) - FIRST_NOTE_ON + model.vocabulary.lowest_pitch
+    belongs = best_scale(pitches) if scale is None else scale
+    rows, places = [window], []
+    for index, step in enumerate(steps):
+        for shift in OTHER_PITCHES:
+            token = int(window[step]) + shift
+            if FIRST_NOTE_ON <= token < model.vocabulary.size:
+                changed = window.copy()
+                changed[step] = token
+                rows.append(changed)
+                places.append((index, shift))
+    costs = negative_elbo(model, np.stack(rows))
+    gains, shifts = np.full(len(steps), -np.inf), np.zeros(len(steps), np.int64)
+    for (index, shift), cost in zip(places, costs[1:], strict=True):
+        here, there = belongs[pitches[index] % 12], belongs[(pitches[index] + shift) % 12]
+        gain = costs[0] - cost + OUTSIDE_NATS * (int(there) - int(here))
+        if gain > gains[index]:
+            gains[index], shifts[index] = gain, shift
+    return gains, shifts
+
+
+def best_scale(pitches: Sequence[int] | np.ndarray) -> np.ndarray:
+    """The major scale that holds most of the notes: booleans by pitch class ``(12,)``."""
+    counts = np.bincount(np.asarray(pitches, np.int64) % 12, minlength=12)
+    inside = [int(counts[np.roll(MAJOR_SCALE, tonic)].sum()) for tonic in range(12)]
+    return np.roll(MAJOR_SCALE, int(np.argmax(inside)))
+
+
+def negative_elbo(model: LatentMelodyModel, windows: np.ndarray) -> np.ndarray:
+    """-log p(x | z) at the posterior mean, plus the KL, in nats, of token windows ``(N, T)``: ``(N,)``.
+
+    At the mean, and not at a draw, so that windows that hardly differ can be compared.
+    """
+    found = []
+    with torch.inference_mode():
+        for rows in torch.split(torch.from_numpy(windows.astype(np.int64)), ROWS_AT_ONCE):
+            tokens = rows.to(model.device)
+            posterior = model.encode(tokens)
+            log_probabilities = model.logits(posterior.mean, tokens).log_softmax(-1)
+            reconstruction = -log_probabilities.gather(2, tokens[..., None]).sum((1, 2))
+            found.append(reconstruction + posterior.kl_to_standard_normal())
+    return torch.cat(found).double().cpu().numpy()
+
+
+def fit_quantiles(model: LatentMelodyModel, held_out: np.ndarray, seed: int = 0) -> dict[str, Tensor]:
+    """What :func:`score` compares with, for a model's extras: quantiles ``(101,)`` of held-out windows' nats a step."""
+    if not len(held_out):
+        return {}
+    some = held_out[np.sort(np.random.default_rng(seed).permutation(len(held_out))[:MOST_WINDOWS])]
+    per_step = negative_elbo(model, some) / some.shape[1]
+    return {QUANTILES: torch.from_numpy(np.quantile(per_step, np.linspace(0, 1, PERCENTILES))).float()}

@@ -1,0 +1,1 @@
+"""The networks: encoder, latent, decoder, the loss they are trained with, and the file they are kept in."""

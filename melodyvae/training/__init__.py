@@ -1,0 +1,1 @@
+"""The loop, its schedules, and a training of melodies from start to finish."""

@@ -1,0 +1,538 @@
+"""Each command: exit status, what it prints, what it writes; and what it says to bad input."""
+
+import json
+import re
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pretty_midi
+import pytest
+from click.testing import CliRunner
+
+from data_prep.corpus.prepare import PrepOptions, prepare
+from data_prep.melody import Melody, MelodyNote
+from data_prep.tokens import Vocabulary
+from melodyvae.cli.main import COMMANDS, main
+from melodyvae.models.checkpoint import load_checkpoint
+from melodyvae.vae import MelodyVAE
+from tests.conftest import tune
+
+HEADER = b"MThd" + struct.pack(">IHHH", 6, 1, 1, 480)
+
+
+def chunk(*events: bytes) -> bytes:
+    body = b"".join(events) + b"\x00\xff\x2f\x00"  # end of track
+    return b"MTrk" + struct.pack(">I", len(body)) + body
+
+
+BAD_FILES = {
+    "empty": (b"", r"is empty \(0 bytes\)"),
+    "not MIDI": (b"RIFF....WAVE", "is not a MIDI file"),
+    "header only": (HEADER[:9], "ends after 9 bytes"),
+    "truncated": (HEADER + b"MTrk" + struct.pack(">I", 500) + b"\x00\x90\x3c\x50", "is truncated"),
+    "data byte over 127": (HEADER + chunk(b"\x00\x90\x3c\xe0", b"\x83\x60\x80\x3c\x00"), "is damaged"),
+    "type 2": (b"MThd" + struct.pack(">IHHH", 6, 2, 1, 480) + chunk(), "of type 2"),
+    "drums only": (HEADER + chunk(b"\x00\x99\x26\x50", b"\x83\x60\x89\x26\x00"), "all its notes are drums"),
+    "no notes": (HEADER + chunk(), "there is no note in it"),
+    "noise": (np.random.default_rng(0).bytes(10_000_000), "is not a MIDI file"),
+    "noise in a track": (
+        HEADER + b"MTrk" + struct.pack(">I", 10_000) + np.random.default_rng(1).bytes(10_000),
+        "is damaged",
+    ),
+}
+
+
+@pytest.fixture
+def tunes(tmp_path):
+    paths = [tmp_path / "first.mid", tmp_path / "second.mid"]
+    for seed, path in enumerate(paths):
+        tune(seed, bars=4, quarters_per_minute=100 + 20 * seed, program=seed).write(path)
+    return [str(path) for path in paths]
+
+
+def run(*arguments, status=0):
+    """The output of a command that must end with that exit status."""
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == status, result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result.output
+
+
+def test_interpolate_walks_two_bars_of_long_tunes_too(tmp_path):
+    for seed, (name, bars) in enumerate(zip("ab", (16, 20), strict=True)):
+        tune(seed, bars=bars).write(tmp_path / f"{name}.mid")
+    a, b, out = (tmp_path / name for name in ("a.mid", "b.mid", "walk"))
+    run("interpolate", a, b, "-n", "2", "-o", out, "--ends", "original", "--spacing", "latent")
+    assert {Melody.from_midi(out / f"0{index}.mid").bars for index in (1, 2)} == {2}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command):
+    output = run(command, "--help")
+    assert output.startswith("Usage:")
+    assert f"melodyvae {command}" in output
+
+
+def test_help_lists_the_commands_and_version_says_the_version():
+    assert all(command in run("--help") for command in COMMANDS)
+    assert "0.1" in run("--version")
+
+
+def test_an_unknown_command_is_a_usage_error():
+    assert "No such command" in run("interpolte", status=2)
+
+
+def test_interpolate_writes_the_walk_the_row_and_the_picture(tunes, run_folder, tmp_path):
+    out = tmp_path / "walk"
+    options = ["--model", run_folder, "--temperature", "1", "--ends", "original"]
+    output = run("interpolate", *tunes, "-n", "5", "-o", out, *options)
+    assert sorted(path.name for path in out.iterdir()) == [
+        "01.mid",
+        "02.mid",
+        "03.mid",
+        "04.mid",
+        "05.mid",
+        "all.mid",
+        "piano-rolls.png",
+    ]
+    for line in ("A is first.mid: track 1 of 1", "A is taken from bars 1 to 2", "B reconstructed: "):
+        assert line in output
+    melodies = [Melody.from_midi(out / f"0{index}.mid") for index in range(1, 6)]
+    assert {melody.bars for melody in melodies} == {2}
+    assert [round(melody.quarters_per_minute) for melody in melodies] == [100, 105, 110, 115, 120]
+    assert {melody.program for melody in melodies} == {0}
+    in_a_row = Melody.from_midi(out / "all.mid")
+    assert in_a_row.bars == 10
+    assert [in_a_row.window(2 * i, 2).notes for i in range(5)] == [melody.notes for melody in melodies]
+    assert (out / "piano-rolls.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_same_inputs_and_seed_give_the_same_bytes(tunes, run_folder, tmp_path):
+    folders = [tmp_path / name for name in ("one", "two", "other seed")]
+    for folder, seed in zip(folders, (3, 3, 4), strict=True):
+        options = ["-n", "3", "--model", run_folder, "--temperature", "1", "--seed", seed]
+        run("interpolate", *tunes, "-o", folder, *options)
+    contents = [{path.name: path.read_bytes() for path in folder.iterdir()} for folder in folders]
+    assert len(contents[0]) == 5
+    assert contents[0] == contents[1]
+    assert contents[0] != contents[2]
+
+
+def test_the_output_folder_is_named_after_the_files(tunes, run_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run("interpolate", *tunes, "-n", "2", "--model", run_folder)
+    assert (tmp_path / "first-to-second" / "02.mid").is_file()
+
+
+def test_a_folder_that_is_there_needs_no_room_beside_it(tunes, run_folder, tmp_path, monkeypatch):
+    """It may be where another disk is mounted: the temporary folder must lie on the same one."""
+    out = tmp_path / "mounted"
+    out.mkdir()
+    made = []
+    plain = tempfile.mkdtemp
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda *a, **k: made.append(Path(k["dir"])) or plain(*a, **k))
+    run("interpolate", *tunes, "-n", "2", "-o", out, "--model", run_folder)
+    assert made == [out]
+    assert sorted(path.name for path in out.iterdir()) == ["01.mid", "02.mid", "all.mid", "piano-rolls.png"]
+
+
+def test_results_are_never_silently_overwritten(tunes, run_folder, tmp_path):
+    out = tmp_path / "out"
+    run("interpolate", *tunes, "-n", "2", "-o", out, "--model", run_folder)
+    (out / "01.mid").write_bytes(b"mine")
+    output = run("interpolate", *tunes, "-n", "2", "-o", out, "--model", run_folder, status=1)
+    assert "already holds 01.mid and 3 more" in output
+    assert "--force" in output
+    assert (out / "01.mid").read_bytes() == b"mine"
+    run("interpolate", *tunes, "-n", "2", "-o", out, "--model", run_folder, "--force")
+    assert (out / "01.mid").read_bytes().startswith(b"MThd")
+
+
+def test_bars_and_tracks_can_be_chosen(tunes, run_folder, tmp_path):
+    output = run(
+        *("interpolate", *tunes, "-n", "2", "-o", tmp_path / "o", "--model", run_folder),
+        *("--bar-a", "3", "--track-b", "1"),
+    )
+    assert "A is taken from bars 3 to 4" in output
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "message"),
+    [
+        (["-n", "0"], 2, "0 is not in the range x>=2"),
+        (["-n", "1"], 2, "1 is not in the range x>=2"),
+        (["--bar-a", "99"], 1, "no bar 99: the melody has bars 1 to 4"),
+        (["--track-a", "lead"], 1, "there is no track 'lead'; the tracks are: 1"),
+        (["--model", "nonsense"], 1, "no model 'nonsense'"),
+        (["--device", "quantum"], 1, "device 'quantum' is not available here"),
+        (["--temperature", "-1"], 2, "not in the range"),
+        (["--temperature", "nan"], 2, "'nan' is not a finite number"),
+        (["--temperature", "inf"], 2, "'inf' is not a finite number"),
+        (["--seed", "-1"], 2, "not in the range"),
+        (["--seed", "99999999999999999999"], 2, "not in the range"),
+        (["--device", "cpu:foo"], 1, "device 'cpu:foo' is not available here"),
+        (["--device", "cuda:99"], 1, "device 'cuda:99' is not available here"),
+        (["--device", ""], 1, "device '' is not available here"),
+    ],
+)
+def test_bad_options_get_a_sentence(tunes, run_folder, tmp_path, options, status, message):
+    arguments = ["interpolate", *tunes, "-o", tmp_path / "o", *options]
+    if "--model" not in options:
+        arguments += ["--model", run_folder]
+    assert message in run(*arguments, status=status)
+    assert not (tmp_path / "o").exists()
+
+
+def test_audio_comes_beside_each_midi_file(tunes, run_folder, tmp_path):
+    out = tmp_path / "o"
+    output = run("interpolate", *tunes, "-n", "2", "-o", out, "--model", run_folder, "--audio", "--ends", "original")
+    assert "a WAV file of each" in output
+    for name in ("01", "02", "all"):
+        assert (out / f"{name}.wav").read_bytes().startswith(b"RIFF")
+    assert "already holds" in run("sample", "-n", "1", "-o", out, "--model", run_folder, "--audio", status=1)
+
+
+def test_the_other_tracks_of_a_play_on_and_the_lead_is_read_again(tunes, tmp_path):
+    a = pretty_midi.PrettyMIDI(tunes[0])
+    bass = pretty_midi.Instrument(33, name="bass")
+    bass.notes = [pretty_midi.Note(80, 40, start / 2, start / 2 + 0.4) for start in range(20)]
+    a.instruments.append(bass)
+    a.write(str(tmp_path / "band.mid"))
+    arguments = ["interpolate", tmp_path / "band.mid", tunes[1], "-n", "3", "--key", "none"]
+    output = run(*arguments, "-o", tmp_path / "alone")
+    assert "play on" not in output
+    assert "A's other tracks play on: 1" in run(*arguments, "-o", tmp_path / "band", "--keep-accompaniment")
+    vocabulary = Vocabulary()
+    for name in ("01.mid", "02.mid", "03.mid", "all.mid"):
+        alone, over = (Melody.from_midi(tmp_path / folder / name) for folder in ("alone", "band"))
+        assert np.array_equal(vocabulary.encode(alone), vocabulary.encode(over))
+        assert len(pretty_midi.PrettyMIDI(str(tmp_path / "band" / name)).instruments) == 2
+    assert "A has no other tracks there" in run(
+        *("interpolate", *tunes, "-n", "2", "-o", tmp_path / "none", "--keep-accompaniment")
+    )
+
+
+def test_a_missing_file_is_a_usage_error(tunes):
+    output = run("interpolate", tunes[0], "nowhere.mid", status=2)
+    assert "nowhere.mid' does not exist" in output
+
+
+@pytest.mark.parametrize("kind", BAD_FILES)
+@pytest.mark.parametrize("command", ["interpolate", "reconstruct"])
+def test_a_bad_file_gets_a_sentence_with_its_name_and_writes_nothing(command, kind, tunes, run_folder, tmp_path):
+    content, message = BAD_FILES[kind]
+    bad = tmp_path / "bad.mid"
+    bad.write_bytes(content)
+    out = tmp_path / "out"
+    output = run(command, tunes[0], bad, "-o", out, "--model", run_folder, status=1)
+    (error,) = [line for line in output.splitlines() if line.startswith("Error: ")]
+    assert "bad.mid" in error
+    assert re.search(message, error)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.mid", "first.mid", "second.mid"]
+
+
+def test_one_note_and_too_few_bars_are_padded_and_it_is_said(tunes, run_folder, tmp_path):
+    Melody((MelodyNote(0, 4, 60),), 16).write(tmp_path / "one.mid")
+    output = run("interpolate", tmp_path / "one.mid", tunes[0], "-o", tmp_path / "o", "--model", run_folder)
+    assert "it has 1 bar, 2 are taken: padded with silence" in output
+    assert len(list((tmp_path / "o").glob("0*.mid"))) == 8
+
+
+def test_an_unwritable_output_gets_a_sentence(tunes, run_folder, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+        output = run("interpolate", *tunes, "-o", out, "--model", run_folder, status=1)
+        assert "Error: " in output
+        assert str(tmp_path / "file") in output
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_sample_writes_new_tunes_at_the_tempo_asked_for(run_folder, tmp_path):
+    out = tmp_path / "out"
+    run("sample", "-n", "3", "-o", out, "--model", run_folder, "--tempo", "90")
+    melodies = [Melody.from_midi(out / f"0{index}.mid") for index in (1, 2, 3)]
+    assert {(melody.bars, round(melody.quarters_per_minute)) for melody in melodies} == {(2, 90)}
+    assert len({melody.notes for melody in melodies}) == 3
+    assert (out / "all.mid").is_file()
+
+
+def test_sample_refuses_no_samples():
+    assert "0 is not in the range x>=1" in run("sample", "-n", "0", status=2)
+
+
+def test_more_than_a_hundred_tunes_keep_their_order_by_name(run_folder, tmp_path):
+    run("sample", "-n", "101", "-o", tmp_path / "out", "--model", run_folder)
+    names = sorted(path.name for path in (tmp_path / "out").glob("*.mid"))
+    assert (names[0], names[100]) == ("001.mid", "101.mid")
+
+
+def test_reconstruct_writes_each_file_at_its_own_length(tunes, run_folder, tmp_path):
+    tune(7, bars=5).write(tmp_path / "five.mid")
+    files = [*tunes, tmp_path / "five.mid"]
+    output = run("reconstruct", *files, "-o", tmp_path / "o", "--model", run_folder, "--temperature", "1")
+    assert Melody.from_midi(tmp_path / "o" / "five.mid").bars == 5
+    assert "five.mid: " in output
+    assert "of 80 steps came back" in output
+
+
+def test_sample_says_how_near_its_tunes_are_to_the_training_and_draws_near_copies_again(run_folder, tmp_path):
+    arguments = ["--model", run_folder, "--temperature", "1"]
+    output = run("sample", "-n", "3", "-o", tmp_path / "few", *arguments)
+    assert re.search(r"beats of 8 as in the nearest training melody, in any key: 01\.mid \d, 02\.mid \d, 03", output)
+    output = run("sample", "-n", "40", "-o", tmp_path / "many", *arguments, "--novel")
+    assert re.search(r"in any key: \d+ with \d", output)
+    assert "near-copies" not in output
+    copy = tmp_path / "alone.safetensors"
+    copy.write_bytes((run_folder / "model.safetensors").read_bytes())
+    assert "is unknown: the model came without" in run("sample", "-n", "1", "-o", tmp_path / "o", "--model", copy)
+    assert "came without novelty.npy" in run(
+        *("sample", "-n", "1", "-o", tmp_path / "p", "--model", copy, "--novel"), status=1
+    )
+
+
+def test_reconstruct_refuses_two_files_of_one_name(tunes, tmp_path):
+    (tmp_path / "sub").mkdir()
+    other = tmp_path / "sub" / "first.mid"
+    tune(3).write(other)
+    assert "same name" in run("reconstruct", tunes[0], other, status=2)
+
+
+def test_morph_writes_the_series_the_row_and_the_picture_and_says_what_changed(tunes, tmp_path):
+    out = tmp_path / "denser"
+    arguments = ["morph", tunes[0], "--density", "+1", "--range", "-1", "-n", "3", "-o", out]
+    output = run(*arguments, "--candidates", "12")
+    assert sorted(path.name for path in out.iterdir()) == ["01.mid", "02.mid", "03.mid", "all.mid", "piano-rolls.png"]
+    assert "The tune is taken from bars 1 to 2" in output
+    assert re.search(r"^density +\d+\.\d\d +\d+\.\d\d +\d+\.\d\d +\d+\.\d\d  onsets a bar$", output, re.M)
+    assert re.search(r"^diatonic +\d\.\d\d +\d\.\d\d +as it is +\d\.\d\d  share of notes$", output, re.M)
+    assert Melody.from_midi(out / "all.mid").bars == 6
+    before = (out / "03.mid").read_bytes()
+    assert "already holds 01.mid" in run(*arguments, status=1)
+    run(*arguments, "--candidates", "12", "--force")
+    assert (out / "03.mid").read_bytes() == before
+
+
+def test_morph_names_its_folder_after_the_file(tunes, run_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run("morph", tunes[1], "--scale", "C:minor", "--bar", "3", "-n", "2", "--model", run_folder)
+    assert (tmp_path / "second-morphed" / "02.mid").is_file()
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "message"),
+    [
+        ([], 2, "there is nothing to move; give an amount, such as --density +1, or a --scale"),
+        (["--density", "0"], 2, "there is nothing to move"),
+        (["--density", "6"], 2, "not in the range"),
+        (["--density", "nan"], 2, "'nan' is not a finite number"),
+        (["--density", "1", "-n", "1"], 2, "not in the range"),
+        (["--density", "1", "--candidates", "0"], 2, "not in the range"),
+        (["--density", "1", "--bar", "99"], 1, "there is no bar 99: the melody has bars 1 to 4"),
+        (["--scale", "G:happy"], 1, "there is no scale 'happy'; choose one of major"),
+        (["--scale", "X"], 1, "'X' is no key"),
+    ],
+)
+def test_bad_morphs_get_a_sentence_and_write_nothing(tunes, run_folder, tmp_path, options, status, message):
+    output = run("morph", tunes[0], *options, "-o", tmp_path / "o", "--model", run_folder, status=status)
+    assert message in output
+    assert not (tmp_path / "o").exists()
+
+
+def test_morph_with_a_model_without_directions_says_what_to_do(tunes, run_folder, tmp_path):
+    bare = MelodyVAE.from_pretrained(run_folder)
+    bare.extras = {}
+    bare.save(tmp_path / "bare.safetensors")
+    output = run("morph", tunes[0], "--density", "1", "--model", tmp_path / "bare.safetensors", status=1)
+    assert "the model has no attribute directions, which `melodyvae train` fits at its end" in output
+
+
+def test_sample_keeps_to_a_scale(run_folder, tmp_path):
+    run("sample", "-n", "4", "-o", tmp_path / "o", "--model", run_folder, "--scale", "Bb:major")
+    notes = Melody.from_midi(tmp_path / "o" / "all.mid").notes
+    assert notes
+    assert {note.pitch % 12 for note in notes} <= {10, 0, 2, 3, 5, 7, 9}
+    assert "no scale 'odd'" in run("sample", "-n", "1", "--model", run_folder, "--scale", "C:odd", status=1)
+
+
+def test_inspect_explains_the_choice_of_track(tunes):
+    output = run("inspect", tunes[0])
+    assert "4 bars (0 short), meters 4/4" in output
+    assert "tempo 100 quarters a minute" in output
+    assert "<- the melody" in output
+
+
+def test_inspect_and_interpolate_read_scores(tunes, run_folder, tmp_path):
+    (tmp_path / "t.abc").write_text("X:1\nT:tune\nM:4/4\nL:1/4\nK:G\nGABc|dBGD|GABc|d2d2|\n")
+    assert "4 bars (0 short), meters 4/4" in run("inspect", tmp_path / "t.abc")
+    output = run("interpolate", tmp_path / "t.abc", tunes[0], "-n", "2", "-o", tmp_path / "o", "--model", run_folder)
+    assert "A is t.abc: track 1 of 1" in output
+
+
+def test_a_file_name_with_signs_of_mathematics_or_of_another_script_is_drawn_as_it_is(tunes, run_folder, tmp_path):
+    odd = tmp_path / "$x^2$ \u6f22\u5b57.mid"
+    odd.write_bytes(Path(tunes[0]).read_bytes())
+    run("reconstruct", odd, "-o", tmp_path / "o", "--model", run_folder)
+    assert (tmp_path / "o" / odd.name).is_file()
+
+
+def test_inspect_says_what_is_in_a_dataset(dataset_folder):
+    output = run("inspect", dataset_folder)
+    assert "windows of 2 bars of 4/4, 32 steps, from 30 files" in output
+    assert "notes a bar" in output
+
+
+def test_inspect_says_what_is_in_a_checkpoint_in_a_screenful(run_folder):
+    for target in (run_folder, "melody-2bar", "digits-20d"):
+        output = run("inspect", target)
+        assert len(output.splitlines()) <= 30
+        for part in (" model of", "latent_size", "made by: ", "held-out figures", "_sha256"):
+            assert part in output
+    assert "note_f1" in run("inspect", "melody-2bar")
+
+
+def test_inspect_of_nothing_is_an_error():
+    assert "no model 'nothing'" in run("inspect", "nothing", status=1)
+
+
+def test_train_writes_model_state_metrics_and_curves_and_resumes(dataset_folder, tmp_path):
+    out = tmp_path / "run"
+    arguments = ["train", dataset_folder, "--preset", "tiny", "-o", out, "--evaluate-every", "10", "--threads", "1"]
+    output = run(*arguments, "--steps", "20")
+    assert sorted(path.name for path in out.iterdir()) == [
+        "curves.png",
+        "metrics.jsonl",
+        "model.novelty.npy",
+        "model.safetensors",
+        "state.safetensors",
+    ]
+    assert "There are fewer windows" not in output
+    assert "test: note F1" in output
+    assert "already holds a training; add --resume" in run(*arguments, "--steps", "20", status=1)
+    output = run(*arguments, "--steps", "30", "--resume")
+    assert "Going on after update 20" in output
+    updates = [json.loads(line)["update"] for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert updates == [10, 20, 30]
+    assert "seed" in load_checkpoint(out).provenance["training"]
+
+
+def test_a_folder_of_twenty_tunes_trains_without_fuss(tmp_path, run_folder):
+    for seed in range(20):
+        tune(100 + seed, bars=2).write(tmp_path / f"{seed}.mid")
+    prepare([tmp_path], tmp_path / "dataset", PrepOptions(), workers=1)
+    output = run(
+        *("train", tmp_path / "dataset", "--init-from", run_folder, "-o", tmp_path / "mine"),
+        *("--steps", "3", "--batch-size", "64", "--threads", "1"),
+    )
+    assert "There are fewer windows than the 64 of a batch" in output
+    assert "fine_tuned_from" in load_checkpoint(tmp_path / "mine").provenance
+
+
+def test_one_tune_trains_too_and_it_is_said_that_nothing_is_held_out(tmp_path):
+    tune(1, bars=8).write(tmp_path / "only.mid")
+    prepare([tmp_path], tmp_path / "dataset", PrepOptions(), workers=1)
+    output = run("train", tmp_path / "dataset", "--preset", "tiny", "-o", tmp_path / "run", "--steps", "3")
+    assert "No window is held out" in output
+    assert (tmp_path / "run" / "model.safetensors").is_file()
+
+
+def test_a_dataset_of_another_bar_length_is_refused(midi_folder, tmp_path):
+    prepare([midi_folder], tmp_path / "four", PrepOptions(bars=4), workers=1)
+    output = run("train", tmp_path / "four", "--preset", "tiny", "-o", tmp_path / "run", status=1)
+    assert "its bars is 4, the model's is 2" in output
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_new_model_takes_the_meter_of_its_dataset_and_the_bars_it_is_told(tmp_path):
+    for seed in range(4):
+        waltz = tune(seed, bars=12)
+        Melody(waltz.notes, waltz.length_steps, meter=(3, 4)).write(tmp_path / f"{seed}.mid")
+    prepare([tmp_path], tmp_path / "waltzes", PrepOptions(bars=4, meter="3/4"), workers=1)
+    out = tmp_path / "run"
+    run("train", tmp_path / "waltzes", "--preset", "tiny", "--bars", "4", "-o", out, "--steps", "2", "--threads", "1")
+    config = load_checkpoint(out).config
+    assert (config["bars"], config["meter"]) == (4, [3, 4])
+    run("sample", "-n", "1", "--model", out, "-o", tmp_path / "samples")
+    assert Melody.from_midi(tmp_path / "samples" / "01.mid").meter == (3, 4)
+
+
+def test_a_run_is_resumed_with_its_own_settings_and_data_only(dataset_folder, midi_folder, tmp_path):
+    out = tmp_path / "run"
+    arguments = ["--preset", "tiny", "-o", out, "--threads", "1", "--steps", "4"]
+    run("train", dataset_folder, *arguments)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    for change, told in (
+        (["--beta", "0.7"], "beta was 0.2 and is 0.7"),
+        (["--seed", "5"], "seed was 0 and is 5"),
+        (["--batch-size", "8"], "batch_size was 32 and is 8"),
+    ):
+        output = run("train", dataset_folder, *arguments, *change, "--resume", status=1)
+        assert "holds another training" in output
+        assert told in output
+    prepare([midi_folder / "tune-00.mid"], tmp_path / "other", PrepOptions(), workers=1)
+    assert "dataset_sha256 is another" in run("train", tmp_path / "other", *arguments, "--resume", status=1)
+    assert before == {path.name: path.read_bytes() for path in out.iterdir()}
+
+
+def test_a_decoder_that_ignores_z_is_told_and_one_that_does_not_is_not(dataset_folder, tmp_path):
+    arguments = ["train", dataset_folder, "--preset", "tiny", "--threads", "1", "--evaluate-every", "50"]
+    options = ["--steps", "150", "--annealing", "constant"]
+    output = run(*arguments, *options, "--beta", "30", "-o", tmp_path / "collapsed")
+    assert re.search(r"At update \d+ the decoder begins to ignore z: z holds 0\.\d bits", output)
+    assert "Try a lower --beta than 30" in output
+    assert output.count("begins to ignore z") == 1
+    output = run(*arguments, *options, "--beta", "0.001", "-o", tmp_path / "used")
+    assert "ignore z" not in output
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(dataset_folder, tmp_path):
+    out = tmp_path / "run"
+    arguments = ["train", str(dataset_folder), "--preset", "tiny", "-o", str(out), "--threads", "1"]
+    command = [sys.executable, "-m", "melodyvae", *arguments, "--steps", "1000000", "--evaluate-every", "1000000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1) as process:
+        assert process.stderr is not None
+        for piece in iter(lambda: process.stderr.read(32), ""):  # until the progress bar shows an update
+            if "update=" in piece or "rec=" in piece:
+                break
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=120)[0]
+    assert process.returncode == 0
+    assert "Stopped and saved. To go on, give the same command with --resume" in said
+    assert {"model.safetensors", "state.safetensors"} <= {path.name for path in out.iterdir()}
+    done = load_checkpoint(out).provenance["updates"]
+    output = run(*arguments, "--steps", str(done + 3), "--evaluate-every", "2", "--resume")
+    assert f"Going on after update {done} " in output
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--init-from", "melody-2bar", "--bars", "4"], "melody-2bar has its number of bars already"),
+        (["--preset", "huge"], "there is no preset 'huge'"),
+        (["--learning-rate", "0"], "learning_rate is 0.0"),
+        (["--resume"], "no training to resume"),
+        (["--init-from", "nobody"], "no model 'nobody'"),
+    ],
+)
+def test_bad_training_options_get_a_sentence(dataset_folder, tmp_path, options, message):
+    output = run("train", dataset_folder, "-o", tmp_path / "run", "--steps", "1", *options, status=1)
+    assert message in output
+
+
+def test_what_is_written_is_read_again_with_the_same_tokens(run_folder, tmp_path):
+    out = tmp_path / "out"
+    run("sample", "-n", "12", "-o", out, "--model", run_folder)
+    vocabulary = Vocabulary()
+    row = vocabulary.encode(Melody.from_midi(out / "all.mid"))
+    singles = [vocabulary.encode(Melody.from_midi(out / f"{index:02d}.mid")) for index in range(1, 13)]
+    assert [len(tokens) for tokens in singles] == [32] * 12
+    assert np.array_equal(np.concatenate(singles), row) or _differs_only_in_note_offs(np.concatenate(singles), row)
+
+
+def _differs_only_in_note_offs(apart: np.ndarray, together: np.ndarray) -> bool:
+    """Joined, a note that is held to the end of one tune is ended where the next begins with silence."""
+    return all(together[step] == 1 and apart[step] == 0 for step in np.flatnonzero(apart != together))

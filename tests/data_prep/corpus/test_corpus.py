@@ -1,0 +1,262 @@
+"""Dataset folders: every file and window accounted for, the same bytes for the same files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_prep.corpus.ledger import explain
+from data_prep.corpus.prepare import SPLITS, PrepError, PrepOptions, PrepReport, prepare, split_of
+from data_prep.tokens import Vocabulary
+from tests.data_prep.smf import END_OF_TRACK, QUARTER, smf, tune
+
+
+def random_tune(seed: int, bars: int = 6, meter: tuple[int, int] = (4, 4)) -> bytes:
+    generator = random.Random(seed)
+    return tune([generator.randrange(55, 80) for _ in range(bars * 4 * meter[0] // meter[1])], meter=meter)
+
+
+def folder_of(folder: Path, files: dict[str, bytes]) -> Path:
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return folder
+
+
+def tunes(folder: Path, count: int) -> Path:
+    return folder_of(folder, {f"{seed:03}.mid": random_tune(seed) for seed in range(count)})
+
+
+def arrays(dataset: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(dataset.glob("*.npy"))}
+
+
+def ledger(dataset: Path) -> dict[str, dict[str, object]]:
+    lines = [json.loads(line) for line in (dataset / "ledger.jsonl").read_text(encoding="utf-8").splitlines()]
+    files = [line for line in lines if "track" not in line]
+    assert len({line["file"] for line in files}) == len(files)
+    return {line["file"]: line for line in files}
+
+
+def run(folder: Path, **options: object) -> PrepReport:
+    output = folder.with_name(f"{folder.name}-dataset")
+    return prepare([folder], output, PrepOptions(**options), workers=0, force=True)  # type: ignore[arg-type]
+
+
+WAVES = [60, 64, 67, 72, 67, 64, 62, 59]
+EVERY_KIND = {
+    "good.mid": random_tune(1),
+    "sub/same bytes.MID": random_tune(1),
+    "empty.mid": b"",
+    "web page.mid": b"<html>",
+    "cut.mid": random_tune(2)[:-9],
+    "damaged.mid": smf(f"00 90 bc 50 {QUARTER} 80 bc 00"),
+    "patterns.mid": smf(END_OF_TRACK, kind=2),
+    "drums.mid": tune(WAVES, channel=9),
+    "silent.mid": smf(END_OF_TRACK),
+    "waltz.mid": tune([60] * 12, meter=(3, 4)),
+    "one note.mid": tune([60]),
+    "held.mid": tune([60], quarters=16),
+    "no music.txt": b"not looked at",
+}
+REASON_OF = {
+    "good.mid": None,
+    "sub/same bytes.MID": "duplicate_file",
+    "empty.mid": "empty_file",
+    "web page.mid": "not_midi",
+    "cut.mid": "truncated",
+    "damaged.mid": "corrupt",
+    "patterns.mid": "unsupported",
+    "drums.mid": "drums",
+    "silent.mid": "no_notes",
+    "waltz.mid": "meter_3_4",
+    "one note.mid": "too_short",
+    "held.mid": "no_window",
+}
+
+
+def test_every_file_is_in_the_ledger_once_with_its_reason(tmp_path: Path) -> None:
+    report = run(folder_of(tmp_path / "midi", EVERY_KIND))
+    lines = ledger(report.output)
+    assert {name: line["reason"] for name, line in lines.items()} == REASON_OF
+    assert report.files == len(REASON_OF)
+    assert Counter(report.left_out_files) == Counter(reason for reason in REASON_OF.values() if reason)
+    assert all(explain(reason) for reason in report.left_out_files)
+    assert str(tmp_path) not in (report.output / "ledger.jsonl").read_text(encoding="utf-8")
+    meta = json.loads((report.output / "meta.json").read_text(encoding="utf-8"))
+    assert meta["counts"] == report.counts
+    assert sum(report.counts.values()) == 5  # of six bars, stride one
+
+
+def test_windows_are_left_out_by_stated_rules_and_counted(tmp_path: Path) -> None:
+    crotchets = f"00 90 3c 50 {QUARTER} 80 3c 00"
+    triplet = "00 90 3c 50 81 20 80 3c 00"  # 160 ticks
+    after_a_rest = f"92 60 90 3c 50 {QUARTER} 80 3c 00"  # of five quarters
+    files = {
+        "triplets.mid": smf(crotchets * 7 + triplet * 3 + crotchets * 8),  # bar 2 is off the grid
+        "rest.mid": smf(crotchets * 7 + after_a_rest + crotchets * 8),  # silent from beat 4 of bar 2 through bar 3
+    }
+    for name, expected in (("triplets.mid", {"off_grid": 2}), ("rest.mid", {"silence": 1})):
+        report = run(folder_of(tmp_path / name / "midi", {name: files[name]}))
+        assert {r: n for r, n in report.left_out_windows.items() if r != "duplicate_window"} == expected
+    report = run(folder_of(tmp_path / "same" / "midi", {"a.mid": tune([60] * 24)}))
+    assert report.left_out_windows == {"duplicate_window": 4}
+    assert report.counts == {"train": 1, "valid": 0, "test": 0}
+
+
+def test_the_ledger_counts_the_windows_that_are_in_the_dataset(tmp_path: Path) -> None:
+    # Files of other bytes and the same music: the ledger said that both gave windows, and the table lost one of them.
+    wave = WAVES * 3
+    files = {"a.mid": tune(wave), "b.mid": tune(wave, channel=1), "c.mid": random_tune(5), "d.mid": random_tune(5)}
+    report = run(folder_of(tmp_path / "midi", files))
+    lines = ledger(report.output)
+    assert sum(int(str(line["windows"])) for line in lines.values()) == sum(report.counts.values())
+    assert sum(1 for line in lines.values() if line["windows"]) + sum(report.left_out_files.values()) == report.files
+    assert report.left_out_files == {"in_train": 1, "duplicate_file": 1}  # of three sources one is held out: a.mid
+    tracks = [json.loads(line) for line in (report.output / "ledger.jsonl").read_text(encoding="utf-8").splitlines()]
+    tracks = [line for line in tracks if "track" in line]
+    assert len(tracks) == 4
+    assert sum(line["windows"] for line in tracks) == sum(report.counts.values())
+    assert all(bool(line["windows"]) != bool(line["reason"]) for line in tracks)
+
+
+def test_no_source_is_in_two_splits_and_the_hash_alone_decides(tmp_path: Path) -> None:
+    report = run(tunes(tmp_path / "midi", 120))
+    meta = json.loads((report.output / "meta.json").read_text(encoding="utf-8"))
+    assert len(meta["sources"]) == 120
+    assert all(source["split"] == split_of(source["sha256"]) for source in meta["sources"])
+    windows = np.load(report.output / "windows.npy")
+    assert len(windows) == sum(report.counts.values())
+    for row in windows:
+        assert SPLITS[row["split"]] == meta["sources"][row["source"]]["split"]
+    assert all(report.counts[split] > 0 for split in SPLITS)
+
+
+def test_the_same_bytes_for_any_order_workers_and_names(tmp_path: Path) -> None:
+    one = run(tunes(tmp_path / "midi", 40)).output
+    files = sorted((tmp_path / "midi").glob("*.mid"))
+    random.Random(0).shuffle(files)
+    shuffled = prepare(files, tmp_path / "shuffled", workers=2).output
+    (tmp_path / "renamed").mkdir()
+    for number, path in enumerate(files):
+        (tmp_path / "renamed" / f"{number}.mid").write_bytes(path.read_bytes())
+    renamed = prepare([tmp_path / "renamed"], tmp_path / "renamed-dataset", workers=0).output
+    assert len(arrays(one)) == 4
+    assert arrays(one) == arrays(shuffled) == arrays(renamed)
+
+
+def test_held_out_windows_that_occur_in_train_in_another_key_are_dropped(tmp_path: Path) -> None:
+    report = run(tunes(tmp_path / "midi", 60))
+    train, test = (np.load(report.output / f"{split}.npy") for split in ("train", "test"))
+    meta = json.loads((report.output / "meta.json").read_text(encoding="utf-8"))
+    held_out = next(source["name"] for source in meta["sources"] if source["split"] == "test")
+    # The same tune a fifth higher, until its own hash puts it into train.
+    generator = random.Random(int(held_out[:3]))
+    pitches = [generator.randrange(55, 80) for _ in range(24)]
+    higher = next(
+        data
+        for channel in range(9)
+        for data in [tune([pitch + 7 for pitch in pitches], channel=channel)]
+        if split_of(hashlib.sha256(data).hexdigest()) == "train"
+    )
+    (tmp_path / "midi" / "higher.mid").write_bytes(higher)
+    again = run(tmp_path / "midi")
+    assert again.left_out_windows == {"in_train": 5}
+    assert again.counts["train"] == len(train) + 5
+    assert again.counts["test"] == len(test) - 5
+    normal = [Vocabulary().normalise(np.load(again.output / f"{split}.npy")) for split in SPLITS]
+    in_train = {row.tobytes() for row in normal[0]}
+    assert not any(row.tobytes() in in_train for held in normal[1:] for row in held)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 20])
+def test_small_folders_are_usable(tmp_path: Path, count: int) -> None:
+    counts = run(tunes(tmp_path / "midi", count)).counts
+    assert counts["train"] >= 5
+    assert sum(counts.values()) == 5 * count
+    assert all(counts[split] > 0 for split in SPLITS) == (count >= 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "steps"),
+    [({"meter": "3/4"}, 24), ({"meter": "6/8"}, 24), ({"bars": 16}, 256), ({"steps_per_quarter": 12}, 96)],
+)
+def test_steps_follow_from_meter_bars_and_grid(tmp_path: Path, options: dict[str, object], steps: int) -> None:
+    meter = str(options.get("meter", "4/4"))
+    numerator, denominator = map(int, meter.split("/"))
+    folder = folder_of(tmp_path / "midi", {"a.mid": random_tune(1, bars=17, meter=(numerator, denominator))})
+    report = run(folder, **options)
+    assert np.load(report.output / "train.npy").shape == (report.counts["train"], steps)
+    assert report.counts["train"] == 17 - int(options.get("bars", 2)) + 1  # type: ignore[call-overload]
+
+
+def test_stride(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "midi", {"a.mid": random_tune(1, bars=9)})
+    assert [run(folder, stride_bars=stride).counts["train"] for stride in (1, 2, 4)] == [8, 4, 2]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"bars": 0}, "bars is 0"),
+        ({"meter": "4"}, "meter is '4'; it must be such as 4/4"),
+        ({"meter": "1/32"}, "a bar of 1/32 is no whole number of steps"),
+    ],
+)
+def test_options_out_of_range_are_refused(options: dict[str, object], message: str) -> None:
+    with pytest.raises(PrepError, match=message):
+        PrepOptions(**options)  # type: ignore[arg-type]
+
+
+class TestOutput:
+    def test_an_existing_folder_is_kept_without_force(self, tmp_path: Path) -> None:
+        folder = tunes(tmp_path / "midi", 3)
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "mine.txt").write_text("mine")
+        with pytest.raises(PrepError, match="exists; choose another output folder, or replace it with --force"):
+            prepare([folder], tmp_path / "out")
+        assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
+
+    def test_nothing_is_left_where_nothing_came_out(self, tmp_path: Path) -> None:
+        folder = folder_of(tmp_path / "midi", {"a.mid": b"", "b.mid": b"text"})
+        with pytest.raises(PrepError, match="nothing usable in 2 files: 1 empty_file, 1 not_midi"):
+            prepare([folder], tmp_path / "out", workers=0)
+        assert [path.name for path in tmp_path.iterdir()] == ["midi"]
+
+    def test_an_interruption_leaves_no_half_dataset(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def stop(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(os, "replace", stop)
+        with pytest.raises(KeyboardInterrupt):
+            prepare([tunes(tmp_path / "midi", 3)], tmp_path / "out", workers=0)
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".out.partial", "midi"]
+
+    def test_inputs_that_are_missing_or_hold_no_music(self, tmp_path: Path) -> None:
+        with pytest.raises(PrepError, match="nowhere does not exist"):
+            prepare([tmp_path / "nowhere"], tmp_path / "out")
+        (tmp_path / "texts").mkdir()
+        with pytest.raises(PrepError, match=r"no music file in .*texts \(looked for \.abc, \.kar, "):
+            prepare([tmp_path / "texts"], tmp_path / "out")
+
+
+def test_a_key_is_recorded_with_each_track_and_window(midi_folder: Path, tmp_path: Path) -> None:
+    report = prepare([midi_folder], tmp_path / "in C", PrepOptions(key="C"), workers=0)
+    lines = [json.loads(line) for line in (report.output / "ledger.jsonl").read_text().splitlines()]
+    tracks = {line["file"]: line for line in lines if "track" in line}
+    assert len(tracks) == 30
+    windows = np.load(report.output / "windows.npy")
+    names = [source["name"] for source in json.loads((report.output / "meta.json").read_text())["sources"]]
+    assert {names[row["source"]]: row["shift"] for row in windows} == {
+        name: track["shift"] for name, track in tracks.items() if track["windows"]
+    }
+    assert len({track["key"] for track in tracks.values()}) > 3
+    assert any(track["shift"] for track in tracks.values())

@@ -1,0 +1,115 @@
+"""Which windows of a piece are taken, and what is said of a track that has none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from data_prep.corpus.windows import PrepError, PrepOptions, TrackWindows, cut_windows
+from data_prep.melodies.voice import DrumsOnlyError
+from data_prep.melody import Melody, MelodyNote
+from data_prep.reading.notes import Song
+from data_prep.tokens import Vocabulary
+from tests.data_prep.smf import part, song
+
+PITCHES = (60, 62, 64, 65, 67, 65, 64, 62)
+
+
+def one_track(notes: list[tuple[float, float, int]], signature: tuple[int, int], **options: object) -> TrackWindows:
+    (found,) = cut_windows(song(part(notes), meters=[(0.0, *signature)]), PrepOptions(**options))  # type: ignore[arg-type]
+    return found
+
+
+def crotchets(count: int) -> list[tuple[float, float, int]]:
+    return [(float(i), i + 1.0, PITCHES[i % 8]) for i in range(count)]
+
+
+def test_a_track_of_another_meter_names_it() -> None:
+    found = one_track(crotchets(20), (5, 4))
+    assert (found.reason, len(found.tokens)) == ("meter_5_4", 0)
+
+
+def test_fold_takes_two_bars_of_2_4_as_one() -> None:
+    assert one_track(crotchets(18), (2, 4)).reason == "meter_2_4"
+    folded = one_track(crotchets(18), (2, 4), fold=True)
+    assert folded.tokens.shape == (3, 32)  # 9 bars, the odd one left out: 4 bars of 4/4
+    assert folded.first_bars.tolist() == [0, 2, 4]
+    plain = one_track(crotchets(16), (4, 4))
+    assert plain.tokens.tolist() == folded.tokens.tolist()
+
+
+def test_any_meter_lays_bars_of_4_4_over_the_piece() -> None:
+    found = one_track(crotchets(12), (3, 4), meter="any")
+    assert found.tokens.shape == (2, 32)
+
+
+def test_a_short_track_tells_its_bars() -> None:
+    found = one_track(crotchets(4), (4, 4))
+    assert (found.reason, found.number) == ("too_short", 1)
+
+
+def test_triplets_are_named_and_fit_a_finer_grid() -> None:
+    triplets = [(i / 3, (i + 1) / 3, PITCHES[i % 8]) for i in range(48)]
+    found = one_track(triplets, (4, 4))
+    assert (found.reason, found.number, found.left_out) == ("triplets", pytest.approx(2 / 3, abs=1e-3), {"off_grid": 3})
+    assert len(one_track(triplets, (4, 4), steps_per_quarter=12).tokens) == 3
+
+
+def test_a_free_performance_is_off_the_grid() -> None:
+    free = [(i + 0.11 * (1 + i % 4), i + 0.9, PITCHES[i % 8]) for i in range(16)]
+    found = one_track(free, (4, 4))
+    assert found.reason == "off_grid"
+    assert found.number is not None
+    assert found.number > 0.4
+
+
+def test_every_track_is_told_of_when_all_are_asked_for() -> None:
+    piece = song(
+        part(crotchets(16), "tune"), part([(0.0, 16.0, 40)], "drone"), part(crotchets(8), "drums", is_drum=True)
+    )
+    found = cut_windows(piece, PrepOptions(track="all"))
+    assert [(track.track, track.name, track.reason) for track in found] == [(0, "tune", ""), (1, "drone", "no_window")]
+    with pytest.raises(DrumsOnlyError, match="all its notes are drums"):
+        cut_windows(song(part(crotchets(8), is_drum=True)), PrepOptions(track="all"))
+
+
+def test_legato_holds_notes_over_gaps_of_a_quarter_at_most() -> None:
+    melody = Melody((MelodyNote(0, 1, 60), MelodyNote(4, 6, 62), MelodyNote(12, 13, 64)), 16)
+    assert [note[:2] for note in melody.legato(4).notes] == [(0, 4), (4, 6), (12, 13)]
+    assert melody.legato(0) == melody
+    assert Melody((), 16).legato(4) == Melody((), 16)
+    staccato = [(float(i), i + 0.25, PITCHES[i % 8]) for i in range(16)]
+    played, written = (one_track(notes, (4, 4), legato=True).tokens for notes in (staccato, crotchets(16)))
+    assert played[:, :29].tolist() == written[:, :29].tolist()  # the last note has no next one
+
+
+class TestKey:
+    def scale(self, tonic: int) -> Song:
+        pitches = [tonic + step for step in (0, 2, 4, 5, 7, 5, 4, 0)]
+        return song(part([(i, i + 1, pitch) for i, pitch in enumerate(pitches)]))
+
+    @pytest.mark.parametrize("tonic", range(54, 66))
+    def test_melodies_that_differ_by_their_key_give_the_same_windows(self, tonic: int) -> None:
+        (plain,) = cut_windows(self.scale(60), PrepOptions())
+        (moved,) = cut_windows(self.scale(tonic), PrepOptions(key="C"))
+        assert np.array_equal(plain.tokens, moved.tokens)
+        assert moved.shift == 60 - tonic
+        assert moved.key.endswith(" major")
+
+    def test_another_key_can_be_asked_for_and_by_default_keys_stay(self) -> None:
+        (moved,) = cut_windows(self.scale(60), PrepOptions(key="Eb"))
+        (plain,) = cut_windows(self.scale(60), PrepOptions())
+        assert (moved.key, moved.shift) == ("C major", 3)
+        assert np.array_equal(Vocabulary().transpose(plain.tokens, 3), moved.tokens)
+        assert (plain.key, plain.shift) == ("", 0)
+
+    def test_a_key_that_is_none_is_refused(self) -> None:
+        with pytest.raises(PrepError, match="key: 'H' is no key; give one such as C"):
+            PrepOptions(key="H")
+
+
+def test_notes_in_cut_bars_only_are_too_short_and_of_no_other_meter() -> None:
+    """The track's only notes are in a bar of 4/4 that a signature cuts short."""
+    piece = song(part([(0, 1, 60)]), meters=[(0, 4, 4), (2, 4, 4)], end=18)
+    (found,) = cut_windows(piece, PrepOptions())
+    assert (found.reason, found.number) == ("too_short", 0)

@@ -1,0 +1,93 @@
+"""Melodies in a row, and over the other tracks of a piece: what is written is what is read again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_prep.melodies.arrangement import backing_of, transposed, write_in_a_row
+from data_prep.melody import Melody, MelodyNote, ReadMelody, read_melody
+from data_prep.reading.midi import read_midi
+
+
+class TestInARow:
+    def test_each_melody_keeps_its_tempo_and_nothing_else_changes(self, tmp_path: Path) -> None:
+        first = Melody((MelodyNote(0, 4, 60), MelodyNote(4, 16, 62)), 32, quarters_per_minute=90.0, program=5)
+        second = Melody((MelodyNote(2, 8, 62), MelodyNote(8, 20, 62)), 32, quarters_per_minute=180.0)
+        write_in_a_row([first, second, second], tmp_path / "row.mid")
+        read = read_melody(tmp_path / "row.mid")
+        assert read.melody.notes == Melody.join([first, second, second]).notes
+        assert read.melody.length_steps == 96
+        assert read.melody.program == 5
+        tempi = [read.window(bar, 2).quarters_per_minute for bar in (0, 2, 4)]
+        assert tempi == pytest.approx([90, 180, 180], abs=0.01)
+        assert len(read.tempi) == 2
+
+    def test_nothing_is_refused_and_nothing_written(self, tmp_path: Path) -> None:
+        with pytest.raises(ValueError, match="no melody to join"):
+            write_in_a_row([], tmp_path / "row.mid")
+        assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def band(tmp_path: Path) -> ReadMelody:
+    """Four bars: a tune, two chords a bar off the grid, drums on the beat, and a bass that rests in bar three."""
+    import pretty_midi
+
+    midi = pretty_midi.PrettyMIDI(initial_tempo=120)
+    tune = [(i, i + 1.0, 72 + (0, 2, 4, 5, 7, 5, 4, 2)[i % 8]) for i in range(16)]
+    chords = [(2 * i + 0.1, 2 * i + 1.9, pitch) for i in range(8) for pitch in (48, 52, 55)]
+    drums = [(float(i), i + 0.25, 36) for i in range(16)]
+    bass = [(float(i), i + 1.0, 36) for i in range(16) if i // 4 != 2]
+    for name, program, is_drum, notes in (
+        ("chords", 4, False, chords),
+        ("vocals", 0, False, tune),
+        ("", 0, True, drums),
+        ("bass", 33, False, bass),
+    ):
+        instrument = pretty_midi.Instrument(program, is_drum, name)
+        instrument.notes = [pretty_midi.Note(70, pitch, start / 2, end / 2) for start, end, pitch in notes]
+        midi.instruments.append(instrument)
+    midi.write(str(tmp_path / "band.mid"))
+    return read_melody(tmp_path / "band.mid")
+
+
+def test_the_backing_is_all_but_the_melody_and_keeps_its_timing(band: ReadMelody) -> None:
+    backing = backing_of(band, 1, 2)
+    assert [(part.name, part.is_drum) for part in backing] == [("chords", False), ("", True), ("bass", False)]
+    chords, drums, bass = backing
+    assert np.allclose(np.unique(chords.starts), [0.1, 2.1, 4.1, 6.1], atol=0.01)
+    assert np.allclose(drums.starts, np.arange(8), atol=0.01)
+    assert len(bass) == 4
+    assert backing_of(band, 2, 1)[-1].is_drum  # the bass rests there
+
+
+def test_notes_across_the_borders_are_cut(band: ReadMelody) -> None:
+    whole, cut = backing_of(band, 0, 1)[0], backing_of(ReadMelody.of(band.melody), 0, 1)
+    assert whole.ends.max() <= 4
+    assert cut == ()  # a melody alone has no backing
+
+
+def test_another_key_moves_all_but_the_drums(band: ReadMelody) -> None:
+    backing = backing_of(band, 0, 1)
+    moved = transposed(backing, 3)
+    shifts = [set((after.pitches - before.pitches).tolist()) for before, after in zip(backing, moved, strict=True)]
+    assert shifts == [{3}, {0}, {3}]
+    assert set(transposed(backing, -60)[2].pitches.tolist()) == {36}  # would leave MIDI's pitches
+
+
+def test_the_lead_is_found_again_over_its_backing(band: ReadMelody, tmp_path: Path) -> None:
+    lead = Melody(tuple(MelodyNote(8 * i, 8 * i + 8, 60 + 3 * i) for i in range(4)), 32, quarters_per_minute=90.0)
+    faster = Melody((MelodyNote(4, 20, 70), MelodyNote(20, 24, 71)), 32, quarters_per_minute=150.0)
+    backing = backing_of(band, 0, 2)
+    write_in_a_row([lead, faster], tmp_path / "arranged.mid", [backing, backing])
+    song = read_midi(tmp_path / "arranged.mid")
+    assert sorted(part.name for part in song.parts) == ["", "bass", "chords", "melody"]
+    chords = next(part for part in song.parts if part.name == "chords")
+    assert np.allclose(chords.starts[:3], 0.1, atol=0.01)
+    assert np.allclose(np.unique(np.round(chords.starts, 2))[4:5], 8.1, atol=0.01)
+    assert read_melody(tmp_path / "arranged.mid").melody.notes == Melody.join([lead, faster]).notes
+    assert song.quarters_per_minute_at(0) == pytest.approx(90, abs=0.01)
+    assert song.quarters_per_minute_at(9) == pytest.approx(150, abs=0.01)

@@ -1,0 +1,118 @@
+"""One voice out of many notes, and the melody's part out of many parts."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data_prep.melodies.voice import (
+    DrumsOnlyError,
+    NoNotesError,
+    NoSuchTrackError,
+    choose_part,
+    one_voice,
+    one_voice_line,
+    score_parts,
+)
+from tests.benchmarks.track_choice import accuracy, lieder, without_names
+from tests.data_prep.smf import part, song
+
+TUNE = [(float(i), i + 1.0, 67 + (i * 5) % 9) for i in range(16)]
+CHORDS = [(float(i), i + 2.0, pitch) for i in range(0, 16, 2) for pitch in (48, 52, 55)]
+BASS = [(float(i), i + 1.0, 36 + 5 * (i % 2)) for i in range(16)]
+
+
+class TestOneVoice:
+    def test_the_highest_of_notes_that_begin_together(self) -> None:
+        assert one_voice([(0, 4, 60, 80), (0, 4, 67, 80), (0, 4, 64, 80)]) == [(0, 4, 67, 80)]
+
+    def test_a_lower_note_that_sounds_is_cut_by_a_higher_one(self) -> None:
+        assert one_voice([(0, 8, 60, 80), (4, 8, 67, 80)]) == [(0, 4, 60, 80), (4, 8, 67, 80)]
+
+    def test_a_lower_note_under_a_higher_one_is_left_out(self) -> None:
+        assert one_voice([(0, 8, 67, 80), (4, 8, 60, 80)]) == [(0, 8, 67, 80)]
+
+    def test_a_higher_note_held_a_little_long_is_cut(self) -> None:
+        assert one_voice([(0, 5, 67, 80), (4, 8, 60, 80)]) == [(0, 4, 67, 80), (4, 8, 60, 80)]
+
+    def test_one_voice_comes_through_unchanged(self) -> None:
+        notes = [(0, 2, 60, 80), (2, 4, 60, 70), (8, 9, 55, 1)]
+        assert one_voice(reversed(notes)) == notes
+
+    @given(
+        st.lists(
+            st.tuples(st.integers(0, 30), st.integers(1, 9), st.integers(0, 127), st.integers(1, 127)), max_size=30
+        )
+    )
+    def test_the_line_never_overlaps_and_begins_no_note_of_its_own(
+        self, drawn: list[tuple[int, int, int, int]]
+    ) -> None:
+        notes = [(start, start + length, pitch, velocity) for start, length, pitch, velocity in drawn]
+        line = one_voice(notes)
+        assert bool(line) == bool(notes)
+        assert all(end <= following[0] for (_, end, _, _), following in itertools.pairwise(line))
+        assert {(start, pitch) for start, _, pitch, _ in line} <= {(start, pitch) for start, _, pitch, _ in notes}
+        assert one_voice(line) == line
+
+
+class TestChoosePart:
+    def test_the_tune_above_chords_and_bass_without_any_name(self) -> None:
+        for order in ((TUNE, CHORDS, BASS), (BASS, CHORDS, TUNE), (CHORDS, TUNE, BASS)):
+            assert choose_part(song(*map(part, order))) == order.index(TUNE)
+
+    def test_drums_are_never_chosen(self) -> None:
+        assert choose_part(song(part(TUNE, "melody", is_drum=True), part(BASS))) == 1
+        with pytest.raises(DrumsOnlyError, match="all its notes are drums"):
+            choose_part(song(part(TUNE, is_drum=True)))
+
+    def test_nothing_to_choose_from(self) -> None:
+        with pytest.raises(NoNotesError, match="no note"):
+            choose_part(song())
+
+    def test_a_name_decides_between_parts_alike(self) -> None:
+        assert choose_part(song(part(TUNE, "Guitar"), part(TUNE, "Lead vocal"))) == 1
+
+    def test_by_number_from_1_and_by_name_in_any_case(self) -> None:
+        piece = song(part(TUNE, "Flute"), part(BASS, "Bass"))
+        assert [choose_part(piece, track) for track in ("1", "2", "flute", "BASS")] == [0, 1, 0, 1]
+        with pytest.raises(NoSuchTrackError, match=r"no track '3'; the tracks are: 1 'Flute', 2 'Bass'"):
+            choose_part(piece, "3")
+
+    def test_scores_are_explained_by_terms_between_minus_1_and_1(self) -> None:
+        scores = score_parts(song(part(TUNE), part(CHORDS), part(BASS, "Bass")))
+        assert next(score.index for score in scores) == 0
+        assert len(scores) == 3
+        assert all(-1 <= value <= 1 for score in scores for value in score.terms.values())
+        assert [score.total for score in scores] == sorted((score.total for score in scores), reverse=True)
+
+    def test_among_two_single_lines_the_one_that_pauses_and_varies(self) -> None:
+        arpeggio = [(i / 2, i / 2 + 0.5, (60, 64, 67, 72)[i % 4]) for i in range(64)]
+        sung = [
+            (start + 16 * phrase, start + 16 * phrase + length, 64 + (3 * index + phrase) % 5)
+            for phrase in range(2)
+            for index, (start, length) in enumerate([(0, 1.5), (1.5, 0.5), (2, 1), (3, 1), (4, 3), (8, 2), (10, 0.5)])
+        ]
+        assert choose_part(song(part(arpeggio), part(sung))) == 1
+
+    @pytest.mark.slow
+    def test_the_voice_is_found_in_lieder(self) -> None:
+        data = Path(__file__).parents[4] / "shared" / "data"
+        if not (data / "train" / "openscore-lieder").is_dir():
+            pytest.skip("the OpenScore Lieder files are not beside this checkout")
+        pieces = list(lieder(data))
+        assert len(pieces) > 1000
+        assert accuracy(pieces) >= 0.99
+        assert accuracy([(name, without_names(piece), answer) for name, piece, answer in pieces]) >= 0.95
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.integers(1, 12), st.integers(60, 68), st.integers(1, 127)), min_size=1)
+)
+def test_the_voice_of_an_array_is_the_voice_of_the_notes(drawn: list[tuple[int, int, int, int]]) -> None:
+    notes = [(start, start + length, pitch, velocity) for start, length, pitch, velocity in drawn]
+    assert [tuple(note) for note in one_voice_line(np.array(notes)).tolist()] == one_voice(notes)

@@ -1,0 +1,184 @@
+"""What files are read as, and how those are refused that cannot be: each fixture is the file, byte by byte."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pretty_midi
+import pytest
+
+from data_prep.reading.midi import (
+    CorruptMidiError,
+    EmptyFileError,
+    FileTooLargeError,
+    MidiError,
+    NotMidiError,
+    TruncatedMidiError,
+    UnsupportedMidiError,
+    read_midi,
+    song_from_bytes,
+    write_midi,
+)
+from data_prep.reading.notes import Meter, Song
+from tests.data_prep.smf import END_OF_TRACK, QUARTER, smf, time_signature, tune
+
+
+def notes_of(song: Song) -> list[tuple[float, float, int]]:
+    assert len(song.parts) == 1
+    part = song.parts[0]
+    return list(zip(part.starts.tolist(), part.ends.tolist(), part.pitches.tolist(), strict=True))
+
+
+def test_a_note_on_of_velocity_0_is_a_note_off() -> None:
+    data = smf(
+        "00 90 3c 50"  # note on, C4
+        f"{QUARTER} 90 3c 00"  # the same with velocity 0
+        f"{END_OF_TRACK}"
+    )
+    assert notes_of(song_from_bytes(data)) == [(0.0, 1.0, 60)]
+
+
+def test_running_status_repeats_the_status_byte() -> None:
+    data = smf(
+        "00 90 3c 50"
+        f"{QUARTER} 3c 00"  # no status byte: still note on
+        "00 3e 50"
+        f"{QUARTER} 3e 00"
+        f"{END_OF_TRACK}"
+    )
+    assert notes_of(song_from_bytes(data)) == [(0.0, 1.0, 60), (1.0, 2.0, 62)]
+
+
+def test_a_note_that_is_never_ended_is_left_out() -> None:
+    data = smf(
+        "00 90 3c 50"  # no note off follows for this one
+        f"{QUARTER} 90 3e 50"
+        f"{QUARTER} 80 3e 00"
+        f"{END_OF_TRACK}"
+    )
+    assert notes_of(song_from_bytes(data)) == [(1.0, 2.0, 62)]
+
+
+def test_two_tempi() -> None:
+    data = smf(
+        "00 ff 51 03 07 a1 20"  # 500,000 microseconds a quarter
+        f"{QUARTER} ff 51 03 0f 42 40"  # 1,000,000
+        f"00 90 3c 50 {QUARTER} 80 3c 00 {END_OF_TRACK}"
+    )
+    song = song_from_bytes(data)
+    assert [song.quarters_per_minute_at(quarters) for quarters in (0, 0.5, 1, 9)] == [120, 120, 60, 60]
+
+
+def test_a_tempo_of_zero_is_no_tempo() -> None:
+    data = smf(f"00 ff 51 03 00 00 00 00 90 3c 50 {QUARTER} 80 3c 00 {END_OF_TRACK}")
+    assert song_from_bytes(data).quarters_per_minute_at(0) == 120
+
+
+def test_of_two_signatures_at_one_time_the_last_counts_and_a_numerator_of_0_does_not() -> None:
+    data = smf(
+        f"00 {time_signature(4, 4)} 00 {time_signature(3, 4)} 00 {time_signature(0, 4)}"
+        f"00 90 3c 50 {QUARTER} 80 3c 00 {END_OF_TRACK}"
+    )
+    assert song_from_bytes(data).meters == (Meter(0.0, 3, 4),)
+
+
+def test_channel_10_is_drums() -> None:
+    assert [part.is_drum for part in song_from_bytes(tune([36, 38], channel=9)).parts] == [True]
+
+
+def test_a_missing_end_of_track_and_bytes_after_the_last_track_are_forgiven() -> None:
+    note = f"00 90 3c 50 {QUARTER} 80 3c 00"
+    assert notes_of(song_from_bytes(smf(note))) == [(0.0, 1.0, 60)]
+    assert notes_of(song_from_bytes(smf(note + END_OF_TRACK) + b"more than eight bytes")) == [(0.0, 1.0, 60)]
+
+
+def test_notes_come_sorted_by_start_and_then_pitch() -> None:
+    data = smf(
+        f"00 90 40 50 00 90 3c 50 {QUARTER} 80 40 00 00 80 3c 00 {END_OF_TRACK}",
+    )
+    assert notes_of(song_from_bytes(data)) == [(0.0, 1.0, 60), (0.0, 1.0, 64)]
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "message"),
+    [
+        pytest.param(b"", EmptyFileError, r"song is empty \(0 bytes\)", id="empty"),
+        pytest.param(b"RIFF....", NotMidiError, "save the MIDI inside it", id="riff"),
+        pytest.param(b"<html></html>", NotMidiError, r"begins with b'<htm', not with b'MThd'", id="html"),
+        pytest.param(b"MThd\0\0\0\6\0\1", TruncatedMidiError, "ends after 10 bytes, inside its header", id="header"),
+        pytest.param(tune([60])[:-5], TruncatedMidiError, r"the chunk at byte 14 announces \d+ bytes", id="truncated"),
+        pytest.param(smf(END_OF_TRACK, kind=2), UnsupportedMidiError, "type 2 .*save it as type 0 or 1", id="type 2"),
+        pytest.param(smf(END_OF_TRACK, division=0xE728), UnsupportedMidiError, "film frames", id="SMPTE"),
+        pytest.param(smf(END_OF_TRACK, division=0), CorruptMidiError, "0 ticks a quarter", id="no ticks"),
+        pytest.param(smf(END_OF_TRACK, kind=7), CorruptMidiError, "damaged header: type 7", id="type 7"),
+        pytest.param(
+            smf(f"00 90 bc 50 {QUARTER} 80 bc 00 {END_OF_TRACK}"), CorruptMidiError, "damaged: .*188", id="pitch 188"
+        ),
+        pytest.param(
+            smf(f"00 90 3c d0 {QUARTER} 80 3c 00 {END_OF_TRACK}"), CorruptMidiError, "damaged: .*208", id="velocity 208"
+        ),
+        pytest.param(smf(f"00 90 3c 50 {QUARTER} 80 3c"), CorruptMidiError, "damaged: .*EOF", id="cut event"),
+        pytest.param(smf("00 3c 50"), CorruptMidiError, "damaged: .*running status", id="data before any status"),
+        pytest.param(
+            smf("ff ff ff 7f 90 3c 50 ff ff ff 7f 80 3c 00" * 12 + END_OF_TRACK),
+            CorruptMidiError,
+            r"outside 0\.\.100000 quarter notes",
+            id="times that overflow",
+        ),
+    ],
+)
+def test_what_is_refused_and_how(data: bytes, error: type[MidiError], message: str) -> None:
+    with pytest.raises(error, match=message):
+        song_from_bytes(data, "song")
+
+
+def test_ten_megabytes_of_noise_are_refused(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).bytes(10 * 2**20)
+    plain, headed = tmp_path / "noise.mid", tmp_path / "headed.mid"
+    plain.write_bytes(noise)
+    headed.write_bytes(tune([60])[:22] + noise)
+    with pytest.raises(NotMidiError, match=r"noise\.mid is not a MIDI file"):
+        read_midi(plain)
+    with pytest.raises(CorruptMidiError, match=r"headed\.mid is damaged"):
+        read_midi(headed)
+
+
+def test_a_file_beyond_any_music_is_not_opened(tmp_path: Path) -> None:
+    path = tmp_path / "huge.mid"
+    with path.open("wb") as file:
+        file.truncate(65 * 2**20)  # sparse: no disk is used
+    with pytest.raises(FileTooLargeError, match="is 65 MiB"):
+        read_midi(path)
+
+
+def test_a_file_cut_anywhere_or_with_any_byte_flipped_is_read_or_refused_by_name() -> None:
+    whole = tune([60, 62, 64, 65])
+    read, refused = 0, []
+    damaged = [whole[:end] for end in range(len(whole))]
+    damaged += [
+        whole[:at] + bytes([whole[at] ^ mask]) + whole[at + 1 :] for at in range(len(whole)) for mask in (1, 128, 255)
+    ]
+    for data in damaged:
+        try:
+            song_from_bytes(data, "song")
+            read += 1
+        except MidiError as error:
+            refused.append(str(error))
+    assert read > 20
+    assert len(refused) > 20
+    assert read + len(refused) == 4 * len(whole)
+    assert all(message.startswith("song ") for message in refused)
+
+
+def test_writing_leaves_the_whole_file_or_nothing(tmp_path: Path) -> None:
+    class Unwritable(pretty_midi.PrettyMIDI):
+        def write(self, filename: str) -> None:
+            Path(filename).write_bytes(b"MThd half")
+            raise ValueError("stopped")
+
+    with pytest.raises(ValueError, match="stopped"):
+        write_midi(Unwritable(), tmp_path / "song.mid")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(FileNotFoundError):
+        write_midi(pretty_midi.PrettyMIDI(), tmp_path / "no folder" / "song.mid")

@@ -1,0 +1,158 @@
+"""Dataset folders are checked, and batches depend on the seed and the update alone."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from data_prep.tokens import FIRST_NOTE_ON, Vocabulary
+from melodyvae.config import PRESETS
+from melodyvae.datasets.windows import DatasetError, Shuffle, TrainingBatches, open_dataset
+from tests.windows import random_windows
+
+
+def test_a_dataset_opens_as_memory_maps_and_fits_its_model(dataset_folder):
+    dataset = open_dataset(dataset_folder)
+    assert {name: len(rows) for name, rows in dataset.splits.items()} == dataset.meta["counts"]
+    assert all(count > 0 for count in dataset.meta["counts"].values())
+    assert all(isinstance(rows, np.memmap) for rows in dataset.splits.values())
+    dataset.check_fits(PRESETS["tiny"].model)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"bars": 16}, "its bars is 2, the model's is 16"),
+        ({"meter": (3, 4)}, r"its meter is \(4, 4\), the model's is \(3, 4\)"),
+        ({"steps_per_quarter": 8}, "its steps a quarter is 4, the model's is 8"),
+        ({"lowest_pitch": 36}, "its vocabulary is"),
+    ],
+)
+def test_a_dataset_that_does_not_fit_is_refused(dataset_folder, change, message):
+    with pytest.raises(DatasetError, match=message):
+        open_dataset(dataset_folder).check_fits(replace(PRESETS["tiny"].model, **change))
+
+
+def test_a_folder_that_is_no_dataset_says_how_to_make_one(tmp_path):
+    with pytest.raises(DatasetError, match=r"is no dataset.*melodyvae prep"):
+        open_dataset(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["missing", "truncated", "short"])
+def test_a_damaged_dataset_is_refused(dataset_folder, tmp_path, damage):
+    copy = tmp_path / "copy"
+    shutil.copytree(dataset_folder, copy)
+    file = copy / "valid.npy"
+    if damage == "missing":
+        file.unlink()
+    elif damage == "truncated":
+        file.write_bytes(file.read_bytes()[:-40])
+    else:
+        np.save(file, np.load(file)[:-1])
+    with pytest.raises(DatasetError, match=r"not a whole dataset|not what meta\.json says"):
+        open_dataset(copy)
+
+
+def test_damaged_meta_is_refused(dataset_folder, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(dataset_folder, copy)
+    text = (copy / "meta.json").read_text()
+    assert json.loads(text)
+    (copy / "meta.json").write_text(text[:-20])
+    with pytest.raises(DatasetError, match="not a whole dataset"):
+        open_dataset(copy)
+
+
+def test_an_epoch_visits_every_window_once():
+    windows = random_windows(24)
+    batches = TrainingBatches(windows, batch_size=8, seed=3)
+    first = torch.cat([batches(update) for update in range(3)])
+    second = torch.cat([batches(update) for update in range(3, 6)])
+    expected = sorted(map(bytes, windows))
+    assert sorted(bytes(row.to(torch.uint8).numpy()) for row in first) == expected
+    assert sorted(bytes(row.to(torch.uint8).numpy()) for row in second) == expected
+    assert not torch.equal(first, second)
+
+
+def test_a_batch_depends_on_seed_and_update_alone():
+    windows = random_windows(20)
+    one, other = (TrainingBatches(windows, 8, 5, 5, 6) for _ in range(2))
+    for update in (4, 0, 11):
+        assert torch.equal(one(update), other(update))
+    assert not torch.equal(one(0), TrainingBatches(windows, 8, 6, 5, 6)(0))
+
+
+def test_fewer_windows_than_a_batch_come_more_than_once():
+    windows = random_windows(3)
+    batch = TrainingBatches(windows, batch_size=10, seed=0)(0)
+    assert batch.shape == (10, 32)
+    assert {bytes(row.to(torch.uint8).numpy()) for row in batch} == set(map(bytes, windows))
+
+
+def test_transposition_is_a_shift_of_every_note_within_bounds_drawn_anew():
+    windows = random_windows(50)
+    vocabulary = Vocabulary()
+    batches = TrainingBatches(windows, 50, 0, transpose_down=5, transpose_up=6)
+    batch = batches(0).numpy().astype(np.uint8)
+    normal = {bytes(row): index for index, row in enumerate(vocabulary.normalise(windows))}
+    shifts = []
+    for row in batch:
+        original = windows[normal[bytes(vocabulary.normalise(row))]]
+        is_note = original >= FIRST_NOTE_ON
+        difference = set((row.astype(int) - original)[is_note])
+        assert len(difference) == 1
+        assert (row[~is_note] == original[~is_note]).all()
+        shifts.append(difference.pop())
+    assert min(shifts) >= -5
+    assert max(shifts) <= 6
+    assert len(set(shifts)) > 6
+    assert not np.array_equal(np.sort(batch, axis=0), np.sort(batches(1).numpy(), axis=0))
+
+
+def test_transposition_stops_at_the_edge_of_the_vocabulary():
+    windows = np.zeros((2, 32), dtype=np.uint8)
+    windows[0, 0], windows[1, 0] = FIRST_NOTE_ON, Vocabulary().size - 1
+    batches = TrainingBatches(windows, 64, 0, transpose_down=11, transpose_up=11)
+    tokens = batches(0)[:, 0]
+    assert tokens.min() == FIRST_NOTE_ON
+    assert tokens.max() == Vocabulary().size - 1
+
+
+def test_windows_without_notes_are_left_as_they_are():
+    windows = np.zeros((2, 32), dtype=np.uint8)
+    assert not TrainingBatches(windows, 8, 0, 5, 6)(0).any()
+
+
+def test_nothing_to_train_on_is_refused():
+    with pytest.raises(DatasetError, match=r"no windows to train on.*ledger"):
+        TrainingBatches(np.empty((0, 32), np.uint8), 8)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 16, 17, 1000, 65_537])
+def test_a_shuffle_has_every_number_once(count):
+    order = Shuffle(count, 3, 0)[np.arange(count)]
+    assert np.array_equal(np.sort(order), np.arange(count))
+
+
+def test_a_shuffle_depends_on_its_seeds_and_on_nothing_else():
+    places = np.arange(5000)
+    order = Shuffle(5000, 3, 0)[places]
+    assert np.array_equal(order, Shuffle(5000, 3, 0)[places])
+    assert np.array_equal(order[100:110], Shuffle(5000, 3, 0)[places[100:110]])
+    for other in (Shuffle(5000, 4, 0), Shuffle(5000, 3, 1)):
+        assert np.mean(other[places] == order) < 0.01
+
+
+def test_a_shuffle_leaves_no_trace_of_the_order_before():
+    count = 10_000
+    orders = np.stack([Shuffle(count, 0, epoch)[np.arange(count)] for epoch in range(20)])
+    bound = 5 / np.sqrt(orders.size)  # five standard deviations of a correlation of independent numbers
+    places = np.broadcast_to(np.arange(count), orders.shape)
+    assert abs(np.corrcoef(orders.ravel(), places.ravel())[0, 1]) < bound
+    assert abs(np.corrcoef(orders[:, 1:].ravel(), orders[:, :-1].ravel())[0, 1]) < bound
+    assert abs(np.corrcoef(orders[1:].ravel(), orders[:-1].ravel())[0, 1]) < bound
+    parity = np.mean(orders[:, ::2] % 2)
+    assert abs(parity - 0.5) < bound

@@ -1,0 +1,254 @@
+"""Near neighbours, grids, sums, filled-in bars and scores: in the library and as commands."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_prep.melodies.arrangement import write_in_a_row
+from data_prep.melody import Melody, MelodyNote
+from melodyvae.generation.inpainting import CompletionError, complete
+from melodyvae.generation.sampling import reconstruct
+from melodyvae.generation.scoring import QUANTILES, fit_quantiles, negative_elbo, note_scores, score
+from melodyvae.generation.variation import arithmetic, grid, steps_changed, vary
+from melodyvae.vae import MelodyVAE
+from tests.cli.test_cli import run
+from tests.conftest import tune
+from tests.generation.test_sampling import RememberingModel, UniformModel, legato, seeded
+from tests.windows import random_windows
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return MelodyVAE.from_pretrained("melody-2bar")
+
+
+def window(seed: int) -> Melody:
+    return tune(seed).window(0, 2)
+
+
+class TestVary:
+    def test_neighbours_are_different_and_further_away_with_the_amount(self, shipped):
+        changed = []
+        for amount in (0.15, 0.5, 1.0):
+            found = vary(shipped, window(1), 8, amount, generator=seeded())
+            assert len({melody.notes for melody in found}) == 8
+            changed.append(np.mean([steps_changed(shipped, melody, window(1)) for melody in found]))
+        assert changed == sorted(changed)
+        assert changed[0] < 0.5 * changed[-1]
+
+    def test_amount_0_is_the_reconstruction(self, shipped):
+        assert [m.notes for m in vary(shipped, window(1), 2, 0.0)] == [reconstruct(shipped, window(1)).notes] * 2
+
+    def test_tempo_and_instrument_stay_and_seeds_repeat(self, shipped):
+        melody = Melody(window(1).notes, 32, quarters_per_minute=70.0, program=11)
+        found = vary(shipped, melody, 3, generator=seeded(4))
+        assert {(m.quarters_per_minute, m.program) for m in found} == {(70.0, 11)}
+        assert found == vary(shipped, melody, 3, generator=seeded(4))
+
+    @pytest.mark.parametrize(("count", "amount", "message"), [(0, 0.3, "count is 0"), (2, 1.1, "amount is 1.1")])
+    def test_numbers_out_of_range_are_refused(self, count, amount, message):
+        with pytest.raises(ValueError, match=message):
+            vary(UniformModel(), legato(), count, amount)
+
+
+class TestGrid:
+    def test_the_corners_are_the_four_tunes(self):
+        corners = [legato(pitch=pitch) for pitch in (55, 60, 65, 70)]
+        rows = grid(RememberingModel(), corners, 4)
+        assert [len(row) for row in rows] == [4] * 4
+        found = [rows[0][0], rows[0][-1], rows[-1][0], rows[-1][-1]]
+        assert [melody.notes for melody in found] == [corner.notes for corner in corners]
+
+    def test_edges_are_walks_between_their_corners(self):
+        corners = [legato(pitch=pitch) for pitch in (50, 60, 70, 80)]
+        rows = grid(RememberingModel(), corners, 5)
+        firsts = [[melody.notes[0].pitch for melody in row] for row in rows]
+        assert all(row == sorted(row) for row in firsts)
+        assert [row[0] for row in firsts] == sorted(row[0] for row in firsts)
+
+    def test_four_corners_are_needed(self):
+        with pytest.raises(ValueError, match="a grid has 4 corners, not 3"):
+            grid(UniformModel(), [legato()] * 3)
+
+
+class TestArithmetic:
+    def test_a_minus_b_plus_b_is_a(self):
+        a, b = legato(pitch=60), legato(pitch=70)
+        assert arithmetic(RememberingModel(), [a, b, b], [1, -1, 1]).notes == a.notes
+
+    def test_signs_and_windows_must_be_as_many(self):
+        with pytest.raises(ValueError, match="2 windows and 1 signs"):
+            arithmetic(UniformModel(), [legato()] * 2, [1])
+
+
+class TestComplete:
+    @pytest.mark.parametrize("hidden", [[0], [1], [2, 3], [1, 5], [8, 9]])
+    def test_visible_bars_are_untouched_and_hidden_ones_are_written(self, shipped, hidden):
+        melody = Melody.join([tune(3, bars=4), tune(3, bars=4)])
+        found = complete(shipped, melody, hidden, 2, generator=seeded())
+        bars = max(8, hidden[-1] + 1)
+        assert [m.bars for m in found] == [bars, bars]
+        for completed in found:
+            for bar in set(range(8)) - set(hidden):
+                assert completed.window(bar, 1).notes == melody.window(bar, 1).notes
+            assert any(completed.window(bar, 1).notes for bar in hidden)
+
+    def test_notes_held_over_visible_bar_lines_stay_held(self, shipped):
+        melody = Melody((MelodyNote(0, 24, 60), MelodyNote(24, 32, 62), MelodyNote(32, 64, 64)), 64)
+        (found,) = complete(shipped, melody, [2], generator=seeded())
+        assert found.notes[:2] == melody.notes[:2]
+
+    def test_hidden_steps_are_guessed_better_than_by_no_event_in_a_tune_that_repeats(self, shipped):
+        right, silent = [], []
+        for seed in range(4):
+            bar = tune(seed, bars=1)
+            melody = Melody.join([bar] * 4)
+            (found,) = complete(shipped, melody, [1], generator=seeded(seed))
+            tokens, wanted = (shipped.vocabulary.encode(m.window(1, 1)) for m in (found, melody))
+            onsets = wanted >= 2
+            right.append(((tokens >= 2) == onsets).mean())
+            silent.append((~onsets).mean())
+        assert np.mean(right) > 0.5
+
+    @pytest.mark.parametrize(
+        ("melody", "hidden", "message"),
+        [
+            (legato(4), [], "no bar is hidden"),
+            (legato(2), [0, 1], "no visible bar has a note"),
+            (legato(2), [-1], "no bar is hidden"),
+        ],
+    )
+    def test_nothing_to_do_or_to_go_by_is_refused(self, melody, hidden, message):
+        with pytest.raises(CompletionError, match=message):
+            complete(MelodyVAE(), melody, hidden)
+
+
+class TestScore:
+    def test_a_planted_wrong_note_is_the_most_doubtful(self, shipped):
+        notes = [MelodyNote(4 * i, 4 * i + 4, pitch) for i, pitch in enumerate((60, 62, 64, 65, 67, 65, 64, 62))]
+        clean = score(shipped, Melody(tuple(notes), 32))[0].notes[0]
+        notes[4] = notes[4]._replace(pitch=66)
+        (found,) = score(shipped, Melody(tuple(notes), 32))
+        assert (found.notes[0].bar, found.notes[0].beat, found.notes[0].note.pitch) == (2, 1.0, 66)
+        assert found.notes[0].nats > max(clean.nats, found.notes[1].nats)
+
+    def test_windows_a_bar_apart_and_those_without_notes_left_out(self, shipped):
+        melody = Melody(tune(1, bars=3).notes, 16 * 8)
+        assert [found.first_bar for found in score(shipped, melody)] == [1, 2, 3]
+        assert score(shipped, Melody((), 64)) == []
+
+    def test_percentiles_are_those_among_the_held_out_windows(self):
+        model = MelodyVAE.from_pretrained("melody-2bar")
+        held_out = random_windows(300)
+        model.extras = fit_quantiles(model, held_out)
+        per_step = negative_elbo(model, held_out) / 32
+        rows = random_windows(12, seed=77)
+        for row, nats in zip(rows, negative_elbo(model, rows) / 32, strict=True):
+            melody = model.vocabulary.decode(row)
+            (found,) = score(model, melody)
+            assert found.nats_per_step == pytest.approx(nats, rel=1e-4)
+            assert found.percentile == pytest.approx(100 * (per_step < nats).mean(), abs=2.5)
+        model.extras = {}
+        assert score(model, model.vocabulary.decode(rows[0]))[0].percentile is None
+
+    def test_note_scores_have_one_entry_an_onset(self, shipped):
+        row = random_windows(1)[0]
+        gains, shifts = note_scores(shipped, row)
+        assert len(gains) == len(shifts) == (row >= 2).sum()
+        assert (shifts != 0).all()
+
+    def test_a_training_keeps_the_quantiles_of_its_held_out_windows(self, run_folder):
+        quantiles = MelodyVAE.from_pretrained(run_folder).extras[QUANTILES]
+        assert quantiles.shape == (101,)
+        assert (quantiles.diff() >= 0).all()
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 2**31), st.sampled_from([0.0, 1.0]))
+def test_whatever_a_latent_decodes_to_is_read_again_with_the_same_tokens(tmp_path_factory, seed, temperature):
+    model = MelodyVAE.from_pretrained("melody-2bar")
+    folder = tmp_path_factory.mktemp("closed")
+    melodies = model.sample(3, temperature, torch.Generator().manual_seed(seed))
+    melodies = [melody for melody in melodies if melody.notes]
+    if not melodies:
+        return
+    for melody in melodies:
+        melody.write(folder / "one.mid")
+        again = Melody.from_midi(folder / "one.mid")
+        assert (model.vocabulary.encode(again) == model.vocabulary.encode(melody)).all()
+    write_in_a_row(melodies, folder / "row.mid")
+    row = model.vocabulary.encode(Melody.from_midi(folder / "row.mid"))
+    assert (row == model.vocabulary.encode(Melody.join(melodies))).all()
+
+
+class TestCommands:
+    @pytest.fixture
+    def tunes(self, tmp_path):
+        paths = []
+        for seed in range(4):
+            paths.append(str(tmp_path / f"tune-{seed}.mid"))
+            tune(seed, bars=4).write(paths[-1])
+        return paths
+
+    def test_vary(self, tunes, run_folder, tmp_path):
+        out = tmp_path / "v"
+        output = run("vary", tunes[0], "-n", "3", "-o", out, "--model", run_folder, "--temperature", "1")
+        assert "steps of 32 that differ from the tune" in output
+        assert "nearest training melody" in output
+        assert Melody.from_midi(out / "all.mid").bars == 8  # the tune and three more
+        assert "not in the range" in run("vary", tunes[0], "--amount", "2", status=2)
+
+    def test_grid(self, tunes, tmp_path):
+        out = tmp_path / "g"
+        output = run("grid", *tunes, "-n", "2", "-o", out)
+        assert sorted(path.name for path in out.glob("row*")) == [
+            f"row-{row}-column-{column}.mid" for row in (1, 2) for column in (1, 2)
+        ]
+        assert "D reconstructed: " in output
+        assert "tunes are distinct" in output
+        assert "takes 4 values" in run("grid", *tunes[:3], status=2)
+
+    def test_arithmetic(self, tunes, tmp_path):
+        out = tmp_path / "a"
+        run("arithmetic", tunes[0], "-", tunes[1], "+", tunes[2], "-o", out)
+        assert Melody.from_midi(out / "result.mid").bars == 2
+        assert Melody.from_midi(out / "all.mid").bars == 8
+        for terms in ([tunes[0]], [tunes[0], "+"], [tunes[0], "*", tunes[1]], tunes[:3]):
+            assert "give files with + or - between them" in run("arithmetic", *terms, status=2)
+        assert "does not exist" in run("arithmetic", tunes[0], "+", "nowhere.mid", status=2)
+
+    def test_complete(self, tunes, tmp_path):
+        out = tmp_path / "c"
+        run("complete", tunes[0], "--hide", "2,4", "-n", "2", "-o", out)
+        completed, original = Melody.from_midi(out / "02.mid"), Melody.from_midi(tunes[0])
+        assert completed.bars == 4
+        for bar in (0, 2):
+            assert [n[:3] for n in completed.window(bar, 1).notes] == [n[:3] for n in original.window(bar, 1).notes]
+        output = run("complete", tunes[0], "--bars", "1", "-n", "1", "-o", tmp_path / "longer")
+        assert "1 bars are added after bar 4" in output
+        assert Melody.from_midi(tmp_path / "longer" / "01.mid").bars == 5
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ([], "give either --hide"),
+            (["--hide", "1", "--bars", "1"], "give either --hide"),
+            (["--hide", "two"], "give bars such as 3"),
+            (["--hide", "3-9"], "the tune has bars 1 to 4"),
+            (["--hide", "3-2"], "the tune has bars 1 to 4"),
+        ],
+    )
+    def test_complete_refuses_what_it_cannot_read(self, tunes, options, message):
+        assert message in run("complete", tunes[0], *options, status=2)
+
+    def test_all_bars_hidden_is_said(self, tunes, tmp_path):
+        assert "nothing to go by" in run("complete", tunes[0], "--hide", "1-4", "-o", tmp_path / "o", status=1)
+
+    def test_score(self, tunes, run_folder):
+        output = run("score", *tunes[:2], "--model", run_folder)
+        assert re.search(r"from bar +1: +\d+\.\d\d nats a step  more unusual than +\d+ of 100", output)
+        assert output.count("from bar") == 6

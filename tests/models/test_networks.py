@@ -1,0 +1,219 @@
+"""Encoders and decoders, of one level and of two: batching, causality, stepwise equals teacher-forced, legality."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from data_prep.tokens import NOTE_OFF
+from melodyvae.config import PRESETS, READOUTS, ConfigError
+from melodyvae.models.decoder import SMALL_BATCH, draw, forbid_silent_note_off, sounding_before
+from melodyvae.vae import NATS_A_CODE_NAT, MelodyVAE
+from tests.windows import random_windows
+
+
+@pytest.fixture(params=[(readout, bars) for readout in READOUTS for bars in (None, 1)], ids=str)
+def model(request):
+    readout, segment_bars = request.param
+    torch.manual_seed(0)
+    sizes = {"code_size": 12, "conductor_size": 20, "conductor_features": 10, "conductor_layers": 2}
+    config = replace(PRESETS["tiny"].model, readout=readout, decoder_layers=2, segment_bars=segment_bars, **sizes)
+    return MelodyVAE(config).double().eval()
+
+
+@pytest.fixture
+def tokens():
+    return torch.from_numpy(random_windows(6)).long()
+
+
+def latents(model: MelodyVAE, count: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(count, model.config.latent_size, generator=generator, dtype=torch.float64)
+
+
+def test_shapes(model, tokens):
+    posterior = model.encode(tokens)
+    assert posterior.mean.shape == posterior.log_variance.shape == (6, 16)
+    assert model.decoder(latents(model, 6), tokens).shape == (6, 32, 90)
+    assert model.decode(latents(model, 6)).shape == (6, 32)
+
+
+def test_a_batch_is_its_rows_one_by_one(model, tokens):
+    together = model.encode(tokens).mean
+    apart = torch.cat([model.encode(row.unsqueeze(0)).mean for row in tokens])
+    torch.testing.assert_close(together, apart)
+    z = latents(model, 6)
+    logits = model.decoder(z, tokens)
+    rows = [model.decoder(z[i : i + 1], tokens[i : i + 1]) for i in range(6)]
+    torch.testing.assert_close(logits, torch.cat(rows))
+
+
+@pytest.mark.parametrize("changed", [0, 7, 15, 31])
+def test_a_token_changes_nothing_before_or_at_its_own_step(model, tokens, changed):
+    z = latents(model, 6)
+    other = tokens.clone()
+    other[:, changed] = torch.where(tokens[:, changed] == 50, 51, 50)
+    before, after = model.decoder(z, tokens), model.decoder(z, other)
+    assert torch.equal(before[:, : changed + 1], after[:, : changed + 1])
+    if changed < 31:
+        assert not torch.equal(before[:, changed + 1 :], after[:, changed + 1 :])
+
+
+@pytest.mark.parametrize("way", ["nn.LSTM", "products of what steps share"])
+def test_stepwise_equals_teacher_forced(model, way):
+    z = latents(model, 6)
+    drawn = model.decode(z, 1.0, torch.Generator().manual_seed(0))
+    with torch.set_grad_enabled(way == "nn.LSTM"):
+        stepwise = model.decoder.scheduled_sampling_logits(z, drawn, teacher_forcing=1.0)
+    torch.testing.assert_close(stepwise, model.decoder(z, drawn))
+
+
+@pytest.mark.parametrize(("batch", "shares"), [(1, True), (SMALL_BATCH, True), (SMALL_BATCH + 1, False)])
+def test_small_batches_compute_once_what_the_steps_share(monkeypatch, batch, shares):
+    calls = []
+    forward = torch.nn.LSTM.forward
+    monkeypatch.setattr(torch.nn.LSTM, "forward", lambda *args: calls.append(1) or forward(*args))
+    model = MelodyVAE(PRESETS["tiny"].model).eval()
+    with torch.inference_mode():
+        model.decode(torch.zeros(batch, 16))
+    assert len(calls) == (0 if shares else 32)
+
+
+def test_greedy_takes_the_most_probable_token_of_every_step(model):
+    z = latents(model, 6)
+    greedy = model.decode(z)
+    assert torch.equal(model.decoder(z, greedy).argmax(-1), greedy)
+
+
+def test_gradient_reaches_every_parameter(model, tokens):
+    terms = model.loss_terms(tokens, torch.Generator().manual_seed(0))
+    terms.negative_elbo().mean().backward()
+    silent = [name for name, weight in model.named_parameters() if weight.grad is None or not weight.grad.any()]
+    assert silent == []
+
+
+def test_the_first_token_reaches_the_posterior_and_so_does_the_last(model, tokens):
+    for step in (0, 31):
+        other = tokens.clone()
+        other[:, step] = torch.where(tokens[:, step] == 50, 51, 50)
+        assert (model.encode(tokens).mean != model.encode(other).mean).any(dim=1).all()
+
+
+def test_whatever_is_drawn_is_legal(model):
+    z = 3 * latents(model, 200)
+    drawn = model.decode(z, 1.0, torch.Generator().manual_seed(0))
+    assert (drawn == NOTE_OFF).any()
+    assert not (~sounding_before(drawn) & (drawn == NOTE_OFF)).any()
+
+
+def test_the_probabilities_of_legal_continuations_sum_to_one(model, tokens):
+    probabilities = model.decoder(latents(model, 6), tokens).softmax(-1)
+    torch.testing.assert_close(probabilities.sum(-1), torch.ones(6, 32, dtype=torch.float64))
+    silent = ~sounding_before(tokens)
+    assert silent.any()
+    assert (probabilities[..., NOTE_OFF][silent] == 0).all()
+
+
+def test_scheduled_sampling_without_teacher_reads_its_own_draws(model, tokens):
+    z = latents(model, 6)
+    free = model.decoder.scheduled_sampling_logits(z, tokens, 0.0, torch.Generator().manual_seed(0))
+    other_truth = torch.full_like(tokens, 40)
+    free_again = model.decoder.scheduled_sampling_logits(z, other_truth, 0.0, torch.Generator().manual_seed(0))
+    notes = torch.arange(90) != NOTE_OFF  # the masks follow the truth, which differs
+    assert torch.equal(free[..., notes], free_again[..., notes])
+
+
+def test_loss_terms_are_one_number_a_window_and_the_kl_is_the_posteriors(model, tokens):
+    terms = model.loss_terms(tokens, torch.Generator().manual_seed(0))
+    assert terms.reconstruction.shape == terms.kl.shape == (6,)
+    torch.testing.assert_close(terms.kl, model.encode(tokens).kl_to_standard_normal())
+
+
+def test_reconstruction_is_the_sum_over_steps_of_minus_log_likelihood(model, tokens):
+    terms = model.loss_terms(tokens, torch.Generator().manual_seed(0))
+    z = model.encode(tokens).sample(torch.Generator().manual_seed(0))
+    log_p = model.decoder(z, tokens).log_softmax(-1).gather(2, tokens.unsqueeze(2)).squeeze(2)
+    torch.testing.assert_close(terms.reconstruction, -log_p.sum(1))
+
+
+def test_sounding_before_follows_the_melody():
+    #               rest  on  held off  rest  on  on
+    tokens = torch.tensor([[0, 40, 0, 1, 0, 41, 42]])
+    assert sounding_before(tokens).tolist() == [[False, False, True, True, False, False, True]]
+
+
+def test_forbidding_touches_note_off_only():
+    logits = torch.zeros(2, 5)
+    masked = forbid_silent_note_off(logits, torch.tensor([True, False]))
+    assert masked[0].tolist() == [0.0] * 5
+    assert masked[1, NOTE_OFF] == -torch.inf
+    assert masked[1].isfinite().sum() == 4
+
+
+def test_draws_follow_the_temperature():
+    logits = torch.tensor([[0.0, 1.0, 2.0]]).expand(20_000, 3)
+    assert (draw(logits, 0.0) == 2).all()
+    for temperature in (0.5, 1.0, 2.0):
+        drawn = draw(logits, temperature, torch.Generator().manual_seed(0))
+        shares = torch.bincount(drawn, minlength=3) / 20_000
+        torch.testing.assert_close(shares, (logits[0] / temperature).softmax(0), atol=0.015, rtol=0)
+
+
+@pytest.fixture
+def two_levels():
+    torch.manual_seed(0)
+    return MelodyVAE(replace(PRESETS["tiny"].model, bars=8, segment_bars=2, code_size=16)).eval()
+
+
+def test_the_token_before_the_bar_line_is_read_after_it_and_the_state_is_not(two_levels):
+    tokens = torch.from_numpy(random_windows(5, steps=128)).long()
+    z = torch.randn(5, 16)
+    other = tokens.clone()
+    other[:, 31] = torch.where(tokens[:, 31] == 50, 51, 50)  # the last step of the first of four segments
+    before, after = (two_levels.decoder.raw_logits(z, torch.roll(given, 1, dims=1)) for given in (tokens, other))
+    assert not torch.allclose(before[:, 32], after[:, 32])
+    torch.testing.assert_close(before[:, 64:], after[:, 64:])
+
+
+def test_the_lower_level_of_a_trained_flat_model_is_taken_over(two_levels, run_folder):
+    flat = MelodyVAE.from_pretrained(run_folder)
+    two_levels.take_segments_from(flat)
+    tokens = torch.from_numpy(random_windows(5, steps=128)).long()
+    codes = two_levels.encoder.codes(tokens).mean
+    assert codes.shape == (5, 4, 16)
+    for segment in range(4):
+        torch.testing.assert_close(codes[:, segment], flat.encode(tokens[:, 32 * segment :][:, :32]).mean)
+    torch.testing.assert_close(
+        two_levels.decoder.segment_decoder.generate(codes[:, 0]), flat.decode(codes[:, 0].contiguous())
+    )
+
+
+def test_a_lower_level_of_other_sizes_is_refused(run_folder):
+    flat = MelodyVAE.from_pretrained(run_folder)
+    model = MelodyVAE(replace(PRESETS["tiny"].model, bars=8, segment_bars=2, code_size=20))
+    with pytest.raises(ConfigError, match="cannot be taken from a model of 2 bars with a z of 16"):
+        model.take_segments_from(flat)
+    with pytest.raises(ConfigError, match="cannot be taken"):
+        flat.take_segments_from(flat)
+
+
+def test_the_upper_level_alone_learns_from_the_codes_of_the_segments(two_levels):
+    tokens = torch.from_numpy(random_windows(5, steps=128)).long()
+    terms = two_levels.code_loss_terms(tokens, torch.Generator().manual_seed(0))
+    codes, posterior = two_levels.encoder.codes(tokens), two_levels.encode(tokens)
+    given_back = two_levels.decoder.codes(posterior.sample(torch.Generator().manual_seed(0)))
+    deviation = torch.exp(0.5 * codes.log_variance)
+    around_it = torch.distributions.Normal(given_back, deviation)
+    nats = torch.distributions.kl_divergence(torch.distributions.Normal(codes.mean, deviation), around_it)
+    torch.testing.assert_close(terms.reconstruction, NATS_A_CODE_NAT * nats.sum(dim=(1, 2)))
+    torch.testing.assert_close(terms.kl, posterior.kl_to_standard_normal())
+    terms.negative_elbo().mean().backward()
+    silent = {name for name, weight in two_levels.named_parameters() if weight.grad is None}
+    lower = ("encoder.segment_encoder", "decoder.segment_decoder")
+    assert silent == {name for name, _ in two_levels.named_parameters() if name.startswith(lower)}
+
+
+def test_a_flat_model_has_no_codes_to_learn_from():
+    flat = MelodyVAE(PRESETS["tiny"].model)
+    with pytest.raises(ConfigError, match="two levels"):
+        flat.code_loss_terms(torch.from_numpy(random_windows(2)).long())
