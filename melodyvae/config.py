@@ -12,7 +12,7 @@ Contents: :class:`MelodyConfig`, :class:`TrainConfig`, :class:`MelodyTrainConfig
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -20,7 +20,6 @@ Readout = Literal["position", "last-state"]
 Annealing = Literal["constant", "linear", "exponential", "cyclical"]
 READOUTS: tuple[str, ...] = get_args(Readout)
 ANNEALINGS: tuple[str, ...] = get_args(Annealing)
-
 Config = TypeVar("Config")
 HIGHEST_SEED = 2**32 - 1
 
@@ -31,7 +30,7 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True)
 class MelodyConfig:
-    """The sizes of a :class:`~melodyvae.vae.MelodyVAE`."""
+    """The sizes of a :class:`~melodyvae.models.melody.MelodyModel`."""
 
     bars: int = 2
     meter: tuple[int, int] = (4, 4)
@@ -138,7 +137,7 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class MelodyTrainConfig(TrainConfig):
-    """How a :class:`~melodyvae.vae.MelodyVAE` is trained: the above, and what only melodies have."""
+    """How a :class:`~melodyvae.models.melody.MelodyModel` is trained: the above, and what only melodies have."""
 
     transpose_down: int = 5  # semitones; a shift is drawn anew at every visit
     transpose_up: int = 6
@@ -156,15 +155,6 @@ class MelodyTrainConfig(TrainConfig):
         for name in ("lower_encoder_rate", "lower_decoder_rate"):
             check_at_least(name, getattr(self, name), 0)
         check_at_least("evaluate_windows", self.evaluate_windows, 1)
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A melody model and the training that suits it, under one name."""
-
-    model: MelodyConfig = field(default_factory=MelodyConfig)
-    training: MelodyTrainConfig = field(default_factory=MelodyTrainConfig)
-    segments_from: str | None = None  # the trained model whose weights the lower level starts with
 
 
 def from_dict(kind: type[Config], values: dict[str, Any]) -> Config:
@@ -224,83 +214,3 @@ def check_at_least(name: str, value: float, lowest: float) -> None:
     """Raise :class:`ConfigError` if ``value`` is below ``lowest``."""
     if value < lowest:
         raise ConfigError(f"{name} is {value}; it must be at least {lowest}")
-
-
-PRESETS: dict[str, Preset] = {
-    "melody-2bar": Preset(
-        MelodyConfig(),
-        MelodyTrainConfig(beta=0.1, anneal_updates=4000, max_minutes=60.0),
-    ),
-    # Sizes, read-out, annealing and sampling schedule of Magenta's cat-mel_2bar_small (2018):
-    # https://github.com/magenta/magenta/blob/main/magenta/models/music_vae/configs.py
-    "musicvae-small": Preset(
-        MelodyConfig(readout="last-state"),
-        MelodyTrainConfig(
-            learning_rate=1e-3,
-            beta=0.2,
-            annealing="exponential",
-            scheduled_sampling_rate=1000.0,
-            transpose_up=5,
-            max_minutes=60.0,
-        ),
-    ),
-    "melody-16bar": Preset(
-        MelodyConfig(bars=16, segment_bars=2, latent_size=512),
-        MelodyTrainConfig(
-            beta=0.1,
-            anneal_updates=1000,
-            max_minutes=90.0,
-            evaluate_every=500,
-            evaluate_windows=256,
-            lower_encoder_rate=0.0,
-            lower_decoder_rate=0.25,
-            upper_level_updates=3000,
-        ),
-        segments_from="melody-2bar",
-    ),
-    # As above, of Magenta's hierdec-mel_16bar. Its batches are of 512.
-    "musicvae-16bar": Preset(
-        MelodyConfig(
-            bars=16,
-            segment_bars=1,
-            latent_size=512,
-            readout="last-state",
-            encoder_size=2048,
-            encoder_layers=2,
-            decoder_size=1024,
-            conductor_size=1024,
-            conductor_layers=2,
-            code_size=512,
-        ),
-        MelodyTrainConfig(
-            learning_rate=1e-3,
-            beta=0.2,
-            annealing="exponential",
-            free_nats=256 * math.log(2),
-            scheduled_sampling_rate=2000.0,
-            transpose_up=5,
-            max_minutes=60.0,
-            evaluate_every=250,
-            evaluate_windows=256,
-        ),
-    ),
-    "tiny": Preset(
-        MelodyConfig(
-            latent_size=16,
-            encoder_size=32,
-            encoder_features=8,
-            decoder_size=32,
-            decoder_layers=1,
-            decoder_features=16,
-        ),
-        MelodyTrainConfig(
-            batch_size=32,
-            learning_rate=1e-2,
-            warmup_updates=10,
-            anneal_updates=100,
-            max_updates=200,
-            evaluate_every=50,
-            evaluate_windows=64,
-        ),
-    ),
-}

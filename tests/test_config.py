@@ -4,16 +4,8 @@ import json
 
 import pytest
 
-from melodyvae.config import (
-    PRESETS,
-    ConfigError,
-    MelodyConfig,
-    MelodyTrainConfig,
-    TrainConfig,
-    from_dict,
-    override,
-    to_dict,
-)
+from melodyvae.config import ConfigError, MelodyConfig, MelodyTrainConfig, TrainConfig, from_dict, override, to_dict
+from melodyvae.presets import PRESETS
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))

@@ -18,8 +18,9 @@ import numpy as np
 from data_prep.corpus.ledger import meter_reason
 from data_prep.melodies.keys import find_key, parse_tonic
 from data_prep.melodies.layout import alike
+from data_prep.melodies.regions import Region, find_regions, usual_meter
 from data_prep.melodies.voice import AUTO, DrumsOnlyError, NoNotesError, choose_part
-from data_prep.melody import Region, find_regions, fold_line, legato_line, usual_meter
+from data_prep.melody import fold_line, legato_line
 from data_prep.reading.notes import Part, Song
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
 

@@ -15,7 +15,8 @@ import numpy as np
 import symusic
 
 from data_prep.files import whole_file
-from data_prep.melody import TICKS_PER_QUARTER, Melody, ReadMelody
+from data_prep.melodies.regions import ReadMelody
+from data_prep.melody import TICKS_PER_QUARTER, Melody
 from data_prep.reading.notes import Part
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from melodyvae.datasets.windows import WindowDataset
-    from melodyvae.vae import MelodyVAE
+    from melodyvae.models.melody import MelodyModel
 
 FIGURES = ("reconstruction", "bound", "samples", "structure", "interpolations")
 EXPLAINED = {
@@ -159,7 +159,7 @@ def _print_recorded(model_name: str, metrics: Mapping[str, Any]) -> None:
         click.echo(f"{name:<34}{cells}  {EXPLAINED.get(name, '')}")
 
 
-def _reconstruction(model: MelodyVAE, windows: np.ndarray, data: WindowDataset, seed: int) -> dict[str, Any]:
+def _reconstruction(model: MelodyModel, windows: np.ndarray, data: WindowDataset, seed: int) -> dict[str, Any]:
     """Print and return the figures of windows that go through z and back, and of the three that know less."""
     import numpy as np
 
@@ -193,7 +193,7 @@ def _reconstruction(model: MelodyVAE, windows: np.ndarray, data: WindowDataset, 
 
 
 def _nearest_training_window(
-    model: MelodyVAE, windows: np.ndarray, train: np.ndarray, seed: int, count: int = 1000
+    model: MelodyModel, windows: np.ndarray, train: np.ndarray, seed: int, count: int = 1000
 ) -> dict[str, float]:
     import numpy as np
     import torch
@@ -214,7 +214,7 @@ def _nearest_training_window(
     }
 
 
-def _bound(model: MelodyVAE, windows: np.ndarray, count: int, seed: int) -> dict[str, Any]:
+def _bound(model: MelodyModel, windows: np.ndarray, count: int, seed: int) -> dict[str, Any]:
     import numpy as np
 
     from melodyvae.evaluation.iwae import importance_weighted_bound
@@ -231,14 +231,14 @@ def _bound(model: MelodyVAE, windows: np.ndarray, count: int, seed: int) -> dict
     return found
 
 
-def _samples(model: MelodyVAE, windows: np.ndarray, data: WindowDataset, count: int, seed: int) -> dict[str, Any]:
+def _samples(model: MelodyModel, windows: np.ndarray, data: WindowDataset, count: int, seed: int) -> dict[str, Any]:
     """Print and return, by prior, the figures of samples against the windows."""
     import numpy as np
     import torch
 
     from melodyvae.evaluation.samples import histograms, jensen_shannon_bits, sample_figures
+    from melodyvae.generation.codec import decode_tokens
     from melodyvae.generation.prior import Prior, draw_latents, has_fitted_prior
-    from melodyvae.generation.sampling import decode_tokens
 
     steps_per_bar = model.config.steps_per_bar
     train = np.asarray(data.splits["train"])
@@ -261,7 +261,7 @@ def _samples(model: MelodyVAE, windows: np.ndarray, data: WindowDataset, count: 
     return found
 
 
-def _structure(model: MelodyVAE, windows: np.ndarray, count: int, seed: int) -> dict[str, Any]:
+def _structure(model: MelodyModel, windows: np.ndarray, count: int, seed: int) -> dict[str, Any]:
     """Print and return how much of the windows, and of samples, comes again.
 
     A model of more than two bars is compared with two-bar samples in a row: they know nothing of each other.
@@ -270,19 +270,19 @@ def _structure(model: MelodyVAE, windows: np.ndarray, count: int, seed: int) -> 
     import torch
 
     from melodyvae.evaluation.repetition import repetition_figures, self_similarity
+    from melodyvae.generation.codec import decode_tokens
     from melodyvae.generation.prior import draw_latents
-    from melodyvae.generation.sampling import decode_tokens
-    from melodyvae.vae import MelodyVAE
+    from melodyvae.models.melody import MelodyModel
 
     config = model.config
 
-    def drawn(by: MelodyVAE, number: int) -> np.ndarray:
+    def drawn(by: MelodyModel, number: int) -> np.ndarray:
         generator = torch.Generator(by.device).manual_seed(seed)
         return decode_tokens(by, draw_latents(by, number, None, generator), 1.0, generator)
 
     some = windows[np.random.default_rng(seed).permutation(len(windows))[:count]]
     compared = {"windows": some, "samples": drawn(model, count)}
-    short = MelodyVAE.from_pretrained().to(model.device)
+    short = MelodyModel.from_pretrained().to(model.device)
     chained, rest = divmod(config.steps, short.config.steps)
     if chained > 1 and not rest and short.config.steps_per_bar == config.steps_per_bar:
         compared["chained"] = drawn(short, count * chained).reshape(count, config.steps)
@@ -298,7 +298,7 @@ def _structure(model: MelodyVAE, windows: np.ndarray, count: int, seed: int) -> 
 
 
 def _interpolations(
-    model: MelodyVAE, windows: np.ndarray, data: WindowDataset, pairs: int, seed: int
+    model: MelodyModel, windows: np.ndarray, data: WindowDataset, pairs: int, seed: int
 ) -> dict[str, Any]:
     import numpy as np
 

@@ -19,7 +19,7 @@ from melodyvae.cli.options import (
 
 if TYPE_CHECKING:
     from data_prep.melody import Melody
-    from melodyvae.vae import MelodyVAE
+    from melodyvae.models.melody import MelodyModel
 
 SLIDERS = {
     "density": "More notes (+) or fewer (-).",
@@ -103,7 +103,7 @@ def morph(
         write_melodies(folder, melodies, melody_names(count), titles, ends=True, replace=force, audio=audio)
 
 
-def _say_what_changed(model: MelodyVAE, window: Melody, melodies: list[Melody], wanted: dict[str, float]) -> None:
+def _say_what_changed(model: MelodyModel, window: Melody, melodies: list[Melody], wanted: dict[str, float]) -> None:
     """A table: each attribute of the tune, of the first and the last melody, and what was aimed at."""
     import numpy as np
 

@@ -13,7 +13,7 @@ import click
 if TYPE_CHECKING:
     import torch
 
-    from melodyvae.vae import MelodyVAE
+    from melodyvae.models.melody import MelodyModel
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -86,16 +86,16 @@ def _temperature_option(default: float) -> Callable[[Command], Command]:
     )
 
 
-def load_model(name: str, device: str, seed: int) -> tuple[MelodyVAE, torch.Generator]:
+def load_model(name: str, device: str, seed: int) -> tuple[MelodyModel, torch.Generator]:
     """The model on its device, and the generator of everything random."""
     import torch
 
     from melodyvae.device import choose_device, use_threads
-    from melodyvae.vae import MelodyVAE
+    from melodyvae.models.melody import MelodyModel
 
     use_threads()
     place = choose_device(device)
-    model = MelodyVAE.from_pretrained(name).to(place)
+    model = MelodyModel.from_pretrained(name).to(place)
     return model, torch.Generator(place).manual_seed(seed)
 
 
@@ -110,8 +110,8 @@ def known_errors(*others: type[Exception]) -> Iterator[None]:
     from melodyvae.generation.attribute_vectors import DirectionsError
     from melodyvae.generation.novelty import NoveltyError
     from melodyvae.generation.prior import PriorError
-    from melodyvae.generation.sampling import WindowError
     from melodyvae.generation.scales import ScaleError
+    from melodyvae.generation.sources import WindowError
     from melodyvae.models.checkpoint import CheckpointError
 
     known: tuple[type[Exception], ...] = (CheckpointError, ConfigError, DatasetError, DeviceError)

@@ -35,6 +35,7 @@ def reconstruct(
     """
     from melodyvae.cli.results import read_announced, write_melodies
     from melodyvae.generation import sampling as generate
+    from melodyvae.generation.codec import matching_steps
 
     names = [f"{path.stem}.mid" for path in files]
     if len(set(names)) < len(names):
@@ -45,7 +46,7 @@ def reconstruct(
         for path in files:
             melody = read_announced(path, track, model.config).melody
             back = generate.reconstruct(model, melody, temperature, generator)
-            right = generate.matching_steps(model, melody, back)
+            right = matching_steps(model, melody, back)
             click.echo(f"{path.name}: {right} of {melody.length_steps} steps came back")
             remembered.append(back)
             rolls += [melody, back]

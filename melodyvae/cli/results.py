@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from data_prep.melody import Melody, ReadMelody
+    from data_prep.melodies.regions import ReadMelody
+    from data_prep.melody import Melody
     from data_prep.reading.notes import Part
     from melodyvae.config import MelodyConfig
-    from melodyvae.generation.sampling import Window
-    from melodyvae.vae import MelodyVAE
+    from melodyvae.generation.sources import Window
+    from melodyvae.models.melody import MelodyModel
 
 JOINED_FILE = "all.mid"
 PICTURE_FILE = "piano-rolls.png"
@@ -22,7 +23,7 @@ MOST_TOLD = 16
 
 def read_announced(path: Path, track: str, config: MelodyConfig, label: str | None = None) -> ReadMelody:
     """The melody of a file, after saying in a line which track it was taken from and what was decided."""
-    from melodyvae.generation.sampling import read_source
+    from melodyvae.generation.sources import read_source
 
     found = read_source(path, config, track)
     click.echo(f"{label or path.name}: {found.description}")
@@ -31,7 +32,7 @@ def read_announced(path: Path, track: str, config: MelodyConfig, label: str | No
 
 def read_window(label: str, path: Path, track: str, bar: int | None, config: MelodyConfig) -> Melody:
     """The window of a file that the model gets, after saying what was chosen."""
-    from melodyvae.generation.sampling import WindowError, pick_window
+    from melodyvae.generation.sources import WindowError, pick_window
 
     found = read_announced(path, track, config, f"{label} is {path.name}")
     try:
@@ -48,11 +49,13 @@ def say_window(label: str, window: Window) -> None:
     click.echo(f"{told}; {window.note}" if window.note else told)
 
 
-def say_novelty(model: MelodyVAE, melodies: Sequence[Melody], names: Sequence[str]) -> None:
+def say_novelty(model: MelodyModel, melodies: Sequence[Melody], names: Sequence[str]) -> None:
     """How near each melody is to its nearest training melody, if the model knows."""
     import numpy as np
 
-    index = model.novelty
+    from melodyvae.generation.novelty import find_index
+
+    index = find_index(model)
     if index is None:
         click.echo("how near these are to training melodies is unknown: the model came without its index of them")
         return

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 
 from melodyvae.evaluation.ngram import NgramModel
-from melodyvae.generation.sampling import decode_tokens, posterior_means
+from melodyvae.generation.codec import decode_tokens, posterior_means
 from melodyvae.models.latent import slerp
-from melodyvae.vae import MelodyVAE
+from melodyvae.models.melody import MelodyModel
 
 POINTS = 11
 
@@ -47,7 +47,7 @@ class InterpolationCurves:
 
 
 def interpolation_curves(
-    model: MelodyVAE, windows: np.ndarray, language_model: NgramModel, pairs: int = 1024, seed: int = 0
+    model: MelodyModel, windows: np.ndarray, language_model: NgramModel, pairs: int = 1024, seed: int = 0
 ) -> InterpolationCurves:
     """The curves over random pairs of ``windows`` ``(N, T)``; a window may be in several pairs."""
     if len(windows) < 2:

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 
 from melodyvae.models.latent import standard_normal
-from melodyvae.vae import MelodyVAE
+from melodyvae.models.melody import MelodyModel
 
 ROWS_AT_ONCE = 1024
 
 
-def importance_weighted_bound(model: MelodyVAE, windows: np.ndarray, samples: int = 100, seed: int = 0) -> np.ndarray:
+def importance_weighted_bound(model: MelodyModel, windows: np.ndarray, samples: int = 100, seed: int = 0) -> np.ndarray:
     """-log of the mean of p(x, z) / q(z | x) over ``samples`` draws of z, in nats, of each window ``(N, T)``: ``(N,)``.
 
     With one sample it is the negative ELBO at one z; with more it falls towards -log p(x), and never below it in

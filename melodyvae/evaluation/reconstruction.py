@@ -18,7 +18,7 @@ from torch import Tensor
 
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT
 from melodyvae.models.latent import active_units
-from melodyvae.vae import MelodyVAE
+from melodyvae.models.melody import MelodyModel
 
 RESAMPLES = 1000
 RESAMPLES_AT_ONCE = 50
@@ -58,7 +58,7 @@ class Ratio:
 
 
 def reconstruction_figures(
-    model: MelodyVAE, windows: np.ndarray, seed: int = 0, batch_size: int = 512
+    model: MelodyModel, windows: np.ndarray, seed: int = 0, batch_size: int = 512
 ) -> dict[str, float]:
     """How well windows come back through z: the values of :func:`window_ratios`, and ``active_units``.
 
@@ -70,7 +70,7 @@ def reconstruction_figures(
 
 
 def window_ratios(
-    model: MelodyVAE, windows: np.ndarray, seed: int = 0, batch_size: int = 512, *, shuffle_z: bool = False
+    model: MelodyModel, windows: np.ndarray, seed: int = 0, batch_size: int = 512, *, shuffle_z: bool = False
 ) -> tuple[dict[str, Ratio], Tensor]:
     """The figures of ``windows`` ``(N, T)``, window by window, and the posterior means ``(N, Z)``.
 

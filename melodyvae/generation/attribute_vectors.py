@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 
 from melodyvae.generation.attributes import ATTRIBUTES, measure
-from melodyvae.generation.sampling import LatentMelodyModel, decode_tokens, posterior_means
+from melodyvae.generation.codec import LatentMelodyModel, decode_tokens, posterior_means
 
 EXTRA = "attributes."
 MOST_WINDOWS = 20_000  # 8,000 give the same effects; encoding takes most of the time

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from data_prep.melody import Melody
-from melodyvae.generation.sampling import fields_of, tied_like
+from melodyvae.generation.codec import fields_of, tied_like
 from melodyvae.generation.scoring import ScoringModel, negative_elbo
 
 CANDIDATES = 24

@@ -19,22 +19,21 @@ import torch
 from torch import Tensor
 
 from data_prep.melodies.keys import Key, find_key
-from data_prep.melody import Melody, ReadMelody
-from melodyvae.generation.distance import musical_distances
-from melodyvae.generation.path import even_places
-from melodyvae.generation.refine import refine_latents
-from melodyvae.generation.sampling import (
+from data_prep.melodies.regions import ReadMelody
+from data_prep.melody import Melody
+from melodyvae.generation.codec import (
     LatentMelodyModel,
-    Window,
     check_count,
     decode_tokens,
     fields_of,
     matching_steps,
-    pick_window,
     posterior_means,
     tied_like,
-    windows_of,
 )
+from melodyvae.generation.distance import musical_distances
+from melodyvae.generation.path import even_places
+from melodyvae.generation.refine import refine_latents
+from melodyvae.generation.sources import Window, pick_window, windows_of
 from melodyvae.models.latent import slerp
 
 Ends = Literal["exact", "model", "original"]
@@ -110,7 +109,7 @@ def walk(
 
     Args:
         model: the model.
-        start: whole bars (see :func:`~melodyvae.generation.sampling.pick_window`).
+        start: whole bars (see :func:`~melodyvae.generation.sources.pick_window`).
         end: as many.
         options: how to walk.
         generator: the source of the draws when the temperature is above 0.

@@ -25,7 +25,7 @@ from torch import Tensor
 from data_prep.melody import Melody
 from melodyvae.generation.attribute_vectors import Directions
 from melodyvae.generation.attributes import ATTRIBUTES, measure
-from melodyvae.generation.sampling import LatentMelodyModel, decode_tokens, posterior_means
+from melodyvae.generation.codec import LatentMelodyModel, decode_tokens, posterior_means
 from melodyvae.generation.scales import Scale
 
 CANDIDATES = 192
@@ -55,7 +55,7 @@ def morph(
 
     Args:
         model: a trained model with directions.
-        melody: a window (see :func:`melodyvae.generation.sampling.pick_window`).
+        melody: a window (see :func:`melodyvae.generation.sources.pick_window`).
         amounts: by attribute, or ``syncopation`` for both of its grids; what is not named is to stay.
         count: how many melodies, at least 2; the amounts grow evenly.
         temperature: 0 takes the most probable melody at each point.

@@ -14,13 +14,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 
 from data_prep.files import whole_file
 from data_prep.melody import Melody
 from data_prep.tokens import FIRST_NOTE_ON, Vocabulary
+from melodyvae.models.checkpoint import beside
+from melodyvae.models.melody import MelodyModel
 
 FIRST_NOTE = 1000  # stands for the interval of a window's first note, which has none
 MOST_DRAWS = 20
@@ -89,23 +91,22 @@ class NoveltyIndex:
         return alike
 
 
-class KnowsItsTraining(Protocol):
-    """A model that may know its training windows."""
-
-    @property
-    def novelty(self) -> NoveltyIndex | None:
-        """Their index."""
+def find_index(model: MelodyModel) -> NoveltyIndex | None:
+    """The index that came with a model; None if it came without."""
+    file = beside(model.path, NOVELTY_FILE) if model.path else None
+    return NoveltyIndex.open(file, model.config.steps_per_quarter) if file and file.is_file() else None
 
 
-def index_of(model: KnowsItsTraining) -> NoveltyIndex:
+def index_of(model: MelodyModel) -> NoveltyIndex:
     """The index that came with a model.
 
     Raises:
         NoveltyError: if it came without.
     """
-    if model.novelty is None:
+    index = find_index(model)
+    if index is None:
         raise NoveltyError(f"the model came without {NOVELTY_FILE}, the index of its training melodies")
-    return model.novelty
+    return index
 
 
 def beat_hashes(windows: np.ndarray, steps_per_beat: int) -> np.ndarray:

@@ -42,7 +42,7 @@ class PriorError(ValueError):
 
 
 class CodingModel(Protocol):
-    """What a prior is fitted to; :class:`~melodyvae.vae.MelodyVAE` is one."""
+    """What a prior is fitted to; :class:`~melodyvae.models.melody.MelodyModel` is one."""
 
     extras: dict[str, Tensor]
 

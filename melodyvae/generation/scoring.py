@@ -23,7 +23,7 @@ from torch import Tensor
 
 from data_prep.melody import Melody, MelodyNote
 from data_prep.tokens import FIRST_NOTE_ON
-from melodyvae.generation.sampling import LatentMelodyModel
+from melodyvae.generation.codec import LatentMelodyModel
 
 QUANTILES = "score.quantiles"  # among a model's extras
 PERCENTILES = 101

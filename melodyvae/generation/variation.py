@@ -15,8 +15,7 @@ import numpy as np
 import torch
 
 from data_prep.melody import Melody
-from melodyvae.generation.refine import refine_latents
-from melodyvae.generation.sampling import (
+from melodyvae.generation.codec import (
     LatentMelodyModel,
     check_count,
     decode_melodies,
@@ -24,6 +23,7 @@ from melodyvae.generation.sampling import (
     fields_of,
     posterior_means,
 )
+from melodyvae.generation.refine import refine_latents
 from melodyvae.models.latent import slerp
 
 MOST_DRAWS = 20

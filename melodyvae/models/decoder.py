@@ -15,7 +15,6 @@ Contents: :class:`AutoregressiveDecoder`, :class:`MelodyDecoder`, :class:`Choice
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -25,23 +24,9 @@ from torch.nn import functional as F
 
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.config import MelodyConfig
+from melodyvae.models.stepwise_lstm import DecoderContext, LSTMCalls, LSTMSteps
 
 SMALL_BATCH = 16
-
-LSTMState = tuple[Tensor, Tensor]  # hidden and cell, each (layers, B, H)
-
-
-@dataclass(frozen=True)
-class DecoderContext:
-    """All that the steps need of z, computed once a window.
-
-    Attributes:
-        features: what each step reads of z, ``(T, B, F)``.
-        state: the LSTM's state before the first step.
-    """
-
-    features: Tensor
-    state: LSTMState
 
 
 @dataclass(frozen=True)
@@ -213,7 +198,7 @@ class MelodyDecoder(AutoregressiveDecoder):
             drawn.append(previous)
         return torch.stack(drawn, dim=1), torch.stack(all_logits, dim=1), Before(previous, sounding)
 
-    def _steps(self, context: DecoderContext) -> _LSTMCalls | _LSTMSteps:
+    def _steps(self, context: DecoderContext) -> LSTMCalls | LSTMSteps:
         """The faster way to step: nn.LSTM's own libraries multiply large matrices better than the plain product.
 
         Measured by ``python -m tests.benchmarks.sampling_speed``.
@@ -221,62 +206,11 @@ class MelodyDecoder(AutoregressiveDecoder):
         device = context.features.device.type
         is_small = context.features.shape[1] <= SMALL_BATCH and device == "cpu"
         if is_small and not torch.is_grad_enabled() and not torch.is_autocast_enabled(device):
-            return _LSTMSteps(self.lstm, self.vocabulary_size, context)
-        return _LSTMCalls(self.lstm, self._one_hot, context)
+            return LSTMSteps(self.lstm, self.vocabulary_size, context)
+        return LSTMCalls(self.lstm, self._one_hot, context)
 
     def _one_hot(self, tokens: Tensor) -> Tensor:
         return F.one_hot(tokens, self.vocabulary_size).to(self.output.weight.dtype)
-
-
-class _LSTMCalls:
-    """An LSTM taken step by step, each a call of it."""
-
-    def __init__(self, lstm: nn.LSTM, one_hot: Callable[[Tensor], Tensor], context: DecoderContext) -> None:
-        self.lstm, self.one_hot = lstm, one_hot
-        self.features, self.state = iter(context.features), context.state
-
-    def take(self, previous: Tensor) -> Tensor:
-        """The top layer's output ``(B, H)`` at the next step, after the tokens ``previous`` ``(B,)``."""
-        inputs = torch.cat([self.one_hot(previous), next(self.features)], dim=-1)
-        outputs: Tensor
-        outputs, self.state = self.lstm(inputs.unsqueeze(0), self.state)
-        return outputs[0]
-
-
-class _LSTMSteps:
-    """The same, with all that the steps have in common computed once; for small batches.
-
-    What a token adds to the first layer's gates is a row of a table; what z adds, for all steps, is one product. The
-    gates are in PyTorch's order: input, forget, cell, output (https://docs.pytorch.org/docs/stable/nn.html#lstm).
-    """
-
-    def __init__(self, lstm: nn.LSTM, vocabulary_size: int, context: DecoderContext) -> None:
-        (of_input, of_hidden, *biases), *above = lstm.all_weights
-        features = context.features
-        if features.stride(0) == 0:  # the same at every step
-            features = features[:1]
-        gates_of_features = features @ of_input[:, vocabulary_size:].T
-        self.gates_of_features = iter(gates_of_features.expand(len(context.features), -1, -1))  # T times (B, 4H)
-        self.gates_of_token = of_input[:, :vocabulary_size].T + sum(biases)  # (V, 4H)
-        self.weights = [of_hidden.T, *(torch.cat([w, h], dim=1).T for w, h, _, _ in above)]  # (H, 4H), (2H, 4H)...
-        self.biases = [b + c for _, _, b, c in above]
-        self.hidden, self.cell = (list(state) for state in context.state)  # of each layer, (B, H)
-
-    def take(self, previous: Tensor) -> Tensor:
-        """See :meth:`_LSTMCalls.take`."""
-        from_below = self.gates_of_token[previous] + next(self.gates_of_features)
-        self._turn(0, torch.addmm(from_below, self.hidden[0], self.weights[0]))
-        for layer, bias in enumerate(self.biases, start=1):
-            below_and_before = torch.cat([self.hidden[layer - 1], self.hidden[layer]], dim=-1)
-            self._turn(layer, torch.addmm(bias, below_and_before, self.weights[layer]))
-        top: Tensor = self.hidden[-1]
-        return top
-
-    def _turn(self, layer: int, gates: Tensor) -> None:
-        into, forget, _, out = gates.sigmoid().chunk(4, dim=-1)
-        new = gates.chunk(4, dim=-1)[2].tanh()
-        self.cell[layer] = torch.addcmul(into * new, forget, self.cell[layer])
-        self.hidden[layer] = out * self.cell[layer].tanh()
 
 
 def sounding_before(tokens: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Training a MelodyVAE on a dataset folder: the parts that the general loop does not know.
+"""Training a MelodyModel on a dataset folder: the parts that the general loop does not know.
 
 Contents: :func:`melody_trainer`, :func:`finish_melody_run`, :func:`starting_point`, :func:`held_out_loss`,
 :func:`collapse_warning`.
@@ -17,28 +17,22 @@ import numpy as np
 import torch
 
 import melodyvae
-from melodyvae.config import (
-    PRESETS,
-    ConfigError,
-    MelodyConfig,
-    MelodyTrainConfig,
-    Preset,
-    from_dict,
-    override,
-    to_dict,
-)
+from melodyvae.config import ConfigError, MelodyConfig, MelodyTrainConfig, from_dict, override, to_dict
+from melodyvae.datasets.batches import TrainingBatches
 from melodyvae.datasets.held_out import source_marks
-from melodyvae.datasets.windows import TrainingBatches, WindowDataset
+from melodyvae.datasets.windows import WindowDataset
 from melodyvae.evaluation.reconstruction import reconstruction_figures
 from melodyvae.generation.attribute_vectors import fit_directions
 from melodyvae.generation.novelty import NOVELTY_FILE, NoveltyIndex
 from melodyvae.generation.prior import fit_prior
 from melodyvae.generation.scoring import fit_quantiles
 from melodyvae.models.checkpoint import beside
-from melodyvae.models.loss import LossTerms, teacher_forcing_share
+from melodyvae.models.loss import LossTerms
+from melodyvae.models.melody import MelodyModel
+from melodyvae.presets import PRESETS, Preset
 from melodyvae.ranks import ALONE, Ranks
+from melodyvae.training.schedules import teacher_forcing_share
 from melodyvae.training.trainer import MODEL_FILE, Metrics, Progress, Trainer
-from melodyvae.vae import MelodyVAE
 
 FINE_TUNING_RATE_DIVISOR = 4.0
 TRAINED_WHOLE: dict[str, Any] = {"lower_encoder_rate": 1.0, "lower_decoder_rate": 1.0, "upper_level_updates": 0}
@@ -55,7 +49,7 @@ def starting_point(
     bars: int | None = None,
     segments_from: str | None = None,
     **changes: Any,
-) -> tuple[MelodyVAE, MelodyTrainConfig]:
+) -> tuple[MelodyModel, MelodyTrainConfig]:
     """A model to train, and how: those of a preset, with every change that is not None applied to the training.
 
     A new model takes the meter and the grid of ``dataset`` if that is given, and has ``bars`` bars if those are. The
@@ -84,9 +78,9 @@ def starting_point(
         training = override(training, **changes)
         torch.manual_seed(training.seed)
         grid = {} if dataset is None else {key: dataset.meta[key] for key in ("meter", "steps_per_quarter")}
-        model = MelodyVAE(from_dict(MelodyConfig, to_dict(override(preset.model, bars=bars)) | grid))
+        model = MelodyModel(from_dict(MelodyConfig, to_dict(override(preset.model, bars=bars)) | grid))
         if lower is not None:
-            model.take_segments_from(MelodyVAE.from_pretrained(lower))
+            model.take_segments_from(MelodyModel.from_pretrained(lower))
         return model, training
     if segments_from is not None:
         raise ConfigError(f"{init_from} has its weights already; leave out segments_from")
@@ -94,11 +88,11 @@ def starting_point(
         raise ConfigError(f"{init_from} has its number of bars already; leave out bars, or train a new model")
     gentle = training.learning_rate / FINE_TUNING_RATE_DIVISOR
     training = replace(training, learning_rate=gentle, annealing="constant", upper_level_updates=0)
-    return MelodyVAE.from_pretrained(init_from), override(training, **changes)
+    return MelodyModel.from_pretrained(init_from), override(training, **changes)
 
 
 def melody_trainer(
-    model: MelodyVAE,
+    model: MelodyModel,
     config: MelodyTrainConfig,
     dataset: WindowDataset,
     folder: Path,
@@ -206,7 +200,7 @@ def finish_melody_run(
         The figures by split, ``valid`` and ``test``; a split without windows is left out.
     """
     path = folder / MODEL_FILE
-    model = MelodyVAE.from_pretrained(path).to(device or torch.device("cpu"))
+    model = MelodyModel.from_pretrained(path).to(device or torch.device("cpu"))
     model.metrics = {
         split: reconstruction_figures(model, np.asarray(dataset.splits[split]))
         for split in ("valid", "test")

@@ -30,8 +30,9 @@ from data_prep.files import whole_file
 from melodyvae.config import TrainConfig, to_dict
 from melodyvae.device import autocast
 from melodyvae.models.checkpoint import CheckpointError, read_tensors, write_tensors
-from melodyvae.models.loss import LossTerms, kl_weight, steered, weighted_loss
+from melodyvae.models.loss import LossTerms, weighted_loss
 from melodyvae.ranks import ALONE, Ranks
+from melodyvae.training.schedules import kl_weight, steered
 
 MODEL_FILE = "model.safetensors"
 STATE_FILE = "state.safetensors"

@@ -28,10 +28,10 @@ from melodyvae.generation.attribute_vectors import (
     quartile_directions,
 )
 from melodyvae.generation.attributes import ATTRIBUTES, measure
+from melodyvae.generation.codec import posterior_means
 from melodyvae.generation.morph import CANDIDATES, effect_matrix
-from melodyvae.generation.sampling import posterior_means
+from melodyvae.models.melody import MelodyModel
 from melodyvae.rendering.piano_rolls import plot_effects
-from melodyvae.vae import MelodyVAE
 
 
 def as_markdown(effects: np.ndarray, corner: str) -> str:
@@ -42,7 +42,7 @@ def as_markdown(effects: np.ndarray, corner: str) -> str:
     return "\n".join(lines)
 
 
-def paper_directions(model: MelodyVAE, windows: np.ndarray, fitted: Directions) -> Directions:
+def paper_directions(model: MelodyModel, windows: np.ndarray, fitted: Directions) -> Directions:
     """The quartile differences, each as long as the fitted direction, so that the two can be compared."""
     chosen = windows[np.random.default_rng(0).permutation(len(windows))[:MOST_WINDOWS]]
     standardised = (measure(chosen, model.config) - fitted.means.numpy()) / fitted.deviations.numpy()
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
 
-    model = MelodyVAE.from_pretrained(options.model).to(choose_device(options.device))
+    model = MelodyModel.from_pretrained(options.model).to(choose_device(options.device))
     dataset = open_dataset(options.dataset)
     dataset.check_fits(model.config)
     try:

@@ -18,10 +18,11 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from melodyvae.config import PRESETS
-from melodyvae.datasets.windows import TrainingBatches
+from melodyvae.datasets.batches import TrainingBatches
 from melodyvae.models.decoder import Choice
 from melodyvae.models.loss import weighted_loss
+from melodyvae.models.melody import MelodyModel
+from melodyvae.presets import PRESETS
 from melodyvae.vae import MelodyVAE
 from tests.benchmarks.gemm_flops import drawing_flops, training_flops
 from tests.windows import random_windows
@@ -61,13 +62,13 @@ class Count:
 def counts() -> Iterator[Count]:
     """All of them, in seconds."""
     for name in ("melody-2bar", "musicvae-small"):
-        model = MelodyVAE(PRESETS[name].model)
+        model = MelodyModel(PRESETS[name].model)
         steps = model.config.steps
         yield Count(f"steps of the decoder for {BATCH} melodies of {name}", _steps_of(model), steps)
         yield Count(f"GEMM FLOPs of a melody drawn, {name}", _drawing_flops(model), drawing_flops(model.config))
         yield Count(f"GEMM FLOPs of a window in training, {name}", _training_flops(model), training_flops(model.config))
     yield Count(
-        "steps of the decoder for 16 bars on two levels", _steps_of(MelodyVAE(PRESETS["melody-16bar"].model)), 256
+        "steps of the decoder for 16 bars on two levels", _steps_of(MelodyModel(PRESETS["melody-16bar"].model)), 256
     )
     yield Count("melodies decoded for a walk of eight tunes", _melodies_of_a_walk(), MOST_ON_A_WALK, is_limit=True)
     windows = random_windows(50).view(_Counting)
@@ -100,23 +101,23 @@ def _rows_of_steps(write: Callable[[], object]) -> list[int]:
     return rows
 
 
-def _steps_of(model: MelodyVAE) -> int:
+def _steps_of(model: MelodyModel) -> int:
     return len(_rows_of_steps(lambda: model.decode(torch.zeros(BATCH, model.config.latent_size))))
 
 
 def _melodies_of_a_walk() -> int:
-    model = MelodyVAE.from_pretrained("melody-2bar")
+    model = MelodyModel.from_pretrained("melody-2bar")
     start, end, *_ = sorted(TUNES.glob("*.mid"))
-    return sum(_rows_of_steps(lambda: model.interpolate(start, end, 8))) // model.config.steps
+    return sum(_rows_of_steps(lambda: MelodyVAE(model).interpolate(start, end, 8))) // model.config.steps
 
 
-def _drawing_flops(model: MelodyVAE) -> int:
+def _drawing_flops(model: MelodyModel) -> int:
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         model.decode(torch.zeros(1, model.config.latent_size))
     return counter.get_total_flops()
 
 
-def _training_flops(model: MelodyVAE) -> int:
+def _training_flops(model: MelodyModel) -> int:
     tokens = torch.from_numpy(random_windows(BATCH)).long()
     with (
         warnings.catch_warnings(action="ignore", category=UserWarning),  # on leaving: that there is no Intel GPU

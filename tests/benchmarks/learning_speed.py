@@ -25,16 +25,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT
-from melodyvae.config import PRESETS
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.device import use_threads
 from melodyvae.models import decoder
-from melodyvae.models.decoder import DecoderContext, MelodyDecoder
+from melodyvae.models.decoder import MelodyDecoder
 from melodyvae.models.encoder import MelodyEncoder
 from melodyvae.models.latent import DiagonalGaussian
+from melodyvae.models.melody import MelodyModel
+from melodyvae.models.stepwise_lstm import DecoderContext
+from melodyvae.presets import PRESETS
 from melodyvae.training.melody import melody_trainer, starting_point
 from melodyvae.training.trainer import METRICS_FILE, read_metrics
-from melodyvae.vae import MelodyVAE
 
 TARGET = 0.95
 WHOLE_TRAINING = 14_000  # updates of 128 windows: the learning rate falls as if training went on for that long
@@ -46,7 +47,7 @@ class Variant:
     """One thing done otherwise than in melody-2bar: in the training (``changes``), or in the network (``rebuild``)."""
 
     changes: dict[str, Any] = field(default_factory=dict)
-    rebuild: Callable[[MelodyVAE], None] | None = None
+    rebuild: Callable[[MelodyModel], None] | None = None
     preset: str = "melody-2bar"
     precision: str = "auto"
 
@@ -134,8 +135,8 @@ def above_lowest(tokens: Tensor, dtype: torch.dtype) -> Tensor:
     return torch.cat([relative, shift], dim=-1).to(dtype)
 
 
-def _decoder_as(kind: type[MelodyDecoder], more_inputs: int = 0) -> Callable[[MelodyVAE], None]:
-    def rebuild(model: MelodyVAE) -> None:
+def _decoder_as(kind: type[MelodyDecoder], more_inputs: int = 0) -> Callable[[MelodyModel], None]:
+    def rebuild(model: MelodyModel) -> None:
         decoder = model.decoder
         decoder.__class__ = kind
         if more_inputs:
@@ -145,8 +146,8 @@ def _decoder_as(kind: type[MelodyDecoder], more_inputs: int = 0) -> Callable[[Me
     return rebuild
 
 
-def _encoder_reads(more: Callable[[Tensor, torch.dtype], Tensor], size: int) -> Callable[[MelodyVAE], None]:
-    def rebuild(model: MelodyVAE) -> None:
+def _encoder_reads(more: Callable[[Tensor, torch.dtype], Tensor], size: int) -> Callable[[MelodyModel], None]:
+    def rebuild(model: MelodyModel) -> None:
         encoder = model.encoder
         encoder.__class__ = type("Encoder", (RicherEncoder,), {"more": staticmethod(more)})
         encoder.lstm = nn.LSTM(encoder.lstm.input_size + size, encoder.lstm.hidden_size, bidirectional=True)
@@ -154,12 +155,12 @@ def _encoder_reads(more: Callable[[Tensor, torch.dtype], Tensor], size: int) -> 
     return rebuild
 
 
-def _both_read_class_and_octave(model: MelodyVAE) -> None:
+def _both_read_class_and_octave(model: MelodyModel) -> None:
     _encoder_reads(class_and_octave, 20)(model)
     _decoder_as(ClassAndOctave, 20)(model)
 
 
-def _onset_then_pitch(model: MelodyVAE) -> None:
+def _onset_then_pitch(model: MelodyModel) -> None:
     model.decoder.output = OnsetThenPitch(model.config.decoder_size, model.vocabulary.size)  # type: ignore[assignment]
 
 

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from melodyvae.datasets.windows import TrainingBatches
+from melodyvae.datasets.batches import TrainingBatches
 from melodyvae.device import choose_device, use_threads
 from tests.benchmarks.side_by_side import Row, fastest_seconds, print_table
 from tests.benchmarks.training_speed import update_of

@@ -21,10 +21,10 @@ from torch import Tensor, nn
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.device import use_threads
 from melodyvae.evaluation.samples import histograms, jensen_shannon_bits
+from melodyvae.generation.codec import decode_tokens
 from melodyvae.generation.prior import BATCH, MOST_WINDOWS, SETTLING_ROUNDS, FittedGaussian, fit_gaussian
-from melodyvae.generation.sampling import decode_tokens
 from melodyvae.models.latent import standard_normal
-from melodyvae.vae import MelodyVAE
+from melodyvae.models.melody import MelodyModel
 
 NAMES = ("pitch_class", "interval", "duration", "onset", "notes")
 FLOW_UPDATES = 3000
@@ -94,7 +94,7 @@ def main() -> None:
     arguments = parser.parse_args()
     use_threads(1)
     torch.manual_seed(arguments.seed)
-    model = MelodyVAE.from_pretrained(arguments.model)
+    model = MelodyModel.from_pretrained(arguments.model)
     splits = open_dataset(arguments.dataset).splits
     held_out, train = np.asarray(splits[arguments.split]), np.asarray(splits["train"])
     some = np.random.default_rng(arguments.seed).permutation(len(train))[:MOST_WINDOWS]
@@ -123,14 +123,14 @@ def main() -> None:
 
 
 def _print_line(
-    name: str, nats: float | None, settled: str, windows: np.ndarray, wanted: dict, model: MelodyVAE
+    name: str, nats: float | None, settled: str, windows: np.ndarray, wanted: dict, model: MelodyModel
 ) -> None:
     found = histograms(windows, model.vocabulary, model.config.steps_per_bar)
     cells = "".join(f"{jensen_shannon_bits(found[name], wanted[name]):13.4f}" for name in NAMES)
     print(f"{name:<24}{'' if nats is None else f'{nats:.1f}':>9}  {settled:>8}{cells}", flush=True)
 
 
-def _draws(model: MelodyVAE, windows: np.ndarray, seed: int | torch.Generator) -> Tensor:
+def _draws(model: MelodyModel, windows: np.ndarray, seed: int | torch.Generator) -> Tensor:
     """One draw from q(z | x) of each window ``(N, T)``: ``(N, Z)``."""
     generator = torch.Generator().manual_seed(seed) if isinstance(seed, int) else seed
     batches = torch.split(torch.from_numpy(windows.astype(np.int64)), BATCH)

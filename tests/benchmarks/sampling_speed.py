@@ -15,10 +15,10 @@ from unittest import mock
 import torch
 from torch import Tensor
 
-from melodyvae.config import PRESETS
 from melodyvae.device import autocast, use_threads
 from melodyvae.models import decoder
-from melodyvae.vae import MelodyVAE
+from melodyvae.models.melody import MelodyModel
+from melodyvae.presets import PRESETS
 from tests.benchmarks.side_by_side import Row, fastest_seconds, print_table
 
 MODELS = ("melody-2bar", "musicvae-small", "melody-16bar")
@@ -37,7 +37,7 @@ def main() -> None:
 
 def rows(name: str, batch: int) -> Iterator[Row]:
     """The lines of a model at a batch size."""
-    model = MelodyVAE(PRESETS[name].model) if name == "musicvae-small" else MelodyVAE.from_pretrained(name)
+    model = MelodyModel(PRESETS[name].model) if name == "musicvae-small" else MelodyModel.from_pretrained(name)
     model.eval()
     z = torch.randn(batch, model.config.latent_size, generator=torch.Generator().manual_seed(0))
 

@@ -16,12 +16,13 @@ from pathlib import Path
 
 import torch
 
-from melodyvae.config import PRESETS, MelodyConfig, MelodyTrainConfig
+from melodyvae.config import MelodyConfig, MelodyTrainConfig
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.device import use_threads
+from melodyvae.models.melody import MelodyModel
+from melodyvae.presets import PRESETS
 from melodyvae.training.melody import TRAINED_WHOLE, melody_trainer
 from melodyvae.training.trainer import METRICS_FILE, read_metrics
-from melodyvae.vae import MelodyVAE
 
 TWO_LEVELS = PRESETS["melody-16bar"].model
 FLAT = replace(TWO_LEVELS, segment_bars=None)
@@ -63,11 +64,11 @@ def _train(config: MelodyConfig, lower: str | None, dataset_folder: str, folder:
         PRESETS["melody-16bar"].training, max_minutes=None, max_updates=2000, evaluate_every=250
     )
     torch.manual_seed(training.seed)
-    model = MelodyVAE(config)
+    model = MelodyModel(config)
     if lower is None:
         training = replace(training, **TRAINED_WHOLE)
     else:
-        model.take_segments_from(MelodyVAE.from_pretrained(lower))
+        model.take_segments_from(MelodyModel.from_pretrained(lower))
     trainer = melody_trainer(model, training, open_dataset(dataset_folder), folder)
     for progress in trainer.run():
         if progress.update * training.batch_size >= windows:

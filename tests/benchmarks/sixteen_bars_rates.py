@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from melodyvae.config import PRESETS
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.device import use_threads
 from melodyvae.evaluation.reconstruction import reconstruction_figures
+from melodyvae.models.melody import MelodyModel
+from melodyvae.presets import PRESETS
 from melodyvae.training.melody import melody_trainer
-from melodyvae.vae import MelodyVAE
 
 BETAS = (0.05, 0.1, 0.3, 0.8, 2.0)
 WINDOWS = 1024
@@ -62,7 +62,7 @@ def figures_at(beta: float, model_name: str, dataset_folder: str, out: Path, upd
     file = out / f"beta-{beta:g}.json"
     if file.exists():
         return
-    model, dataset = MelodyVAE.from_pretrained(model_name), open_dataset(dataset_folder)
+    model, dataset = MelodyModel.from_pretrained(model_name), open_dataset(dataset_folder)
     config = replace(
         PRESETS["melody-16bar"].training,
         beta=beta,

@@ -13,8 +13,8 @@ import argparse
 
 import torch
 
-from melodyvae.config import PRESETS
 from melodyvae.device import choose_device, use_threads
+from melodyvae.presets import PRESETS
 from tests.benchmarks.gemm_flops import training_flops
 from tests.benchmarks.side_by_side import fastest_seconds, machine
 from tests.benchmarks.training_speed import update_of

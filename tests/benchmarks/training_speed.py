@@ -18,11 +18,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from melodyvae.config import PRESETS
-from melodyvae.datasets.windows import TrainingBatches
+from melodyvae.datasets.batches import TrainingBatches
 from melodyvae.device import autocast, choose_device, use_threads
+from melodyvae.models.melody import MelodyModel
+from melodyvae.presets import PRESETS
 from melodyvae.training.trainer import Trainer
-from melodyvae.vae import MelodyVAE
 from tests.benchmarks.gemm_flops import Recurrent, layer_training_flops, recurrent_layers, training_flops
 from tests.benchmarks.side_by_side import Row, fastest_seconds, print_table
 from tests.windows import random_windows
@@ -86,7 +86,7 @@ def update_of(preset: str, batch: int, precision: str, device: torch.device) -> 
     """One update of the training loop, on windows of random notes."""
     chosen = PRESETS[preset]
     torch.manual_seed(0)
-    model = MelodyVAE(chosen.model)
+    model = MelodyModel(chosen.model)
     batches = TrainingBatches(random_windows(2 * batch, chosen.model.steps), batch, 0, 5, 6)
     trainer = Trainer(
         model,

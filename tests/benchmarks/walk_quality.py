@@ -22,11 +22,11 @@ import numpy as np
 import torch
 
 from melodyvae.datasets.windows import open_dataset
+from melodyvae.generation.codec import decode_tokens, posterior_means
 from melodyvae.generation.distance import musical_distances
 from melodyvae.generation.interpolation import WalkOptions, walk
 from melodyvae.generation.refine import refine_latents
-from melodyvae.generation.sampling import decode_tokens, posterior_means
-from melodyvae.vae import MelodyVAE
+from melodyvae.models.melody import MelodyModel
 
 COUNT = 8
 
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    model = MelodyVAE.from_pretrained(arguments.model)
+    model = MelodyModel.from_pretrained(arguments.model)
     splits = open_dataset(arguments.dataset).splits
     rows = np.concatenate(list(splits.values())) if arguments.split == "all" else np.array(splits[arguments.split])
     chosen = np.random.default_rng(arguments.seed).permutation(len(rows))[: 2 * arguments.pairs]
@@ -49,7 +49,7 @@ def main() -> None:
     _measure_walks(model, pairs, arguments.seed)
 
 
-def _measure_ends(model: MelodyVAE, pairs: np.ndarray) -> None:
+def _measure_ends(model: MelodyModel, pairs: np.ndarray) -> None:
     vocabulary = model.vocabulary
     plain, refined, seconds = [], [], []
     for pair in pairs:
@@ -69,7 +69,7 @@ def _measure_ends(model: MelodyVAE, pairs: np.ndarray) -> None:
     )
 
 
-def _measure_walks(model: MelodyVAE, pairs: np.ndarray, seed: int) -> None:
+def _measure_walks(model: MelodyModel, pairs: np.ndarray, seed: int) -> None:
     vocabulary = model.vocabulary
     generator = np.random.default_rng(seed)
     figures: dict[str, list[tuple[float, ...]]] = {"even": [], "latent": [], "data space": []}

@@ -21,7 +21,7 @@ import numpy as np
 from data_prep.tokens import FIRST_NOTE_ON, Vocabulary
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.generation.scoring import best_scale, negative_elbo, note_scores
-from melodyvae.vae import MelodyVAE
+from melodyvae.models.melody import MelodyModel
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--windows", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    model = MelodyVAE.from_pretrained(arguments.model)
+    model = MelodyModel.from_pretrained(arguments.model)
     splits = open_dataset(arguments.dataset).splits
     rows = np.concatenate(list(splits.values())) if arguments.split == "all" else np.array(splits[arguments.split])
     generator = np.random.default_rng(arguments.seed)

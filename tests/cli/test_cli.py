@@ -19,7 +19,7 @@ from data_prep.melody import Melody, MelodyNote
 from data_prep.tokens import Vocabulary
 from melodyvae.cli.main import COMMANDS, main
 from melodyvae.models.checkpoint import load_checkpoint
-from melodyvae.vae import MelodyVAE
+from melodyvae.models.melody import MelodyModel
 from tests.conftest import tune
 
 HEADER = b"MThd" + struct.pack(">IHHH", 6, 1, 1, 480)
@@ -344,7 +344,7 @@ def test_bad_morphs_get_a_sentence_and_write_nothing(tunes, run_folder, tmp_path
 
 
 def test_morph_with_a_model_without_directions_says_what_to_do(tunes, run_folder, tmp_path):
-    bare = MelodyVAE.from_pretrained(run_folder)
+    bare = MelodyModel.from_pretrained(run_folder)
     bare.extras = {}
     bare.save(tmp_path / "bare.safetensors")
     output = run("morph", tunes[0], "--density", "1", "--model", tmp_path / "bare.safetensors", status=1)

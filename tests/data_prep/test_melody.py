@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data_prep.melodies.regions import find_regions, read_melody
 from data_prep.melodies.voice import NoNotesError
-from data_prep.melody import Melody, MelodyNote, find_regions, read_melody
+from data_prep.melody import Melody, MelodyNote
 from data_prep.tokens import Vocabulary
 from tests.data_prep.smf import END_OF_TRACK, QUARTER, part, smf, song, time_signature, tune
 from tests.data_prep.strategies import METERS, melodies

@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from data_prep.tokens import FIRST_NOTE_ON, Vocabulary
-from melodyvae.config import PRESETS
-from melodyvae.datasets.windows import DatasetError, Shuffle, TrainingBatches, open_dataset
+from melodyvae.datasets.batches import TrainingBatches
+from melodyvae.datasets.shuffle import Shuffle
+from melodyvae.datasets.windows import DatasetError, open_dataset
+from melodyvae.presets import PRESETS
 from tests.windows import random_windows
 
 

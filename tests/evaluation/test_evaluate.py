@@ -10,7 +10,6 @@ import torch
 from data_prep.corpus.prepare import PrepOptions, prepare
 from data_prep.melody import Melody, MelodyNote
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
-from melodyvae.config import PRESETS
 from melodyvae.datasets.held_out import TrainedOnError, held_out_windows
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.evaluation.interpolation import interpolation_curves
@@ -18,7 +17,8 @@ from melodyvae.evaluation.iwae import importance_weighted_bound
 from melodyvae.evaluation.ngram import NgramModel
 from melodyvae.evaluation.reconstruction import Ratio, note_f1, notes_right, reconstruction_figures, window_ratios
 from melodyvae.evaluation.samples import fewest_differences, histograms, jensen_shannon_bits, sample_figures
-from melodyvae.vae import MelodyVAE
+from melodyvae.models.melody import MelodyModel
+from melodyvae.presets import PRESETS
 from tests.cli.test_cli import run
 from tests.conftest import tune
 from tests.windows import random_windows
@@ -28,7 +28,7 @@ from tests.windows import random_windows
 def silent_model():
     """A model whose decoder is certain of "no event" at every step, and whose posterior is N(0, I)."""
     torch.manual_seed(0)
-    model = MelodyVAE(PRESETS["tiny"].model).eval()
+    model = MelodyModel(PRESETS["tiny"].model).eval()
     with torch.no_grad():
         model.encoder.posterior.weight.zero_()
         model.encoder.posterior.bias.zero_()
@@ -64,7 +64,7 @@ def test_the_bound_is_the_sum_of_its_halves(silent_model):
 
 def test_figures_do_not_depend_on_the_batch_size_or_on_when_they_are_taken():
     torch.manual_seed(0)
-    model = MelodyVAE(PRESETS["tiny"].model).eval()
+    model = MelodyModel(PRESETS["tiny"].model).eval()
     windows = random_windows(30)
     whole = reconstruction_figures(model, windows, batch_size=30)
     assert whole == reconstruction_figures(model, windows, batch_size=30)
@@ -95,7 +95,7 @@ def test_the_command_prints_and_writes_the_figures_of_the_test_split(dataset_fol
     out = tmp_path / "figures.json"
     output = run("evaluate", dataset_folder, "--model", run_folder, "--json", out, "--figures", "reconstruction")
     windows = open_dataset(dataset_folder).splits["test"]
-    expected = reconstruction_figures(MelodyVAE.from_pretrained(run_folder), windows)
+    expected = reconstruction_figures(MelodyModel.from_pretrained(run_folder), windows)
     written = json.loads(out.read_text())
     assert written["windows"] == len(windows)
     figures = {
@@ -144,7 +144,7 @@ def test_notes_are_right_as_a_whole_in_rhythm_and_in_pitch():
 
 
 def test_what_a_decoder_does_without_z_is_told_apart(run_folder):
-    model = MelodyVAE.from_pretrained("melody-2bar")
+    model = MelodyModel.from_pretrained("melody-2bar")
     windows = random_windows(30)
     with_z, _ = window_ratios(model, windows)
     without, _ = window_ratios(model, windows, shuffle_z=True)
@@ -217,7 +217,7 @@ class TestSampleFigures:
 
 class TestBound:
     def test_it_is_at_most_the_negative_elbo_and_equals_it_with_one_sample(self):
-        model = MelodyVAE.from_pretrained("melody-2bar")
+        model = MelodyModel.from_pretrained("melody-2bar")
         windows = random_windows(12)
         one = np.mean([importance_weighted_bound(model, windows, 1, seed) for seed in range(8)], axis=0)
         ratios, _ = window_ratios(model, windows)
@@ -235,7 +235,7 @@ class TestBound:
 
 
 def test_interpolations_start_at_a_and_end_as_far_as_b_is():
-    model = MelodyVAE.from_pretrained("melody-2bar")
+    model = MelodyModel.from_pretrained("melody-2bar")
     windows = random_windows(40)
     curves = interpolation_curves(model, windows, NgramModel(windows, 90), pairs=24)
     assert curves.alpha == pytest.approx(np.linspace(0, 1, 11))
@@ -248,7 +248,7 @@ def test_interpolations_start_at_a_and_end_as_far_as_b_is():
 
 class TestHeldOut:
     def test_the_test_split_of_its_own_dataset_is_and_all_of_it_is_not(self, run_folder, dataset_folder):
-        made_by, dataset = MelodyVAE.from_pretrained(run_folder).provenance, open_dataset(dataset_folder)
+        made_by, dataset = MelodyModel.from_pretrained(run_folder).provenance, open_dataset(dataset_folder)
         assert len(held_out_windows(made_by, dataset)) == len(dataset.splits["test"])
         with pytest.raises(TrainedOnError, match=r"trained on \d+ of its 30 files, such as tune-"):
             held_out_windows(made_by, dataset, "all")
@@ -256,7 +256,7 @@ class TestHeldOut:
     def test_a_folder_with_one_file_of_the_training_is_refused_and_others_are_not(
         self, run_folder, midi_folder, dataset_folder, tmp_path
     ):
-        made_by = MelodyVAE.from_pretrained(run_folder).provenance
+        made_by = MelodyModel.from_pretrained(run_folder).provenance
         train = next(s["name"] for s in open_dataset(dataset_folder).meta["sources"] if s["split"] == "train")
         for name, strangers in (("mixed", [midi_folder / train]), ("strange", [])):
             folder = tmp_path / name
@@ -269,7 +269,7 @@ class TestHeldOut:
         assert len(held_out_windows(made_by, open_dataset(tmp_path / "strange-dataset"), "all"))
 
     def test_what_a_parent_was_trained_on_counts_too(self, run_folder, dataset_folder):
-        made_by = {"fine_tuned_from": MelodyVAE.from_pretrained(run_folder).provenance}
+        made_by = {"fine_tuned_from": MelodyModel.from_pretrained(run_folder).provenance}
         with pytest.raises(TrainedOnError):
             held_out_windows(made_by, open_dataset(dataset_folder), "all")
 

@@ -8,7 +8,7 @@ import pytest
 from data_prep.melody import Melody
 from data_prep.tokens import FIRST_NOTE_ON, Vocabulary
 from melodyvae.evaluation.reconstruction import reconstruction_figures
-from melodyvae.vae import MelodyVAE
+from melodyvae.models.melody import MelodyModel
 
 TUNES = Path(__file__).parents[2] / "examples" / "tunes"
 RECORDED_NOTE_F1 = 1.0
@@ -33,5 +33,5 @@ def windows_of_our_own() -> np.ndarray:
 def test_its_note_f1_has_not_fallen():
     windows = windows_of_our_own()
     assert len(windows) > 300
-    figures = reconstruction_figures(MelodyVAE.from_pretrained("melody-2bar"), windows)
+    figures = reconstruction_figures(MelodyModel.from_pretrained("melody-2bar"), windows)
     assert figures["note_f1"] >= RECORDED_NOTE_F1 - MAY_FALL

@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from data_prep.melodies.keys import Key
-from data_prep.melody import Melody, MelodyNote, ReadMelody
+from data_prep.melodies.regions import ReadMelody
+from data_prep.melody import Melody, MelodyNote
 from data_prep.tokens import Vocabulary
 from melodyvae.generation.distance import musical_distances
 from melodyvae.generation.interpolation import WalkOptions, pick_ends, walk
 from melodyvae.generation.sampling import reconstruct
-from melodyvae.vae import MelodyVAE
+from melodyvae.models.melody import MelodyModel
 from tests.conftest import tune
 from tests.generation.test_sampling import RememberingModel, UniformModel, legato
 from tests.windows import random_windows
@@ -22,7 +23,7 @@ C_MAJOR = Key(0, is_minor=False)
 
 @pytest.fixture(scope="module")
 def shipped():
-    return MelodyVAE.from_pretrained("melody-2bar")
+    return MelodyModel.from_pretrained("melody-2bar")
 
 
 def scale(tonic: int = 60, **fields) -> Melody:
@@ -63,7 +64,7 @@ def test_it_begins_at_the_first_and_ends_at_the_second(count, ends, spacing):
 
 
 def test_the_ends_of_a_model_are_its_reconstructions(run_folder):
-    model = MelodyVAE.from_pretrained(run_folder)
+    model = MelodyModel.from_pretrained(run_folder)
     start, end = tune(1).window(0, 2), tune(2).window(0, 2)
     found = walk(model, start, end, WalkOptions(5, ends="model", key="none"))
     assert found.melodies[0].notes == reconstruct(model, start).notes
@@ -71,7 +72,7 @@ def test_the_ends_of_a_model_are_its_reconstructions(run_folder):
 
 
 def test_original_ends_are_the_tunes_whatever_the_model_makes_of_them(run_folder):
-    model = MelodyVAE.from_pretrained(run_folder)
+    model = MelodyModel.from_pretrained(run_folder)
     start, end = tune(1).window(0, 2), tune(2).window(0, 2)
     found = walk(model, start, end, WalkOptions(3, ends="original"), keys=(C_MAJOR, Key(5, is_minor=True)))
     assert [note[:3] for note in found.melodies[0].notes] == [note[:3] for note in start.notes]

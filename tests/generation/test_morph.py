@@ -23,6 +23,7 @@ from melodyvae.generation.attributes import ATTRIBUTES, measure
 from melodyvae.generation.morph import CANDIDATES, SHORTHANDS, effect_matrix, morph, wanted_amounts
 from melodyvae.generation.scales import Scale
 from melodyvae.models.latent import DiagonalGaussian
+from melodyvae.models.melody import MelodyModel
 from melodyvae.rendering.piano_rolls import plot_effects
 from melodyvae.vae import MelodyVAE
 from tests.conftest import tune
@@ -77,7 +78,7 @@ def counting_model():
 
 @pytest.fixture(scope="module")
 def trained(run_folder):
-    return MelodyVAE.from_pretrained(run_folder)
+    return MelodyModel.from_pretrained(run_folder)
 
 
 @pytest.fixture
@@ -147,9 +148,9 @@ def test_a_trained_checkpoint_has_its_directions_in_half_precision(trained):
 
 def test_a_model_without_directions_says_so(window):
     torch.manual_seed(0)
-    model = MelodyVAE(MelodyConfig(latent_size=4, encoder_size=4, decoder_size=4))
+    model = MelodyModel(MelodyConfig(latent_size=4, encoder_size=4, decoder_size=4))
     with pytest.raises(DirectionsError, match="has no attribute directions, which `melodyvae train` fits"):
-        model.morph(window, density=1)
+        MelodyVAE(model).morph(window, density=1)
 
 
 def test_directions_of_other_attributes_are_refused(trained):
@@ -161,9 +162,9 @@ def test_directions_of_other_attributes_are_refused(trained):
 @pytest.mark.parametrize("candidates", [1, 12])
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_amount_zero_is_the_reconstruction_and_so_is_the_first(trained, window, candidates, temperature):
-    remembered = trained.reconstruct(window, temperature, seeded())
-    still = trained.morph(window, 3, temperature, seeded(), candidates=candidates, density=0)
-    moved = trained.morph(window, 3, temperature, seeded(), candidates=candidates, density=2)
+    remembered = MelodyVAE(trained).reconstruct(window, temperature, seeded())
+    still = MelodyVAE(trained).morph(window, 3, temperature, seeded(), candidates=candidates, density=0)
+    moved = MelodyVAE(trained).morph(window, 3, temperature, seeded(), candidates=candidates, density=2)
     assert len(still) == len(moved) == 3
     assert moved[0].notes == still[0].notes == remembered.notes
     if temperature == 0 or candidates > 1:
@@ -171,8 +172,8 @@ def test_amount_zero_is_the_reconstruction_and_so_is_the_first(trained, window, 
 
 
 def test_the_same_seed_gives_the_same_and_none_does_as_well(trained, window):
-    assert trained.morph(window, density=1) == trained.morph(window, density=1)
-    drawn = [trained.morph(window, 3, 1.0, seeded(seed), density=2) for seed in (3, 3, 4)]
+    assert MelodyVAE(trained).morph(window, density=1) == MelodyVAE(trained).morph(window, density=1)
+    drawn = [MelodyVAE(trained).morph(window, 3, 1.0, seeded(seed), density=2) for seed in (3, 3, 4)]
     assert drawn[0] == drawn[1] != drawn[2]
 
 
@@ -185,7 +186,7 @@ def test_a_search_comes_nearer_than_the_straight_move(trained):
 
 def test_morphs_keep_tempo_and_instrument_and_are_read_back_with_the_same_tokens(trained, window, tmp_path):
     source = Melody(window.notes, 32, quarters_per_minute=90.0, program=40)
-    melodies = trained.morph(source, 4, 1.0, seeded(), density=1, syncopation=1)
+    melodies = MelodyVAE(trained).morph(source, 4, 1.0, seeded(), density=1, syncopation=1)
     assert len(melodies) == 4
     for index, melody in enumerate(melodies):
         melody.write(tmp_path / f"{index}.mid")
@@ -197,7 +198,7 @@ def test_morphs_keep_tempo_and_instrument_and_are_read_back_with_the_same_tokens
 
 def test_a_morph_in_a_scale_has_no_note_outside_it(trained, window):
     for candidates in (1, 24):
-        melodies = trained.morph(window, 4, 1.5, seeded(), scale="G:major", range=2, candidates=candidates)
+        melodies = MelodyVAE(trained).morph(window, 4, 1.5, seeded(), scale="G:major", range=2, candidates=candidates)
         pitches = [note.pitch for melody in melodies for note in melody.notes]
         assert len(pitches) > 10
         assert all(pitch in Scale.parse("G:major") for pitch in pitches)

@@ -9,7 +9,7 @@ from data_prep.melody import Melody, MelodyNote
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.generation.novelty import NoveltyError, NoveltyIndex, beat_hashes, index_of, redraw_near_copies
-from melodyvae.vae import MelodyVAE
+from melodyvae.models.melody import MelodyModel
 from tests.windows import random_windows
 
 
@@ -101,14 +101,14 @@ def test_silence_and_a_held_note_have_hashes_of_their_own():
 
 
 def test_a_training_leaves_the_index_beside_its_model(run_folder, dataset_folder):
-    model = MelodyVAE.from_pretrained(run_folder)
+    model = MelodyModel.from_pretrained(run_folder)
     train = np.asarray(open_dataset(dataset_folder).splits["train"])
     assert index_of(model).beats_alike(train).min() == 8
 
 
 def test_a_model_without_index_says_so():
     with pytest.raises(NoveltyError, match=r"came without novelty\.npy"):
-        index_of(MelodyVAE())
+        index_of(MelodyModel())
 
 
 @pytest.mark.parametrize("content", [b"", b"words", b"\x93NUMPY"])

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from data_prep.melody import Melody, MelodyNote
 from data_prep.tokens import Vocabulary
-from melodyvae.config import PRESETS
 from melodyvae.generation.distance import musical_distances, sounding_pitches
 from melodyvae.generation.path import even_places
 from melodyvae.generation.refine import refine_latents
-from melodyvae.vae import MelodyVAE
+from melodyvae.models.melody import MelodyModel
+from melodyvae.presets import PRESETS
 from tests.windows import random_windows
 
 
@@ -79,7 +79,7 @@ def test_where_all_is_one_melody_it_is_repeated():
 
 
 def test_a_poor_start_is_brought_nearer_and_never_away():
-    model = MelodyVAE.from_pretrained("melody-2bar")
+    model = MelodyModel.from_pretrained("melody-2bar")
     tokens = torch.from_numpy(random_windows(6)).long()
     start = torch.zeros(6, model.config.latent_size)
 
@@ -96,13 +96,13 @@ def test_a_poor_start_is_brought_nearer_and_never_away():
 
 def test_the_last_state_readout_can_be_refined_too():
     torch.manual_seed(0)
-    model = MelodyVAE(replace(PRESETS["tiny"].model, readout="last-state")).eval()
+    model = MelodyModel(replace(PRESETS["tiny"].model, readout="last-state")).eval()
     tokens = torch.from_numpy(random_windows(2)).long()
     assert torch.isfinite(refine_latents(model.decoder, tokens, model.encode(tokens).mean)).all()
 
 
 def test_what_comes_back_already_is_left_where_it_is():
-    model = MelodyVAE.from_pretrained("melody-2bar")
+    model = MelodyModel.from_pretrained("melody-2bar")
     tokens = torch.from_numpy(tokens_of((0, 4, 60), (4, 8, 62), (8, 16, 64), (16, 32, 60), steps=32)).long()
     with torch.inference_mode():
         means = model.encode(tokens).mean
@@ -112,7 +112,7 @@ def test_what_comes_back_already_is_left_where_it_is():
 
 def test_the_shipped_model_is_refined_to_windows_it_misses():
     """Random windows are unlike any tune: from the mean few of them come back, after refinement most do."""
-    model = MelodyVAE.from_pretrained("melody-2bar")
+    model = MelodyModel.from_pretrained("melody-2bar")
     tokens = torch.from_numpy(random_windows(24, seed=3)).long()
     with torch.inference_mode():
         means = model.encode(tokens).mean

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from melodyvae.generation.prior import FittedGaussian, PriorError, draw_latents, fit_gaussian, has_fitted_prior
+from melodyvae.models.melody import MelodyModel
 from melodyvae.vae import MelodyVAE
 from tests.windows import random_windows
 
@@ -52,7 +53,7 @@ def test_extras_bring_it_back_in_half_precision():
 
 
 def test_a_trained_model_samples_from_it_unless_told_otherwise(run_folder):
-    model = MelodyVAE.from_pretrained(run_folder)
+    model = MelodyModel.from_pretrained(run_folder)
     assert has_fitted_prior(model)
 
     def drawn(prior, rounds=2):
@@ -61,13 +62,13 @@ def test_a_trained_model_samples_from_it_unless_told_otherwise(run_folder):
     assert torch.equal(drawn(None), drawn("fitted"))
     assert torch.equal(drawn("normal"), torch.randn(6, 16, generator=torch.Generator().manual_seed(3)))
     assert not torch.equal(drawn("fitted"), drawn("fitted", rounds=0))
-    melodies = model.sample(3, generator=torch.Generator().manual_seed(0))
-    assert melodies == model.sample(3, generator=torch.Generator().manual_seed(0), prior="fitted")
-    assert melodies != model.sample(3, generator=torch.Generator().manual_seed(0), prior="normal")
+    melodies = MelodyVAE(model).sample(3, generator=torch.Generator().manual_seed(0))
+    assert melodies == MelodyVAE(model).sample(3, generator=torch.Generator().manual_seed(0), prior="fitted")
+    assert melodies != MelodyVAE(model).sample(3, generator=torch.Generator().manual_seed(0), prior="normal")
 
 
 def test_settling_leaves_latents_where_the_encoder_puts_melodies(run_folder):
-    model = MelodyVAE.from_pretrained(run_folder)
+    model = MelodyModel.from_pretrained(run_folder)
     codes = model.encode(torch.from_numpy(random_windows(400)).long())
     spread = codes.sample(torch.Generator().manual_seed(0)).detach().std(dim=0)
     settled = draw_latents(model, 400, "fitted", torch.Generator().manual_seed(0)).std(dim=0)
@@ -75,13 +76,13 @@ def test_settling_leaves_latents_where_the_encoder_puts_melodies(run_folder):
 
 
 def test_it_keeps_to_a_scale_while_it_settles(run_folder):
-    model = MelodyVAE.from_pretrained(run_folder)
-    melodies = model.sample(8, generator=torch.Generator().manual_seed(0), scale="C:major")
+    model = MelodyModel.from_pretrained(run_folder)
+    melodies = MelodyVAE(model).sample(8, generator=torch.Generator().manual_seed(0), scale="C:major")
     assert {note.pitch % 12 for melody in melodies for note in melody.notes} <= {0, 2, 4, 5, 7, 9, 11}
 
 
 def test_a_model_without_one_says_so_and_samples_from_the_normal():
-    model = MelodyVAE()
+    model = MelodyModel()
     assert not has_fitted_prior(model)
     with pytest.raises(PriorError, match="--prior normal"):
         draw_latents(model, 1, "fitted")

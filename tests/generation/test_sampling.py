@@ -6,17 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from data_prep.melody import Melody, MelodyNote, ReadMelody
+from data_prep.melodies.regions import ReadMelody
+from data_prep.melody import Melody, MelodyNote
 from data_prep.tokens import Vocabulary
 from melodyvae.config import MelodyConfig
-from melodyvae.generation.sampling import (
-    WindowError,
-    matching_steps,
-    pick_window,
-    read_source,
-    reconstruct,
-    sample,
-)
+from melodyvae.generation.codec import matching_steps
+from melodyvae.generation.sampling import reconstruct, sample
+from melodyvae.generation.sources import WindowError, pick_window, read_source
 from melodyvae.models.decoder import draw, forbid_silent_note_off
 from melodyvae.models.latent import DiagonalGaussian, standard_normal
 

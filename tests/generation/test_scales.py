@@ -7,15 +7,16 @@ import pytest
 import torch
 
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF, Vocabulary
-from melodyvae.config import PRESETS
 from melodyvae.generation.scales import SCALES, Scale, ScaleError
+from melodyvae.models.melody import MelodyModel
+from melodyvae.presets import PRESETS
 from melodyvae.vae import MelodyVAE
 
 
 @pytest.fixture(scope="module")
 def model():
     torch.manual_seed(0)
-    return MelodyVAE(PRESETS["tiny"].model).eval()
+    return MelodyModel(PRESETS["tiny"].model).eval()
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ def test_a_mask_that_leaves_a_step_without_a_token_is_refused(model):
 
 
 def test_samples_in_a_scale(model):
-    melodies = model.sample(6, generator=torch.Generator().manual_seed(0), scale="F:minor-pentatonic")
+    melodies = MelodyVAE(model).sample(6, generator=torch.Generator().manual_seed(0), scale="F:minor-pentatonic")
     pitches = [note.pitch for melody in melodies for note in melody.notes]
     assert pitches
     assert all(pitch in Scale.parse("F:minor-pentatonic") for pitch in pitches)

@@ -14,6 +14,7 @@ from melodyvae.generation.inpainting import CompletionError, complete
 from melodyvae.generation.sampling import reconstruct
 from melodyvae.generation.scoring import QUANTILES, fit_quantiles, negative_elbo, note_scores, score
 from melodyvae.generation.variation import arithmetic, grid, steps_changed, vary
+from melodyvae.models.melody import MelodyModel
 from melodyvae.vae import MelodyVAE
 from tests.cli.test_cli import run
 from tests.conftest import tune
@@ -23,7 +24,7 @@ from tests.windows import random_windows
 
 @pytest.fixture(scope="module")
 def shipped():
-    return MelodyVAE.from_pretrained("melody-2bar")
+    return MelodyModel.from_pretrained("melody-2bar")
 
 
 def window(seed: int) -> Melody:
@@ -124,7 +125,7 @@ class TestComplete:
     )
     def test_nothing_to_do_or_to_go_by_is_refused(self, melody, hidden, message):
         with pytest.raises(CompletionError, match=message):
-            complete(MelodyVAE(), melody, hidden)
+            complete(MelodyModel(), melody, hidden)
 
 
 class TestScore:
@@ -142,7 +143,7 @@ class TestScore:
         assert score(shipped, Melody((), 64)) == []
 
     def test_percentiles_are_those_among_the_held_out_windows(self):
-        model = MelodyVAE.from_pretrained("melody-2bar")
+        model = MelodyModel.from_pretrained("melody-2bar")
         held_out = random_windows(300)
         model.extras = fit_quantiles(model, held_out)
         per_step = negative_elbo(model, held_out) / 32
@@ -162,7 +163,7 @@ class TestScore:
         assert (shifts != 0).all()
 
     def test_a_training_keeps_the_quantiles_of_its_held_out_windows(self, run_folder):
-        quantiles = MelodyVAE.from_pretrained(run_folder).extras[QUANTILES]
+        quantiles = MelodyModel.from_pretrained(run_folder).extras[QUANTILES]
         assert quantiles.shape == (101,)
         assert (quantiles.diff() >= 0).all()
 
@@ -170,9 +171,9 @@ class TestScore:
 @settings(max_examples=15)
 @given(st.integers(0, 2**31), st.sampled_from([0.0, 1.0]))
 def test_whatever_a_latent_decodes_to_is_read_again_with_the_same_tokens(tmp_path_factory, seed, temperature):
-    model = MelodyVAE.from_pretrained("melody-2bar")
+    model = MelodyModel.from_pretrained("melody-2bar")
     folder = tmp_path_factory.mktemp("closed")
-    melodies = model.sample(3, temperature, torch.Generator().manual_seed(seed))
+    melodies = MelodyVAE(model).sample(3, temperature, torch.Generator().manual_seed(seed))
     melodies = [melody for melody in melodies if melody.notes]
     if not melodies:
         return

@@ -6,7 +6,6 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from melodyvae.config import PRESETS
 from melodyvae.models.checkpoint import (
     HEADER_KEY,
     CheckpointError,
@@ -15,14 +14,15 @@ from melodyvae.models.checkpoint import (
     read_tensors,
     write_tensors,
 )
-from melodyvae.vae import MelodyVAE
+from melodyvae.models.melody import MelodyModel
+from melodyvae.presets import PRESETS
 from tests.windows import random_windows
 
 
 @pytest.fixture
 def model():
     torch.manual_seed(0)
-    made = MelodyVAE(PRESETS["tiny"].model)
+    made = MelodyModel(PRESETS["tiny"].model)
     made.metrics = {"valid": {"note_f1": 0.5}}
     made.provenance = {"command": "melodyvae train"}
     return made
@@ -42,7 +42,7 @@ def rewrite_header(path, **changes):
 
 def test_round_trip_in_float32_is_exact(model, tmp_path):
     model.save(tmp_path / "m.safetensors", dtype=torch.float32)
-    again = MelodyVAE.from_pretrained(tmp_path / "m.safetensors")
+    again = MelodyModel.from_pretrained(tmp_path / "m.safetensors")
     assert again.config == model.config
     assert again.metrics == model.metrics
     assert again.provenance == model.provenance
@@ -63,7 +63,7 @@ def test_weights_are_stored_in_half_precision_by_default(saved, model):
 def test_what_was_fitted_afterwards_comes_back_as_it_was(model, tmp_path):
     model.extras = {"prior.means": torch.rand(3, 2), "novelty.hashes": torch.arange(5)}
     model.save(tmp_path / "m.safetensors")
-    again = MelodyVAE.from_pretrained(tmp_path / "m.safetensors")
+    again = MelodyModel.from_pretrained(tmp_path / "m.safetensors")
     assert {name: value.dtype for name, value in again.extras.items()} == {
         "prior.means": torch.float32,
         "novelty.hashes": torch.int64,
@@ -77,7 +77,7 @@ def test_a_run_folder_stands_for_its_model(saved):
 
 def test_a_missing_checkpoint_names_the_shipped_ones():
     with pytest.raises(CheckpointError, match=r"no model 'melody-3bar'.*shipped models are: .*melody-2bar"):
-        MelodyVAE.from_pretrained("melody-3bar")
+        MelodyModel.from_pretrained("melody-3bar")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 0.999])
@@ -110,27 +110,27 @@ def test_a_newer_format_is_refused(saved):
 def test_another_kind_of_model_is_refused(saved):
     rewrite_header(saved, kind="digits")
     with pytest.raises(CheckpointError, match="is a digits model; a melody model is needed"):
-        MelodyVAE.from_pretrained(saved)
+        MelodyModel.from_pretrained(saved)
 
 
 def test_another_vocabulary_is_refused(saved, model):
     rewrite_header(saved, vocabulary=model.vocabulary.to_dict() | {"lowest_pitch": 0})
     with pytest.raises(CheckpointError, match="another vocabulary"):
-        MelodyVAE.from_pretrained(saved)
+        MelodyModel.from_pretrained(saved)
 
 
 def test_an_unknown_configuration_key_is_refused(saved):
     _, header = read_tensors(saved)
     rewrite_header(saved, config=header["config"] | {"attention_heads": 8})
     with pytest.raises(CheckpointError, match="no attention_heads"):
-        MelodyVAE.from_pretrained(saved)
+        MelodyModel.from_pretrained(saved)
 
 
 def test_weights_of_other_sizes_are_refused(saved):
     _, header = read_tensors(saved)
     rewrite_header(saved, config=header["config"] | {"latent_size": 8})
     with pytest.raises(CheckpointError, match="weights that do not fit"):
-        MelodyVAE.from_pretrained(saved)
+        MelodyModel.from_pretrained(saved)
 
 
 def test_a_header_without_its_parts_is_refused(saved):

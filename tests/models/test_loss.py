@@ -7,13 +7,8 @@ import pytest
 import torch
 
 from melodyvae.config import MelodyTrainConfig, TrainConfig
-from melodyvae.models.loss import (
-    LossTerms,
-    kl_weight,
-    steered,
-    teacher_forcing_share,
-    weighted_loss,
-)
+from melodyvae.models.loss import LossTerms, weighted_loss
+from melodyvae.training.schedules import kl_weight, steered, teacher_forcing_share
 
 
 def terms(kl: torch.Tensor) -> LossTerms:

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from data_prep.tokens import NOTE_OFF
-from melodyvae.config import PRESETS, READOUTS, ConfigError
+from melodyvae.config import READOUTS, ConfigError
 from melodyvae.models.decoder import SMALL_BATCH, draw, forbid_silent_note_off, sounding_before
-from melodyvae.vae import NATS_A_CODE_NAT, MelodyVAE
+from melodyvae.models.melody import NATS_A_CODE_NAT, MelodyModel
+from melodyvae.presets import PRESETS
 from tests.windows import random_windows
 
 
@@ -18,7 +19,7 @@ def model(request):
     torch.manual_seed(0)
     sizes = {"code_size": 12, "conductor_size": 20, "conductor_features": 10, "conductor_layers": 2}
     config = replace(PRESETS["tiny"].model, readout=readout, decoder_layers=2, segment_bars=segment_bars, **sizes)
-    return MelodyVAE(config).double().eval()
+    return MelodyModel(config).double().eval()
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def tokens():
     return torch.from_numpy(random_windows(6)).long()
 
 
-def latents(model: MelodyVAE, count: int) -> torch.Tensor:
+def latents(model: MelodyModel, count: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(1)
     return torch.randn(count, model.config.latent_size, generator=generator, dtype=torch.float64)
 
@@ -73,7 +74,7 @@ def test_small_batches_compute_once_what_the_steps_share(monkeypatch, batch, sha
     calls = []
     forward = torch.nn.LSTM.forward
     monkeypatch.setattr(torch.nn.LSTM, "forward", lambda *args: calls.append(1) or forward(*args))
-    model = MelodyVAE(PRESETS["tiny"].model).eval()
+    model = MelodyModel(PRESETS["tiny"].model).eval()
     with torch.inference_mode():
         model.decode(torch.zeros(batch, 16))
     assert len(calls) == (0 if shares else 32)
@@ -162,7 +163,7 @@ def test_draws_follow_the_temperature():
 @pytest.fixture
 def two_levels():
     torch.manual_seed(0)
-    return MelodyVAE(replace(PRESETS["tiny"].model, bars=8, segment_bars=2, code_size=16)).eval()
+    return MelodyModel(replace(PRESETS["tiny"].model, bars=8, segment_bars=2, code_size=16)).eval()
 
 
 def test_the_token_before_the_bar_line_is_read_after_it_and_the_state_is_not(two_levels):
@@ -176,7 +177,7 @@ def test_the_token_before_the_bar_line_is_read_after_it_and_the_state_is_not(two
 
 
 def test_the_lower_level_of_a_trained_flat_model_is_taken_over(two_levels, run_folder):
-    flat = MelodyVAE.from_pretrained(run_folder)
+    flat = MelodyModel.from_pretrained(run_folder)
     two_levels.take_segments_from(flat)
     tokens = torch.from_numpy(random_windows(5, steps=128)).long()
     codes = two_levels.encoder.codes(tokens).mean
@@ -189,8 +190,8 @@ def test_the_lower_level_of_a_trained_flat_model_is_taken_over(two_levels, run_f
 
 
 def test_a_lower_level_of_other_sizes_is_refused(run_folder):
-    flat = MelodyVAE.from_pretrained(run_folder)
-    model = MelodyVAE(replace(PRESETS["tiny"].model, bars=8, segment_bars=2, code_size=20))
+    flat = MelodyModel.from_pretrained(run_folder)
+    model = MelodyModel(replace(PRESETS["tiny"].model, bars=8, segment_bars=2, code_size=20))
     with pytest.raises(ConfigError, match="cannot be taken from a model of 2 bars with a z of 16"):
         model.take_segments_from(flat)
     with pytest.raises(ConfigError, match="cannot be taken"):
@@ -214,6 +215,6 @@ def test_the_upper_level_alone_learns_from_the_codes_of_the_segments(two_levels)
 
 
 def test_a_flat_model_has_no_codes_to_learn_from():
-    flat = MelodyVAE(PRESETS["tiny"].model)
+    flat = MelodyModel(PRESETS["tiny"].model)
     with pytest.raises(ConfigError, match="two levels"):
         flat.code_loss_terms(torch.from_numpy(random_windows(2)).long())

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import torch
 
-from melodyvae.config import PRESETS
-from melodyvae.datasets.windows import TrainingBatches, open_dataset
+from melodyvae.datasets.batches import TrainingBatches
+from melodyvae.datasets.windows import open_dataset
 from melodyvae.models.loss import LossTerms
+from melodyvae.models.melody import MelodyModel
+from melodyvae.presets import PRESETS
 from melodyvae.ranks import join_ranks
 from melodyvae.training.melody import melody_trainer, starting_point
-from melodyvae.vae import MelodyVAE
 
 
 def main(what: str, dataset_folder: str, folder: str) -> None:
@@ -22,7 +23,7 @@ def main(what: str, dataset_folder: str, folder: str) -> None:
 
 def train_two_levels(dataset_folder: str, folder: str) -> None:
     """Two updates of the upper level alone, and two of both."""
-    model = MelodyVAE(replace(PRESETS["tiny"].model, segment_bars=1))
+    model = MelodyModel(replace(PRESETS["tiny"].model, segment_bars=1))
     config = replace(PRESETS["tiny"].training, upper_level_updates=2, max_updates=4)
     with join_ranks() as ranks:
         trainer = melody_trainer(model, config, open_dataset(dataset_folder), Path(folder), ranks=ranks)

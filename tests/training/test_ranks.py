@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from melodyvae.datasets.windows import DatasetError, TrainingBatches
+from melodyvae.datasets.batches import TrainingBatches
+from melodyvae.datasets.windows import DatasetError
 from melodyvae.ranks import ALONE, Ranks, join_ranks
 from melodyvae.training.trainer import METRICS_FILE, MODEL_FILE, STATE_FILE, read_metrics
 from tests.windows import random_windows

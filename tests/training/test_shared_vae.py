@@ -7,15 +7,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from melodyvae.config import PRESETS, TrainConfig
+from melodyvae.config import TrainConfig
 from melodyvae.digits.config import DigitsConfig
 from melodyvae.digits.data import DigitBatches, Digits, binarise
 from melodyvae.digits.model import DigitVAE
 from melodyvae.models.checkpoint import CheckpointError, load_checkpoint
 from melodyvae.models.latent import DiagonalGaussian
 from melodyvae.models.loss import LossTerms, weighted_loss
+from melodyvae.models.melody import MelodyModel
+from melodyvae.presets import PRESETS
 from melodyvae.training.trainer import MODEL_FILE, Trainer, read_metrics
-from melodyvae.vae import MelodyVAE
 from tests.digits.idx_files import blobs
 from tests.windows import random_windows
 
@@ -66,7 +67,7 @@ def digit_subject(**sizes) -> Subject:
 
 
 SUBJECTS = {
-    "melody": Subject(lambda: MelodyVAE(PRESETS["tiny"].model), melody_example, melody_terms),
+    "melody": Subject(lambda: MelodyModel(PRESETS["tiny"].model), melody_example, melody_terms),
     "digits-dense": digit_subject(),
     "digits-conv": digit_subject(network="conv"),
     "digits-labels": digit_subject(labels=True),
@@ -107,7 +108,7 @@ def test_the_loss_is_the_mean_over_the_batch_of_both_halves(model, subject):
 
 def test_reconstruction_is_a_sum_over_the_example(model, subject):
     """An untrained model is about as wrong as chance is, at every step or pixel."""
-    positions, choices = (32, 90) if isinstance(model, MelodyVAE) else (784, 2)
+    positions, choices = (32, 90) if isinstance(model, MelodyModel) else (784, 2)
     chance = positions * torch.log(torch.tensor(float(choices)))
     assert 0.7 * chance < loss_terms(model, subject).reconstruction.mean() < 1.3 * chance
 
@@ -154,7 +155,7 @@ def test_a_checkpoint_comes_back_as_it_was(model, subject, tmp_path):
 
 def test_another_kind_of_model_is_refused(model, tmp_path):
     model.save(tmp_path / "model.safetensors")
-    other = MelodyVAE if isinstance(model, DigitVAE) else DigitVAE
+    other = MelodyModel if isinstance(model, DigitVAE) else DigitVAE
     with pytest.raises(CheckpointError, match=f"is a {type(model).KIND} model"):
         other.from_pretrained(tmp_path / "model.safetensors")
 

@@ -7,14 +7,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from melodyvae.config import PRESETS, TrainConfig
+from melodyvae.config import TrainConfig
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.evaluation.reconstruction import reconstruction_figures
 from melodyvae.models.checkpoint import CheckpointError, load_checkpoint
-from melodyvae.models.loss import LossTerms, teacher_forcing_share, weighted_loss
+from melodyvae.models.loss import LossTerms, weighted_loss
+from melodyvae.models.melody import MelodyModel
+from melodyvae.presets import PRESETS
 from melodyvae.training.melody import melody_trainer, starting_point
+from melodyvae.training.schedules import teacher_forcing_share
 from melodyvae.training.trainer import METRICS_FILE, MODEL_FILE, STATE_FILE, Trainer, TrainingDiverged, learning_rate
-from melodyvae.vae import MelodyVAE
 from tests.windows import random_windows
 
 
@@ -249,7 +251,7 @@ def test_stopped_and_resumed_equals_uninterrupted_to_the_bit(tmp_path, dataset_f
 @pytest.mark.parametrize("readout", ["position", "last-state"])
 def test_the_melody_model_overfits_one_batch(readout):
     torch.manual_seed(0)
-    model = MelodyVAE(replace(PRESETS["tiny"].model, readout=readout, encoder_size=64, decoder_size=64))
+    model = MelodyModel(replace(PRESETS["tiny"].model, readout=readout, encoder_size=64, decoder_size=64))
     windows = random_windows(4)
     batch = torch.from_numpy(windows).long()
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
@@ -281,7 +283,7 @@ def test_a_finished_run_carries_its_held_out_figures_and_what_made_it(run_folder
     checkpoint = load_checkpoint(run_folder)
     dataset = open_dataset(dataset_folder)
     assert set(checkpoint.metrics) == {"valid", "test"}
-    expected = reconstruction_figures(MelodyVAE.from_pretrained(run_folder), dataset.splits["test"])
+    expected = reconstruction_figures(MelodyModel.from_pretrained(run_folder), dataset.splits["test"])
     assert checkpoint.metrics["test"] == pytest.approx(expected)
     assert checkpoint.provenance["dataset_sha256"] == dataset.fingerprint
     assert checkpoint.provenance["windows_seen"] == checkpoint.provenance["updates"] * 32

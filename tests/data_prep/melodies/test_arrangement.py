@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from data_prep.melodies.arrangement import backing_of, transposed, write_in_a_row
-from data_prep.melody import Melody, MelodyNote, ReadMelody, read_melody
+from data_prep.melodies.regions import ReadMelody, read_melody
+from data_prep.melody import Melody, MelodyNote
 from data_prep.reading.midi import read_midi
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.melody import read_melody
+from data_prep.melodies.regions import read_melody
 from data_prep.reading import score
 from data_prep.reading.midi import MidiError
 from data_prep.reading.notes import Song

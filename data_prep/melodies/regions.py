@@ -1,0 +1,277 @@
+"""A piece -> its melody on the grid, in whole bars."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from data_prep.melodies.layout import Layout, alike, lay_out
+from data_prep.melodies.voice import AUTO, MelodyError, choose_part, one_voice, one_voice_line
+from data_prep.reading.midi import read_midi, song_from_bytes
+from data_prep.reading.notes import TIME_RESOLUTION, Bar, Part, Song, Tempo, quarters_per_minute_at
+from data_prep.reading.score import is_score, read_first_score
+
+if TYPE_CHECKING:
+    import pretty_midi
+from data_prep.melody import Melody, MelodyNote, notes_of
+
+OFF_GRID_STEPS = 0.25  # an onset further than this from the nearest step is off the grid
+SAID_OFF_GRID_SHARE = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A stretch of whole bars of one meter, as a melody.
+
+    Attributes:
+        frame: the melody without its notes.
+        line: its notes, an array as :attr:`Melody.line`.
+        first_bar: the number of that bar in the piece, from 0.
+        off_grid_steps: the steps of the onsets that were further than a quarter of a step from the grid.
+        folded_bars: how many bars of the piece one bar of the melody is.
+    """
+
+    frame: Melody
+    line: np.ndarray
+    first_bar: int
+    off_grid_steps: frozenset[int]
+    folded_bars: int = 1
+
+    @cached_property
+    def melody(self) -> Melody:
+        """The melody on the grid; its step 0 is the first of the bars."""
+        return replace(self.frame, notes=notes_of(self.line))
+
+
+@dataclass(frozen=True)
+class ReadMelody:
+    """The melody of a whole piece, and what was decided on the way.
+
+    Attributes:
+        melody: whole bars of one meter, every note of the part's voice in them.
+        part_index: the part it is from, from 0.
+        description: the decisions, for the user, in a line.
+        layout: which bars of the piece the melody's bars are.
+        tempi: the piece's.
+        song: the piece, where there is one.
+    """
+
+    melody: Melody
+    part_index: int
+    description: str
+    layout: Layout
+    tempi: tuple[Tempo, ...] = ()
+    song: Song | None = None
+
+    @classmethod
+    def of(cls, melody: Melody, meter: tuple[int, int] | None = None) -> Self:
+        """A melody as if it had been read, with bars of ``meter`` laid over it."""
+        bar_quarters = melody.steps_per_bar / melody.steps_per_quarter
+        starts = [melody.start_quarters + number * bar_quarters for number in range(max(melody.bars, 1))]
+        bars = [Bar(start, bar_quarters, *melody.meter, True) for start in starts]
+        layout = lay_out(bars, meter or melody.meter, melody.steps_per_quarter)
+        laid_over = replace(melody, meter=meter or melody.meter)
+        said = (
+            "a melody"
+            if laid_over.meter == melody.meter
+            else ", ".join(["a melody", *_said_of_bars(bars, layout, laid_over.meter)])
+        )
+        return cls(laid_over.pad_to(laid_over.bars), 0, said, layout)
+
+    def window(self, first_bar: int, bars: int) -> Melody:
+        """Bars ``first_bar`` (of the melody, from 0) to ``first_bar + bars``, in the tempo that is in force there."""
+        start = self.layout.quarters_of_bar(min(first_bar, self.layout.bars - 1))
+        tempo = quarters_per_minute_at(self.tempi, start) if self.tempi else self.melody.quarters_per_minute
+        return replace(self.melody.window(first_bar, bars), quarters_per_minute=tempo, start_quarters=start)
+
+
+def usual_meter(part: Part, bars: Sequence[Bar], steps_per_quarter: int | None = None) -> tuple[int, int]:
+    """The meter in whose bars most of a part's notes begin, whole bars before others; 4/4 if there is none.
+
+    With ``steps_per_quarter``, only whole bars of a whole number of steps count.
+    """
+    of_note = np.searchsorted([bar.start_quarters for bar in bars], part.starts + TIME_RESOLUTION, "right") - 1
+    counts: Counter[tuple[bool, tuple[int, int]]] = Counter()
+    for number, notes in zip(*np.unique(of_note, return_counts=True), strict=True):
+        bar = bars[max(int(number), 0)]
+        if steps_per_quarter is None or (bar.is_whole and 4 * bar.numerator * steps_per_quarter % bar.denominator == 0):
+            counts[bar.is_whole, _alike_of(bar)] += int(notes)
+    if not counts:
+        return (4, 4)
+    return max(counts, key=lambda kind: (kind[0], counts[kind], kind[1]))[1]
+
+
+def find_regions(
+    song: Song,
+    part_index: int,
+    steps_per_quarter: int = 4,
+    meter: tuple[int, int] | None = None,
+    fold: bool = False,
+) -> list[Region]:
+    """The melody of one part, in as many regions as the bar lines make of it, regions without notes left out.
+
+    A region is a longest run of whole bars of one meter; short bars (pickups, bars that a signature cuts) belong to
+    none. Onsets and ends go to the nearest step, and every note lasts at least one; then
+    :func:`~data_prep.melodies.voice.one_voice` chooses among what overlaps. A note that sounds across a region's start
+    is cut there and starts anew.
+
+    Args:
+        song: the piece.
+        part_index: the part, from 0.
+        steps_per_quarter: the grid.
+        meter: take regions of this meter only; 2/2 counts as 4/4. None takes every meter.
+        fold: take two bars of half the meter as one: of 2/4 for 4/4, of 3/8 for 6/8. An odd last bar is left out.
+    """
+    part = song.parts[part_index]
+    regions = []
+    for first_bar, start, bars, own_meter in _runs_of_whole_bars(song):
+        if fold and meter is not None and (2 * own_meter[0], own_meter[1]) == alike(meter) and bars > 1:
+            region = _region(song, part, first_bar, start, bars // 2 * 2, steps_per_quarter, own_meter)
+            if len(region.line):
+                regions.append(replace(region, frame=replace(region.frame, meter=alike(meter)), folded_bars=2))
+            continue
+        is_on_grid = 4 * own_meter[0] * steps_per_quarter % own_meter[1] == 0
+        if is_on_grid and (meter is None or own_meter == alike(meter)):
+            region = _region(song, part, first_bar, start, bars, steps_per_quarter, own_meter)
+            if len(region.line):
+                regions.append(region)
+    return regions
+
+
+def read_melody(
+    source: str | Path | pretty_midi.PrettyMIDI,
+    track: str = AUTO,
+    meter: tuple[int, int] | None = None,
+    steps_per_quarter: int = 4,
+) -> ReadMelody:
+    """The melody of any piece, from its first bar to its last: of its likeliest part, in bars of one meter.
+
+    Bars of another meter, pickups, and bars that a signature cuts are made up to whole bars as
+    :mod:`data_prep.melodies.layout` says; the description tells how many.
+
+    Args:
+        source: a MIDI or score file (of several tunes the first) or a ``PrettyMIDI`` object.
+        track: ``auto``, a track's number (from 1) or its name.
+        meter: bars of this meter; None takes that of the piece in which most of the part's notes are.
+        steps_per_quarter: the grid.
+
+    Raises:
+        MidiError: if the file cannot be read.
+        MelodyError: if there is no melody in it.
+    """
+    if isinstance(source, str | Path):
+        name, song = str(source), read_first_score(source) if is_score(source) else read_midi(source)
+    else:
+        name, buffer = "the PrettyMIDI object", BytesIO()
+        source.write(buffer)
+        song = song_from_bytes(buffer.getvalue(), name)
+    try:
+        part_index = choose_part(song, track)
+    except MelodyError as error:
+        raise type(error)(f"{name}: {error}") from error
+    part, bars = song.parts[part_index], song.bars()
+    meter = meter or usual_meter(part, bars, steps_per_quarter)
+    layout = lay_out(bars, meter, steps_per_quarter)
+    first_steps, last_steps = layout.onsets(part.starts), layout.ends(part.ends)
+    line = one_voice(
+        zip(
+            first_steps.tolist(),
+            np.maximum(last_steps, first_steps + 1).tolist(),
+            part.pitches.tolist(),
+            np.maximum(part.velocities, 1).tolist(),
+            strict=True,
+        )
+    )
+    # A note that begins in the piece's very last instant may need a bar more.
+    length = -(-max(layout.bars * layout.steps_per_bar, line[-1][1]) // layout.steps_per_bar) * layout.steps_per_bar
+    melody = Melody(
+        notes=tuple(MelodyNote(*note) for note in line),
+        length_steps=length,
+        steps_per_quarter=steps_per_quarter,
+        meter=meter,
+        quarters_per_minute=song.quarters_per_minute_at(0.0),
+        program=part.program,
+        name=part.name,
+    )
+    off_grid = float((layout.distances(part.starts) > OFF_GRID_STEPS + TIME_RESOLUTION).mean())
+    said = [f"track {part_index + 1} of {len(song.parts)}" + (f" ({part.name})" if part.name else "")]
+    said += _said_of_bars(bars, layout, meter)
+    if off_grid > SAID_OFF_GRID_SHARE:
+        said.append(f"{off_grid:.0%} of its onsets are moved to the nearest 1/{4 * steps_per_quarter} note")
+    return ReadMelody(melody, part_index, ", ".join(said), layout, song.tempi, song)
+
+
+def _said_of_bars(bars: Sequence[Bar], layout: Layout, meter: tuple[int, int]) -> list[str]:
+    """What the user should know of the bars that are not of the grid's meter."""
+    name = f"{meter[0]}/{meter[1]}"
+    others = sum(not bar.is_whole or _alike_of(bar) != alike(meter) for bar in bars)
+    if not others:
+        return []
+    if not any(part.is_own for part in layout.stretches):
+        whole = Counter(f"{bar.numerator}/{bar.denominator}" for bar in bars)
+        return [f"in {whole.most_common(1)[0][0]}: bars of {name} are laid over it"]
+    are = "is" if others == 1 else "are"
+    return [f"{others} of its {len(bars)} bars {are} not of {name} and made up to it with silence"]
+
+
+def _runs_of_whole_bars(song: Song) -> Iterator[tuple[int, float, int, tuple[int, int]]]:
+    """Number and start of the first bar, count, and meter of each longest run of whole bars that follow each other."""
+    first_bar, start, count, meter = 0, 0.0, 0, (0, 0)
+    next_bar = 0
+    for section in song.sections:
+        own_meter = alike((section.meter.numerator, section.meter.denominator))
+        if section.whole_bars:
+            if count and own_meter != meter:
+                yield first_bar, start, count, meter
+                count = 0
+            if not count:
+                first_bar, start, meter = next_bar, section.meter.start_quarters, own_meter
+            count += section.whole_bars
+        if section.left_over_quarters and count:
+            yield first_bar, start, count, meter
+            count = 0
+        next_bar += section.bars
+    if count:
+        yield first_bar, start, count, meter
+
+
+def _region(
+    song: Song, part: Part, first_bar: int, start: float, bars: int, steps_per_quarter: int, meter: tuple[int, int]
+) -> Region:
+    steps_per_bar = 4 * meter[0] * steps_per_quarter // meter[1]
+    length = bars * steps_per_bar
+    exact_starts = (part.starts - start) * steps_per_quarter
+    exact_ends = (part.ends - start) * steps_per_quarter
+    start_steps = np.floor(exact_starts + 0.5).astype(np.int64)
+    end_steps = np.maximum(np.floor(exact_ends + 0.5).astype(np.int64), start_steps + 1)
+    inside = (end_steps > 0) & (start_steps < length)
+    is_off_grid = np.abs(exact_starts - start_steps) > OFF_GRID_STEPS + TIME_RESOLUTION
+    off_grid_steps = start_steps[is_off_grid & inside & (start_steps >= 0)]
+    columns = np.empty((len(MelodyNote._fields), len(part)), np.int64)
+    np.maximum(start_steps, 0, out=columns[0])
+    np.minimum(end_steps, length, out=columns[1])
+    columns[2] = part.pitches
+    np.maximum(part.velocities, 1, out=columns[3])
+    line = columns[:, inside].T
+    frame = Melody(
+        notes=(),
+        length_steps=length,
+        steps_per_quarter=steps_per_quarter,
+        meter=meter,
+        quarters_per_minute=song.quarters_per_minute_at(start),
+        program=part.program,
+        name=part.name,
+        start_quarters=start,
+    )
+    return Region(frame, one_voice_line(line) if len(line) else line, first_bar, frozenset(off_grid_steps.tolist()))
+
+
+def _alike_of(bar: Bar) -> tuple[int, int]:
+    return alike((bar.numerator, bar.denominator))

@@ -1,0 +1,67 @@
+"""Token windows -> batches, shuffled each epoch and transposed at every visit.
+
+Conventions: batches are int64 ``(B, T)``. A batch is a function of the seed and of the update's number alone, so a
+training that is stopped goes on with the batches it would have had.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from data_prep.tokens import FIRST_NOTE_ON, Vocabulary
+from melodyvae.datasets.shuffle import Shuffle
+from melodyvae.datasets.windows import DatasetError
+from melodyvae.ranks import ALONE, Ranks
+
+
+class TrainingBatches:
+    """Batches without end: each epoch is a new shuffle of all windows, each window newly transposed.
+
+    A batch may span two epochs, so a dataset smaller than a batch works too: its windows then come more than once in
+    a batch, each time in another key.
+
+    Of several ranks, each takes (and reads from the disk) every ``ranks.count``-th window of the same batches.
+    """
+
+    def __init__(
+        self,
+        windows: np.ndarray,
+        batch_size: int,
+        seed: int = 0,
+        transpose_down: int = 0,
+        transpose_up: int = 0,
+        vocabulary: Vocabulary | None = None,
+        ranks: Ranks = ALONE,
+    ) -> None:
+        if len(windows) == 0:
+            raise DatasetError("there are no windows to train on; look at the dataset's ledger.jsonl for the reasons")
+        if batch_size % ranks.count:
+            raise DatasetError(f"{ranks.count} ranks cannot share batches of {batch_size} windows evenly")
+        self.part = slice(ranks.rank, None, ranks.count)
+        self.windows = windows
+        self.batch_size = batch_size
+        self.seed = seed
+        self.transpose_down = transpose_down
+        self.transpose_up = transpose_up
+        self.highest_token = (vocabulary or Vocabulary()).size - 1
+
+    def __call__(self, update: int) -> Tensor:
+        """The batch of an update, int64 ``(B, T)``; this rank's part of it if there are several."""
+        positions = np.arange(update * self.batch_size, (update + 1) * self.batch_size)
+        epochs, places = np.divmod(positions, len(self.windows))
+        rows = np.empty(self.batch_size, dtype=np.int64)
+        for epoch in np.unique(epochs):
+            rows[epochs == epoch] = Shuffle(len(self.windows), self.seed, 0, int(epoch))[places[epochs == epoch]]
+        tokens = torch.from_numpy(self.windows[rows[self.part]].astype(np.int64))
+        return self._transpose(tokens, np.random.default_rng((self.seed, 1, update)))
+
+    def _transpose(self, tokens: Tensor, generator: np.random.Generator) -> Tensor:
+        """Each window shifted by as many semitones as drawn, or as many as the vocabulary's range allows."""
+        is_note = tokens >= FIRST_NOTE_ON
+        lowest = torch.where(is_note, tokens, self.highest_token).amin(dim=1)
+        highest = torch.where(is_note, tokens, FIRST_NOTE_ON).amax(dim=1)
+        drawn = generator.integers(-self.transpose_down, self.transpose_up, self.batch_size, endpoint=True)[self.part]
+        shift = torch.from_numpy(drawn).clamp(FIRST_NOTE_ON - lowest, self.highest_token - highest)
+        return torch.where(is_note, tokens + shift.unsqueeze(1), tokens)

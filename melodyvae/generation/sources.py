@@ -1,0 +1,130 @@
+"""Any source of a melody -> the windows of it that a model takes.
+
+Conventions: a *window* is a melody of exactly the model's bars and grid. Bars are counted from 1, as in a score.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from data_prep.melodies.regions import ReadMelody, read_melody
+from data_prep.melody import Melody
+from melodyvae.config import MelodyConfig
+
+if TYPE_CHECKING:
+    import pretty_midi
+from melodyvae.generation.codec import LatentMelodyModel
+
+MelodySource: TypeAlias = "str | Path | pretty_midi.PrettyMIDI | Melody"
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of somebody's melody that a model can take.
+
+    Attributes:
+        melody: as many bars as were asked for, the model's by default.
+        first_bar: the bar of the piece that it starts in, from 1.
+        last_bar: the bar of the piece that it ends in.
+        grid_bar: the bar of the melody, from 0, that it starts at.
+        note: what had to be decided, in a sentence for the user; empty if nothing.
+    """
+
+    melody: Melody
+    first_bar: int
+    last_bar: int
+    grid_bar: int
+    note: str = ""
+
+
+class WindowError(ValueError):
+    """A melody has no window that the model can take."""
+
+
+def read_source(source: MelodySource, config: MelodyConfig, track: str = "auto") -> ReadMelody:
+    """The melody of a MIDI file, a ``PrettyMIDI`` object or a melody, on the model's grid, meter and pitch range.
+
+    A piece in another meter gets the model's bars laid over it; notes out of range are moved by octaves.
+
+    Raises:
+        MidiError, MelodyError: as :func:`data_prep.melodies.regions.read_melody`.
+        WindowError: if a ``Melody`` lies on another grid than the model's.
+    """
+    if isinstance(source, Melody):
+        if source.steps_per_quarter != config.steps_per_quarter:
+            raise WindowError(
+                f"the melody has {source.steps_per_quarter} steps a quarter, the model {config.steps_per_quarter}; "
+                "write it to a file and give that, or read it on the model's grid"
+            )
+        found = ReadMelody.of(source, config.meter)
+    else:
+        found = read_melody(source, track, config.meter, config.steps_per_quarter)
+    return replace(found, melody=found.melody.fold_into(config.lowest_pitch, config.highest_pitch))
+
+
+def pick_window(
+    found: ReadMelody, config: MelodyConfig, first_bar: int | None = None, bars: int | None = None
+) -> Window:
+    """The window at bar ``first_bar`` of the piece (from 1), or the first good one: with an onset in every bar.
+
+    It has ``bars`` bars, those of the model by default. Its tempo is the one in force where it begins. A melody that
+    ends before the window does is padded with silence.
+
+    Raises:
+        WindowError: if there is no such bar, or no note in the window.
+    """
+    melody, layout = found.melody, found.layout
+    piece_bars = len(layout.bar_starts)
+    if first_bar is not None and not 1 <= first_bar <= piece_bars:
+        raise WindowError(f"there is no bar {first_bar}: the melody has bars 1 to {piece_bars}")
+    bars = bars or config.bars
+    start = _first_good_bar(melody, bars) if first_bar is None else layout.grid_bar(first_bar)
+    missing = start + bars - melody.bars
+    note = ""
+    if melody.bars < bars:
+        note = f"it has {_bars(melody.bars)}, {bars} are taken: padded with silence"
+    elif missing > 0:
+        note = f"it ends {_bars(missing)} before the window does: padded with silence"
+    window = found.window(start, bars)
+    first = layout.piece_bar(start)
+    last = max(layout.piece_bar(start + bars) - 1 if missing < 0 else piece_bars, first)
+    if not window.notes:
+        raise WindowError(f"there is no note in bars {first} to {last}; choose another bar")
+    return Window(window, first, last, start, note)
+
+
+def windows_of(model: LatentMelodyModel, melody: Melody) -> list[Melody]:
+    """``melody`` as windows of the model one after the other, the last one padded with silence."""
+    bars = model.config.bars
+    count = max(-(-melody.bars // bars), 1)
+    padded = melody.pad_to(count * bars)
+    return [padded.window(index * bars, bars) for index in range(count)]
+
+
+def _first_good_bar(melody: Melody, bars: int) -> int:
+    """The first bar, from 0, of the first ``bars`` that all have an onset; failing that, of those with the most.
+
+    If the next bar would do as well and has an onset in its first beat, and the first one has not (it is a pickup), the
+    next one.
+    """
+    starts = np.array([note.start_step for note in melody.notes], np.int64)
+    onsets = np.bincount(starts // melody.steps_per_bar, minlength=melody.bars)
+    if melody.bars <= bars:
+        return 0
+    in_window = np.lib.stride_tricks.sliding_window_view(onsets, bars)
+    is_full: np.ndarray = np.all(in_window > 0, axis=1)
+    in_first_beat = np.zeros(melody.bars, bool)
+    in_first_beat[starts[starts % melody.steps_per_bar < melody.steps_per_quarter] // melody.steps_per_bar] = True
+    if not is_full.any():
+        return int(in_window.sum(axis=1).argmax())
+    first = int(is_full.argmax())
+    is_pickup = not in_first_beat[first] and is_full[first + 1 : first + 2].any() and in_first_beat[first + 1]
+    return first + int(is_pickup)
+
+
+def _bars(count: int) -> str:
+    return "1 bar" if count == 1 else f"{count} bars"

@@ -1,0 +1,155 @@
+"""The melody VAE as a network: encoder, latent and decoder over token windows, and its loss.
+
+The generative story is MusicVAE's: z ~ N(0, I), then x ~ p(x | z) step by step. Training maximises the evidence lower
+bound E_q(z|x)[log p(x | z)] - beta * KL(q(z | x) || N(0, I)).
+
+"A Hierarchical Latent Vector Model for Learning Long-Term Structure in Music" (Roberts, Engel, Raffel, Hawthorne, Eck,
+2018): https://arxiv.org/abs/1803.05428
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from data_prep.tokens import Vocabulary
+from melodyvae.config import ConfigError, MelodyConfig
+from melodyvae.models.checkpoint import CheckpointedModel
+from melodyvae.models.decoder import MelodyDecoder
+from melodyvae.models.encoder import MelodyEncoder
+from melodyvae.models.hierarchical import HierarchicalDecoder, HierarchicalEncoder
+from melodyvae.models.latent import DiagonalGaussian, standard_normal
+from melodyvae.models.loss import LossTerms
+
+NATS_A_CODE_NAT = 0.2  # of the notes' likelihood: about the beta that weighed the two when the codes were learned
+
+
+def vocabulary_of(config: MelodyConfig) -> Vocabulary:
+    """The token table of a model."""
+    return Vocabulary(config.lowest_pitch, config.highest_pitch)
+
+
+class MelodyModel(CheckpointedModel):
+    """A variational autoencoder of melodies of a fixed number of bars: the network."""
+
+    KIND = "melody"
+    CONFIG = MelodyConfig
+    DEFAULT = "melody-2bar"
+    config: MelodyConfig
+
+    def __init__(self, config: MelodyConfig | None = None) -> None:
+        super().__init__(config or MelodyConfig())
+        self.vocabulary = vocabulary_of(self.config)
+        two_levels = self.config.segment_bars is not None
+        encoder = HierarchicalEncoder if two_levels and self.config.readout == "position" else MelodyEncoder
+        decoder = HierarchicalDecoder if two_levels else MelodyDecoder
+        self.encoder: MelodyEncoder | HierarchicalEncoder = encoder(self.config, self.vocabulary.size)
+        self.decoder: MelodyDecoder | HierarchicalDecoder = decoder(self.config, self.vocabulary.size)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.encoder.posterior.weight.device
+
+    def token_table(self) -> dict[str, Any]:
+        """The meaning of the token ids."""
+        return self.vocabulary.to_dict()
+
+    def encode(self, tokens: Tensor) -> DiagonalGaussian:
+        """q(z | x), parameters ``(B, Z)``, of token windows ``(B, T)``."""
+        posterior: DiagonalGaussian = self.encoder(tokens)
+        return posterior
+
+    def decode(
+        self,
+        z: Tensor,
+        temperature: float = 0.0,
+        generator: torch.Generator | None = None,
+        allowed_tokens: Tensor | None = None,
+    ) -> Tensor:
+        """Legal token windows ``(B, T)`` for ``z`` ``(B, Z)``; greedy at temperature 0, drawn otherwise.
+
+        Only tokens of ``allowed_tokens``, booleans ``(V,)``, come if it is given.
+        """
+        return self.decoder.generate(z, temperature, generator, allowed_tokens)
+
+    def logits(self, z: Tensor, tokens: Tensor) -> Tensor:
+        """Logits ``(B, T, V)`` of each step of ``(B, T)`` given z ``(B, Z)`` and the true tokens before it."""
+        logits: Tensor = self.decoder(z, tokens)
+        return logits
+
+    def fill_in(
+        self,
+        z: Tensor,
+        tokens: Tensor,
+        visible: Tensor,
+        temperature: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Windows ``(B, T)``: ``tokens`` where ``visible`` ``(T,)``, elsewhere drawn given z ``(B, Z)``."""
+        return self.decoder.fill_in(z, tokens, visible, temperature, generator)
+
+    def prior(self, count: int) -> DiagonalGaussian:
+        """N(0, I), parameters ``(count, Z)``."""
+        return standard_normal(count, self.config.latent_size, like=self.encoder.posterior.weight)
+
+    def loss_terms(
+        self,
+        batch: Tensor,
+        generator: torch.Generator | None = None,
+        teacher_forcing: float = 1.0,
+    ) -> LossTerms:
+        """Reconstruction and KL of token windows ``(B, T)``, each ``(B,)`` in nats, at one z drawn from q(z | x).
+
+        With ``teacher_forcing`` below 1 the decoder reads draws of its own at that share of the steps (scheduled
+        sampling).
+        """
+        posterior = self.encode(batch)
+        z = posterior.sample(generator)
+        if teacher_forcing < 1:
+            logits = self.decoder.scheduled_sampling_logits(z, batch, teacher_forcing, generator)
+        else:
+            logits = self.decoder(z, batch)
+        return LossTerms(_cross_entropy(logits, batch).sum(dim=1), posterior.kl_to_standard_normal())
+
+    def code_loss_terms(self, batch: Tensor, generator: torch.Generator | None = None) -> LossTerms:
+        """As :meth:`loss_terms`, for the upper level of two alone, whose data are the codes of the segments.
+
+        Reconstruction is then the KL divergence, over all segments, of the posterior of a code from a Gaussian of the
+        same variance around what z gives back, times :data:`NATS_A_CODE_NAT`: a number of a code matters as much as
+        the lower level took care to tell it. A VAE over the codes of a VAE: "Diagnosing and Enhancing VAE Models"
+        (Dai, Wipf, 2019), https://arxiv.org/abs/1903.05789
+        """
+        encoder, decoder = self.encoder, self.decoder
+        if not (isinstance(encoder, HierarchicalEncoder) and isinstance(decoder, HierarchicalDecoder)):
+            raise ConfigError("only a model with two levels, of the position read-out, has codes to learn from")
+        with torch.no_grad():
+            codes = encoder.codes(batch)
+        posterior = encoder.read(codes.mean)
+        given_back = decoder.codes(posterior.sample(generator))
+        nats = 0.5 * ((given_back - codes.mean).square() * torch.exp(-codes.log_variance)).sum(dim=(1, 2))
+        return LossTerms(NATS_A_CODE_NAT * nats, posterior.kl_to_standard_normal())
+
+    def take_segments_from(self, flat: MelodyModel) -> None:
+        """Start the lower level with the weights of a flat model of one segment.
+
+        Raises:
+            ConfigError: if there are no two levels here, or the sizes differ.
+        """
+        try:
+            self.encoder.get_submodule("segment_encoder").load_state_dict(flat.encoder.state_dict())
+            self.decoder.get_submodule("segment_decoder").load_state_dict(flat.decoder.state_dict())
+        except (AttributeError, RuntimeError) as error:
+            raise ConfigError(
+                f"the lower level cannot be taken from a model of {flat.config.bars} bars with a z of "
+                f"{flat.config.latent_size}; it must be flat, of {self.config.segment_bars} bars, with a z of "
+                f"{self.config.code_size}, and of the same read-out and LSTM sizes"
+            ) from error
+
+
+def _cross_entropy(logits: Tensor, tokens: Tensor) -> Tensor:
+    """-log softmax(logits)[token] in nats, ``(B, T)``."""
+    return F.cross_entropy(logits.transpose(1, 2), tokens.long(), reduction="none")

@@ -1,0 +1,97 @@
+"""The named presets: a melody model and the training that suits it, under one name."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from melodyvae.config import MelodyConfig, MelodyTrainConfig
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A melody model and the training that suits it, under one name."""
+
+    model: MelodyConfig = field(default_factory=MelodyConfig)
+    training: MelodyTrainConfig = field(default_factory=MelodyTrainConfig)
+    segments_from: str | None = None  # the trained model whose weights the lower level starts with
+
+
+PRESETS: dict[str, Preset] = {
+    "melody-2bar": Preset(
+        MelodyConfig(),
+        MelodyTrainConfig(beta=0.1, anneal_updates=4000, max_minutes=60.0),
+    ),
+    # Sizes, read-out, annealing and sampling schedule of Magenta's cat-mel_2bar_small (2018):
+    # https://github.com/magenta/magenta/blob/main/magenta/models/music_vae/configs.py
+    "musicvae-small": Preset(
+        MelodyConfig(readout="last-state"),
+        MelodyTrainConfig(
+            learning_rate=1e-3,
+            beta=0.2,
+            annealing="exponential",
+            scheduled_sampling_rate=1000.0,
+            transpose_up=5,
+            max_minutes=60.0,
+        ),
+    ),
+    "melody-16bar": Preset(
+        MelodyConfig(bars=16, segment_bars=2, latent_size=512),
+        MelodyTrainConfig(
+            beta=0.1,
+            anneal_updates=1000,
+            max_minutes=90.0,
+            evaluate_every=500,
+            evaluate_windows=256,
+            lower_encoder_rate=0.0,
+            lower_decoder_rate=0.25,
+            upper_level_updates=3000,
+        ),
+        segments_from="melody-2bar",
+    ),
+    # As above, of Magenta's hierdec-mel_16bar. Its batches are of 512.
+    "musicvae-16bar": Preset(
+        MelodyConfig(
+            bars=16,
+            segment_bars=1,
+            latent_size=512,
+            readout="last-state",
+            encoder_size=2048,
+            encoder_layers=2,
+            decoder_size=1024,
+            conductor_size=1024,
+            conductor_layers=2,
+            code_size=512,
+        ),
+        MelodyTrainConfig(
+            learning_rate=1e-3,
+            beta=0.2,
+            annealing="exponential",
+            free_nats=256 * math.log(2),
+            scheduled_sampling_rate=2000.0,
+            transpose_up=5,
+            max_minutes=60.0,
+            evaluate_every=250,
+            evaluate_windows=256,
+        ),
+    ),
+    "tiny": Preset(
+        MelodyConfig(
+            latent_size=16,
+            encoder_size=32,
+            encoder_features=8,
+            decoder_size=32,
+            decoder_layers=1,
+            decoder_features=16,
+        ),
+        MelodyTrainConfig(
+            batch_size=32,
+            learning_rate=1e-2,
+            warmup_updates=10,
+            anneal_updates=100,
+            max_updates=200,
+            evaluate_every=50,
+            evaluate_windows=64,
+        ),
+    ),
+}
