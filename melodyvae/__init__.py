@@ -17,6 +17,7 @@ The folders, in the order of the flow; each imports only from those above it, an
 - :mod:`~melodyvae.evaluation`: how good a model is.
 - :mod:`~melodyvae.training`: dataset -> model.
 - :mod:`~melodyvae.digits`: the sanity model of handwritten digits, on the same latent, loss and loop.
+- :mod:`~melodyvae.studio`: the page in the browser and its server; ``melodyvae.studio(...)`` opens it in a notebook.
 - :mod:`~melodyvae.cli`: the command line.
 
 Letters in shapes: B batch, T steps, V vocabulary, Z latent, H hidden, N examples or points.
@@ -42,4 +43,8 @@ def __getattr__(name: str) -> Any:
         from data_prep.melody import Melody
 
         return Melody
+    if name == "studio":
+        import melodyvae.studio as studio  # the package itself can be called
+
+        return studio
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

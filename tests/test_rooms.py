@@ -10,7 +10,7 @@ ROOMS = {  # in the order of the flow; a module at the top of a package is a roo
     "data_prep": ["files", "reading", "melody", "tokens", "melodies", "corpus"],
     "melodyvae": [
         *("config", "presets", "device", "ranks", "rendering", "models", "datasets", "generation"),
-        *("vae", "evaluation", "training", "digits", "cli", "__main__"),
+        *("vae", "evaluation", "training", "digits", "studio", "cli", "__main__"),
     ],
 }
 UPWARD = {"data_prep/melody.py": "data_prep.melodies"}  # Melody.from_midi reads a file, when it is called

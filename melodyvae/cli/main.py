@@ -24,6 +24,7 @@ COMMANDS = (
     "complete",
     "score",
     "reconstruct",
+    "studio",
     "inspect",
     "evaluate",
     "digits",
@@ -55,6 +56,7 @@ def main() -> None:
     melodyvae interpolate a.mid b.mid -n 8     eight tunes from a to b
     melodyvae morph a.mid --density +1         a, and a with more and more notes
     melodyvae sample -n 8                      eight new tunes
+    melodyvae studio a.mid b.mid               a page in the browser to play with them
     melodyvae prep ./midi                      a folder of files -> a dataset
     melodyvae train midi-dataset               a dataset -> your own model
     """

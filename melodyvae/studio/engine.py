@@ -1,0 +1,206 @@
+"""The model, and one job on it after the other.
+
+One thread owns the model. Jobs are done in the order in which they came; a job on the same *channel* as an older one
+(the pad of one page, say) makes the older one stale: if it waits it is dropped, if it runs it is cancelled. A running
+job looks at its cancellation and its deadline whenever it asks the model for something, and that is also how it knows
+how far it is: by the calls that the same kind of job took last time.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from melodyvae.studio.limits import StudioLimits
+
+if TYPE_CHECKING:
+    from melodyvae.models.melody import MelodyModel
+
+MAX_TOLD_SHARE = 0.97  # of a job that is not done yet
+WATCHED = frozenset({"encode", "decode", "logits", "fill_in"})
+
+
+class JobError(RuntimeError):
+    """A job that came to nothing; the sentence is for its sender."""
+
+
+class StaleError(JobError):
+    """A newer request on the same channel took its place, or its sender is gone."""
+
+
+class BusyError(JobError):
+    """Too many jobs wait."""
+
+
+class TooSlowError(JobError):
+    """A job took longer than one may."""
+
+
+class Job:
+    """A piece of work for the model.
+
+    Attributes:
+        channel: at most one job on a channel is wanted.
+        future: its result, or one of :class:`JobError`, or what the work raised.
+    """
+
+    def __init__(self, channel: Hashable, kind: Hashable, work: Callable[[Any], Any], seconds: float) -> None:
+        self.channel = channel
+        self.kind = kind
+        self.work = work
+        self.seconds = seconds
+        self.future: Future[Any] = Future()
+        self.calls = 0
+        self.expected_calls: int | None = None
+        self.deadline: float | None = None  # when it began, plus its seconds
+        self._cancelled = threading.Event()
+
+    @property
+    def share(self) -> float | None:
+        """How much of it is done, 0 to 1; None while it waits, and of a kind that was never done before."""
+        if self.deadline is None or not self.expected_calls:
+            return None
+        return min(self.calls / self.expected_calls, MAX_TOLD_SHARE)
+
+    def cancel(self) -> None:
+        """Stop the work at the next call of the model; may be called from any thread, and when it is done."""
+        self._cancelled.set()
+
+    def step(self) -> None:
+        """Count a call of the model.
+
+        Raises:
+            StaleError: if the job was cancelled.
+            TooSlowError: if its time is up.
+        """
+        self.calls += 1
+        if self._cancelled.is_set():
+            raise StaleError("cancelled")
+        if self.deadline is not None and time.monotonic() > self.deadline:
+            raise TooSlowError(f"this took longer than {self.seconds:g} seconds and was stopped; ask for less")
+
+
+class Watched:
+    """A model whose calls a job counts; all else is the model's."""
+
+    def __init__(self, model: Any, job: Job) -> None:
+        self._model = model
+        self._job = job
+
+    def __getattr__(self, name: str) -> Any:
+        """The model's attribute; of its calls, one that counts."""
+        found = getattr(self._model, name)
+        if name not in WATCHED:
+            return found
+
+        def counted(*arguments: Any, **named: Any) -> Any:
+            self._job.step()
+            return found(*arguments, **named)
+
+        return counted
+
+
+class Engine:
+    """The model in memory and the queue before it."""
+
+    def __init__(self, model_name: str = "melody-2bar", device: str = "auto", limits: StudioLimits | None = None):
+        self.limits = limits or StudioLimits()
+        self.model_name = model_name
+        self.device = device
+        self.loaded: Future[None] = Future()  # done when the model is there, or failed with the reason
+        self._model: MelodyModel | None = None
+        self._expected: dict[Hashable, int] = {}
+        self._jobs: deque[Job] = deque()
+        self._running: Job | None = None
+        self._changed = threading.Condition()
+        self._closed = False
+        self._thread = threading.Thread(target=self._serve, name="engine", daemon=True)
+        self._thread.start()
+
+    @property
+    def model(self) -> MelodyModel:
+        """The model; waits until it is loaded.
+
+        Raises:
+            Exception: whatever the loading raised.
+        """
+        self.loaded.result()
+        assert self._model is not None  # for mypy: the future is done
+        return self._model
+
+    def submit(self, channel: Hashable, kind: Hashable, work: Callable[[Any], Any]) -> Job:
+        """A job that calls ``work`` with the model; ``kind`` is the same for jobs that take as many calls.
+
+        Raises:
+            BusyError: if too many jobs wait.
+        """
+        job = Job(channel, kind, work, self.limits.job_seconds)
+        with self._changed:
+            for older in [*self._jobs, *([self._running] if self._running else [])]:
+                if older.channel == channel:
+                    older.cancel()
+            self._drop_cancelled()
+            if len(self._jobs) >= self.limits.waiting_jobs:
+                raise BusyError(f"{len(self._jobs)} requests wait for the model already; try again in a moment")
+            self._jobs.append(job)
+            self._changed.notify_all()
+        return job
+
+    def close(self) -> None:
+        """Cancel all jobs and end the thread."""
+        with self._changed:
+            self._closed = True
+            for job in [*self._jobs, *([self._running] if self._running else [])]:
+                job.cancel()
+            self._drop_cancelled()
+            self._changed.notify_all()
+
+    def _drop_cancelled(self) -> None:
+        """Fail the waiting jobs that nobody wants any more; with the lock held."""
+        for job in [job for job in self._jobs if job._cancelled.is_set()]:
+            self._jobs.remove(job)
+            job.future.set_exception(StaleError("a newer request took its place"))
+
+    def _serve(self) -> None:
+        try:
+            self._model = self._load()
+            self.loaded.set_result(None)
+        except BaseException as error:  # told to whoever waits for the model
+            self.loaded.set_exception(error)
+            return
+        while True:
+            with self._changed:
+                while not self._jobs and not self._closed:
+                    self._changed.wait()
+                if self._closed:
+                    return
+                job = self._running = self._jobs.popleft()
+            self._do(job)
+            with self._changed:
+                self._running = None
+
+    def _do(self, job: Job) -> None:
+        job.expected_calls = self._expected.get(job.kind)
+        job.deadline = time.monotonic() + job.seconds
+        try:
+            job.step()
+            result = job.work(Watched(self._model, job))
+        except BaseException as error:  # told to whoever waits for the job
+            job.future.set_exception(error)
+            return
+        self._expected[job.kind] = job.calls
+        job.future.set_result(result)
+
+    def _load(self) -> MelodyModel:
+        from melodyvae.device import choose_device, use_threads
+        from melodyvae.models.melody import MelodyModel
+
+        use_threads()
+        name = self.model_name
+        known = Path(name) if Path(name).exists() else name
+        return MelodyModel.from_pretrained(known).to(choose_device(self.device))

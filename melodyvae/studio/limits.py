@@ -1,0 +1,40 @@
+"""What one request, one session and one server may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class StudioLimits:
+    """Bounds on what a page may ask for.
+
+    Attributes:
+        upload_bytes: of one file of music.
+        request_bytes: of the JSON of one request.
+        session_bytes: of one saved session.
+        sessions: how many are kept; the one that was used longest ago goes first.
+        session_hours: how long a session is kept after it was last used.
+        waiting_jobs: how many jobs may wait for the model.
+        job_seconds: how long one job may take.
+        read_seconds: how long reading one file may take.
+        read_memory_bytes: how much memory reading one file may take beyond what the reader starts with.
+        notes: of one melody.
+        steps: of one melody.
+        melodies: in one request.
+        connections: to the server at one time.
+    """
+
+    upload_bytes: int = 8 * 2**20
+    request_bytes: int = 2**20
+    session_bytes: int = 8 * 2**20
+    sessions: int = 16
+    session_hours: float = 48.0
+    waiting_jobs: int = 16
+    job_seconds: float = 180.0
+    read_seconds: float = 15.0
+    read_memory_bytes: int = 2**30
+    notes: int = 4096
+    steps: int = 16_384
+    melodies: int = 512
+    connections: int = 64

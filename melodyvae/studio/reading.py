@@ -1,0 +1,176 @@
+"""Uploaded bytes -> pieces, in a process of its own with bounds on time and memory.
+
+The readers run in the worker processes of ``melodyvae prep`` (:mod:`data_prep.corpus.workers`), so that a hostile file
+costs its sender an error and nobody else anything. The name of an upload is what sentences call it, and never part of a
+path.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data_prep.corpus.workers import Limits, Lost, work_on_executor
+from data_prep.melodies.regions import ReadMelody, read_melody
+from data_prep.melodies.voice import WEIGHTS, MelodyError, score_parts
+from data_prep.reading.midi import MidiError
+from data_prep.reading.notes import Song
+from data_prep.reading.score import SCORE_SUFFIXES
+from melodyvae.studio.limits import StudioLimits
+
+MAX_TRACKS_TOLD = 64
+MAX_NAME = 120  # characters
+MIN_TOLD_SHARE = 0.1  # of the score, for a term to be told as a reason
+TERMS_TOLD = 3
+REASONS = {
+    "name": "its name",
+    "monophony": "one note at a time",
+    "height": "a high register",
+    "coverage": "it plays most of the time",
+    "pauses": "it pauses as a singer does",
+    "rate": "a singable pace",
+    "range": "a singable range",
+    "steps": "small steps",
+    "rhythm": "a varied rhythm",
+    "novelty": "it seldom repeats itself",
+}
+
+
+class ReadingError(ValueError):
+    """A file from which no melody could be taken; the sentence is for its sender."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file as it came, and how to read it.
+
+    Attributes:
+        data: its bytes.
+        name: what its sender calls it.
+        track: ``auto``, a track's number (from 1) or its name.
+        meter: of the bars that are laid over it.
+        steps_per_quarter: the grid.
+        pitches: lowest and highest; notes beyond are moved by octaves.
+    """
+
+    data: bytes
+    name: str
+    track: str
+    meter: tuple[int, int]
+    steps_per_quarter: int
+    pitches: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What was read from an upload.
+
+    Attributes:
+        found: the melody; without the song, which is not sent from process to process.
+        tracks: one entry a track with notes, as the page shows them.
+        why: the reasons for the track that was taken; empty if it was asked for.
+    """
+
+    found: ReadMelody
+    tracks: tuple[dict[str, Any], ...]
+    why: str
+
+
+class Reader:
+    """One process that reads uploads, one at a time."""
+
+    def __init__(self, limits: StudioLimits) -> None:
+        self.limits = limits
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="reader")  # its thread keeps the process
+        self._caller = ThreadPoolExecutor(1, thread_name_prefix="reading")
+
+    def warm_up(self) -> None:
+        """Start the process, so that the first upload need not wait for its imports."""
+        self._caller.submit(self._read, Upload(b"", "", "auto", (4, 4), 4, (21, 108)))
+
+    def read(self, upload: Upload) -> Piece:
+        """The piece in an upload; waits for those before it.
+
+        Raises:
+            ReadingError: if it cannot be read, or takes more than the limits.
+        """
+        outcome = self._caller.submit(self._read, upload).result()
+        if isinstance(outcome, Piece):
+            return outcome
+        raise ReadingError(outcome)
+
+    def close(self) -> None:
+        """End the process."""
+        self._caller.shutdown(wait=False, cancel_futures=True)
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _read(self, upload: Upload) -> Piece | str:
+        limits = Limits(self.limits.read_seconds, self.limits.read_memory_bytes)
+        (outcome,) = work_on_executor(self._executor, read_upload, [upload], limits)
+        if isinstance(outcome, Lost):
+            return f"{shown_name(upload.name)} could not be read: {outcome.detail}"
+        return outcome
+
+
+def read_upload(upload: Upload) -> Piece | str:
+    """The piece in an upload, or the sentence that says why there is none."""
+    name = shown_name(upload.name)
+    suffix = Path(upload.name.replace("\\", "/")).suffix.lower()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"upload{suffix if suffix in SCORE_SUFFIXES else '.mid'}"
+        path.write_bytes(upload.data)
+        try:
+            found = read_melody(path, upload.track, upload.meter, upload.steps_per_quarter)
+        except (MidiError, MelodyError) as error:
+            return str(error).replace(str(path), name)
+    found = replace(found, melody=found.melody.fold_into(*upload.pitches))
+    song = found.song
+    if song is None:
+        return Piece(found, (), "")
+    tracks, why = _tracks(song, found.part_index)
+    return Piece(replace(found, song=None), tracks, why if upload.track == "auto" else "")
+
+
+def shown_name(name: str) -> str:
+    """A file's name without its folders and control characters, for sentences."""
+    plain = "".join(letter for letter in name.replace("\\", "/").rsplit("/", 1)[-1] if letter.isprintable())
+    return plain[:MAX_NAME] or "the file"
+
+
+def sounding_steps(found: ReadMelody) -> list[float]:
+    """How many steps each pitch class sounds, C first: ``(12,)``."""
+    line = found.melody.line
+    return [float(steps) for steps in np.bincount(line[:, 2] % 12, weights=line[:, 1] - line[:, 0], minlength=12)]
+
+
+def _tracks(song: Song, chosen: int) -> tuple[tuple[dict[str, Any], ...], str]:
+    """What the page shows of each track, and why the melody is the one it is."""
+    scores = {score.index: score for score in score_parts(song)}
+    told = tuple(
+        {
+            "number": index + 1,
+            "name": part.name[:MAX_NAME] or ("drums" if part.is_drum else ""),
+            "program": part.program,
+            "drums": part.is_drum,
+            "notes": len(part),
+            "lowest": int(part.pitches.min()),
+            "highest": int(part.pitches.max()),
+            "score": round(scores[index].total, 2) if index in scores else None,
+        }
+        for index, part in enumerate(song.parts[:MAX_TRACKS_TOLD])
+    )
+    if len(scores) < 2 or chosen not in scores:
+        return told, ""
+    others = [score for index, score in scores.items() if index != chosen]
+    ahead = {
+        term: WEIGHTS.get(term, 1.0) * (value - max(other.terms.get(term, 0.0) for other in others))
+        for term, value in scores[chosen].terms.items()
+    }
+    best = sorted(((gain, term) for term, gain in ahead.items() if gain > MIN_TOLD_SHARE), reverse=True)[:TERMS_TOLD]
+    reasons = ", ".join(REASONS.get(term, term) for _, term in best)
+    return told, reasons and f"the likeliest melody of {len(scores)} tracks: {reasons}"

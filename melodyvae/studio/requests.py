@@ -1,0 +1,289 @@
+"""JSON <-> requests and melodies: frozen dataclasses whose fields say what may come, and one reader for all of them.
+
+A request that is not what its class says raises :class:`RequestError` with a sentence that names the field, the value
+and what it must be. Unknown fields are errors.
+"""
+
+from __future__ import annotations
+
+import math
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from data_prep.melody import Melody, MelodyNote
+from melodyvae.generation.interpolation import Ends, KeyPlan, Spacing, TempoPlan
+from melodyvae.studio.limits import StudioLimits
+
+Request = TypeVar("Request")
+MAX_SEED = 2**32 - 1
+MAX_TEXT = 200  # characters
+MAX_TUNES = 64
+
+
+class RequestError(ValueError):
+    """A request that is not what its class says."""
+
+
+def between(low: float, high: float, **more: Any) -> Any:
+    """A dataclass field whose number must lie in [low, high]."""
+    return field(metadata={"between": (low, high)}, **more)
+
+
+def sized(low: int, high: int, **more: Any) -> Any:
+    """A dataclass field whose sequence or mapping must have between low and high entries."""
+    return field(metadata={"sized": (low, high)}, **more)
+
+
+@dataclass(frozen=True)
+class WalkRequest:
+    """From ``a`` to ``b`` in ``count`` tunes; the options are those of ``melodyvae interpolate``.
+
+    ``sounding_a`` and ``sounding_b`` are how long each pitch class sounds in the whole pieces, C first; from these
+    their keys are found. Without them the keys are those of the two melodies.
+    """
+
+    a: Melody
+    b: Melody
+    count: int = between(2, MAX_TUNES, default=8)
+    ends: Ends = "exact"
+    spacing: Spacing = "even"
+    key: KeyPlan = "glide"
+    tempo: TempoPlan = "glide"
+    temperature: float = between(0, 2, default=0.0)
+    seed: int = between(0, MAX_SEED, default=0)
+    sounding_a: tuple[float, ...] | None = sized(12, 12, default=None)
+    sounding_b: tuple[float, ...] | None = sized(12, 12, default=None)
+
+
+@dataclass(frozen=True)
+class PadRequest:
+    """``size`` rows of ``size`` tunes between four: top left, top right, bottom left, bottom right."""
+
+    corners: tuple[Melody, ...] = sized(4, 4)
+    size: int = between(2, 33, default=17)
+
+
+@dataclass(frozen=True)
+class MorphRequest:
+    """``melody`` with its attributes moved by ``amounts``, in standard deviations of the training tunes."""
+
+    melody: Melody
+    amounts: Mapping[str, float] = sized(0, 16)
+    count: int = between(2, 16, default=2)
+    scale: str | None = None
+    candidates: int = between(1, 512, default=48)
+    temperature: float = between(0, 2, default=0.0)
+    seed: int = between(0, MAX_SEED, default=0)
+
+
+@dataclass(frozen=True)
+class VaryRequest:
+    """``count`` tunes near ``melody``."""
+
+    melody: Melody
+    count: int = between(1, MAX_TUNES, default=8)
+    amount: float = between(0, 1, default=0.3)
+    temperature: float = between(0, 2, default=0.0)
+    seed: int = between(0, MAX_SEED, default=0)
+
+
+@dataclass(frozen=True)
+class CompleteRequest:
+    """``melody`` with its hidden bars (from 0; those after its end make it longer) filled in, ``count`` times."""
+
+    melody: Melody
+    hidden_bars: tuple[int, ...] = sized(1, 32)
+    count: int = between(1, 8, default=1)
+    temperature: float = between(0, 2, default=0.0)
+    seed: int = between(0, MAX_SEED, default=0)
+
+
+@dataclass(frozen=True)
+class SampleRequest:
+    """``count`` new tunes; with ``density``, in onsets a bar, those of four times as many that come nearest to it."""
+
+    count: int = between(1, MAX_TUNES, default=8)
+    scale: str | None = None
+    density: float | None = between(0, 16, default=None)
+    quarters_per_minute: float = between(10, 400, default=120.0)
+    temperature: float = between(0, 2, default=1.0)
+    seed: int = between(0, MAX_SEED, default=0)
+
+
+@dataclass(frozen=True)
+class ScoreRequest:
+    """How unusual ``melody`` is, and which of its notes are doubtful."""
+
+    melody: Melody
+
+
+@dataclass(frozen=True)
+class FileRequest:
+    """One MIDI file of ``melodies`` in a row."""
+
+    melodies: tuple[Melody, ...] = sized(1, StudioLimits.melodies)
+
+
+@dataclass(frozen=True)
+class ZipRequest:
+    """A zip of one MIDI file for each melody, named ``names`` without ``.mid``, and ``all.mid``."""
+
+    melodies: tuple[Melody, ...] = sized(1, StudioLimits.melodies)
+    names: tuple[str, ...] = sized(1, StudioLimits.melodies)
+
+
+def parse(kind: type[Request], value: Any, limits: StudioLimits, name: str = "the request") -> Request:
+    """The request of that class in a JSON value.
+
+    Raises:
+        RequestError: if it is not one.
+    """
+    if not isinstance(value, dict):
+        raise RequestError(f"{name} is {_shown(value)}; it must be an object")
+    types_of = get_type_hints(kind)
+    known = {entry.name: entry for entry in fields(kind)}  # type: ignore[arg-type]  # the caller passes a dataclass
+    unknown = sorted(set(value) - set(known))
+    if unknown:
+        raise RequestError(f"{name} has a field {unknown[0]!r:.60}; it may have {', '.join(known)}")
+    found: dict[str, Any] = {}
+    for entry in known.values():
+        if entry.name in value:
+            found[entry.name] = _converted(value[entry.name], types_of[entry.name], entry.name, limits)
+            _check(found[entry.name], entry.metadata, entry.name)
+        elif entry.default is MISSING and entry.default_factory is MISSING:
+            raise RequestError(f"{name} has no {entry.name!r}")
+    return kind(**found)
+
+
+def melody_from_json(value: Any, limits: StudioLimits, name: str = "melody") -> Melody:
+    """The melody in a JSON value as :func:`melody_to_json` makes them.
+
+    Raises:
+        RequestError: if it is none, or larger than the limits.
+    """
+    if not isinstance(value, dict) or not isinstance(value.get("notes"), list):
+        raise RequestError(f"{name} is {_shown(value)}; it must be a melody: an object with notes")
+    if len(value["notes"]) > limits.notes:
+        raise RequestError(f"{name} has {len(value['notes'])} notes; at most {limits.notes} are taken")
+    unknown = sorted(set(value) - {"notes", *_MELODY_FIELDS})
+    if unknown:
+        raise RequestError(f"{name} has a field {unknown[0]!r:.60}")
+    notes = []
+    for note in value["notes"]:
+        if not (isinstance(note, list) and len(note) in (3, 4) and all(_is_integer(part) for part in note)):
+            raise RequestError(f"{name} has a note {_shown(note)}; it must be [start, end, pitch, velocity]")
+        notes.append(MelodyNote(*note))
+    plain: dict[str, Any] = {
+        key: _converted(value[key], kind, f"{name}.{key}", limits)
+        for key, kind in _MELODY_FIELDS.items()
+        if key in value
+    }
+    if not 1 <= plain.get("length_steps", 0) <= limits.steps:
+        raise RequestError(f"{name}.length_steps must be a number from 1 to {limits.steps}")
+    for key, (low, high) in _MELODY_RANGES.items():
+        if key in plain and not low <= plain[key] <= high:
+            raise RequestError(f"{name}.{key} is {plain[key]:g}; it must lie between {low} and {high}")
+    meter = plain.pop("meter", (4, 4))
+    if len(meter) != 2 or not (1 <= meter[0] <= 64 and meter[1] in (1, 2, 4, 8, 16, 32)):
+        raise RequestError(f"{name}.meter is {_shown(list(meter))}; it must be such as [4, 4]")
+    try:
+        return Melody(tuple(notes), meter=(meter[0], meter[1]), **plain)
+    except ValueError as error:
+        raise RequestError(f"{name}: {error}") from error
+
+
+def melody_to_json(melody: Melody) -> dict[str, Any]:
+    """A melody as plain values; :func:`melody_from_json` is the inverse but for ``start_quarters``."""
+    return {
+        "notes": [list(note) for note in melody.notes],
+        "length_steps": melody.length_steps,
+        "steps_per_quarter": melody.steps_per_quarter,
+        "meter": list(melody.meter),
+        "quarters_per_minute": melody.quarters_per_minute,
+        "program": melody.program,
+        "name": melody.name[:MAX_TEXT],
+    }
+
+
+_MELODY_FIELDS: dict[str, Any] = {
+    "length_steps": int,
+    "steps_per_quarter": int,
+    "meter": tuple[int, ...],
+    "quarters_per_minute": float,
+    "program": int,
+    "name": str,
+}
+_MELODY_RANGES = {"steps_per_quarter": (1, 96), "quarters_per_minute": (4, 1000), "program": (0, 127)}
+
+
+def _converted(value: Any, kind: Any, name: str, limits: StudioLimits) -> Any:
+    """``value`` as ``kind``, or a :class:`RequestError`."""
+    origin = get_origin(kind)
+    if origin in (Union, types.UnionType):
+        if value is None:
+            return None
+        (kind,) = (one for one in get_args(kind) if one is not type(None))
+        return _converted(value, kind, name, limits)
+    if origin is Literal:
+        if value not in get_args(kind):
+            raise RequestError(f"{name} is {_shown(value)}; it must be one of {', '.join(get_args(kind))}")
+        return value
+    if origin is tuple:
+        if not isinstance(value, list) or len(value) > limits.melodies:
+            raise RequestError(f"{name} is {_shown(value)}; it must be a list of at most {limits.melodies}")
+        return tuple(_converted(one, get_args(kind)[0], name, limits) for one in value)
+    if kind is Melody:
+        return melody_from_json(value, limits, name)
+    if is_dataclass(kind):
+        return parse(kind, value, limits, name)  # type: ignore[arg-type]  # a class, not an instance
+    return _plain(value, kind, name)
+
+
+def _plain(value: Any, kind: Any, name: str) -> Any:
+    """A number, a text, or numbers by name."""
+    if kind is int:
+        if not _is_integer(value):
+            raise RequestError(f"{name} is {_shown(value)}; it must be a whole number")
+        return value
+    if kind is float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise RequestError(f"{name} is {_shown(value)}; it must be a number")
+        return float(value)
+    if kind is str:
+        if not isinstance(value, str) or len(value) > MAX_TEXT:
+            raise RequestError(f"{name} is {_shown(value)}; it must be a text of at most {MAX_TEXT} characters")
+        return value
+    if get_origin(kind) is Mapping:
+        if not isinstance(value, dict):
+            raise RequestError(f"{name} is {_shown(value)}; it must be an object of numbers by name")
+        return {_plain(key, str, name): _plain(number, float, f"{name}.{key:.40}") for key, number in value.items()}
+    raise TypeError(f"{name}: {kind} is no kind of field that is known here")
+
+
+def _check(value: Any, metadata: Mapping[str, Any], name: str) -> None:
+    """Raise :class:`RequestError` if a number or a size is out of range."""
+    if value is None:
+        return
+    if "between" in metadata:
+        low, high = metadata["between"]
+        if not low <= value <= high:
+            raise RequestError(f"{name} is {value:g}; it must lie between {low:g} and {high:g}")
+    if "sized" in metadata:
+        low, high = metadata["sized"]
+        if not low <= len(value) <= high:
+            wanted = f"{low}" if low == high else f"between {low} and {high}"
+            raise RequestError(f"{name} has {len(value)} entries; it must have {wanted}")
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53
+
+
+def _shown(value: Any) -> str:
+    """A value for a sentence, cut where it is long."""
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "an object"
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:40]}..."

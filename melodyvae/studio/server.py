@@ -1,0 +1,419 @@
+"""The routes of the studio: the page, its code, and an API in JSON over the model's verbs.
+
+Every answer to a verb is a stream of JSON lines: ``{"progress": 0.4}`` while it works (null while it waits, and where
+nobody knows), and last ``{"result": ...}`` or ``{"error": "a sentence"}``, or ``{"stale": true}`` where a newer request
+of the same page took its place. A page that closes the connection cancels its request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import socket
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from melodyvae.studio.engine import BusyError, Engine, Job, JobError, StaleError
+from melodyvae.studio.limits import StudioLimits
+from melodyvae.studio.reading import Reader, ReadingError, Upload
+from melodyvae.studio.security import Guard, TooLargeError
+from melodyvae.studio.sessions import Sessions
+
+ROOT = Path(str(resources.files("melodyvae.studio")))
+STATIC = ROOT / "static"
+EXAMPLES = ROOT / "examples"
+PROGRESS_SECONDS = 0.15
+MAX_CHANNEL = 80  # characters
+MAX_NUMBER = 100_000  # of a bar
+
+Handler = Callable[["Studio", Request], Awaitable[Response]]
+
+
+class StudioError(RuntimeError):
+    """The studio cannot start."""
+
+
+class RefusedError(Exception):
+    """An answer that is an error: a status and a sentence."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.sentence = sentence
+
+
+class Studio:
+    """One server: its model, its reader, its sessions.
+
+    Attributes:
+        url: the address of the page, with the token.
+    """
+
+    def __init__(
+        self,
+        model_name: str = "melody-2bar",
+        files: Sequence[Path] = (),
+        *,
+        device: str = "auto",
+        host: str = "127.0.0.1",
+        port: int = 0,
+        limits: StudioLimits | None = None,
+        framed: bool = False,
+    ) -> None:
+        self.limits = limits or StudioLimits()
+        self.files = tuple(files)
+        self.token = secrets.token_urlsafe(24)
+        self.host = host
+        self._socket = _listening(host, port)
+        self.port: int = self._socket.getsockname()[1]
+        self.engine = Engine(model_name, device, self.limits)
+        self.reader = Reader(self.limits)
+        self.reader.warm_up()
+        self.sessions = Sessions(self.limits)
+        self.app = self._application(framed)
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """The address of the page; who has it can use the studio."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(
+            self.host, f"[{self.host}]" if ":" in self.host else self.host
+        )
+        return f"http://{host}:{self.port}/?token={self.token}"
+
+    def run(self) -> None:
+        """Serve until interrupted."""
+        config = uvicorn.Config(
+            self.app,
+            log_level="warning",
+            access_log=False,  # addresses hold the token
+            server_header=False,
+            proxy_headers=False,
+            ws="none",
+            limit_concurrency=self.limits.connections,
+            timeout_graceful_shutdown=2,
+        )
+        self._server = uvicorn.Server(config)
+        try:
+            self._server.run(sockets=[self._socket])
+        finally:
+            self.close()
+
+    def start(self) -> None:
+        """Serve in a thread; :meth:`stop` ends it."""
+        self._thread = threading.Thread(target=self.run, name="studio", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the server that :meth:`start` began."""
+        if self._server is not None:
+            self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join(timeout=10)
+
+    def close(self) -> None:
+        """Give back what is held: the engine's thread, the reader's process, the socket."""
+        self.engine.close()
+        self.reader.close()
+        self._socket.close()
+
+    def _application(self, framed: bool) -> Guard:
+        limits = self.limits
+        routes = [
+            Route("/", partial(_answer, self, _page)),
+            Mount("/static", StaticFiles(directory=STATIC)),
+            Route("/api/state", partial(_answer, self, _state)),
+            Route("/api/read", partial(_answer, self, _read), methods=["POST"]),
+            Route("/api/example/{number:int}", partial(_answer, self, _example), methods=["POST"]),
+            Route("/api/opened/{number:int}", partial(_answer, self, _opened), methods=["POST"]),
+            Route("/api/do/{verb}", partial(_answer, self, _do), methods=["POST"]),
+            Route("/api/midi", partial(_answer, self, _midi), methods=["POST"]),
+            Route("/api/zip", partial(_answer, self, _zip), methods=["POST"]),
+            Route("/api/soundfont", partial(_answer, self, _soundfont)),
+            Route("/api/session/{id}", partial(_answer, self, _session), methods=["GET", "PUT", "POST"]),
+        ]
+        bounds = {
+            "/": 0,
+            "/api/": limits.request_bytes,
+            "/api/read": limits.upload_bytes,
+            "/api/session/": limits.session_bytes,
+        }
+        return Guard(Starlette(routes=routes), self.token, self.host, self.port, bounds, framed)
+
+
+async def _answer(studio: Studio, handler: Handler, request: Request) -> Response:
+    """The handler's answer, or a sentence in JSON with the status of what went wrong."""
+    try:
+        return await handler(studio, request)
+    except RefusedError as refusal:
+        return JSONResponse({"error": refusal.sentence}, refusal.status)
+    except (TooLargeError, BusyError) as error:
+        return JSONResponse({"error": str(error)}, 413 if isinstance(error, TooLargeError) else 503)
+    except ClientDisconnect:
+        return Response(status_code=400)
+
+
+async def _page(studio: Studio, request: Request) -> Response:
+    return FileResponse(STATIC / "index.html")
+
+
+async def _state(studio: Studio, request: Request) -> Response:
+    """The model and what else the page must know; waits until the model is loaded."""
+    from melodyvae import __version__
+
+    model = await _loaded(studio)
+    from melodyvae.studio.verbs import describe
+
+    return JSONResponse(
+        {
+            "version": __version__,
+            "model": describe(model, studio.engine.model_name),
+            "examples": [path.stem for path in _examples()],
+            "opened": [path.name for path in studio.files],
+            "limits": {"upload_bytes": studio.limits.upload_bytes, "notes": studio.limits.notes},
+        }
+    )
+
+
+async def _read(studio: Studio, request: Request) -> Response:
+    """The piece in the request's body."""
+    return await _piece(studio, request, await request.body(), request.query_params.get("name", "the file"))
+
+
+async def _example(studio: Studio, request: Request) -> Response:
+    """The piece in one of the examples."""
+    return await _file(studio, request, _examples())
+
+
+async def _opened(studio: Studio, request: Request) -> Response:
+    """The piece in one of the files that the command was given."""
+    return await _file(studio, request, studio.files)
+
+
+async def _file(studio: Studio, request: Request, files: Sequence[Path]) -> Response:
+    number: int = request.path_params["number"]
+    if number >= len(files):
+        raise RefusedError(404, f"there are {len(files)} such files")
+    path = files[number]
+    try:
+        if path.stat().st_size > studio.limits.upload_bytes:
+            raise RefusedError(413, f"{path.name} is larger than {studio.limits.upload_bytes / 2**20:g} MiB")
+        data = path.read_bytes()
+    except OSError as error:
+        raise RefusedError(422, f"{path.name}: {error.strerror}") from error
+    return await _piece(studio, request, data, path.name)
+
+
+async def _piece(studio: Studio, request: Request, data: bytes, name: str) -> Response:
+    """What the page shows of a piece; the query may ask for a ``track``, its first ``bar``, and how many ``bars``."""
+    model = await _loaded(studio)
+    from melodyvae.generation.sources import WindowError
+    from melodyvae.studio.verbs import show_piece
+
+    config = model.config
+    query = request.query_params
+    upload = Upload(
+        data,
+        name,
+        query.get("track", "auto")[:200],
+        (config.meter[0], config.meter[1]),
+        config.steps_per_quarter,
+        (config.lowest_pitch, config.highest_pitch),
+    )
+    first_bar, bars = _number(query.get("bar"), "bar"), _number(query.get("bars"), "bars")
+    if bars is not None and bars > 64:
+        raise RefusedError(422, "at most 64 bars are taken")
+    try:
+        piece = await anyio.to_thread.run_sync(studio.reader.read, upload)
+        return JSONResponse(show_piece(model, piece, name, first_bar, bars))
+    except (ReadingError, WindowError) as error:
+        raise RefusedError(422, str(error)) from error
+
+
+async def _do(studio: Studio, request: Request) -> Response:
+    """The answer of a verb, as a stream of JSON lines."""
+    await _loaded(studio)
+    from melodyvae.studio.commands import shell_command
+    from melodyvae.studio.requests import RequestError, parse
+    from melodyvae.studio.verbs import VERBS, size_of
+
+    verb = request.path_params["verb"]
+    if verb not in VERBS:
+        raise RefusedError(404, f"there is no {verb!r:.40}; there are {', '.join(VERBS)}")
+    kind, function = VERBS[verb]
+    try:
+        asked = parse(kind, await _json(request), studio.limits)
+    except RequestError as error:
+        raise RefusedError(422, str(error)) from error
+    command = partial(shell_command, model=studio.engine.model_name)
+
+    def work(model: Any) -> dict[str, Any]:
+        return function(model, asked)
+
+    page = request.query_params.get("page", "")[:MAX_CHANNEL]
+    job = studio.engine.submit((page, verb), size_of(verb, asked), work)
+    named = _named_files(request)
+    shell = command(asked, *named) if named else None
+    return StreamingResponse(_lines(job, shell), media_type="application/x-ndjson")
+
+
+async def _lines(job: Job, shell: str | None) -> AsyncIterator[str]:
+    future = asyncio.wrap_future(job.future)
+    try:
+        while not (await asyncio.wait({future}, timeout=PROGRESS_SECONDS))[0]:
+            yield json.dumps({"progress": job.share}) + "\n"
+        yield json.dumps(_outcome(future, shell)) + "\n"
+    finally:
+        job.cancel()
+        if future.done() and not future.cancelled():
+            future.exception()  # looked at, so that nobody warns of it
+
+
+def _outcome(future: asyncio.Future[Any], shell: str | None) -> dict[str, Any]:
+    """The last line: what came of a job."""
+    error = future.exception()
+    if error is None:
+        return {"result": future.result() | {"command": shell}}
+    if isinstance(error, StaleError):
+        return {"stale": True}
+    if isinstance(error, JobError | ValueError):
+        return {"error": str(error)}
+    return {"error": f"something went wrong in the model: {type(error).__name__}"}
+
+
+async def _midi(studio: Studio, request: Request) -> Response:
+    """One MIDI file of the tunes in the request, in a row."""
+    from melodyvae.studio.requests import FileRequest
+    from melodyvae.studio.verbs import midi_file
+
+    return await _made(studio, request, FileRequest, midi_file, "audio/midi")
+
+
+async def _zip(studio: Studio, request: Request) -> Response:
+    """A zip of the tunes in the request."""
+    from melodyvae.studio.requests import ZipRequest
+    from melodyvae.studio.verbs import zip_file
+
+    return await _made(studio, request, ZipRequest, zip_file, "application/zip")
+
+
+async def _made(
+    studio: Studio, request: Request, kind: type[Any], make: Callable[[Any], bytes], media_type: str
+) -> Response:
+    from melodyvae.studio.requests import RequestError, parse
+
+    try:
+        asked = parse(kind, await _json(request), studio.limits)
+        return Response(await anyio.to_thread.run_sync(make, asked), media_type=media_type)
+    except RequestError as error:
+        raise RefusedError(422, str(error)) from error
+
+
+async def _soundfont(studio: Studio, request: Request) -> Response:
+    """The General MIDI soundfont of the installed pretty_midi."""
+    path = soundfont_path()
+    if path is None:
+        raise RefusedError(404, "the installed pretty_midi carries no soundfont")
+    return FileResponse(path, media_type="application/octet-stream", headers={"cache-control": "max-age=86400"})
+
+
+async def _session(studio: Studio, request: Request) -> Response:
+    """A saved session, or its saving."""
+    from melodyvae.studio.sessions import SessionError
+
+    session_id = request.path_params["id"]
+    if request.method == "GET":
+        found = studio.sessions.get(session_id)
+        if found is None:
+            raise RefusedError(404, "this session is not kept (any more)")
+        return Response(found, media_type="application/json")
+    data = await request.body()
+    try:
+        json.loads(data)
+        studio.sessions.put(session_id, data)
+    except (ValueError, RecursionError, SessionError) as error:
+        raise RefusedError(422, str(error) if isinstance(error, SessionError) else "a session is JSON") from error
+    return JSONResponse({"kept": True})
+
+
+async def _loaded(studio: Studio) -> Any:
+    """The model, or what became of it."""
+    try:
+        await asyncio.shield(asyncio.wrap_future(studio.engine.loaded))
+    except Exception as error:
+        raise RefusedError(500, f"the model could not be loaded: {error}") from error
+    return studio.engine.model
+
+
+async def _json(request: Request) -> Any:
+    if not request.headers.get("content-type", "").startswith("application/json"):
+        raise RefusedError(415, "this request must be of the type application/json")
+    try:
+        return json.loads(await request.body())
+    except (ValueError, RecursionError) as error:
+        raise RefusedError(400, "the request is no JSON") from error
+
+
+def _named_files(request: Request) -> tuple[list[str], list[int | None], list[int | None]] | None:
+    """The files, bars and tracks that the query names, for the shell command; None if it names none."""
+    query = request.query_params
+    if "command" not in query:
+        return None
+    files = [name[:200] for name in query.getlist("file")]
+    return (
+        files,
+        [_number(bar, "bar") for bar in query.getlist("bar")],
+        [_number(track, "track") for track in query.getlist("track")],
+    )
+
+
+def _number(text: str | None, name: str) -> int | None:
+    if text is None or text == "":
+        return None
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MAX_NUMBER):
+        raise RefusedError(422, f"{name} is {text!r:.40}; it must be a number from 1 to {MAX_NUMBER}")
+    return int(text)
+
+
+def soundfont_path() -> Path | None:
+    """Where the installed pretty_midi keeps its General MIDI soundfont."""
+    import pretty_midi
+
+    path = Path(pretty_midi.__file__).parent / "TimGM6mb.sf2"
+    return path if path.is_file() else None
+
+
+def _examples() -> list[Path]:
+    return sorted(EXAMPLES.glob("*.mid"))
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    Raises:
+        StudioError: if it cannot.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind((host, port))
+        found.listen(128)
+    except OSError as error:
+        found.close()
+        raise StudioError(f"cannot listen on {host}, port {port}: {error.strerror or error}") from error
+    return found
