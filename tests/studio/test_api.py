@@ -14,11 +14,11 @@ from starlette.testclient import TestClient
 from data_prep.melody import Melody
 from melodyvae.cli.main import main
 from melodyvae.models.checkpoint import shipped_names
+from melodyvae.models.melody import MelodyModel
 from melodyvae.studio.limits import StudioLimits
 from melodyvae.studio.requests import melody_from_json
 from melodyvae.studio.server import EXAMPLES
 from melodyvae.studio.verbs import VERBS
-from melodyvae.models.melody import MelodyModel
 from tests.cli.test_cli import BAD_FILES
 from tests.conftest import tune
 from tests.studio.conftest import TUNES
