@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_prep.melodies.keys import Key, find_key, parse_tonic
+from data_prep.melody import Melody
 
 MAJOR_SCALE = np.array([0, 2, 4, 5, 7, 9, 11, 12, 7, 4, 0])
 MINOR_SCALE = np.array([0, 2, 3, 5, 7, 8, 11, 12, 7, 3, 0])
@@ -31,6 +37,47 @@ def test_the_key_is_what_music21_says_of_the_whole_melody() -> None:
     says = soprano.analyze("key.krumhansl")
     assert found == Key(says.tonic.pitchClass, says.mode == "minor")
     assert str(found) == "F# minor"
+
+
+def music21_key(durations: list[int]) -> Key:
+    """The key that music21 finds of so many beats of each pitch class from C."""
+    from music21 import note, stream
+
+    notes: Any = stream.Stream()
+    for pitch_class, quarters in enumerate(durations):
+        if quarters:
+            notes.append(note.Note(60 + pitch_class, quarterLength=float(quarters)))
+    says = notes.analyze("key.krumhansl")
+    return Key(int(says.tonic.pitchClass), says.mode == "minor")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 9), min_size=12, max_size=12).filter(any))
+def test_the_key_is_music21s_of_any_durations_equal_ones_included(durations: list[int]) -> None:
+    assert find_key(np.arange(60, 72), np.array(durations)) == music21_key(durations)
+
+
+@pytest.mark.parametrize("durations", [[1] * 12, [1, 0, 0, 0] * 3, [1, 0] * 6, [0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0]])
+def test_chords_that_divide_the_octave_have_music21s_key(durations: list[int]) -> None:
+    """All their keys correlate equally but for rounding."""
+    assert find_key(np.arange(60, 72), np.array(durations)) == music21_key(durations)
+
+
+def test_the_example_tunes_have_music21s_keys() -> None:
+    tunes = sorted((Path(__file__).parents[3] / "examples" / "tunes").glob("*.mid"))
+    assert len(tunes) >= 2
+    for tune in tunes:
+        line = Melody.from_midi(tune).line
+        sounding = np.bincount(line[:, 2] % 12, weights=line[:, 1] - line[:, 0], minlength=12)
+        assert find_key(line[:, 2], line[:, 1] - line[:, 0]) == music21_key([int(steps) for steps in sounding])
+
+
+def test_finding_a_key_does_not_import_music21() -> None:
+    code = (
+        "import sys, numpy as np; from data_prep.melodies.keys import find_key; "
+        "find_key(np.array([60]), np.array([1])); assert 'music21' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_no_notes_have_no_key() -> None:
