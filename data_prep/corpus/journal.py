@@ -10,6 +10,7 @@ Contents: :class:`Journal`, :class:`Entry`.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -19,9 +20,10 @@ from typing import Any
 import numpy as np
 
 from data_prep.corpus.sources import SourceResult
-from data_prep.corpus.windows import PrepOptions, TrackWindows
+from data_prep.corpus.windows import PrepError, PrepOptions, TrackWindows
 
 FIRST_BAR_BYTES = 4
+FILES = frozenset({"options.json", "results.jsonl", "windows.bin"})
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Journal:
         marker = folder / "options.json"
         goes_on = resume and marker.is_file() and json.loads(marker.read_text(encoding="utf-8")) == wanted
         if not goes_on:
-            shutil.rmtree(folder, ignore_errors=True)
+            _clear(folder)
             folder.mkdir(parents=True)
             marker.write_text(json.dumps(wanted), encoding="utf-8")
         self._lines = (folder / "results.jsonl").open("a+b")
@@ -134,3 +136,17 @@ class Journal:
         self._lines.truncate(line_at)
         self._windows.truncate(windows_end)
         self._lines_end, self._windows_end = line_at, windows_end
+
+
+def _clear(folder: Path) -> None:
+    """Remove an earlier journal.
+
+    Raises:
+        PrepError: if something else is at its place.
+    """
+    if not os.path.lexists(folder):
+        return
+    is_journal = folder.is_dir() and not folder.is_symlink() and all(path.name in FILES for path in folder.iterdir())
+    if not is_journal:
+        raise PrepError(f"{folder} is in the way: it is no unfinished dataset; move it, or choose another folder")
+    shutil.rmtree(folder)

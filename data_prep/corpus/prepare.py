@@ -38,6 +38,7 @@ import numpy as np
 
 from data_prep.corpus.journal import Entry, Journal
 from data_prep.corpus.ledger import rescue
+from data_prep.corpus.output import FORMAT_VERSION, check_output, put_in_place
 from data_prep.corpus.sources import MUSIC_SUFFIXES, SourceFile, SourceResult, read_source, walk
 from data_prep.corpus.windows import PrepError, PrepOptions
 from data_prep.corpus.workers import Limits, Lost, work_on, work_on_executor
@@ -45,7 +46,6 @@ from data_prep.tokens import Vocabulary
 
 __all__ = ["PrepError", "PrepOptions", "PrepReport", "prepare", "split_of"]
 
-FORMAT_VERSION = 1
 SPLITS = ("train", "valid", "test")
 TEST_SHARE = 0.05
 VALID_SHARE = 0.05
@@ -110,18 +110,17 @@ def prepare(
         executor: does the work instead, on whatever machines it has; they must see the files under the same paths.
         limits: of time and memory, for each file.
         resume: go on with a run of the same inputs and options that was stopped.
-        force: replace ``output`` if it is there.
+        force: replace a dataset that is at ``output``; anything else that is there stays (see :func:`check_output`).
         on_file: called with (files done, files in all).
 
     Raises:
-        PrepError: if an input is missing, if ``output`` exists and ``force`` is False, or if nothing is usable.
+        PrepError: if an input is missing, if ``output`` exists and may not be replaced, or if nothing is usable.
         OSError: if ``output`` cannot be written.
         BrokenExecutor, CancelledError: if ``executor`` is gone; ``resume`` goes on with another.
     """
     options = options or PrepOptions()
     output = Path(output)
-    if output.exists() and not force:
-        raise PrepError(f"{output} exists; choose another output folder, or replace it with --force")
+    check_output(output, inputs, force)
     files = list(walk(inputs))
     if not files:
         raise PrepError(
@@ -135,7 +134,8 @@ def prepare(
                 journal.add(_result_of(outcome))
                 if on_file is not None:
                     on_file(len(journal.entries), len(files))
-        report = _write(output, journal, options, force)
+        check_output(output, inputs, force)  # again, for reading may have taken days
+        report = _write(output, journal, options)
     shutil.rmtree(partial_folder)
     if not sum(report.counts.values()):
         reasons = ", ".join(f"{count} {reason}" for reason, count in report.left_out_files.items())
@@ -209,7 +209,7 @@ def _share(sha256: str) -> float:
     return int(sha256[:16], 16) / 2**64
 
 
-def _write(output: Path, journal: Journal, options: PrepOptions, force: bool) -> PrepReport:
+def _write(output: Path, journal: Journal, options: PrepOptions) -> PrepReport:
     """Make the dataset of a full journal, whole or not at all; nothing is written if it would have no window."""
     duplicates = _duplicates(journal.entries)
     sources = sorted(
@@ -239,9 +239,7 @@ def _write(output: Path, journal: Journal, options: PrepOptions, force: bool) ->
         with (staging / "meta.json").open("w", encoding="utf-8") as file:
             json.dump(meta, file, indent=1)
             file.write("\n")
-        if force and output.exists():
-            shutil.rmtree(output)
-        os.replace(staging, output)
+        put_in_place(staging, output)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise

@@ -153,6 +153,21 @@ def test_results_are_never_silently_overwritten(tunes, run_folder, tmp_path):
     assert (out / "01.mid").read_bytes().startswith(b"MThd")
 
 
+def test_force_replaces_results_only_and_never_an_input(tunes, run_folder, tmp_path):
+    album = tmp_path / "album"
+    album.mkdir()
+    for number in (1, 2):
+        (album / f"0{number}.mid").write_bytes(Path(tunes[0]).read_bytes())
+    output = run("sample", "-n", "2", "-o", album, "--model", run_folder, "--force", status=1)
+    assert "album holds 01.mid, but no piano-rolls.png beside it, so it is no folder of results" in output
+    run("sample", "-n", "2", "-o", tmp_path / "own", "--model", run_folder)
+    before = (tmp_path / "own" / "01.mid").read_bytes()
+    asked = ["interpolate", tmp_path / "own" / "01.mid", tunes[1], "-o", tmp_path / "own", "--model", run_folder]
+    assert "own holds 01.mid, an input, which is not replaced" in run(*asked, "-n", "2", "--force", status=1)
+    assert (tmp_path / "own" / "01.mid").read_bytes() == before
+    assert (album / "01.mid").read_bytes() == Path(tunes[0]).read_bytes()
+
+
 def test_bars_and_tracks_can_be_chosen(tunes, run_folder, tmp_path):
     output = run(
         *("interpolate", *tunes, "-n", "2", "-o", tmp_path / "o", "--model", run_folder),

@@ -225,6 +225,75 @@ class TestOutput:
             prepare([folder], tmp_path / "out")
         assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
 
+    def test_force_replaces_a_dataset_and_nothing_else(self, tmp_path: Path) -> None:
+        folder = tunes(tmp_path / "midi", 3)
+        for name, files in {
+            "photos": {"holiday.jpg": b"precious"},
+            "album": {"01.mid": random_tune(1), "meta.json": b'{"artist": "somebody"}'},
+        }.items():
+            kept = folder_of(tmp_path / name, files)
+            with pytest.raises(PrepError, match=f"{name} is no dataset of melodyvae, so it is not replaced"):
+                prepare([folder], kept, workers=0, force=True)
+            assert {path.name: path.read_bytes() for path in kept.iterdir()} == files
+        (tmp_path / "notes.txt").write_text("mine")
+        with pytest.raises(PrepError, match=r"notes\.txt is no dataset"):
+            prepare([folder], tmp_path / "notes.txt", workers=0, force=True)
+        assert (tmp_path / "notes.txt").read_text() == "mine"
+        dataset = prepare([folder], tmp_path / "out", workers=0).output
+        (dataset / "thoughts.txt").write_text("mine")
+        with pytest.raises(PrepError, match=r"out also holds thoughts\.txt, which is not of the dataset"):
+            prepare([folder], dataset, workers=0, force=True)
+        (dataset / "thoughts.txt").unlink()
+        (tmp_path / "link").symlink_to(dataset)
+        with pytest.raises(PrepError, match="link is a link"):
+            prepare([folder], tmp_path / "link", workers=0, force=True)
+        before = arrays(dataset)
+        prepare([tunes(tmp_path / "others", 6)], dataset, workers=0, force=True)
+        assert arrays(dataset) != before
+        assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+    def test_force_never_replaces_an_input(self, tmp_path: Path) -> None:
+        # A dataset that is also an input, holds one, or lies in one: all of it went before anything was read.
+        folder = tunes(tmp_path / "midi", 3)
+        dataset = prepare([folder], tmp_path / "midi" / "sub" / "dataset", workers=0).output
+        inner = tunes(dataset / "more", 3)
+        held = arrays(dataset)
+        for inputs, problem in (
+            ([folder], "dataset lies in the input .*midi"),
+            ([dataset], "dataset is an input"),
+            ([folder / "000.mid", inner], "dataset holds the input .*more"),
+            ([inner / "001.mid"], r"dataset holds the input .*001\.mid"),
+        ):
+            with pytest.raises(PrepError, match=problem):
+                prepare(inputs, dataset, workers=0, force=True)
+        with pytest.raises(PrepError, match="is no dataset of melodyvae"):
+            prepare([folder], folder, workers=0, force=True)
+        assert len(list(folder.glob("*.mid"))) == len(list(inner.glob("*.mid"))) == 3
+        assert arrays(dataset) == held
+
+    def test_the_old_dataset_comes_back_if_the_new_one_cannot_be_put_there(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        dataset = prepare([tunes(tmp_path / "midi", 3)], tmp_path / "out", workers=0).output
+        before, replace = arrays(dataset), os.replace
+
+        def fail(source: Path, target: Path) -> None:
+            if target == dataset and (source / "meta.json").stat().st_mtime_ns > made:
+                raise OSError("the disk is full")
+            replace(source, target)
+
+        made = (dataset / "meta.json").stat().st_mtime_ns
+        monkeypatch.setattr(os, "replace", fail)
+        with pytest.raises(OSError, match="the disk is full"):
+            prepare([tunes(tmp_path / "others", 6)], dataset, workers=0, force=True)
+        assert arrays(dataset) == before
+
+    def test_a_folder_with_the_name_of_a_journal_is_kept(self, tmp_path: Path) -> None:
+        mine = folder_of(tmp_path / ".out.partial", {"mine.txt": b"mine"})
+        with pytest.raises(PrepError, match=r"\.out\.partial is in the way"):
+            prepare([tunes(tmp_path / "midi", 3)], tmp_path / "out", workers=0)
+        assert (mine / "mine.txt").read_bytes() == b"mine"
+
     def test_nothing_is_left_where_nothing_came_out(self, tmp_path: Path) -> None:
         folder = folder_of(tmp_path / "midi", {"a.mid": b"", "b.mid": b"text"})
         with pytest.raises(PrepError, match="nothing usable in 2 files: 1 empty_file, 1 not_midi"):
