@@ -41,7 +41,8 @@ from data_prep.corpus.ledger import rescue
 from data_prep.corpus.output import FORMAT_VERSION, check_output, put_in_place
 from data_prep.corpus.sources import MUSIC_SUFFIXES, SourceFile, SourceResult, read_source, walk
 from data_prep.corpus.windows import PrepError, PrepOptions
-from data_prep.corpus.workers import Limits, Lost, work_on, work_on_executor
+from data_prep.corpus.workers import work_on, work_on_executor
+from data_prep.limits import Limits, Lost
 from data_prep.tokens import Vocabulary
 
 __all__ = ["PrepError", "PrepOptions", "PrepReport", "prepare", "split_of"]

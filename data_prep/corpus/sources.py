@@ -21,8 +21,8 @@ from data_prep.melodies.voice import MelodyError
 from data_prep.reading.collection import NoSuchCollectionError, collection_files, collection_of
 from data_prep.reading.midi import MidiError, file_bytes, song_from_bytes
 from data_prep.reading.notes import Song
-from data_prep.reading.score import SCORE_SUFFIXES, is_score, song_from_score_bytes, song_from_tune
-from data_prep.reading.tunes import MANY_TUNES_SUFFIXES, text_of, tunes_in
+from data_prep.reading.score import SCORE_SUFFIXES, is_score, song_from_score_bytes, song_from_tune, tunes_of
+from data_prep.reading.tunes import MANY_TUNES_SUFFIXES
 
 MIDI_SUFFIXES = frozenset({".mid", ".midi", ".smf", ".kar"})
 MUSIC_SUFFIXES = MIDI_SUFFIXES | SCORE_SUFFIXES
@@ -100,7 +100,7 @@ def read_source(options: PrepOptions, file: SourceFile) -> SourceResult:
         data = file_bytes(file.path) if file.text is None else file.text.encode()
         sha256 = hashlib.sha256(data).hexdigest()
         if file.text is None and _may_hold_tunes(file.path):
-            data = tunes_in(text_of(data), Path(file.path).suffix)[0].text.encode()
+            data = next(tunes_of(data, Path(file.path).suffix, file.name)).text.encode()
             sha256 = hashlib.sha256(data).hexdigest()
         tracks = tuple(cut_windows(_song(data, file), options))
     except (MidiError, MelodyError) as error:
@@ -120,7 +120,7 @@ def _sources_in(path: Path, name: str) -> Iterator[SourceFile]:
         # One that cannot be read is a source all the same: reading it says why it gives nothing.
         with suppress(MidiError, OSError):
             if stat.S_ISREG(path.stat().st_mode):
-                tunes = tunes_in(text_of(file_bytes(path)), path.suffix)
+                tunes = list(tunes_of(file_bytes(path), path.suffix, name))
     if len(tunes) < 2:
         yield SourceFile(str(path), name)
     for tune in tunes if len(tunes) > 1 else ():

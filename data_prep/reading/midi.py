@@ -29,6 +29,8 @@ HEADER_BYTES = 14
 CHUNK_HEADER_BYTES = 8
 MAX_FILE_BYTES = 64 * 2**20
 MAX_QUARTERS = 100_000  # 14 hours at 120 a minute; times beyond are damage, and would cost memory for their bars
+MAX_BARS = 100_000
+MAX_NOTES = 1_000_000
 
 
 class MidiError(ValueError):
@@ -105,7 +107,23 @@ def song_from_bytes(data: bytes, name: str = "the file") -> Song:
     except (RuntimeError, ValueError) as error:
         cause = str(error).removeprefix("MiniMidi: ").removesuffix(": iostream error")
         raise CorruptMidiError(f"{name} is damaged: {cause}. Export it again from the program that made it.") from error
-    return _song(score, name)
+    return within_limits(_song(score, name), name)
+
+
+def within_limits(song: Song, name: str) -> Song:
+    """``song`` itself, if it has no more notes and bars than any piece of music.
+
+    Raises:
+        FileTooLargeError: if it has.
+        CorruptMidiError: if a bar of it is longer than any piece of music.
+    """
+    notes, bars = sum(map(len, song.parts)), sum(section.bars for section in song.sections)
+    for count, limit, what in ((notes, MAX_NOTES, "notes"), (bars, MAX_BARS, "bars")):
+        if count > limit:
+            raise FileTooLargeError(f"{name} has {count} {what}; a piece of more than {limit} is not read. Split it.")
+    if any(meter.bar_quarters > MAX_QUARTERS for meter in song.meters):
+        raise CorruptMidiError(f"{name} is damaged: a bar of it is longer than {MAX_QUARTERS} quarter notes")
+    return song
 
 
 def write_midi(midi: pretty_midi.PrettyMIDI, path: str | Path) -> None:

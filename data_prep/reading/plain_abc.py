@@ -20,12 +20,12 @@ _VERSION = re.compile(r"^(?:%abc-|I:\s*abc-version\s+)(\d+)\.(\d+)(?:\.(\d+))?",
 _FIELD = re.compile(r"([A-Za-z+]):(.*)")
 _BODY_FIELD = re.compile(r"([IKLMmNPQRrsTUVWw+]):(?![|:])(.*)")  # A: to G: at a line's start are notes and a repeat
 _FIELDS_FOR_NOTES = frozenset("KLMQV")
-_INLINE_FIELD = re.compile(r"\[([A-Za-z]:[^\]]*)\]")
+_INLINE_FIELD = re.compile(r"\[([A-Za-z]:[^\[\]]*)\]")
 _NOT_NOTES = re.compile(
-    r"""\{[^}]*\}            # grace notes
+    r"""\{[^{}]*\}           # grace notes
     | ![^!\s]{1,20}!         # decorations with names
     | \((?!\d) | \)          # slurs, but not tuplets
-    | [.~HLMOPSTJRuv]+(?=[\^=_]*[A-Ga-gxz\[])  # decorations of one sign
+    | [.~HLMOPSTJRuv]{1,20}(?=[\^=_]*[A-Ga-gxz\[])  # decorations of one sign
     """,
     re.X,
 )

@@ -18,7 +18,9 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import ParseError
 
+from data_prep.reading.abc_lines import first_doubt, first_fault
 from data_prep.reading.midi import (
     MAX_FILE_BYTES,
     MAX_QUARTERS,
@@ -26,16 +28,28 @@ from data_prep.reading.midi import (
     FileTooLargeError,
     MidiError,
     file_bytes,
+    within_limits,
 )
 from data_prep.reading.notes import Part, Song, Tempo
 from data_prep.reading.plain_abc import abc_version, plain_abc
-from data_prep.reading.tunes import MANY_TUNES_SUFFIXES, text_of, tunes_in
+from data_prep.reading.tunes import MANY_TUNES_SUFFIXES, TooManyTunesError, Tune, text_of, tunes_in
 from data_prep.reading.written import DEFAULT_VELOCITY, WrittenBar, WrittenNote, meters_of, part_of
 
 SCORE_SUFFIXES = frozenset({".musicxml", ".xml", ".mxl", ".abc", ".krn"})
 DRUM_CHANNEL = 9
+MAX_SCORE_NOTES = 100_000  # music21 takes a millisecond for each
+MAX_PARTS = 512
+MAX_TUNE_CHARACTERS = 400_000  # of ABC that notes depend on
+MAX_SPINES = 256
+MAX_KERN_TOKENS = 400_000
+ENCODINGS = re.compile(
+    r"utf-?8|utf-?16([-_]?[lb]e)?|(us-)?ascii|(iso[-_]?8859|windows|cp)[-_]?\d{1,4}|latin-?1|mac-?roman|macintosh|"
+    r"koi8[-_][ru]|shift[-_]?jis|euc[-_](jp|kr)|gb2312|gbk|gb18030|big5",
+    re.I,
+)
 CARRIES_ACCIDENTALS = (2, 0, 0)  # the version of ABC from which on music21 does so by itself
 
+_BEATS = re.compile(r"<beats>\s*0*(\d+)")
 _ROOT_FILE = re.compile(rb"<rootfile\s[^>]*full-path\s*=\s*[\"']([^\"']+)[\"']")
 
 
@@ -49,6 +63,10 @@ class CorruptScoreError(MidiError):
     """The file is a score, but damaged, or written in a way that its reader does not understand."""
 
     reason = "corrupt"
+
+
+class _TooLongError(ValueError):
+    """Its message says how long the piece is."""
 
 
 def is_score(path: str | Path) -> bool:
@@ -68,9 +86,21 @@ def read_scores(path: str | Path) -> Iterator[tuple[str, Song]]:
     if path.suffix.lower() not in MANY_TUNES_SUFFIXES:
         yield path.name, song_from_score_bytes(data, str(path))
         return
-    for tune in tunes_in(text_of(data), path.suffix):
+    for tune in tunes_of(data, path.suffix, str(path)):
         number = f"#{tune.number}" if tune.number else ""
-        yield path.name + number, song_from_tune(tune.text, path.suffix, f"{path}{number}")
+        yield path.name + number, song_from_tune(tune.text, path.suffix, f"{path}{number}", tune.line_in_file)
+
+
+def tunes_of(data: bytes, suffix: str, name: str) -> Iterator[Tune]:
+    """The tunes in the bytes of a ``.abc`` or ``.krn`` file, as they are asked for; ``name`` is what errors call it.
+
+    Raises:
+        FileTooLargeError: if there are too many.
+    """
+    try:
+        yield from tunes_in(text_of(data), suffix)
+    except TooManyTunesError as error:
+        raise FileTooLargeError(f"{name} is too large: {error}") from error
 
 
 def read_first_score(path: str | Path) -> Song:
@@ -88,20 +118,56 @@ def song_from_score_bytes(data: bytes, name: str) -> Song:
         raise NotAScoreError(f"{name} is no MusicXML: it has no <score-partwise>")
     if "<!ENTITY" in text:
         raise NotAScoreError(f"{name} is no MusicXML: it defines entities, which no score needs")
+    if (notes := text.count("<note")) > MAX_SCORE_NOTES:
+        raise FileTooLargeError(
+            f"{name} has {notes} notes; a score of more than {MAX_SCORE_NOTES} is not read. Export it as MIDI."
+        )
+    if (parts := len(re.findall(r"<part\s", text))) > MAX_PARTS:
+        raise FileTooLargeError(f"{name} has {parts} parts; a score has at most {MAX_PARTS}")
+    absurd = next((beats for beats in _BEATS.findall(text) if len(beats) > 3), None)
+    if absurd is not None:
+        raise CorruptScoreError(f"{name} is damaged: {absurd[:20]} beats to a bar are no meter. Export it again.")
     return _song_by_music21(_read_musicxml, text, name)
 
 
-def song_from_tune(text: str, suffix: str, name: str) -> Song:
-    """The notes of one tune's text of a ``.abc`` or ``.krn`` file; ``name`` is what errors call it."""
+def song_from_tune(text: str, suffix: str, name: str, line_in_file: Callable[[int], int] = int) -> Song:
+    """The notes of one tune's text of a ``.abc`` or ``.krn`` file; ``name`` is what errors call it.
+
+    ``line_in_file`` gives the line of the file that errors name for a line of the text; both are from 1.
+    """
     if not text.strip():
         raise EmptyFileError(f"{name} is empty")
     if suffix.lower() == ".krn":
-        if not re.search(r"^\*\*kern\b|\t\*\*kern\b", text, re.M):
-            raise NotAScoreError(f"{name} is no kern: no spine of it is **kern")
-        return _song_by_music21(_read_kern, text, name)
+        return _song_of_kern(text, name)
     if not re.search(r"^K:", text, re.M):
         raise NotAScoreError(f"{name} is no ABC: it has no key (K:), with which every tune in ABC begins")
-    return _song_by_music21(_read_abc, text, name)
+    if fault := first_fault(text):
+        raise CorruptScoreError(f"{name}, line {line_in_file(fault.line)}: {fault.sentence}")
+    plain = plain_abc(text)
+    if (notes := len(re.findall("[A-Ga-g]", plain))) > MAX_SCORE_NOTES:
+        raise FileTooLargeError(f"{name} has {notes} notes; a tune of more than {MAX_SCORE_NOTES} is not read")
+    if len(plain) > MAX_TUNE_CHARACTERS:
+        raise FileTooLargeError(
+            f"{name} has {len(plain)} characters of music; a tune has at most {MAX_TUNE_CHARACTERS}"
+        )
+    try:
+        return _song_by_music21(_read_abc, text, name)
+    except CorruptScoreError as error:
+        if doubt := first_doubt(text):
+            raise CorruptScoreError(f"{name}, line {line_in_file(doubt.line)}: {doubt.sentence}") from error
+        raise
+
+
+def _song_of_kern(text: str, name: str) -> Song:
+    if not re.search(r"^\*\*kern\b|\t\*\*kern\b", text, re.M):
+        raise NotAScoreError(f"{name} is no kern: no spine of it is **kern")
+    spines = 1 + max(line.count("\t") for line in text.split("\n"))
+    tokens = text.count("\t") + text.count("\n") + text.count(" ")
+    if spines > MAX_SPINES:
+        raise FileTooLargeError(f"{name} has {spines} spines side by side; a score in kern has at most {MAX_SPINES}")
+    if tokens > MAX_KERN_TOKENS:
+        raise FileTooLargeError(f"{name} has {tokens} tokens; a score in kern has at most {MAX_KERN_TOKENS}")
+    return _song_by_music21(_read_kern, text, name)
 
 
 def _unpacked(data: bytes, name: str) -> bytes:
@@ -125,7 +191,9 @@ def _unpacked(data: bytes, name: str) -> bytes:
     except MidiError:
         raise
     except Exception as error:  # zipfile raises half a dozen kinds, zlib and struct their own
-        raise CorruptScoreError(f"{name} is damaged: {_cause(error)}. Export it again.") from error
+        said = str(error) if isinstance(error, zipfile.BadZipFile | RuntimeError | NotImplementedError) else ""
+        why = said or "what is in it cannot be unpacked"
+        raise CorruptScoreError(f"{name} is damaged: {why}. Export it again.") from error
 
 
 def _member(archive: zipfile.ZipFile, member: str, name: str) -> bytes:
@@ -139,12 +207,16 @@ def _member(archive: zipfile.ZipFile, member: str, name: str) -> bytes:
 def _xml_text(data: bytes, name: str) -> str:
     """XML as text without its declaration, whose encoding would no longer be true."""
     is_wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    declared = re.match(rb"\s*<\?xml[^>]*encoding\s*=\s*[\"']([\w.-]+)", data)
+    declared = re.match(rb"\s*<\?xml[^>]{1,200}encoding\s*=\s*[\"']([\w.-]{1,40})", data[:1000])
     encoding = "utf-16" if is_wide else declared[1].decode() if declared else "utf-8-sig"
+    if declared and not ENCODINGS.fullmatch(encoding):
+        raise NotAScoreError(f"{name} is no MusicXML: its encoding is declared as {encoding!r}; save it as UTF-8")
     try:
-        text = data.decode("utf-8-sig" if encoding.lower() == "utf-8" else encoding)
-    except (LookupError, UnicodeDecodeError) as error:
-        raise NotAScoreError(f"{name} is no MusicXML: it is no text ({_cause(error)})") from error
+        text = data.decode("utf-8-sig" if re.fullmatch("utf-?8", encoding, re.I) else encoding)
+    except LookupError as error:
+        raise NotAScoreError(f"{name} is no MusicXML: there is no encoding {encoding!r}; save it as UTF-8") from error
+    except UnicodeError as error:
+        raise NotAScoreError(f"{name} is no MusicXML: it is no text in {encoding.removesuffix('-sig')}") from error
     return re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
 
 
@@ -232,9 +304,9 @@ def _abc_note(note: Any, start: Fraction, length: Fraction, tie: str | None, sem
 def _song_by_music21(read: Callable[[str], Song], text: str, name: str) -> Song:
     try:
         with _silence():
-            return read(text)
+            return within_limits(read(text), name)
     except (MidiError, MemoryError):
-        raise  # the memory limit of a worker is its own reason
+        raise  # the memory limit of a process is its own reason
     except Exception as error:  # music21 raises whatever its hundred classes run into
         raise CorruptScoreError(f"{name} cannot be read: {_cause(error)}") from error
 
@@ -248,15 +320,25 @@ def _silence() -> Iterator[None]:
 
 
 def _cause(error: Exception) -> str:
+    """Why music21 gave up, in a sentence: in its own words if it knows why, never by the name of an error of Python."""
     lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+    said = lines[0][:200] if lines else ""
+    if isinstance(error, ParseError):
+        return f"it is no well-formed XML: {said}"
+    if isinstance(error, _TooLongError):
+        return said
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
+    if said and type(error).__module__.startswith("music21"):
+        return f"music21 says: {said}"
+    return "music21, which reads it, does not understand it. It may be damaged: export it again, or export it as MIDI"
 
 
 def _song(parts: Sequence[Part], bars: Sequence[WrittenBar], tempi: Sequence[Tempo]) -> Song:
     ends = [float(part.ends.max()) for part in parts if len(part)]
     end = max([*ends, *(float(bar.start + bar.length) for bar in bars)], default=0.0)
     if not end <= MAX_QUARTERS:
-        raise ValueError(f"it is {end:g} quarter notes long, so a time in it is wrong")
+        raise _TooLongError(f"it is {end:g} quarter notes long, so a time in it is wrong")
     by_time = {tempo.start_quarters: tempo for tempo in reversed(tempi)}  # of several at one time the first counts
     return Song(
         parts=tuple(part for part in parts if len(part)),

@@ -4,40 +4,70 @@ A tune's text is all that its notes depend on: in ABC the fields of the file's h
 inherits them. In ABC a tune goes from its ``X:`` to the first empty line after its ``K:``, or to the next ``X:``; what
 stands between tunes is text for people. In kern a tune goes to where all its spines end ("ABC music standard 2.1",
 https://abcnotation.com/wiki/abc:standard:v2.1; "Humdrum User's Guide", https://www.humdrum.org/guide/).
-
-Contents: :class:`Tune`, :func:`tunes_in`, :func:`text_of`; :data:`MANY_TUNES_SUFFIXES`.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
+
+__all__ = ["MANY_TUNES_SUFFIXES", "TooManyTunesError", "Tune", "text_of", "tunes_in"]
 
 MANY_TUNES_SUFFIXES = frozenset({".abc", ".krn"})
+MAX_TUNES = 100_000  # in a file
+MAX_HEAD_CHARACTERS = 2**28  # of all tunes of a file together: each begins with the file's head
 
-_ABC_NUMBER = re.compile(r"\s*X:\s*(\S*)")
-_ABC_INHERITED = re.compile(r"[A-Za-z]:|%%|%abc")
-_KERN_END = re.compile(r"\*-(\t\*-)*\s*$")
-_KERN_START = re.compile(r"\*\*|!!!!SEGMENT")
+_ABC_START = re.compile(r"^[^\S\n]*X:[^\S\n]*(\S*)", re.M)
+_ABC_INHERITED = re.compile(r"^(?:[A-Za-z]:|%%|%abc).*", re.M)
+_KERN_END_OR_START = re.compile(r"^(?:(?P<end>\*-(?:\t\*-)*[^\S\n]*$)|\*\*|!!!!SEGMENT)", re.M)
+
+
+class TooManyTunesError(ValueError):
+    """A file holds more tunes, or a longer head for each, than a collection of tunes has."""
 
 
 @dataclass(frozen=True)
 class Tune:
-    """A tune's number in its file, as the file has it, and its own text; the number of an only tune is empty."""
+    """A tune's number in its file, as the file has it, and its own text; the number of an only tune is empty.
+
+    ``head_lines`` lines of the file's head come first; line ``first_line`` of the file, from 1, is the next one.
+    """
 
     number: str
     text: str
+    head_lines: int = 0
+    first_line: int = 1
+
+    def line_in_file(self, line: int) -> int:
+        """The line of the file that holds line ``line``, from 1, of the text; of a field of the head that in it."""
+        return line if line <= self.head_lines else self.first_line + line - self.head_lines - 1
 
 
-def tunes_in(text: str, suffix: str) -> list[Tune]:
+def tunes_in(text: str, suffix: str) -> Iterator[Tune]:
     """The tunes in the text of a ``.abc`` or ``.krn`` file, in its order; numbers that repeat get a second number.
 
-    A text without any beginning of a tune is one tune: it is for its reader to say what is wrong with it.
+    They are found as they are asked for. A text without any beginning of a tune is one tune: it is for its reader to
+    say what is wrong with it.
+
+    Raises:
+        TooManyTunesError: if there are more than 100,000.
     """
     tunes = _abc_tunes(text) if suffix.lower() == ".abc" else _kern_tunes(text)
-    return [Tune("", tunes[0].text)] if len(tunes) == 1 else _with_unique_numbers(tunes)
+    first_two = list(islice(tunes, 2))
+    if len(first_two) == 1:
+        only = first_two[0]
+        yield Tune("", only.text, only.head_lines, only.first_line)
+        return
+    seen: Counter[str] = Counter()
+    for count, tune in enumerate(chain(first_two, tunes)):
+        if count >= MAX_TUNES:
+            raise TooManyTunesError(f"it holds more than {MAX_TUNES} tunes; split it into several files")
+        seen[tune.number] += 1
+        again = f"{tune.number}-{seen[tune.number]}" if seen[tune.number] > 1 else tune.number
+        yield Tune(again, tune.text, tune.head_lines, tune.first_line)
 
 
 def text_of(data: bytes) -> str:
@@ -49,48 +79,56 @@ def text_of(data: bytes) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _abc_tunes(text: str) -> list[Tune]:
-    head: list[str] = []
-    bodies: list[tuple[str, list[str]]] = []
-    is_open, has_key = False, False
-    for line in text.split("\n"):
-        found = _ABC_NUMBER.match(line)
-        if found:
-            bodies.append((found[1], []))
-            is_open, has_key = True, False
-        elif not line.strip() and has_key:
-            is_open = False
-        if is_open and line.strip():
+def _abc_tunes(text: str) -> Iterator[Tune]:
+    starts = _ABC_START.finditer(text)
+    found = next(starts, None)
+    if found is None:
+        yield Tune("", text)
+        return
+    head = [line[0].rstrip() for line in _ABC_INHERITED.finditer(text, 0, found.start())]
+    head_characters = sum(map(len, head))
+    line, counted_to, place = 1, 0, 0
+    while found is not None:
+        following = next(starts, None)
+        place += 1
+        if place * head_characters > MAX_HEAD_CHARACTERS:
+            raise TooManyTunesError(
+                f"its head of {head_characters} characters is part of each of its tunes; shorten it"
+            )
+        line += text.count("\n", counted_to, found.start())
+        counted_to = found.start()
+        body = _abc_body(text, found.start(), following.start() if following else len(text))
+        yield Tune(found[1] or str(place), _text([*head, *body]), len(head), line)
+        found = following
+
+
+def _abc_body(text: str, start: int, end: int) -> Iterator[str]:
+    """The lines of a tune from its ``X:`` on, without empty ones; the first empty one after ``K:`` ends it."""
+    has_key = False
+    while start < end:
+        stop = text.find("\n", start, end)
+        stop = end if stop < 0 else stop
+        line = text[start:stop].rstrip()
+        start = stop + 1
+        if line:
             has_key = has_key or line.startswith("K:")
-            bodies[-1][1].append(line.rstrip())
-        elif not bodies and _ABC_INHERITED.match(line):
-            head.append(line.rstrip())
-    if not bodies:
-        return [Tune("", text)]
-    return [Tune(number or str(place), _text([*head, *lines])) for place, (number, lines) in enumerate(bodies, start=1)]
+            yield line
+        elif has_key:
+            return
 
 
-def _kern_tunes(text: str) -> list[Tune]:
-    tunes: list[list[str]] = [[]]
-    has_ended = False
-    for line in text.split("\n"):
-        if has_ended and _KERN_START.match(line):
-            tunes.append([])
-            has_ended = False
-        has_ended = has_ended or bool(_KERN_END.match(line))
-        tunes[-1].append(line.rstrip("\r"))
-    return [Tune(str(place), _text(lines)) for place, lines in enumerate(tunes, start=1)]
+def _kern_tunes(text: str) -> Iterator[Tune]:
+    """The text cut where a spine begins after all have ended; line ends are as they were."""
+    start, line, has_ended, place = 0, 1, False, 1
+    for found in _KERN_END_OR_START.finditer(text):
+        if found["end"] is not None:
+            has_ended = True
+        elif has_ended:
+            yield Tune(str(place), text[start : found.start()], 0, line)
+            line += text.count("\n", start, found.start())
+            start, has_ended, place = found.start(), False, place + 1
+    yield Tune(str(place), text[start:] + "\n", 0, line)
 
 
-def _text(lines: Iterable[str]) -> str:
+def _text(lines: list[str]) -> str:
     return "\n".join(lines) + "\n"
-
-
-def _with_unique_numbers(tunes: Iterable[Tune]) -> list[Tune]:
-    seen: Counter[str] = Counter()
-    unique = []
-    for tune in tunes:
-        seen[tune.number] += 1
-        again = f"{tune.number}-{seen[tune.number]}" if seen[tune.number] > 1 else tune.number
-        unique.append(Tune(again, tune.text))
-    return unique

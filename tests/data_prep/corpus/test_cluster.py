@@ -22,7 +22,7 @@ from data_prep.corpus.cluster import cluster_executor
 from data_prep.corpus.prepare import prepare
 from data_prep.corpus.sources import SourceFile, SourceResult, read_source
 from data_prep.corpus.windows import PrepError, PrepOptions
-from data_prep.corpus.workers import Limits
+from data_prep.limits import Limits
 from melodyvae.cli.main import main
 from tests.data_prep.corpus.test_corpus import EVERY_KIND, arrays, folder_of, tunes
 

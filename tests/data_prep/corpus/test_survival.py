@@ -18,7 +18,7 @@ from data_prep.corpus.journal import Journal
 from data_prep.corpus.prepare import prepare
 from data_prep.corpus.sources import SourceFile, SourceResult, read_source
 from data_prep.corpus.windows import PrepOptions
-from data_prep.corpus.workers import Limits
+from data_prep.limits import Limits
 from tests.data_prep.corpus.test_corpus import arrays, random_tune, tunes
 from tests.data_prep.smf import END_OF_TRACK, QUARTER, smf
 

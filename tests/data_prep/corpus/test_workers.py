@@ -10,7 +10,8 @@ from contextlib import closing
 
 import pytest
 
-from data_prep.corpus.workers import Limits, Lost, work_on, work_on_executor
+from data_prep.corpus.workers import work_on, work_on_executor
+from data_prep.limits import Limits, Lost
 
 
 def behave(item: str) -> str:
