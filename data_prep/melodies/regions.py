@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from data_prep.limits import Limits
 from data_prep.melodies.layout import Layout, alike, lay_out
 from data_prep.melodies.voice import AUTO, MelodyError, choose_part, one_voice, one_voice_line
-from data_prep.reading.midi import read_midi, song_from_bytes
+from data_prep.reading.limited import read_song
+from data_prep.reading.midi import song_from_bytes
 from data_prep.reading.notes import TIME_RESOLUTION, Bar, Part, Song, Tempo, quarters_per_minute_at
-from data_prep.reading.score import is_score, read_first_score
 
 if TYPE_CHECKING:
     import pretty_midi
@@ -150,6 +151,7 @@ def read_melody(
     track: str = AUTO,
     meter: tuple[int, int] | None = None,
     steps_per_quarter: int = 4,
+    limits: Limits | None = None,
 ) -> ReadMelody:
     """The melody of any piece, from its first bar to its last: of its likeliest part, in bars of one meter.
 
@@ -161,13 +163,14 @@ def read_melody(
         track: ``auto``, a track's number (from 1) or its name.
         meter: bars of this meter; None takes that of the piece in which most of the part's notes are.
         steps_per_quarter: the grid.
+        limits: of the time and memory that reading a score may take; see :mod:`data_prep.reading.limited`.
 
     Raises:
         MidiError: if the file cannot be read.
         MelodyError: if there is no melody in it.
     """
     if isinstance(source, str | Path):
-        name, song = str(source), read_first_score(source) if is_score(source) else read_midi(source)
+        name, song = str(source), read_song(source, limits)
     else:
         name, buffer = "the PrettyMIDI object", BytesIO()
         source.write(buffer)

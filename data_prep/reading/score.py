@@ -32,7 +32,7 @@ from data_prep.reading.midi import (
 )
 from data_prep.reading.notes import Part, Song, Tempo
 from data_prep.reading.plain_abc import abc_version, plain_abc
-from data_prep.reading.tunes import MANY_TUNES_SUFFIXES, TooManyTunesError, Tune, text_of, tunes_in
+from data_prep.reading.tunes import MANY_TUNES_SUFFIXES, TooMuchTextError, Tune, text_of, tunes_in
 from data_prep.reading.written import DEFAULT_VELOCITY, WrittenBar, WrittenNote, meters_of, part_of
 
 SCORE_SUFFIXES = frozenset({".musicxml", ".xml", ".mxl", ".abc", ".krn"})
@@ -95,11 +95,11 @@ def tunes_of(data: bytes, suffix: str, name: str) -> Iterator[Tune]:
     """The tunes in the bytes of a ``.abc`` or ``.krn`` file, as they are asked for; ``name`` is what errors call it.
 
     Raises:
-        FileTooLargeError: if there are too many.
+        FileTooLargeError: if there are too many, or one is too long.
     """
     try:
         yield from tunes_in(text_of(data), suffix)
-    except TooManyTunesError as error:
+    except TooMuchTextError as error:
         raise FileTooLargeError(f"{name} is too large: {error}") from error
 
 

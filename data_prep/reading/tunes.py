@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 
-__all__ = ["MANY_TUNES_SUFFIXES", "TooManyTunesError", "Tune", "text_of", "tunes_in"]
+__all__ = ["MANY_TUNES_SUFFIXES", "TooMuchTextError", "Tune", "text_of", "tunes_in"]
 
 MANY_TUNES_SUFFIXES = frozenset({".abc", ".krn"})
 MAX_TUNES = 100_000  # in a file
+MAX_TUNE_CHARACTERS = 4_000_000  # comments and words told in
 MAX_HEAD_CHARACTERS = 2**28  # of all tunes of a file together: each begins with the file's head
 
 _ABC_START = re.compile(r"^[^\S\n]*X:[^\S\n]*(\S*)", re.M)
@@ -25,8 +26,8 @@ _ABC_INHERITED = re.compile(r"^(?:[A-Za-z]:|%%|%abc).*", re.M)
 _KERN_END_OR_START = re.compile(r"^(?:(?P<end>\*-(?:\t\*-)*[^\S\n]*$)|\*\*|!!!!SEGMENT)", re.M)
 
 
-class TooManyTunesError(ValueError):
-    """A file holds more tunes, or a longer head for each, than a collection of tunes has."""
+class TooMuchTextError(ValueError):
+    """A file holds more tunes, longer ones, or a longer head for each, than a collection of tunes has."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def tunes_in(text: str, suffix: str) -> Iterator[Tune]:
     say what is wrong with it.
 
     Raises:
-        TooManyTunesError: if there are more than 100,000.
+        TooMuchTextError: if there are more than 100,000, or one is too long.
     """
     tunes = _abc_tunes(text) if suffix.lower() == ".abc" else _kern_tunes(text)
     first_two = list(islice(tunes, 2))
@@ -64,7 +65,7 @@ def tunes_in(text: str, suffix: str) -> Iterator[Tune]:
     seen: Counter[str] = Counter()
     for count, tune in enumerate(chain(first_two, tunes)):
         if count >= MAX_TUNES:
-            raise TooManyTunesError(f"it holds more than {MAX_TUNES} tunes; split it into several files")
+            raise TooMuchTextError(f"it holds more than {MAX_TUNES} tunes; split it into several files")
         seen[tune.number] += 1
         again = f"{tune.number}-{seen[tune.number]}" if seen[tune.number] > 1 else tune.number
         yield Tune(again, tune.text, tune.head_lines, tune.first_line)
@@ -92,9 +93,7 @@ def _abc_tunes(text: str) -> Iterator[Tune]:
         following = next(starts, None)
         place += 1
         if place * head_characters > MAX_HEAD_CHARACTERS:
-            raise TooManyTunesError(
-                f"its head of {head_characters} characters is part of each of its tunes; shorten it"
-            )
+            raise TooMuchTextError(f"its head of {head_characters} characters is part of each of its tunes; shorten it")
         line += text.count("\n", counted_to, found.start())
         counted_to = found.start()
         body = _abc_body(text, found.start(), following.start() if following else len(text))
@@ -104,8 +103,10 @@ def _abc_tunes(text: str) -> Iterator[Tune]:
 
 def _abc_body(text: str, start: int, end: int) -> Iterator[str]:
     """The lines of a tune from its ``X:`` on, without empty ones; the first empty one after ``K:`` ends it."""
-    has_key = False
+    has_key, first = False, start
     while start < end:
+        if start - first > MAX_TUNE_CHARACTERS:
+            raise TooMuchTextError(f"a tune in it has more than {MAX_TUNE_CHARACTERS} characters")
         stop = text.find("\n", start, end)
         stop = end if stop < 0 else stop
         line = text[start:stop].rstrip()

@@ -7,7 +7,7 @@ from textwrap import fill
 
 import click
 
-from melodyvae.cli.options import known_errors
+from melodyvae.cli.options import MusicFile, known_errors
 
 TRACK_NAME_WIDTH = 28
 LINE_WIDTH = 110
@@ -15,7 +15,7 @@ HASH_CHARACTERS = 12
 
 
 @click.command()
-@click.argument("target", metavar="FILE|DATASET|CHECKPOINT")
+@click.argument("target", metavar="FILE|DATASET|CHECKPOINT", type=MusicFile())
 def inspect(target: str) -> None:
     """Say what is in a MIDI file or score, a dataset folder, or a checkpoint (a file, a run folder or a shipped name).
 
@@ -35,11 +35,11 @@ def inspect(target: str) -> None:
 
 
 def _inspect_midi(path: Path) -> None:
+    from data_prep.limits import Limits
     from data_prep.melodies.voice import score_parts
-    from data_prep.reading.midi import read_midi
-    from data_prep.reading.score import is_score, read_first_score
+    from data_prep.reading.limited import read_song
 
-    song = read_first_score(path) if is_score(path) else read_midi(path)
+    song = read_song(path, Limits())
     bars = song.bars()
     meters = sorted({f"{bar.numerator}/{bar.denominator}" for bar in bars})
     short = sum(not bar.is_whole for bar in bars)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,9 +32,24 @@ class FiniteFloat(click.FloatRange):
         return number
 
 
+class MusicFile(click.Path):
+    """A MIDI file or a score; the process that reads scores is started while the rest of the command gets ready."""
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        """The path, if there is such a file."""
+        path = super().convert(value, param, ctx)
+        if os.path.splitext(value)[1].lower() in (".musicxml", ".xml", ".mxl", ".abc", ".krn"):
+            from data_prep.reading.limited import start_reader
+
+            start_reader()
+        return path
+
+
 scale_option = click.option("--scale", help="Notes of this scale only, such as G:major, A:minor or F#:dorian.")
 SEED = click.IntRange(0, 2**32 - 1)  # what NumPy and torch both take
-midi_file = click.Path(exists=True, dir_okay=False, path_type=Path)
+midi_file = MusicFile(exists=True, dir_okay=False, path_type=Path)
 
 
 def device_options(command: Command) -> Command:

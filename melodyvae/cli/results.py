@@ -23,9 +23,10 @@ MOST_TOLD = 16
 
 def read_announced(path: Path, track: str, config: MelodyConfig, label: str | None = None) -> ReadMelody:
     """The melody of a file, after saying in a line which track it was taken from and what was decided."""
+    from data_prep.limits import Limits
     from melodyvae.generation.sources import read_source
 
-    found = read_source(path, config, track)
+    found = read_source(path, config, track, Limits())
     click.echo(f"{label or path.name}: {found.description}")
     return found
 

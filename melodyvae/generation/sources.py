@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from data_prep.limits import Limits
 from data_prep.melodies.regions import ReadMelody, read_melody
 from data_prep.melody import Melody
 from melodyvae.config import MelodyConfig
@@ -45,10 +46,13 @@ class WindowError(ValueError):
     """A melody has no window that the model can take."""
 
 
-def read_source(source: MelodySource, config: MelodyConfig, track: str = "auto") -> ReadMelody:
+def read_source(
+    source: MelodySource, config: MelodyConfig, track: str = "auto", limits: Limits | None = None
+) -> ReadMelody:
     """The melody of a MIDI file, a ``PrettyMIDI`` object or a melody, on the model's grid, meter and pitch range.
 
     A piece in another meter gets the model's bars laid over it; notes out of range are moved by octaves.
+    With ``limits``, a score is read in a process of its own that may not take more time and memory.
 
     Raises:
         MidiError, MelodyError: as :func:`data_prep.melodies.regions.read_melody`.
@@ -62,7 +66,7 @@ def read_source(source: MelodySource, config: MelodyConfig, track: str = "auto")
             )
         found = ReadMelody.of(source, config.meter)
     else:
-        found = read_melody(source, track, config.meter, config.steps_per_quarter)
+        found = read_melody(source, track, config.meter, config.steps_per_quarter, limits)
     return replace(found, melody=found.melody.fold_into(config.lowest_pitch, config.highest_pitch))
 
 
