@@ -101,13 +101,11 @@ class LimitedProcess(Generic[Item, Result]):
                     pipe.close()
 
     def _alone(self, item: Item) -> Result | Lost[Item]:
-        for _ in range(ATTEMPTS_ALONE):
-            answers = self._ask([item])
-            if not isinstance(answers, Lost):
-                return self._outcome(item, *answers[0])
-            if answers.reason != "crashed" or self.stopped:
-                break
-        return answers
+        answers = self._ask([item])
+        for _ in range(1, ATTEMPTS_ALONE):
+            if isinstance(answers, Lost) and answers.reason == "crashed" and not self.stopped:
+                answers = self._ask([item])
+        return answers if isinstance(answers, Lost) else self._outcome(item, *answers[0])
 
     def _ask(self, items: Sequence[Item]) -> list[tuple[str, Any]] | Lost[Item]:
         """The process's answers, or how it ended."""

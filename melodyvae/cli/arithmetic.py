@@ -67,5 +67,5 @@ def _parse(terms: tuple[str, ...], ctx: click.Context) -> tuple[list[Path], list
     for sign in terms[1::2]:
         if sign not in SIGNS:
             raise click.UsageError(f"{sign!r} is neither + nor -; {expected}")
-    files = [midi_file.convert(term, None, ctx) for term in terms[::2]]
+    files = [Path(midi_file.convert(term, None, ctx)) for term in terms[::2]]
     return files, [1, *(SIGNS[sign] for sign in terms[1::2])]

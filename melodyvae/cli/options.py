@@ -37,9 +37,9 @@ class MusicFile(click.Path):
 
     def convert(
         self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
-    ) -> str | bytes | os.PathLike[str]:
+    ) -> str | os.PathLike[str]:
         """The path, if there is such a file."""
-        path = super().convert(value, param, ctx)
+        path: str | os.PathLike[str] = super().convert(value, param, ctx)  # type: ignore[assignment]  # not as bytes
         if os.path.splitext(value)[1].lower() in (".musicxml", ".xml", ".mxl", ".abc", ".krn"):
             from data_prep.reading.limited import start_reader
 

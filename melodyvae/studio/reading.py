@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.corpus.workers import Limits, Lost, work_on_executor
+from data_prep.corpus.workers import work_on_executor
+from data_prep.limits import Limits, Lost
 from data_prep.melodies.regions import ReadMelody, read_melody
 from data_prep.melodies.voice import WEIGHTS, MelodyError, score_parts
 from data_prep.reading.midi import MidiError
