@@ -257,7 +257,7 @@ def test_a_melody_is_read_from_a_score_and_music21_only_then(tmp_path: Path) -> 
     assert [note.pitch for note in read_melody(path).melody.notes] == [67, 72, 74, 76, 77, 79, 81, 83, 84]
     (tmp_path / "tune.mid").write_bytes(tune([60, 62, 64, 65]))
     code = (
-        "import sys; from data_prep.melody import read_melody; "
+        "import sys; from data_prep.melodies.regions import read_melody; "
         f"read_melody({str(tmp_path / 'tune.mid')!r}); assert 'music21' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
