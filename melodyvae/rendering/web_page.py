@@ -1,0 +1,110 @@
+"""A folder of melodies as one web page: piano rolls and play buttons, with a small synthesiser, and no network.
+
+The page is one file. It holds the notes as JSON, draws each roll as SVG, and plays them with the browser's Web Audio
+(https://www.w3.org/TR/webaudio/): no library, no sample, no request.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from html import escape
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from data_prep.melody import Melody
+from melodyvae.rendering.svg import pitch_range, roll_svg
+
+TEMPLATE = "web_page.html"
+
+
+def write_page(
+    melodies: Sequence[Melody],
+    path: Path,
+    title: str,
+    names: Sequence[str],
+    files: Sequence[str] = (),
+    *,
+    notes: Sequence[str] = (),
+    set_apart: Sequence[int] = (),
+    columns: int = 1,
+) -> None:
+    """Write the page of some melodies, each with its roll and a button that plays it.
+
+    Args:
+        melodies: at least one.
+        path: the HTML file to write.
+        title: the page's heading.
+        names: one for each melody.
+        files: the file that each melody is in, relative to the page, for a download link; none by default.
+        notes: sentences to print under the heading, such as what was decided.
+        set_apart: which melodies have another colour, such as the ends of a walk; -1 is the last.
+        columns: how many rolls stand side by side on a wide screen.
+
+    Raises:
+        ValueError: if there is no melody, or not one name for each.
+    """
+    if not melodies or len(names) != len(melodies):
+        raise ValueError(f"{len(melodies)} melodies and {len(names)} names; there must be as many, and at least one")
+    path.write_text(
+        page(melodies, title, names, files, notes=notes, set_apart=set_apart, columns=columns), encoding="utf-8"
+    )
+
+
+def page(
+    melodies: Sequence[Melody],
+    title: str,
+    names: Sequence[str],
+    files: Sequence[str] = (),
+    *,
+    notes: Sequence[str] = (),
+    set_apart: Sequence[int] = (),
+    columns: int = 1,
+) -> str:
+    """The text of the page that :func:`write_page` writes."""
+    shown = pitch_range(melodies)
+    ends = {index % len(melodies) for index in set_apart}
+    tunes = [
+        _tune(index, melody, roll_svg(melody, shown, f"piano roll of {name}"), name, link, index in ends)
+        for index, (melody, name, link) in enumerate(zip(melodies, names, files or [""] * len(melodies), strict=True))
+    ]
+    template = resources.files("melodyvae.rendering").joinpath(TEMPLATE).read_text(encoding="utf-8")
+    parts = {
+        "title": escape(title),
+        "notes": "".join(f"<p>{escape(note)}</p>" for note in notes),
+        "columns": str(max(columns, 1)),
+        "tunes": "\n".join(tunes),
+        "data": _json([_playable(melody) for melody in melodies]),
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda mark: parts[mark[1]], template)  # one pass: names may hold marks
+
+
+def _tune(index: int, melody: Melody, roll: str, name: str, link: str, is_end: bool) -> str:
+    download = f'<a href="{escape(link)}" download>MIDI</a>' if link else ""
+    tempo = f"{melody.quarters_per_minute:.0f} bpm"
+    return (
+        f'<section class="tune{" end" if is_end else ""}" data-tune="{index}">'
+        f'<button type="button" class="play" aria-label="Play {escape(name)}"></button>'
+        f"<header><h2>{escape(name)}</h2><span>{tempo}</span>{download}</header>"
+        f'<div class="stage">{roll}<div class="playhead"></div></div></section>'
+    )
+
+
+def _playable(melody: Melody) -> dict[str, Any]:
+    """What the page's synthesiser needs: times in seconds, pitches and velocities as in MIDI."""
+    seconds = 60 / (melody.quarters_per_minute * melody.steps_per_quarter)
+    return {
+        "seconds": round(melody.length_steps * seconds, 6),
+        "program": melody.program,
+        "notes": [
+            [round(note.start_step * seconds, 6), round(note.end_step * seconds, 6), note.pitch, note.velocity]
+            for note in melody.notes
+        ],
+    }
+
+
+def _json(value: Any) -> str:
+    """JSON that cannot end the script element that it stands in."""
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
