@@ -60,8 +60,8 @@ class MelodyVAE:
 
         See :func:`melodyvae.generation.sampling.sample`.
         """
-        allowed = None if scale is None else morphing.tokens_in(self.model, Scale.parse(scale))
-        return generate.sample(self.model, count, temperature, generator, allowed, prior)
+        rules = None if scale is None else morphing.rules_of(self.model, Scale.parse(scale))
+        return generate.sample(self.model, count, temperature, generator, rules, prior)
 
     def reconstruct(
         self,

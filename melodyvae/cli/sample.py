@@ -57,19 +57,19 @@ def sample(
     """
     from melodyvae.cli.results import melody_names, say_novelty, write_melodies
     from melodyvae.generation import sampling as generate
-    from melodyvae.generation.morph import tokens_in
+    from melodyvae.generation.morph import rules_of
     from melodyvae.generation.novelty import index_of, redraw_near_copies
     from melodyvae.generation.scales import Scale
 
     with known_errors():
         model, generator = load_model(model_name, device, seed)
-        allowed = None if scale is None else tokens_in(model, Scale.parse(scale))
+        rules = None if scale is None else rules_of(model, Scale.parse(scale))
         draw = partial(
             generate.sample,
             model,
             temperature=temperature,
             generator=generator,
-            allowed_tokens=allowed,
+            rules=rules,
             prior=prior,
             quarters_per_minute=tempo,
         )

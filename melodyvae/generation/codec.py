@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -19,9 +19,7 @@ from data_prep.melody import Melody, MelodyNote
 from data_prep.tokens import Vocabulary
 from melodyvae.config import MelodyConfig
 from melodyvae.models.latent import DiagonalGaussian
-
-if TYPE_CHECKING:
-    pass
+from melodyvae.models.token_rules import TokenRules
 
 DECODING_BATCH = 1024
 
@@ -51,9 +49,9 @@ class LatentMelodyModel(Protocol):
         z: Tensor,
         temperature: float,
         generator: torch.Generator | None,
-        allowed_tokens: Tensor | None = None,
+        rules: TokenRules | None = None,
     ) -> Tensor:
-        """Token windows ``(B, T)`` for latent vectors ``(B, Z)``, of ``allowed_tokens`` ``(V,)`` only."""
+        """Token windows ``(B, T)`` for latent vectors ``(B, Z)``; ``rules`` say which tokens may come."""
 
     def logits(self, z: Tensor, tokens: Tensor) -> Tensor:
         """Teacher-forced logits ``(B, T, V)`` of windows ``(B, T)`` given ``(B, Z)``, differentiable in z."""
@@ -99,19 +97,22 @@ def decode_tokens(
     z: Tensor,
     temperature: float = 0.0,
     generator: torch.Generator | None = None,
-    allowed_tokens: Tensor | None = None,
+    rules: TokenRules | None = None,
 ) -> np.ndarray:
-    """Token windows, uint8 ``(N, T)``, for latent vectors ``(N, Z)``, of ``allowed_tokens`` ``(V,)`` only.
+    """Token windows, uint8 ``(N, T)``, for latent vectors ``(N, Z)``; ``rules`` say which tokens may come where.
 
     Raises:
         ValueError: if the temperature is negative or no number.
     """
     if not 0 <= temperature < math.inf:
         raise ValueError(f"temperature is {temperature}; it must be a number from 0 up")
-    masked = {} if allowed_tokens is None else {"allowed_tokens": allowed_tokens}
     with torch.inference_mode():
-        parts = torch.split(z, DECODING_BATCH)
-        tokens = torch.cat([model.decode(part, temperature, generator, **masked) for part in parts])
+        parts = []
+        for start in range(0, len(z), DECODING_BATCH):
+            stop = start + DECODING_BATCH
+            ruled = {} if rules is None else {"rules": rules.rows(start, stop)}
+            parts.append(model.decode(z[start:stop], temperature, generator, **ruled))
+        tokens = torch.cat(parts)
     return tokens.cpu().numpy().astype(np.uint8)
 
 
@@ -120,12 +121,12 @@ def decode_melodies(
     z: Tensor,
     temperature: float,
     generator: torch.Generator | None,
-    allowed_tokens: Tensor | None = None,
+    rules: TokenRules | None = None,
     **fields: Any,
 ) -> list[Melody]:
     """A melody for each latent vector of ``(N, Z)``; ``fields`` are their tempo, program and so on."""
     grid = {"steps_per_quarter": model.config.steps_per_quarter, "meter": model.config.meter}
-    rows = decode_tokens(model, z, temperature, generator, allowed_tokens)
+    rows = decode_tokens(model, z, temperature, generator, rules)
     return [model.vocabulary.decode(row, **(grid | fields)) for row in rows]
 
 

@@ -10,7 +10,7 @@ in the others, and to the melody itself. With one candidate the straight move is
 Conventions: amounts are in standard deviations of the attribute over the training windows; A, Z and the order of the
 attributes as in :mod:`melodyvae.generation.attribute_vectors`.
 
-Contents: :func:`morph`, :func:`wanted_amounts`, :func:`tokens_in`, :func:`move`, :func:`effect_matrix`.
+Contents: :func:`morph`, :func:`wanted_amounts`, :func:`rules_of`, :func:`move`, :func:`effect_matrix`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from melodyvae.generation.attribute_vectors import Directions
 from melodyvae.generation.attributes import ATTRIBUTES, measure
 from melodyvae.generation.codec import LatentMelodyModel, decode_tokens, posterior_means
 from melodyvae.generation.scales import Scale
+from melodyvae.models.token_rules import TokenRules
 
 CANDIDATES = 192
 ROUNDS = 6  # of candidates, each around the best found so far
@@ -76,13 +77,13 @@ def morph(
     wanted = wanted_amounts(amounts)
     directions = Directions.from_extras(model.extras, model.device)
     generator = generator or torch.Generator(model.device).manual_seed(0)
-    allowed = None if scale is None else tokens_in(model, scale)
+    rules = None if scale is None else rules_of(model, scale)
     z = posterior_means(model, model.vocabulary.encode(melody)[None])
-    tokens = decode_tokens(model, z, temperature, generator, allowed)
+    tokens = decode_tokens(model, z, temperature, generator, rules)
     start, rows = (z, tokens), [tokens[0]]
     for index in range(1, count):
         part = wanted * index / (count - 1)
-        z, tokens = move(model, directions, start, (z, tokens), part, candidates, temperature, generator, allowed)
+        z, tokens = move(model, directions, start, (z, tokens), part, candidates, temperature, generator, rules)
         rows.append(tokens[0])
     return [
         model.vocabulary.decode(
@@ -114,9 +115,9 @@ def wanted_amounts(amounts: Mapping[str, float]) -> np.ndarray:
     return wanted
 
 
-def tokens_in(model: LatentMelodyModel, scale: Scale) -> Tensor:
-    """Which tokens keep a melody in ``scale``: booleans ``(V,)``, on the model's device."""
-    return torch.from_numpy(scale.allowed_tokens(model.vocabulary)).to(model.device)
+def rules_of(model: LatentMelodyModel, scale: Scale) -> TokenRules:
+    """What keeps a melody in ``scale``, on the model's device."""
+    return TokenRules.only(torch.from_numpy(scale.allowed_tokens(model.vocabulary)).to(model.device))
 
 
 def move(
@@ -128,7 +129,7 @@ def move(
     candidates: int = CANDIDATES,
     temperature: float = 0.0,
     generator: torch.Generator | None = None,
-    allowed_tokens: Tensor | None = None,
+    rules: TokenRules | None = None,
 ) -> tuple[Tensor, np.ndarray]:
     """Latent vectors ``(N, Z)`` and their token windows ``(N, T)`` with the attributes of ``start`` moved.
 
@@ -141,12 +142,12 @@ def move(
         candidates: how many points are tried; 1 adds the directions and looks no further.
         temperature: of the tokens' draw.
         generator: the source of all draws.
-        allowed_tokens: booleans ``(V,)``; None allows all.
+        rules: which tokens may come, the same for all; None allows all.
     """
     vectors = directions.vectors.to(start[0])
     if candidates == 1:
         z = start[0] + torch.from_numpy(amounts).to(vectors) @ vectors
-        return z, decode_tokens(model, z, temperature, generator, allowed_tokens)
+        return z, decode_tokens(model, z, temperature, generator, rules)
     deviations = _deviations(directions)
     target = measure(start[1], model.config) / deviations + amounts
     weights = np.where(amounts != 0, MOVED_WEIGHT, 1.0)
@@ -155,7 +156,7 @@ def move(
     for size in _rounds(candidates):
         gap = torch.from_numpy(target - measure(best_tokens, model.config) / deviations).to(vectors)
         near = _candidates(best_z, gap, amounts, vectors, directions.spread.to(vectors), size, generator)
-        tokens = decode_tokens(model, near.flatten(0, 1), temperature, generator, allowed_tokens)
+        tokens = decode_tokens(model, near.flatten(0, 1), temperature, generator, rules)
         # The best so far stands beside them, so that nothing is lost.
         all_z = torch.cat([best_z[None], near])
         all_tokens = np.concatenate([best_tokens[None], tokens.reshape(size, *best_tokens.shape)])

@@ -29,6 +29,7 @@ import torch
 from torch import Tensor
 
 from melodyvae.models.latent import DiagonalGaussian
+from melodyvae.models.token_rules import TokenRules
 
 Prior = Literal["fitted", "normal"]
 EXTRA = "prior."
@@ -58,9 +59,9 @@ class CodingModel(Protocol):
         z: Tensor,
         temperature: float,
         generator: torch.Generator | None,
-        allowed_tokens: Tensor | None = None,
+        rules: TokenRules | None = None,
     ) -> Tensor:
-        """Token windows ``(B, T)`` for latent vectors ``(B, Z)``, of ``allowed_tokens`` ``(V,)`` only."""
+        """Token windows ``(B, T)`` for latent vectors ``(B, Z)``; ``rules`` say which tokens may come."""
 
     def prior(self, count: int) -> DiagonalGaussian:
         """N(0, I), parameters ``(count, Z)``."""
@@ -140,7 +141,7 @@ def draw_latents(
     count: int,
     prior: Prior | None = None,
     generator: torch.Generator | None = None,
-    allowed_tokens: Tensor | None = None,
+    rules: TokenRules | None = None,
     rounds: int = SETTLING_ROUNDS,
 ) -> Tensor:
     """``count`` latent vectors ``(count, Z)``: from N(0, I), or from the fitted Gaussian and settled.
@@ -150,7 +151,7 @@ def draw_latents(
         count: how many, at least 1.
         prior: None takes the fitted one of a model that has one.
         generator: the source of all draws.
-        allowed_tokens: booleans ``(V,)``: the melodies of settling consist of these only; None allows all.
+        rules: which tokens may come in the melodies of settling, the same for all of them; None allows all.
         rounds: of settling: a melody is drawn at z, and then z from the melody's posterior.
 
     Raises:
@@ -158,12 +159,12 @@ def draw_latents(
     """
     if prior == "normal" or (prior is None and not has_fitted_prior(model)):
         return model.prior(count).sample(generator)
-    masked = {} if allowed_tokens is None else {"allowed_tokens": allowed_tokens}
+    ruled = {} if rules is None else {"rules": rules}
     settled = []
     with torch.inference_mode():
         for z in torch.split(FittedGaussian.from_extras(model.extras, model.device).sample(count, generator), BATCH):
             for _ in range(rounds):
-                z = model.encode(model.decode(z, 1.0, generator, **masked)).sample(generator)
+                z = model.encode(model.decode(z, 1.0, generator, **ruled)).sample(generator)
             settled.append(z)
     return torch.cat(settled).clone()
 

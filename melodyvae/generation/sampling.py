@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-from torch import Tensor
 
 from data_prep.melody import Melody
-from melodyvae.generation.prior import Prior, draw_latents
-
-if TYPE_CHECKING:
-    pass
 from melodyvae.generation.codec import (
     LatentMelodyModel,
     check_count,
@@ -20,7 +15,9 @@ from melodyvae.generation.codec import (
     posterior_means,
     tied_like,
 )
+from melodyvae.generation.prior import Prior, draw_latents
 from melodyvae.generation.sources import windows_of
+from melodyvae.models.token_rules import TokenRules
 
 
 def sample(
@@ -28,7 +25,7 @@ def sample(
     count: int,
     temperature: float = 1.0,
     generator: torch.Generator | None = None,
-    allowed_tokens: Tensor | None = None,
+    rules: TokenRules | None = None,
     prior: Prior | None = None,
     **fields: Any,
 ) -> list[Melody]:
@@ -39,7 +36,7 @@ def sample(
         count: how many, at least 1.
         temperature: of the tokens' draw; 0 takes the most probable token.
         generator: the source of all draws.
-        allowed_tokens: booleans ``(V,)``, such as those of a scale; None allows all.
+        rules: which tokens may come, such as those of a scale, the same for all melodies; None allows all.
         prior: ``fitted`` to the codes of the training windows or ``normal``; None takes the fitted one if there is one.
         fields: what else the melodies carry, such as ``quarters_per_minute`` or ``program``.
 
@@ -47,8 +44,8 @@ def sample(
         PriorError: if the fitted prior is asked of a model that has none.
     """
     check_count(count, 1)
-    z = draw_latents(model, count, prior, generator, allowed_tokens)
-    return decode_melodies(model, z, temperature, generator, allowed_tokens, **fields)
+    z = draw_latents(model, count, prior, generator, rules)
+    return decode_melodies(model, z, temperature, generator, rules, **fields)
 
 
 def reconstruct(

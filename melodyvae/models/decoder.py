@@ -25,6 +25,7 @@ from torch.nn import functional as F
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.config import MelodyConfig
 from melodyvae.models.stepwise_lstm import DecoderContext, LSTMCalls, LSTMSteps
+from melodyvae.models.token_rules import TokenRules
 
 SMALL_BATCH = 16
 
@@ -56,21 +57,23 @@ class Choice:
         generator: the source of the draws.
         true_tokens: ``(B, T)``, taken wherever ``keep_true`` ``(B, T)`` says so.
         keep_true: see there.
-        allowed_tokens: booleans ``(V,)``; the others are not drawn. None allows all.
+        rules: which tokens may come where; None allows all.
     """
 
     temperature: float
     generator: torch.Generator | None = None
     true_tokens: Tensor | None = None
     keep_true: Tensor | None = None
-    allowed_tokens: Tensor | None = None
+    rules: TokenRules | None = None
 
     def make(self, logits: Tensor, sounding: Tensor, step: int) -> Tensor:
         """The tokens ``(B,)`` of a step, from its logits ``(B, V)``."""
         legal = forbid_silent_note_off(logits, sounding)
-        if self.allowed_tokens is not None:
-            legal = legal.masked_fill(~self.allowed_tokens, -torch.inf)
-        chosen = draw(legal, self.temperature, self.generator)
+        if self.rules is None:
+            chosen = draw(legal, self.temperature, self.generator)
+        else:
+            ruled = self.rules.log_probabilities(legal, step, self.temperature)
+            chosen = draw(ruled, 1.0 if self.temperature > 0 else 0.0, self.generator)
         if self.true_tokens is None or self.keep_true is None:
             return chosen
         return torch.where(self.keep_true[:, step], self.true_tokens[:, step], chosen)
@@ -101,7 +104,7 @@ class AutoregressiveDecoder(nn.Module):
         z: Tensor,
         temperature: float = 0.0,
         generator: torch.Generator | None = None,
-        allowed_tokens: Tensor | None = None,
+        rules: TokenRules | None = None,
     ) -> Tensor:
         """Legal token windows ``(B, T)`` (int64), each step drawn given z and the tokens drawn before it.
 
@@ -109,12 +112,9 @@ class AutoregressiveDecoder(nn.Module):
             z: latent vectors ``(B, Z)``.
             temperature: logits are divided by it before the draw; 0 takes the most probable token.
             generator: the source of the draws, on the device of ``z``.
-            allowed_tokens: booleans ``(V,)``; the others have probability 0. None allows all. "No event" must be
-                among them, so that every step has a token.
+            rules: which tokens may come where; None allows all.
         """
-        if allowed_tokens is not None and not allowed_tokens[NO_EVENT]:
-            raise ValueError("allowed_tokens must allow token 0, no event")
-        tokens, _ = self.roll_out(z, Choice(temperature, generator, allowed_tokens=allowed_tokens))
+        tokens, _ = self.roll_out(z, Choice(temperature, generator, rules=rules))
         return tokens
 
     def fill_in(
@@ -124,10 +124,11 @@ class AutoregressiveDecoder(nn.Module):
         visible: Tensor,
         temperature: float = 0.0,
         generator: torch.Generator | None = None,
+        rules: TokenRules | None = None,
     ) -> Tensor:
         """``tokens`` ``(B, T)`` where ``visible`` ``(T,)``, and elsewhere drawn given z and what comes before."""
         keep = visible.expand(len(tokens), -1)
-        filled, _ = self.roll_out(z, Choice(temperature, generator, tokens.long(), keep))
+        filled, _ = self.roll_out(z, Choice(temperature, generator, tokens.long(), keep, rules))
         return filled
 
     def scheduled_sampling_logits(

@@ -23,6 +23,7 @@ from melodyvae.models.encoder import MelodyEncoder
 from melodyvae.models.hierarchical import HierarchicalDecoder, HierarchicalEncoder
 from melodyvae.models.latent import DiagonalGaussian, standard_normal
 from melodyvae.models.loss import LossTerms
+from melodyvae.models.token_rules import TokenRules
 
 NATS_A_CODE_NAT = 0.2  # of the notes' likelihood: about the beta that weighed the two when the codes were learned
 
@@ -68,13 +69,13 @@ class MelodyModel(CheckpointedModel):
         z: Tensor,
         temperature: float = 0.0,
         generator: torch.Generator | None = None,
-        allowed_tokens: Tensor | None = None,
+        rules: TokenRules | None = None,
     ) -> Tensor:
         """Legal token windows ``(B, T)`` for ``z`` ``(B, Z)``; greedy at temperature 0, drawn otherwise.
 
-        Only tokens of ``allowed_tokens``, booleans ``(V,)``, come if it is given.
+        ``rules`` say which tokens may come where; None allows all.
         """
-        return self.decoder.generate(z, temperature, generator, allowed_tokens)
+        return self.decoder.generate(z, temperature, generator, rules)
 
     def logits(self, z: Tensor, tokens: Tensor) -> Tensor:
         """Logits ``(B, T, V)`` of each step of ``(B, T)`` given z ``(B, Z)`` and the true tokens before it."""
@@ -88,9 +89,10 @@ class MelodyModel(CheckpointedModel):
         visible: Tensor,
         temperature: float = 0.0,
         generator: torch.Generator | None = None,
+        rules: TokenRules | None = None,
     ) -> Tensor:
         """Windows ``(B, T)``: ``tokens`` where ``visible`` ``(T,)``, elsewhere drawn given z ``(B, Z)``."""
-        return self.decoder.fill_in(z, tokens, visible, temperature, generator)
+        return self.decoder.fill_in(z, tokens, visible, temperature, generator, rules)
 
     def prior(self, count: int) -> DiagonalGaussian:
         """N(0, I), parameters ``(count, Z)``."""

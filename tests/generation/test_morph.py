@@ -48,7 +48,7 @@ class CountingModel:
         mean = torch.stack([is_note.sum(dim=1), tokens.amax(dim=1) - lowest], dim=1).float()
         return DiagonalGaussian(mean, torch.zeros_like(mean))
 
-    def decode(self, z: Tensor, temperature=0.0, generator=None, allowed_tokens=None) -> Tensor:
+    def decode(self, z: Tensor, temperature=0.0, generator=None, rules=None) -> Tensor:
         notes, semitones = z.round().long().unbind(dim=1)
         tokens = torch.zeros(len(z), 32, dtype=torch.long)
         for row, count, width in zip(tokens, notes.clamp(2, 16), semitones.clamp(0, 24), strict=True):
