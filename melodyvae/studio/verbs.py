@@ -28,7 +28,7 @@ from melodyvae.generation.inpainting import complete as completed
 from melodyvae.generation.interpolation import WalkOptions
 from melodyvae.generation.interpolation import walk as walked
 from melodyvae.generation.morph import morph as morphed
-from melodyvae.generation.morph import tokens_in, wanted_amounts
+from melodyvae.generation.morph import rules_of, wanted_amounts
 from melodyvae.generation.sampling import sample as sampled
 from melodyvae.generation.scales import SCALES, Scale
 from melodyvae.generation.scoring import score as scored
@@ -182,14 +182,14 @@ def complete(model: Any, request: CompleteRequest) -> dict[str, Any]:
 
 def sample(model: Any, request: SampleRequest) -> dict[str, Any]:
     """New tunes."""
-    allowed = None if request.scale is None else tokens_in(model, Scale.parse(request.scale))
+    rules = None if request.scale is None else rules_of(model, Scale.parse(request.scale))
     count = request.count if request.density is None else request.count * DENSITY_POOL
     melodies = sampled(
         model,
         count,
         request.temperature,
         _generator(model, request.seed),
-        allowed,
+        rules,
         quarters_per_minute=request.quarters_per_minute,
     )
     if request.density is not None:
