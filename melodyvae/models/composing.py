@@ -1,0 +1,288 @@
+"""The network that composes: a decoder that hears the bars it has written, and a z that is told relative to them.
+
+z has a part for each segment. What is written so far predicts it: a learned prior N(m, s^2) given the bars before the
+segment. The model's latent numbers are e = (z - m) / s, so that a draw from N(0, I) *is* a draw from the learned prior,
+the KL divergence from N(0, I) is the one from the learned prior, and walks through e never leave what can follow.
+
+- Encoder: each bar becomes a code; a bidirectional LSTM over the codes gives q(z | x), a Gaussian for each segment.
+- Prior: codes of its own, an LSTM forwards over them.
+- Decoder: one LSTM over all steps, whose state is not cut at segment borders, reads the previous token, the
+  sources of :mod:`melodyvae.models.look_back`, how well each has agreed, the place in the bar, the pitch classes heard
+  so far, and z. Its output is the mixture described there. Pitches are also seen, and said, as intervals.
+
+Windows of any number of whole segments can be written: nothing here depends on the number but the shape of e.
+
+Conventions: S segments of U steps; W numbers of z in a segment, so e is ``(B, S * W)``.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT
+from melodyvae.config import MelodyConfig
+from melodyvae.models.decoder import AutoregressiveDecoder, Choice, forbid_silent_note_off
+from melodyvae.models.latent import DiagonalGaussian
+from melodyvae.models.look_back import (
+    COPIES,
+    LAGS_BARS,
+    PITCH_CLASSES,
+    TINY,
+    Copying,
+    Sources,
+    Written,
+    component_weights,
+)
+
+TOKEN_FEATURES = 32
+SOURCE_FEATURES = 12
+WIDEST_INTERVAL = 24  # semitones; wider ones count with it
+WAIT_STEPS = 32  # steps since the last event; more count with it
+KNOWN_BARS = max(LAGS_BARS)  # a later bar is told from an earlier one only up to here
+BAR_TOKEN_FEATURES = 16
+BAR_CODE = 128
+POINTERS = 2 * len(LAGS_BARS)
+FIRST_SLIP = -3.0  # logit of the probability that a copy slips, before training
+LOWEST_LOG_VARIANCE = -8.0
+
+LayerStates = tuple[list[Tensor], list[Tensor]]  # hidden and cell of each layer, each (B, H)
+
+
+class BarCodes(nn.Module):
+    """Each bar of ``(B, T)`` as numbers ``(B, bars, 128)``, by itself."""
+
+    def __init__(self, steps_per_bar: int, vocabulary_size: int) -> None:
+        super().__init__()
+        self.steps_per_bar = steps_per_bar
+        self.tokens = nn.Embedding(vocabulary_size, BAR_TOKEN_FEATURES)
+        self.code = nn.Sequential(
+            nn.Linear(steps_per_bar * BAR_TOKEN_FEATURES, 2 * BAR_CODE), nn.ReLU(), nn.Linear(2 * BAR_CODE, BAR_CODE)
+        )
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """See the class; ``tokens`` are integers."""
+        bars = self.tokens(tokens.long()).unflatten(1, (-1, self.steps_per_bar)).flatten(2)
+        codes: Tensor = self.code(bars)
+        return codes
+
+
+class ComposingEncoder(nn.Module):
+    """Token windows ``(B, T)`` to q(z | x) of each segment, parameters ``(B, S, W)``."""
+
+    def __init__(self, config: MelodyConfig, vocabulary_size: int) -> None:
+        super().__init__()
+        self.segment_bars = config.segment_bars or config.bars
+        self.bars = BarCodes(config.steps_per_bar, vocabulary_size)
+        self.lstm = nn.LSTM(BAR_CODE, config.conductor_size, batch_first=True, bidirectional=True)
+        read = self.segment_bars * (2 * config.conductor_size + BAR_CODE)
+        self.posterior = nn.Linear(read, 2 * (config.latent_size // config.segments))
+
+    def forward(self, tokens: Tensor) -> DiagonalGaussian:
+        """See the class."""
+        codes = self.bars(tokens)
+        outputs, _ = self.lstm(codes)
+        read = torch.cat([outputs, codes], dim=-1).unflatten(1, (-1, self.segment_bars)).flatten(2)
+        mean, log_variance = self.posterior(read).to(self.posterior.weight.dtype).chunk(2, dim=-1)
+        return DiagonalGaussian(mean, log_variance.clamp(min=LOWEST_LOG_VARIANCE))
+
+
+class ComposingPrior(nn.Module):
+    """p(z of a segment | the bars before it), parameters ``(B, S, W)``."""
+
+    def __init__(self, config: MelodyConfig, vocabulary_size: int) -> None:
+        super().__init__()
+        self.segment_bars = config.segment_bars or config.bars
+        self.segment_steps = self.segment_bars * config.steps_per_bar
+        self.size = config.conductor_size
+        self.bars = BarCodes(config.steps_per_bar, vocabulary_size)
+        self.lstm = nn.LSTM(BAR_CODE, self.size, batch_first=True)
+        self.next = nn.Linear(self.size, 2 * (config.latent_size // config.segments))
+
+    def forward(self, tokens: Tensor) -> DiagonalGaussian:
+        """See the class; of ``tokens`` ``(B, T)`` the last segment is not read."""
+        before = tokens[:, : tokens.shape[1] - self.segment_steps]
+        states = torch.zeros(len(tokens), 1, self.size, dtype=self.next.weight.dtype, device=tokens.device)
+        if before.shape[1]:
+            outputs, _ = self.lstm(self.bars(before))
+            states = torch.cat([states, outputs[:, self.segment_bars - 1 :: self.segment_bars]], dim=1)
+        mean, log_variance = self.next(states).to(self.next.weight.dtype).chunk(2, dim=-1)
+        return DiagonalGaussian(mean, log_variance.clamp(min=LOWEST_LOG_VARIANCE))
+
+
+class ComposingDecoder(AutoregressiveDecoder):
+    """e ``(B, S * W)`` to windows, hearing what is written; see the module."""
+
+    def __init__(self, config: MelodyConfig, vocabulary_size: int) -> None:
+        super().__init__()
+        self.config = config
+        self.vocabulary_size = vocabulary_size
+        self.segment_latent = config.latent_size // config.segments
+        self.segment_steps = config.steps // config.segments
+        self.prior = ComposingPrior(config, vocabulary_size)
+        relative = 2 * WIDEST_INTERVAL + 1
+        self.source_kinds = relative + FIRST_NOTE_ON + 1  # no event, note off, none; then intervals
+        self.step_features = nn.Linear(self.segment_latent, self.segment_steps * config.decoder_features)
+        self.tokens = nn.Embedding(vocabulary_size, TOKEN_FEATURES)
+        self.sources = nn.Embedding(POINTERS * self.source_kinds, SOURCE_FEATURES)
+        self.places = nn.Embedding(config.steps_per_bar, 16)
+        self.bar_numbers = nn.Embedding(KNOWN_BARS + 1, 8)
+        self.waits = nn.Embedding(2 * (WAIT_STEPS + 1), 8)
+        read = TOKEN_FEATURES + POINTERS * SOURCE_FEATURES + 16 + 8 + 8 + 3 * COPIES + PITCH_CLASSES
+        self.inputs = nn.Linear(read + config.decoder_features, config.decoder_size)
+        self.lstm = nn.LSTM(config.decoder_size, config.decoder_size, config.decoder_layers)
+        heads = {"tokens": vocabulary_size, "intervals": relative, "gates": POINTERS + 1, "key": 1}
+        self.head_sizes = tuple(heads.values())
+        self.output = nn.Linear(config.decoder_size, sum(self.head_sizes))
+        self.bar_output = nn.Linear(config.decoder_size, 2 * COPIES + 1)  # of a bar's first step: components, slips
+        self.key = nn.Sequential(nn.Linear(PITCH_CLASSES, 16), nn.Tanh(), nn.Linear(16, 1))
+        with torch.no_grad():
+            self.bar_output.bias[COPIES + 1 :] = FIRST_SLIP
+        of_notes = torch.arange(vocabulary_size - FIRST_NOTE_ON) + FIRST_NOTE_ON
+        turned = (torch.arange(PITCH_CLASSES)[:, None] + torch.arange(PITCH_CLASSES)) % PITCH_CLASSES
+        self.register_buffer("of_notes", of_notes, persistent=False)
+        self.register_buffer("turned", turned, persistent=False)  # (12, 12): the classes from each one upwards
+
+    def relative_to_prior(self, posterior: DiagonalGaussian, tokens: Tensor) -> DiagonalGaussian:
+        """q(e | x), parameters ``(B, S * W)``, from q(z | x) and the windows; KL to N(0, I) is that to the prior."""
+        prior = self.prior(tokens)
+        mean = (posterior.mean - prior.mean) * torch.exp(-0.5 * prior.log_variance)
+        return DiagonalGaussian(mean.flatten(1), (posterior.log_variance - prior.log_variance).flatten(1))
+
+    def forward(self, z: Tensor, tokens: Tensor, hidden: Tensor | None = None) -> Tensor:
+        """See :meth:`AutoregressiveDecoder.forward`; look-back is hidden in the windows that ``hidden`` ``(B,)`` says."""
+        tokens = tokens.long()
+        previous = F.pad(tokens, (1, -1), value=NO_EVENT)
+        written = Written.of(previous, self.config.steps_per_bar, self.vocabulary_size, hidden)
+        return self._all_steps(self._segments(z, self.prior(tokens)), previous, written)
+
+    def raw_logits(self, z: Tensor, previous: Tensor) -> Tensor:
+        """See :meth:`AutoregressiveDecoder.raw_logits`; a note off while nothing sounds is illegal here, too."""
+        tokens = F.pad(previous[:, 1:], (0, 1), value=NO_EVENT)
+        return self(z, tokens)
+
+    def roll_out(self, z: Tensor, choice: Choice) -> tuple[Tensor, Tensor]:
+        """See :meth:`AutoregressiveDecoder.roll_out`; as many segments as ``z`` has parts."""
+        config, batch = self.config, len(z)
+        steps = z.shape[1] // self.segment_latent * self.segment_steps
+        written = Written(batch, steps, config.steps_per_bar, self.vocabulary_size, z.device)
+        zeros = [z.new_zeros(batch, config.decoder_size)] * config.decoder_layers
+        state, all_logits = (zeros, zeros), []
+        components = slips = zeros[0]
+        previous = torch.full((batch,), NO_EVENT, device=z.device)
+        for step in range(steps):
+            in_segment = step % self.segment_steps
+            if in_segment == 0:
+                features = self._segment_features(z, step // self.segment_steps, written.tokens[:, :step])
+            sources = written.sources(step, step + 1)
+            inputs = self._read(previous.unsqueeze(1), features[:, in_segment : in_segment + 1], written, sources, step)
+            state = _lstm_step(self.lstm, inputs[:, 0], state)
+            outputs = state[0][-1].unsqueeze(1).to(self.output.weight.dtype)
+            if step % config.steps_per_bar == 0:
+                components, slips = self._of_bar(outputs, sources.available)
+            free = self._free(outputs, written, sources, step)
+            copying = Copying.of(sources, written.sounding[:, step : step + 1], self.vocabulary_size)
+            logits = copying.predict(components.softmax(-1), free, slips).clamp(min=TINY).log()[:, 0]
+            all_logits.append(forbid_silent_note_off(logits, written.sounding[:, step]))
+            previous = choice.make(logits.detach(), written.sounding[:, step], step)
+            components = components + copying.likelihood(previous.unsqueeze(1), free, slips).log()
+            written.write(step, previous, sources)
+        return written.tokens[:, :steps], torch.stack(all_logits, dim=1)
+
+    def _segment_features(self, z: Tensor, segment: int, tokens: Tensor) -> Tensor:
+        """What the steps of a segment read of z, ``(B, U, F)``, after ``tokens`` ``(B, segment * U)``."""
+        prior = self.prior(F.pad(tokens, (0, self.segment_steps)))
+        last = DiagonalGaussian(prior.mean[:, -1:], prior.log_variance[:, -1:])
+        return self._segments(z.unflatten(1, (-1, self.segment_latent))[:, segment], last)
+
+    def _segments(self, z: Tensor, prior: DiagonalGaussian) -> Tensor:
+        """What each step reads of z, ``(B, S * U, F)``."""
+        moved = prior.mean + torch.exp(0.5 * prior.log_variance) * z.unflatten(1, (-1, self.segment_latent))
+        return self.step_features(moved).unflatten(-1, (self.segment_steps, -1)).flatten(1, 2)
+
+    def _all_steps(self, features: Tensor, previous: Tensor, written: Written) -> Tensor:
+        """Logits ``(B, T, V)`` of all steps at once, given the true tokens before each."""
+        config, steps = self.config, previous.shape[1]
+        sources = written.sources(0, steps)
+        inputs = self._read(previous, features, written, sources, 0)
+        outputs, _ = self.lstm(inputs.transpose(0, 1))
+        outputs = outputs.transpose(0, 1).to(self.output.weight.dtype)
+        bars = slice(0, steps, config.steps_per_bar)
+        components, slips = self._of_bar(outputs[:, bars], sources.available[:, bars])
+        slips = slips.repeat_interleave(config.steps_per_bar, dim=1)
+        free = self._free(outputs, written, sources, 0)
+        copying = Copying.of(sources, written.sounding[:, :steps], self.vocabulary_size)
+        came = copying.likelihood(written.tokens[:, :steps], free, slips).log()
+        weights = component_weights(components, came, config.steps_per_bar)
+        logits = copying.predict(weights, free, slips).clamp(min=TINY).log()
+        return forbid_silent_note_off(logits, written.sounding[:, :steps])
+
+    def _read(self, previous: Tensor, features: Tensor, written: Written, sources: Sources, first: int) -> Tensor:
+        """What the LSTM reads at the steps from ``first`` on, ``(B, N, H)``."""
+        batch, count = previous.shape
+        end = first + count
+        steps = torch.arange(first, end, device=previous.device)
+        last = written.last_onset[:, first:end]
+        kinds = torch.arange(POINTERS, device=previous.device) * self.source_kinds
+        both = torch.cat([sources.tokens, sources.transposed], dim=-1)
+        interval = (both - last.unsqueeze(-1)).clamp(-WIDEST_INTERVAL, WIDEST_INTERVAL) + WIDEST_INTERVAL
+        is_note = (both >= FIRST_NOTE_ON) & (both < self.vocabulary_size)
+        said = torch.where(is_note, interval + FIRST_NOTE_ON + 1, both.clamp(max=FIRST_NOTE_ON))
+        wait = (steps - written.last_event_step[:, first:end]).clamp(max=WAIT_STEPS)
+        sounding = written.sounding[:, first:end].long()
+        read = [
+            self.tokens(previous),
+            self.sources(said + kinds).flatten(2),
+            self.places(steps % self.config.steps_per_bar).expand(batch, -1, -1),
+            self.bar_numbers((steps // self.config.steps_per_bar).clamp(max=KNOWN_BARS)).expand(batch, -1, -1),
+            self.waits(wait + sounding * (WAIT_STEPS + 1)),
+            written.agreement(first, end, sources),
+            self._heard(written, first, end).gather(-1, self.turned[last % PITCH_CLASSES]),
+            features,
+        ]
+        inputs: Tensor = F.relu(self.inputs(torch.cat(read, dim=-1)))
+        return inputs
+
+    def _heard(self, written: Written, first: int, end: int) -> Tensor:
+        """The share of each pitch class among the onsets so far, ``(B, N, 12)``; less than 1 in all at the start."""
+        counts = written.pitch_classes[:, first:end].to(self.output.weight.dtype)
+        return counts / (counts.sum(-1, keepdim=True) + 2)
+
+    def _of_bar(self, outputs: Tensor, available: Tensor) -> tuple[Tensor, Tensor]:
+        """Log p of the components ``(B, bars, C)`` and slips ``(B, bars, K)``, from the first steps of bars."""
+        components, slips = self.bar_output(outputs).split([COPIES + 1, COPIES], dim=-1)
+        possible = F.pad(available.repeat(1, 1, COPIES // available.shape[-1]), (0, 1), value=True)
+        return components.masked_fill(~possible, -torch.inf).log_softmax(-1), slips.sigmoid()
+
+    def _free(self, outputs: Tensor, written: Written, sources: Sources, first: int) -> Tensor:
+        """The probabilities of free writing, ``(B, N, V)``, from the LSTM's outputs ``(B, N, H)``."""
+        end = first + outputs.shape[1]
+        logits, intervals, gates, sharpness = self.output(outputs).split(self.head_sizes, dim=-1)
+        last, sounding = written.last_onset[:, first:end, None], written.sounding[:, first:end]
+        heard = self._heard(written, first, end)
+        in_key = self.key(heard[..., self.turned]).squeeze(-1) * (1 + sharpness)  # (B, N, 12)
+        apart = (self.of_notes - last).clamp(-WIDEST_INTERVAL, WIDEST_INTERVAL) + WIDEST_INTERVAL
+        of_pitch = in_key[..., self.of_notes % PITCH_CLASSES]
+        of_pitch = of_pitch + torch.where(last > 0, intervals.gather(-1, apart), 0.0)
+        logits = forbid_silent_note_off(logits + F.pad(of_pitch, (FIRST_NOTE_ON, 0)), sounding)
+        pointed = torch.cat([sources.tokens, sources.transposed], dim=-1)
+        is_there = (pointed < self.vocabulary_size) & ((pointed != 1) | sounding.unsqueeze(-1))
+        shares = gates.masked_fill(~F.pad(is_there, (0, 1), value=True), -torch.inf).softmax(-1)
+        pointed = torch.where(is_there, pointed, 0)
+        return (logits.softmax(-1) * shares[..., -1:]).scatter_add(-1, pointed, shares[..., :-1])
+
+
+def _lstm_step(lstm: nn.LSTM, inputs: Tensor, state: LayerStates) -> LayerStates:
+    """The LSTM's states after a step that reads ``(B, H)``: a call of it for one step would pack its weights anew.
+
+    Gates in PyTorch's order: input, forget, cell, output (https://docs.pytorch.org/docs/stable/nn.html#lstm).
+    """
+    hidden, cell = [], []
+    for (of_input, of_hidden, *biases), before, kept in zip(lstm.all_weights, *state, strict=True):
+        gates = torch.addmm(sum(biases), inputs, of_input.T) + before @ of_hidden.T
+        into, forget, new, out = gates.chunk(4, dim=-1)
+        cell.append(torch.addcmul(into.sigmoid() * new.tanh(), forget.sigmoid(), kept))
+        inputs = out.sigmoid() * cell[-1].tanh()
+        hidden.append(inputs)
+    return hidden, cell
