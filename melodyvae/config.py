@@ -50,6 +50,7 @@ class MelodyConfig:
     conductor_size: int = 256  # LSTM units a layer of the upper level, in the encoder in each direction
     conductor_layers: int = 1
     conductor_features: int = 128  # numbers of z for each segment (position read-out only)
+    look_back: bool = False  # the network that composes: z by segment, a learned prior, a decoder that hears itself
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -62,6 +63,10 @@ class MelodyConfig:
             check_at_least(name, getattr(self, name), 1)
         if self.segment_bars is not None and (self.segment_bars < 1 or self.bars % self.segment_bars):
             raise ConfigError(f"segment_bars is {self.segment_bars}, which does not divide {self.bars} bars")
+        if self.look_back and (self.segment_bars is None or self.readout != "position"):
+            raise ConfigError("look_back needs segment_bars and the position read-out")
+        if self.look_back and self.latent_size % self.segments:
+            raise ConfigError(f"latent_size is {self.latent_size}, which {self.segments} segments cannot share evenly")
         if not 0 <= self.lowest_pitch <= self.highest_pitch <= 127:
             raise ConfigError(
                 f"the pitch range {self.lowest_pitch}..{self.highest_pitch} does not lie within MIDI's 0..127"
@@ -143,6 +148,7 @@ class MelodyTrainConfig(TrainConfig):
     transpose_up: int = 6
     scheduled_sampling_rate: float = 0.0  # k of the inverse sigmoid, in updates; 0 is teacher forcing throughout
     evaluate_windows: int = 512  # held-out windows of one look at them
+    look_back_hidden: float = 0.0  # share of the windows whose earlier bars are hidden from a look-back decoder
     # Of a model with two levels:
     lower_encoder_rate: float = 1.0  # of the learning rate; 0 leaves the lower encoder as it is
     lower_decoder_rate: float = 1.0  # likewise
@@ -152,9 +158,11 @@ class MelodyTrainConfig(TrainConfig):
         super().__post_init__()
         for name in ("transpose_down", "transpose_up", "scheduled_sampling_rate", "upper_level_updates"):
             check_at_least(name, getattr(self, name), 0)
-        for name in ("lower_encoder_rate", "lower_decoder_rate"):
+        for name in ("lower_encoder_rate", "lower_decoder_rate", "look_back_hidden"):
             check_at_least(name, getattr(self, name), 0)
         check_at_least("evaluate_windows", self.evaluate_windows, 1)
+        if self.look_back_hidden > 1:
+            raise ConfigError(f"look_back_hidden is {self.look_back_hidden}; it is a share, at most 1")
 
 
 def from_dict(kind: type[Config], values: dict[str, Any]) -> Config:

@@ -49,6 +49,29 @@ PRESETS: dict[str, Preset] = {
         ),
         segments_from="melody-2bar",
     ),
+    "melody-compose": Preset(
+        MelodyConfig(
+            bars=16,
+            segment_bars=2,
+            look_back=True,
+            latent_size=192,
+            conductor_size=160,
+            decoder_layers=1,
+            decoder_features=32,
+        ),
+        MelodyTrainConfig(
+            batch_size=32,
+            learning_rate=4e-3,
+            warmup_updates=100,
+            beta=1.0,
+            anneal_updates=400,
+            target_bits=40.0,
+            max_minutes=90.0,
+            evaluate_every=200,
+            evaluate_windows=128,
+            look_back_hidden=0.1,
+        ),
+    ),
     # As above, of Magenta's hierdec-mel_16bar. Its batches are of 512.
     "musicvae-16bar": Preset(
         MelodyConfig(

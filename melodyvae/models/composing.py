@@ -63,7 +63,8 @@ class BarCodes(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """See the class; ``tokens`` are integers."""
-        bars = self.tokens(tokens.long()).unflatten(1, (-1, self.steps_per_bar)).flatten(2)
+        features = self.tokens(tokens.long())
+        bars = features.reshape(len(tokens), tokens.shape[1] // self.steps_per_bar, -1)
         codes: Tensor = self.code(bars)
         return codes
 
@@ -83,7 +84,8 @@ class ComposingEncoder(nn.Module):
         """See the class."""
         codes = self.bars(tokens)
         outputs, _ = self.lstm(codes)
-        read = torch.cat([outputs, codes], dim=-1).unflatten(1, (-1, self.segment_bars)).flatten(2)
+        read = torch.cat([outputs, codes], dim=-1)
+        read = read.reshape(len(tokens), tokens.shape[1] // (self.segment_bars * self.bars.steps_per_bar), -1)
         mean, log_variance = self.posterior(read).to(self.posterior.weight.dtype).chunk(2, dim=-1)
         return DiagonalGaussian(mean, log_variance.clamp(min=LOWEST_LOG_VARIANCE))
 
@@ -113,6 +115,9 @@ class ComposingPrior(nn.Module):
 
 class ComposingDecoder(AutoregressiveDecoder):
     """e ``(B, S * W)`` to windows, hearing what is written; see the module."""
+
+    of_notes: Tensor
+    turned: Tensor
 
     def __init__(self, config: MelodyConfig, vocabulary_size: int) -> None:
         super().__init__()
@@ -151,7 +156,7 @@ class ComposingDecoder(AutoregressiveDecoder):
         return DiagonalGaussian(mean.flatten(1), (posterior.log_variance - prior.log_variance).flatten(1))
 
     def forward(self, z: Tensor, tokens: Tensor, hidden: Tensor | None = None) -> Tensor:
-        """See :meth:`AutoregressiveDecoder.forward`; look-back is hidden in the windows that ``hidden`` ``(B,)`` says."""
+        """See :meth:`AutoregressiveDecoder.forward`; windows of ``hidden`` ``(B,)`` look back at nothing."""
         tokens = tokens.long()
         previous = F.pad(tokens, (1, -1), value=NO_EVENT)
         written = Written.of(previous, self.config.steps_per_bar, self.vocabulary_size, hidden)
@@ -160,7 +165,8 @@ class ComposingDecoder(AutoregressiveDecoder):
     def raw_logits(self, z: Tensor, previous: Tensor) -> Tensor:
         """See :meth:`AutoregressiveDecoder.raw_logits`; a note off while nothing sounds is illegal here, too."""
         tokens = F.pad(previous[:, 1:], (0, 1), value=NO_EVENT)
-        return self(z, tokens)
+        logits: Tensor = self(z, tokens)
+        return logits
 
     def roll_out(self, z: Tensor, choice: Choice) -> tuple[Tensor, Tensor]:
         """See :meth:`AutoregressiveDecoder.roll_out`; as many segments as ``z`` has parts."""
@@ -194,12 +200,14 @@ class ComposingDecoder(AutoregressiveDecoder):
         """What the steps of a segment read of z, ``(B, U, F)``, after ``tokens`` ``(B, segment * U)``."""
         prior = self.prior(F.pad(tokens, (0, self.segment_steps)))
         last = DiagonalGaussian(prior.mean[:, -1:], prior.log_variance[:, -1:])
-        return self._segments(z.unflatten(1, (-1, self.segment_latent))[:, segment], last)
+        part = z[:, segment * self.segment_latent : (segment + 1) * self.segment_latent]
+        return self._segments(part, last)
 
     def _segments(self, z: Tensor, prior: DiagonalGaussian) -> Tensor:
         """What each step reads of z, ``(B, S * U, F)``."""
-        moved = prior.mean + torch.exp(0.5 * prior.log_variance) * z.unflatten(1, (-1, self.segment_latent))
-        return self.step_features(moved).unflatten(-1, (self.segment_steps, -1)).flatten(1, 2)
+        parts = z.view(len(z), -1, self.segment_latent)
+        features: Tensor = self.step_features(prior.mean + torch.exp(0.5 * prior.log_variance) * parts)
+        return features.reshape(len(z), parts.shape[1] * self.segment_steps, -1)
 
     def _all_steps(self, features: Tensor, previous: Tensor, written: Written) -> Tensor:
         """Logits ``(B, T, V)`` of all steps at once, given the true tokens before each."""
@@ -237,7 +245,7 @@ class ComposingDecoder(AutoregressiveDecoder):
             self.places(steps % self.config.steps_per_bar).expand(batch, -1, -1),
             self.bar_numbers((steps // self.config.steps_per_bar).clamp(max=KNOWN_BARS)).expand(batch, -1, -1),
             self.waits(wait + sounding * (WAIT_STEPS + 1)),
-            written.agreement(first, end, sources),
+            written.agreement(first, end, sources, self.output.weight.dtype),
             self._heard(written, first, end).gather(-1, self.turned[last % PITCH_CLASSES]),
             features,
         ]
@@ -270,7 +278,8 @@ class ComposingDecoder(AutoregressiveDecoder):
         is_there = (pointed < self.vocabulary_size) & ((pointed != 1) | sounding.unsqueeze(-1))
         shares = gates.masked_fill(~F.pad(is_there, (0, 1), value=True), -torch.inf).softmax(-1)
         pointed = torch.where(is_there, pointed, 0)
-        return (logits.softmax(-1) * shares[..., -1:]).scatter_add(-1, pointed, shares[..., :-1])
+        free: Tensor = (logits.softmax(-1) * shares[..., -1:]).scatter_add(-1, pointed, shares[..., :-1])
+        return free
 
 
 def _lstm_step(lstm: nn.LSTM, inputs: Tensor, state: LayerStates) -> LayerStates:
@@ -279,8 +288,8 @@ def _lstm_step(lstm: nn.LSTM, inputs: Tensor, state: LayerStates) -> LayerStates
     Gates in PyTorch's order: input, forget, cell, output (https://docs.pytorch.org/docs/stable/nn.html#lstm).
     """
     hidden, cell = [], []
-    for (of_input, of_hidden, *biases), before, kept in zip(lstm.all_weights, *state, strict=True):
-        gates = torch.addmm(sum(biases), inputs, of_input.T) + before @ of_hidden.T
+    for (of_input, of_hidden, bias, other_bias), before, kept in zip(lstm.all_weights, *state, strict=True):
+        gates = torch.addmm(bias + other_bias, inputs, of_input.T) + before @ of_hidden.T
         into, forget, new, out = gates.chunk(4, dim=-1)
         cell.append(torch.addcmul(into.sigmoid() * new.tanh(), forget.sigmoid(), kept))
         inputs = out.sigmoid() * cell[-1].tanh()

@@ -1,7 +1,7 @@
 """Look-back: what a decoder can take from the bars that it has written, and a mixture that copies from them.
 
-The sources of a step are the tokens 1, 2, 4 and 8 bars before it: 94% of the bars that repeat an earlier one repeat it at
-one of these lags. A source is copied in three kinds:
+The sources of a step are the tokens 1, 2, 4 and 8 bars before it: 94% of the bars that repeat an earlier one repeat it
+at one of these lags. A source is copied in three kinds:
 
 - ``exact``: the same token.
 - ``transposed``: the same rhythm; the interval is free at the first onset of a bar, and kept until the bar's end.
@@ -134,7 +134,7 @@ class Written:
         began = self.last_onset_step[:, first:end] >= steps // self.steps_per_bar * self.steps_per_bar
         return Sources(tokens, transposed, began, available)
 
-    def agreement(self, first: int, end: int, sources: Sources) -> Tensor:
+    def agreement(self, first: int, end: int, sources: Sources, dtype: torch.dtype = torch.float32) -> Tensor:
         """How each kind of copy has done until each step, as shares 0 to 1: ``(B, N, 3 K)``.
 
         Whether it has not failed yet in this bar; the share of the last bar's length that it got right; whether it got
@@ -149,7 +149,7 @@ class Written:
         recent = 1 - (now - misses[:, (steps - bar).clamp(min=0)]) / bar
         before = at_start == misses[:, (start - bar).clamp(min=0)]
         available = sources.available.repeat(1, 1, len(KINDS))
-        return torch.cat([fine * available, recent * available, before * available], dim=-1).float()
+        return torch.cat([fine * available, recent * available, before * available], dim=-1).to(dtype)
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ class Copying:
         return cls(torch.where(is_hard, said, 0), is_hard, open_pitch)
 
     def likelihood(self, tokens: Tensor, free: Tensor, slip: Tensor) -> Tensor:
-        """p of ``tokens`` ``(B, N)`` by each component, ``(B, N, C)``.
+        """P of ``tokens`` ``(B, N)`` by each component, ``(B, N, C)``.
 
         Args:
             tokens: what came.
@@ -210,6 +210,7 @@ def component_weights(prior: Tensor, log_likelihood: Tensor, steps_per_bar: int)
         log_likelihood: of each step's token by each component, ``(B, T, C)``.
         steps_per_bar: T is ``bars * steps_per_bar``.
     """
-    bars = log_likelihood.unflatten(1, (-1, steps_per_bar))
+    bars = log_likelihood.view(len(prior), -1, steps_per_bar, log_likelihood.shape[-1])
     before = bars.cumsum(dim=2) - bars
-    return (prior.unsqueeze(2) + before).softmax(dim=-1).flatten(1, 2)
+    weights: Tensor = (prior.unsqueeze(2) + before).softmax(dim=-1).flatten(1, 2)
+    return weights

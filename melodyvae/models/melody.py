@@ -9,7 +9,7 @@ bound E_q(z|x)[log p(x | z)] - beta * KL(q(z | x) || N(0, I)).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from data_prep.tokens import Vocabulary
 from melodyvae.config import ConfigError, MelodyConfig
 from melodyvae.models.checkpoint import CheckpointedModel
+from melodyvae.models.composing import ComposingDecoder, ComposingEncoder
 from melodyvae.models.decoder import MelodyDecoder
 from melodyvae.models.encoder import MelodyEncoder
 from melodyvae.models.hierarchical import HierarchicalDecoder, HierarchicalEncoder
@@ -25,12 +26,23 @@ from melodyvae.models.latent import DiagonalGaussian, standard_normal
 from melodyvae.models.loss import LossTerms
 from melodyvae.models.token_rules import TokenRules
 
+Encoder: TypeAlias = MelodyEncoder | HierarchicalEncoder | ComposingEncoder
+Decoder: TypeAlias = MelodyDecoder | HierarchicalDecoder | ComposingDecoder
+
 NATS_A_CODE_NAT = 0.2  # of the notes' likelihood: about the beta that weighed the two when the codes were learned
 
 
 def vocabulary_of(config: MelodyConfig) -> Vocabulary:
     """The token table of a model."""
     return Vocabulary(config.lowest_pitch, config.highest_pitch)
+
+
+def _kinds(config: MelodyConfig) -> tuple[type[Encoder], type[Decoder]]:
+    if config.look_back:
+        return ComposingEncoder, ComposingDecoder
+    if config.segment_bars is None:
+        return MelodyEncoder, MelodyDecoder
+    return HierarchicalEncoder if config.readout == "position" else MelodyEncoder, HierarchicalDecoder
 
 
 class MelodyModel(CheckpointedModel):
@@ -44,11 +56,9 @@ class MelodyModel(CheckpointedModel):
     def __init__(self, config: MelodyConfig | None = None) -> None:
         super().__init__(config or MelodyConfig())
         self.vocabulary = vocabulary_of(self.config)
-        two_levels = self.config.segment_bars is not None
-        encoder = HierarchicalEncoder if two_levels and self.config.readout == "position" else MelodyEncoder
-        decoder = HierarchicalDecoder if two_levels else MelodyDecoder
-        self.encoder: MelodyEncoder | HierarchicalEncoder = encoder(self.config, self.vocabulary.size)
-        self.decoder: MelodyDecoder | HierarchicalDecoder = decoder(self.config, self.vocabulary.size)
+        encoder, decoder = _kinds(self.config)
+        self.encoder: Encoder = encoder(self.config, self.vocabulary.size)
+        self.decoder: Decoder = decoder(self.config, self.vocabulary.size)
 
     @property
     def device(self) -> torch.device:
@@ -62,6 +72,8 @@ class MelodyModel(CheckpointedModel):
     def encode(self, tokens: Tensor) -> DiagonalGaussian:
         """q(z | x), parameters ``(B, Z)``, of token windows ``(B, T)``."""
         posterior: DiagonalGaussian = self.encoder(tokens)
+        if isinstance(self.decoder, ComposingDecoder):
+            return self.decoder.relative_to_prior(posterior, tokens)
         return posterior
 
     def decode(
@@ -103,16 +115,20 @@ class MelodyModel(CheckpointedModel):
         batch: Tensor,
         generator: torch.Generator | None = None,
         teacher_forcing: float = 1.0,
+        look_back_hidden: float = 0.0,
     ) -> LossTerms:
         """Reconstruction and KL of token windows ``(B, T)``, each ``(B,)`` in nats, at one z drawn from q(z | x).
 
         With ``teacher_forcing`` below 1 the decoder reads draws of its own at that share of the steps (scheduled
-        sampling).
+        sampling). From a share ``look_back_hidden`` of the windows a look-back decoder may not copy.
         """
         posterior = self.encode(batch)
         z = posterior.sample(generator)
         if teacher_forcing < 1:
             logits = self.decoder.scheduled_sampling_logits(z, batch, teacher_forcing, generator)
+        elif look_back_hidden and isinstance(self.decoder, ComposingDecoder):
+            drawn = torch.rand(len(batch), generator=generator, device=batch.device)
+            logits = self.decoder(z, batch, drawn < look_back_hidden)
         else:
             logits = self.decoder(z, batch)
         return LossTerms(_cross_entropy(logits, batch).sum(dim=1), posterior.kl_to_standard_normal())

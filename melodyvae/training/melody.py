@@ -122,7 +122,8 @@ def melody_trainer(
         batch = batches(update).to(model.device, non_blocking=True)
         if update < config.upper_level_updates:
             return model.code_loss_terms(batch, generator)
-        return model.loss_terms(batch, generator, teacher_forcing_share(config, update))
+        share = teacher_forcing_share(config, update)
+        return model.loss_terms(batch, generator, share, config.look_back_hidden)
 
     def evaluate() -> Metrics:
         figures = reconstruction_figures(model, held_out, config.seed)
@@ -207,7 +208,8 @@ def finish_melody_run(
         if len(dataset.splits[split])
     }
     model.extras |= fit_directions(model, dataset.splits["train"]).to_extras()
-    model.extras |= fit_prior(model, dataset.splits["train"]).to_extras()
+    if not model.config.look_back:  # its prior is learned: N(0, I) is it
+        model.extras |= fit_prior(model, dataset.splits["train"]).to_extras()
     model.extras |= fit_quantiles(model, dataset.splits["valid"])
     model.save(path)
     NoveltyIndex.of(np.asarray(dataset.splits["train"]), model.config.steps_per_quarter).save(

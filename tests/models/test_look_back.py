@@ -53,16 +53,22 @@ def test_each_kind_of_copy_fails_where_it_should():
     record, tokens = written(*bars)
     failed = record.sources(0, len(bars) * BAR).misses(tokens)[0].unflatten(0, (-1, BAR)).any(dim=1)
     assert failed[0].all()  # nothing to copy
-    assert not failed[2, kind("exact", 2)] and not failed[2, kind("transposed", 2)] and failed[2, kind("exact", 1)]
-    assert failed[3, kind("exact", 1)] and not failed[3, kind("transposed", 1)] and not failed[3, kind("rhythm", 1)]
-    assert failed[4, kind("transposed", 1)] and not failed[4, kind("rhythm", 1)]
+    assert not failed[2, kind("exact", 2)]
+    assert not failed[2, kind("transposed", 2)]
+    assert failed[2, kind("exact", 1)]
+    assert failed[3, kind("exact", 1)]
+    assert not failed[3, kind("transposed", 1)]
+    assert not failed[3, kind("rhythm", 1)]
+    assert failed[4, kind("transposed", 1)]
+    assert not failed[4, kind("rhythm", 1)]
 
 
 def test_agreement_is_known_only_of_earlier_steps():
     record, _ = written(TUNE, TUNE, UP_TWO)
     fine, recent, before = record.agreement(0, 12, record.sources(0, 12))[0].unflatten(-1, (3, COPIES)).unbind(1)
     exact = kind("exact", 1)
-    assert fine[:BAR, exact].sum() == 0 and before[: 2 * BAR, exact].sum() == 0
+    assert fine[:BAR, exact].sum() == 0
+    assert before[: 2 * BAR, exact].sum() == 0
     assert fine[4:8, exact].tolist() == [1, 1, 1, 1]
     assert fine[8:12, exact].tolist() == [1, 0, 0, 0]  # step 8 is the first that differs: known from step 9 on
     assert before[8:12, exact].tolist() == [1, 1, 1, 1]
@@ -86,7 +92,8 @@ def test_hidden_windows_have_no_source():
     bars = TUNE, TUNE, TUNE
     record, tokens = written(*bars, hidden=torch.tensor([True]))
     sources = record.sources(0, 12)
-    assert not sources.available.any() and (sources.tokens == NO_SOURCE).all()
+    assert not sources.available.any()
+    assert (sources.tokens == NO_SOURCE).all()
     assert sources.misses(tokens).all()
     assert record.agreement(0, 12, sources).sum() == 0
 
@@ -142,8 +149,10 @@ def test_a_note_off_is_not_copied_into_silence():
     record, _ = written(*held_before)
     sources = record.sources(8, 12)
     copying = Copying.of(sources, record.sounding[:, 8:12], V)
-    assert sources.tokens[0, 0, 0] == 1 and not record.sounding[0, 8]
-    assert not copying.is_hard[0, 0, kind("exact", 1)] and copying.is_hard[0, 1, kind("exact", 1)]
+    assert sources.tokens[0, 0, 0] == 1
+    assert not record.sounding[0, 8]
+    assert not copying.is_hard[0, 0, kind("exact", 1)]
+    assert copying.is_hard[0, 1, kind("exact", 1)]
 
 
 def test_sources_say_what_they_are():
