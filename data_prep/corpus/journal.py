@@ -1,7 +1,7 @@
 """What the sources gave, kept on disk while a dataset is made, so that memory stays flat and a stopped run can go on.
 
 A journal is a folder of three files: ``options.json``; ``results.jsonl``, a line a source; ``windows.bin``, where each
-line's windows lie: for each of its tracks the tokens and then the first bars. A line is written after its windows, so
+line's windows lie: for each of its tracks the tokens, the first bars and the phases. A line is written after its windows, so
 whatever cuts a run short leaves at most bytes at the end of ``windows.bin`` or half a line, which are cut off.
 
 Contents: :class:`Journal`, :class:`Entry`.
@@ -22,7 +22,7 @@ import numpy as np
 from data_prep.corpus.sources import SourceResult
 from data_prep.corpus.windows import PrepError, PrepOptions, TrackWindows
 
-FIRST_BAR_BYTES = 4
+PLACE_BYTES = 4 + 2  # first bar and phase
 FILES = frozenset({"options.json", "results.jsonl", "windows.bin"})
 
 
@@ -47,7 +47,7 @@ class Journal:
         self.folder = folder
         self.options = options
         self.entries: list[Entry] = []
-        wanted = {"options": asdict(options), "inputs": list(inputs)}
+        wanted = {"options": asdict(options) | {"speeds": list(options.speeds)}, "inputs": list(inputs)}
         marker = folder / "options.json"
         goes_on = resume and marker.is_file() and json.loads(marker.read_text(encoding="utf-8")) == wanted
         if not goes_on:
@@ -71,6 +71,7 @@ class Journal:
         for track in result.tracks:
             self._windows_end += self._windows.write(track.tokens.astype(np.uint8, copy=False).tobytes())
             self._windows_end += self._windows.write(track.first_bars.astype("<u4", copy=False).tobytes())
+            self._windows_end += self._windows.write(track.phases.astype("<u2", copy=False).tobytes())
         self._windows.flush()
         line = {
             "name": result.name,
@@ -88,6 +89,8 @@ class Journal:
                     "left_out": track.left_out,
                     "key": track.key,
                     "shift": track.shift,
+                    "speed": track.speed,
+                    "moved_to_grid": track.moved_to_grid,
                 }
                 for track in result.tracks
             ],
@@ -105,10 +108,10 @@ class Journal:
         for track in line["tracks"]:
             count = track.pop("windows")
             tokens = np.frombuffer(self._windows.read(count * self.options.steps), np.uint8)
-            first_bars = np.frombuffer(self._windows.read(count * FIRST_BAR_BYTES), "<u4")
-            tracks.append(
-                TrackWindows(tokens=tokens.reshape(count, self.options.steps), first_bars=first_bars, **track)
-            )
+            first_bars = np.frombuffer(self._windows.read(count * 4), "<u4")
+            phases = np.frombuffer(self._windows.read(count * 2), "<u2")
+            tokens = tokens.reshape(count, self.options.steps)
+            tracks.append(TrackWindows(tokens=tokens, first_bars=first_bars, phases=phases, **track))
         return SourceResult(line["name"], line["sha256"], line["reason"], line["detail"], tuple(tracks))
 
     def line(self, entry: Entry) -> dict[str, Any]:
@@ -130,7 +133,7 @@ class Journal:
                 break
             line = json.loads(raw)
             count = sum(track["windows"] for track in line["tracks"])
-            windows_end = line["windows_at"] + count * (self.options.steps + FIRST_BAR_BYTES)
+            windows_end = line["windows_at"] + count * (self.options.steps + PLACE_BYTES)
             self._remember(line, line_at)
             line_at += len(raw)
         self._lines.truncate(line_at)

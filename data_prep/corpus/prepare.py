@@ -5,10 +5,12 @@ A dataset folder holds
     train.npy, valid.npy, test.npy   token windows, uint8 (N, T)
     windows.npy                      where each row is from, in the order train, valid, test: split (0, 1, 2),
                                      source (index in meta.json), track (from 0), first_bar (of the piece, from 0),
+                                     phase (steps after that bar's beginning), speed (at which the piece was read),
                                      shift (semitones that it was moved by, with a key that was asked for)
     meta.json                        vocabulary, meter, bars, counts, options, versions, hash of every source
-    ledger.jsonl                     one JSON object a source and one a track of it that was considered: its windows,
-                                     or why it has none, with the number that decided
+    ledger.jsonl                     one JSON object a source and one a track of it (and speed) that was considered: its
+                                     windows, or why it has none, with the number that decided, and how many onsets
+                                     were moved to the grid
 
 and is a function of the files' contents and the options: order, names' order, workers and machine do not change a byte
 of the arrays. The split is by source: a file's SHA-256 alone says where it goes, in every dataset it is ever part of
@@ -50,8 +52,9 @@ __all__ = ["PrepError", "PrepOptions", "PrepReport", "prepare", "split_of"]
 SPLITS = ("train", "valid", "test")
 TEST_SHARE = 0.05
 VALID_SHARE = 0.05
-WINDOW_DTYPE = np.dtype([("split", "u1"), ("source", "<u4"), ("track", "<u2"), ("first_bar", "<u4"), ("shift", "i1")])
-SPAN_DTYPE = np.dtype([("split", "u1"), ("source", "<u4"), ("track", "<u2"), ("windows", "<u4"), ("shift", "i1")])
+OF_SPAN = [("split", "u1"), ("source", "<u4"), ("track", "<u2"), ("speed", "u1"), ("shift", "i1")]
+SPAN_DTYPE = np.dtype([*OF_SPAN, ("windows", "<u4")])
+WINDOW_DTYPE = np.dtype([*OF_SPAN, ("first_bar", "<u4"), ("phase", "<u2")])
 BATCH_TRACKS = 256  # whose windows are hashed at a time
 BATCH_ROWS = 2**16  # that are copied at a time
 
@@ -67,6 +70,7 @@ class PrepReport:
         counts: windows by split.
         left_out_files: sources by reason.
         left_out_windows: windows by reason.
+        moved_to_grid: onsets that were moved to the grid, in tracks that have few.
         advice: the option that would bring back the most files, in a sentence, or None.
     """
 
@@ -77,6 +81,7 @@ class PrepReport:
     left_out_files: dict[str, int]
     left_out_windows: dict[str, int]
     advice: str | None = None
+    moved_to_grid: int = 0
 
 
 def split_of(sha256: str) -> str:
@@ -222,7 +227,7 @@ def _write(output: Path, journal: Journal, options: PrepOptions) -> PrepReport:
     try:
         staging.chmod(0o755)
         provenance, left_out_windows, dropped = _write_windows(staging, journal, sources, splits)
-        left_out_files = _write_ledger(staging, journal, duplicates, sources, splits, dropped)
+        left_out_files, moved_to_grid = _write_ledger(staging, journal, duplicates, sources, splits, dropped)
         counts = {name: int((provenance["split"] == index).sum()) for index, name in enumerate(SPLITS)}
         report = PrepReport(
             output=output,
@@ -232,6 +237,7 @@ def _write(output: Path, journal: Journal, options: PrepOptions) -> PrepReport:
             left_out_files=dict(left_out_files.most_common()),
             left_out_windows={reason: count for reason, count in left_out_windows.most_common() if count},
             advice=rescue(left_out_files, options.meter, options.fold),
+            moved_to_grid=moved_to_grid,
         )
         if not len(provenance):
             shutil.rmtree(staging)
@@ -249,15 +255,15 @@ def _write(output: Path, journal: Journal, options: PrepOptions) -> PrepReport:
 
 def _write_windows(
     staging: Path, journal: Journal, sources: Sequence[Entry], splits: Sequence[str]
-) -> tuple[np.ndarray, Counter[str], dict[tuple[int, int], Counter[str]]]:
+) -> tuple[np.ndarray, Counter[str], dict[tuple[int, int, int], Counter[str]]]:
     """Write the splits without repetition, ordered by source hash, track and bar.
 
     Returns:
         Where each row is from; windows left out by reason; of these, those that other sources' windows ruled out,
-        by (source, track).
+        by (source, track, speed).
     """
     every_row = staging / "rows"
-    spans, first_bars, keys, normal_keys, left_out = _gather(every_row, journal, sources, splits)
+    spans, first_bars, phases, keys, normal_keys, left_out = _gather(every_row, journal, sources, splits)
     span_of_row = np.repeat(np.arange(len(spans), dtype=np.int32), spans["windows"])
     train_rows = int(spans["windows"][spans["split"] == SPLITS.index("train")].sum())  # they come first
     in_train = np.zeros(len(keys), dtype=bool)
@@ -271,16 +277,16 @@ def _write_windows(
             (row, reason, *pair)
             for row, *pair in zip(out[firsts].tolist(), indices.tolist(), counts.tolist(), strict=True)
         ]
-    dropped: dict[tuple[int, int], Counter[str]] = {}
+    dropped: dict[tuple[int, int, int], Counter[str]] = {}
     for _, reason, index, count in sorted(found):
-        key = int(spans["source"][index]), int(spans["track"][index])
+        key = int(spans["source"][index]), int(spans["track"][index]), int(spans["speed"][index])
         dropped.setdefault(key, Counter())[reason] = count
         left_out[reason] += count
     keep = ~(in_train | is_repeated)
     origins = np.zeros(int(keep.sum()), WINDOW_DTYPE)
-    for name in ("split", "source", "track", "shift"):
+    for name, _ in OF_SPAN:
         origins[name] = spans[name][span_of_row[keep]]
-    origins["first_bar"] = first_bars[keep]
+    origins["first_bar"], origins["phase"] = first_bars[keep], phases[keep]
     np.save(staging / "windows.npy", origins)
     split_of_row = spans["split"][span_of_row]
     for index, split in enumerate(SPLITS):
@@ -291,16 +297,16 @@ def _write_windows(
 
 def _gather(
     every_row: Path, journal: Journal, sources: Sequence[Entry], splits: Sequence[str]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, Counter[str]]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, Counter[str]]:
     """Write all windows in the order of the dataset to a file.
 
     Returns:
-        Each track's place (``SPAN_DTYPE``); of each window the first bar, a digest, and a digest that transpositions
-        share; windows left out in the tracks, by reason.
+        Each track's place (``SPAN_DTYPE``); of each window the first bar, the phase, a digest, and a digest that
+        transpositions share; windows left out in the tracks, by reason.
     """
     vocabulary = Vocabulary()
     spans: list[tuple[int, ...]] = []
-    first_bars = [np.empty(0, np.uint32)]
+    first_bars, phases = [np.empty(0, np.uint32)], [np.empty(0, np.uint16)]
     keys, normal_keys = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)]
     left_out: Counter[str] = Counter()
     batch: list[np.ndarray] = []
@@ -317,15 +323,17 @@ def _gather(
             for source_index in (index for index, its_split in enumerate(splits) if its_split == split):
                 for track in journal.read(sources[source_index]).tracks:
                     left_out.update(track.left_out)
-                    spans.append((split_index, source_index, track.track, len(track.tokens), track.shift))
+                    spans.append((split_index, source_index, track.track, track.speed, track.shift, len(track.tokens)))
                     first_bars.append(track.first_bars)
+                    phases.append(track.phases)
                     batch.append(track.tokens)
                 if len(batch) >= BATCH_TRACKS:
                     flush()
         if batch:
             flush()
-    columns = np.array(spans, SPAN_DTYPE), np.concatenate(first_bars), np.concatenate(keys), np.concatenate(normal_keys)
-    return *columns, left_out
+    table = np.array(spans, SPAN_DTYPE)
+    columns = (np.concatenate(column) for column in (first_bars, phases, keys, normal_keys))
+    return table, *columns, left_out
 
 
 def _digests(rows: np.ndarray) -> np.ndarray:
@@ -379,11 +387,16 @@ def _write_ledger(
     duplicates: dict[int, str],
     sources: Sequence[Entry],
     splits: Sequence[str],
-    dropped: dict[tuple[int, int], Counter[str]],
-) -> Counter[str]:
-    """Write ledger.jsonl, by name; the sources left out, by reason. Its windows are those in the dataset."""
+    dropped: dict[tuple[int, int, int], Counter[str]],
+) -> tuple[Counter[str], int]:
+    """Write ledger.jsonl, by name. Its windows are those in the dataset.
+
+    Returns:
+        The sources left out, by reason; the onsets that were moved to the grid.
+    """
     index_of_entry = {id(source): index for index, source in enumerate(sources)}
     left_out: Counter[str] = Counter()
+    moved_to_grid = 0
     with (staging / "ledger.jsonl").open("w", encoding="utf-8") as ledger:
         for entry in sorted(journal.entries, key=lambda entry: (entry.name, entry.sha256)):
             result = journal.line(entry)
@@ -394,9 +407,11 @@ def _write_ledger(
             tracks: list[dict[str, Any]] = []
             repeated: Counter[str] = Counter()
             for track in result["tracks"]:
-                repeats = dropped.get((index, track["track"]), Counter()) if index is not None else Counter[str]()
+                place = None if index is None else (index, track["track"], track["speed"])
+                repeats = dropped.get(place, Counter()) if place is not None else Counter[str]()
                 repeated.update(repeats)
                 windows = 0 if reason else track["windows"] - repeats.total()
+                moved_to_grid += track["moved_to_grid"] if windows else 0
                 tracks.append(
                     {
                         "file": result["name"],
@@ -406,6 +421,8 @@ def _write_ledger(
                         "reason": None if windows else track["reason"] or reason or _most_common(repeats),
                         "number": track["number"],
                         "left_out": track["left_out"] | repeats,
+                        **({"speed": track["speed"]} if track["speed"] != 1 else {}),
+                        **({"moved_to_grid": track["moved_to_grid"]} if track["moved_to_grid"] else {}),
                         **({"key": track["key"], "shift": track["shift"]} if track["key"] else {}),
                     }
                 )
@@ -424,7 +441,7 @@ def _write_ledger(
             }
             ledger.writelines(json.dumps(line) + "\n" for line in (line, *tracks))
     del left_out[""]
-    return left_out
+    return left_out, moved_to_grid
 
 
 def _most_common(reasons: Counter[str]) -> str:
@@ -445,6 +462,7 @@ def _meta(
         "counts": report.counts,
         "left_out_files": report.left_out_files,
         "left_out_windows": report.left_out_windows,
+        "moved_to_grid": report.moved_to_grid,
         "options": asdict(options),
         "tokens_sha256": {name: _sha256_of(staging / f"{name}.npy") for name in SPLITS},
         "versions": {package: version(package) for package in ("melodyvae", "symusic", "music21", "numpy")},

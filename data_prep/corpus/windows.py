@@ -1,7 +1,7 @@
 """A piece -> the token windows of its tracks: which windows are taken, by stated rules.
 
 A window is left out if an onset in it lies off the grid, if it has fewer notes than bars, or if more than a bar of it
-in a row is silent.
+in a row is silent. In a track that has few onsets off the grid (ornaments) these are moved to it instead.
 
 Contents: :class:`PrepOptions`, :class:`PrepError`; :func:`cut_windows`, :class:`TrackWindows`.
 """
@@ -40,7 +40,9 @@ class PrepOptions:
     Attributes:
         bars: in a window.
         steps_per_quarter: the grid.
-        meter: such as ``"4/4"`` (2/2 counts as it), or ``"any"``: bars of 4/4 laid over every piece.
+        meter: such as ``"4/4"`` (2/2 counts as it), or ``"any"``: bars of 4/4 laid over every piece. Several, such as
+            ``"3/4,6/8,12/8"``, take pieces of each; their bars are ruled as the first one's, so each must have a whole
+            number of those.
         track: ``auto``, ``all``, a number (from 1) or a name.
         stride_bars: from one window's start to the next one's.
         fold: two bars of half the meter, such as 2/4, are taken as one.
@@ -48,6 +50,11 @@ class PrepOptions:
         key: each track is moved, by at most six semitones, to this major key or to its relative minor: ``"C"`` is C
             major or A minor. Empty leaves all in their keys.
         notes_a_bar: a window has at least so many on the mean.
+        phases: how many evenly spaced places of a bar a window may begin at; 1 is the bar line alone.
+        speeds: each piece is read at each of them: at 2 all notes are half as long, and a window holds twice as many
+            bars of the piece.
+        off_grid: the share of a track's onsets that may lie off the grid: if it has no more, they are moved to the
+            nearest step. The windows with such notes in a track with more are left out.
     """
 
     bars: int = 2
@@ -59,6 +66,9 @@ class PrepOptions:
     legato: bool = False
     key: str = ""
     notes_a_bar: float = 1.0
+    phases: int = 1
+    speeds: tuple[int, ...] = (1,)
+    off_grid: float = 0.05
 
     def __post_init__(self) -> None:
         if self.key:
@@ -66,30 +76,60 @@ class PrepOptions:
                 parse_tonic(self.key)
             except ValueError as error:
                 raise PrepError(f"key: {error}") from error
-        for name in ("bars", "steps_per_quarter", "stride_bars"):
+        for name in ("bars", "steps_per_quarter", "stride_bars", "phases"):
             if getattr(self, name) < 1:
                 raise PrepError(f"{name} is {getattr(self, name)}; it must be at least 1")
         if not self.notes_a_bar >= 0:
             raise PrepError(f"notes_a_bar is {self.notes_a_bar}; it must be at least 0")
-        numerator, denominator = self.bar_meter
-        if 4 * numerator * self.steps_per_quarter % denominator:
-            raise PrepError(f"a bar of {self.meter} is no whole number of steps at {self.steps_per_quarter} a quarter")
+        if not 0 <= self.off_grid <= 1:
+            raise PrepError(f"off_grid is {self.off_grid}; it must lie between 0 and 1")
+        if not self.speeds or min(self.speeds) < 1 or len(set(self.speeds)) < len(self.speeds):
+            raise PrepError(f"speeds are {self.speeds}; they must be different whole numbers of at least 1")
+        for speed in self.speeds:
+            if self.steps_per_quarter % speed:
+                raise PrepError(
+                    f"at {speed} times the speed a quarter has no whole number of the grid's "
+                    f"{self.steps_per_quarter} steps; speeds must divide them"
+                )
+            steps_per_bar = self._steps_of_bar(*self.bar_meter, speed)
+            if steps_per_bar % self.phases:
+                raise PrepError(
+                    f"a bar of {steps_per_bar} steps has no {self.phases} evenly spaced places; phases must divide it"
+                )
+            for numerator, denominator in self.meters or ():
+                if self._steps_of_bar(numerator, denominator, speed) % steps_per_bar:
+                    raise PrepError(f"{numerator}/{denominator} has no whole number of bars of the first of {self.meter}")
+
+    @cached_property
+    def meters(self) -> tuple[tuple[int, int], ...] | None:
+        """The meters of the pieces that are taken; None is any."""
+        if self.meter == ANY_METER:
+            return None
+        return tuple(_parse_meter(name, self.meter) for name in self.meter.split(","))
 
     @cached_property
     def bar_meter(self) -> tuple[int, int]:
         """The meter of a window's bars."""
-        if self.meter == ANY_METER:
-            return (4, 4)
-        numerator, slash, denominator = self.meter.partition("/")
-        if not (slash and numerator.isdecimal() and denominator.isdecimal() and int(numerator) and int(denominator)):
-            raise PrepError(f"meter is {self.meter!r}; it must be such as 4/4, 3/4 or 6/8, or any")
-        return int(numerator), int(denominator)
+        return self.meters[0] if self.meters else (4, 4)
+
+    def at_speed(self, speed: int) -> PrepOptions:
+        """The options that read a piece at one of the speeds; the windows have as many steps."""
+        steps_per_quarter = self.steps_per_quarter // speed
+        return replace(self, steps_per_quarter=steps_per_quarter, bars=self.bars * speed, speeds=(1,))
+
+    def _steps_of_bar(self, numerator: int, denominator: int, speed: int = 1) -> int:
+        steps = 4 * numerator * self.steps_per_quarter // speed
+        if steps % denominator:
+            at = "" if speed == 1 else f" at {speed} times the speed"
+            raise PrepError(
+                f"a bar of {numerator}/{denominator} is no whole number of steps at {self.steps_per_quarter} a quarter{at}"
+            )
+        return steps // denominator
 
     @cached_property
     def steps_per_bar(self) -> int:
         """Grid steps in one bar."""
-        numerator, denominator = self.bar_meter
-        return 4 * numerator * self.steps_per_quarter // denominator
+        return self._steps_of_bar(*self.bar_meter)
 
     @property
     def steps(self) -> int:
@@ -105,32 +145,49 @@ class TrackWindows:
         track: from 0.
         name: the track's.
         tokens: uint8 ``(N, T)``.
-        first_bars: uint32 ``(N,)``, the bar of the piece that each begins at, from 0.
+        first_bars: uint32 ``(N,)``, the bar of the piece that each begins in, from 0.
+        phases: uint16 ``(N,)``, how many steps after that bar's beginning each begins.
         reason: empty if there are windows.
         number: what decided: the bars in a row for ``too_short``, the share of onsets for ``off_grid``.
         left_out: windows by reason.
         key: that it was in, if it was asked for.
         shift: by how many semitones it was moved.
+        speed: at which it was read.
+        moved_to_grid: how many onsets were moved to the grid, being few.
     """
 
     track: int
     name: str
     tokens: np.ndarray
     first_bars: np.ndarray
+    phases: np.ndarray
     reason: str = ""
     number: float | None = None
     left_out: dict[str, int] = field(default_factory=dict)
     key: str = ""
     shift: int = 0
+    speed: int = 1
+    moved_to_grid: int = 0
 
 
 def cut_windows(song: Song, options: PrepOptions) -> list[TrackWindows]:
-    """The windows of each track that was asked for.
+    """The windows of each track that was asked for, once for each speed.
 
     Raises:
         MelodyError: if there is nothing to choose from, or no such track.
     """
-    return [_track_windows(song, index, options) for index in _part_indices(song, options.track)]
+    indices = _part_indices(song, options.track)
+    at_speeds = [(speed, options.at_speed(speed)) for speed in options.speeds]
+    return [
+        replace(_track_windows(song, index, reading), speed=speed) for index in indices for speed, reading in at_speeds
+    ]
+
+
+def _parse_meter(name: str, of: str) -> tuple[int, int]:
+    numerator, slash, denominator = name.strip().partition("/")
+    if not (slash and numerator.isdecimal() and denominator.isdecimal() and int(numerator) and int(denominator)):
+        raise PrepError(f"meter is {of!r}; it must be such as 4/4, 3/4 or 6/8, several of them, or any")
+    return int(numerator), int(denominator)
 
 
 def _part_indices(song: Song, track: str) -> list[int]:
@@ -146,18 +203,30 @@ def _part_indices(song: Song, track: str) -> list[int]:
 
 def _track_windows(song: Song, index: int, options: PrepOptions) -> TrackWindows:
     part = song.parts[index]
-    meter = None if options.meter == ANY_METER else options.bar_meter
-    regions = find_regions(song, index, options.steps_per_quarter, meter, options.fold)
+    regions = [
+        region
+        for meter in options.meters or [None]
+        for region in find_regions(song, index, options.steps_per_quarter, meter, options.fold)
+    ]
     key, shift = _key_and_shift(regions, options)
     if shift:
         regions = [replace(region, line=region.line + np.array([0, 0, shift, 0])) for region in regions]
     left_out: Counter[str] = Counter()
-    pairs = [_windows_of(region, options, left_out) for region in regions]
-    tokens = np.concatenate([np.empty((0, options.steps), np.uint8), *(rows for rows, _ in pairs)])
-    first_bars = np.concatenate([np.empty(0, np.uint32), *(bars for _, bars in pairs)])
+    onsets = sum(len(region.line) for region in regions)
+    off_grid = sum(len(region.off_grid_steps) for region in regions)
+    ornamented = 0
+    if off_grid <= options.off_grid * onsets:
+        ornamented = off_grid
+        regions = [replace(region, off_grid_steps=frozenset()) for region in regions]
+    found = [_windows_of(region, options, left_out) for region in regions]
+    tokens = np.concatenate([np.empty((0, options.steps), np.uint8), *(rows for rows, _, _ in found)])
+    first_bars = np.concatenate([np.empty(0, np.uint32), *(bars for _, bars, _ in found)])
+    phases = np.concatenate([np.empty(0, np.uint16), *(steps for _, _, steps in found)])
     reason, number = ("", None) if len(tokens) else _why_none(song, part, regions, options, left_out)
     counts = {name: count for name, count in left_out.items() if count}
-    return TrackWindows(index, part.name, tokens, first_bars, reason, number, counts, key, shift)
+    return TrackWindows(
+        index, part.name, tokens, first_bars, phases, reason, number, counts, key, shift, moved_to_grid=ornamented
+    )
 
 
 def _key_and_shift(regions: Sequence[Region], options: PrepOptions) -> tuple[str, int]:
@@ -174,7 +243,7 @@ def _why_none(
 ) -> tuple[str, float | None]:
     if not regions:
         meter = usual_meter(part, song.bars())
-        if options.meter == ANY_METER or alike(meter) == alike(options.bar_meter):
+        if options.meter == ANY_METER or alike(meter) in map(alike, options.meters or ()):
             return "too_short", 0  # its notes are in bars that signatures cut short
         return meter_reason(*meter), None
     longest = max(region.frame.length_steps // options.steps_per_bar for region in regions)
@@ -189,25 +258,31 @@ def _why_none(
     return "no_window", None
 
 
-def _windows_of(region: Region, options: PrepOptions, left_out: Counter[str]) -> tuple[np.ndarray, np.ndarray]:
-    """The windows of a region that pass the rules, ``(N, T)``, and the bar of the piece each begins at, ``(N,)``."""
+def _windows_of(region: Region, options: PrepOptions, left_out: Counter[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The windows of a region that pass the rules, ``(N, T)``; the bar of the piece that each begins in, ``(N,)``; and
+    how many steps after that bar's beginning, ``(N,)``.
+    """
     vocabulary = Vocabulary()
     steps_per_bar, steps = options.steps_per_bar, options.steps
     line = fold_line(region.line, vocabulary.lowest_pitch, vocabulary.highest_pitch)
     if options.legato:
         line = legato_line(line, options.steps_per_quarter)
     tokens = vocabulary.encode_line(line, region.frame.length_steps)
-    bars = np.arange(0, len(tokens) // steps_per_bar - options.bars + 1, options.stride_bars)
-    if not len(bars):
-        return np.empty((0, steps), np.uint8), bars.astype(np.uint32)
-    first_steps = bars * steps_per_bar
+    bar_starts = np.arange(0, len(tokens) - steps + 1, options.stride_bars * steps_per_bar)
+    first_steps = (bar_starts[:, None] + np.arange(0, steps_per_bar, steps_per_bar // options.phases)).ravel()
+    first_steps = first_steps[first_steps <= len(tokens) - steps]
+    own_bar_steps = region.frame.steps_per_bar // region.folded_bars
+    bars = (region.first_bar + first_steps // own_bar_steps).astype(np.uint32)
+    phases = (first_steps % own_bar_steps).astype(np.uint16)
+    if not len(first_steps):
+        return np.empty((0, steps), np.uint8), bars, phases
     rows = vocabulary.windows(tokens, first_steps, steps)
     is_silent_step = vocabulary.held(tokens) == NO_EVENT
     begins_silence = np.zeros(len(tokens), dtype=bool)  # of more than a bar
     begins_silence[: len(tokens) - steps_per_bar] = _sums(is_silent_step, steps_per_bar + 1) == steps_per_bar + 1
     is_silent = _sums(begins_silence, max(steps - steps_per_bar, 0))[first_steps] > 0
     is_sparse = (rows >= FIRST_NOTE_ON).sum(axis=1) < options.notes_a_bar * options.bars
-    is_off_grid = np.zeros(len(bars), dtype=bool)
+    is_off_grid = np.zeros(len(first_steps), dtype=bool)
     if region.off_grid_steps:
         off_grid = np.zeros(len(tokens), dtype=bool)
         off_grid[[step for step in region.off_grid_steps if step < len(tokens)]] = True
@@ -216,7 +291,7 @@ def _windows_of(region: Region, options: PrepOptions, left_out: Counter[str]) ->
     left_out["sparse"] += int((is_sparse & ~is_off_grid).sum())
     left_out["silence"] += int((is_silent & ~is_sparse & ~is_off_grid).sum())
     keep = ~(is_off_grid | is_sparse | is_silent)
-    return rows[keep], (region.first_bar + bars[keep] * region.folded_bars).astype(np.uint32)
+    return rows[keep], bars[keep], phases[keep]
 
 
 def _sums(of: np.ndarray, steps: int) -> np.ndarray:

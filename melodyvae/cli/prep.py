@@ -25,6 +25,23 @@ class MusicInput(click.Path):
         return value if str(value).startswith("music21:") else super().convert(value, param, ctx)
 
 
+class SpeedList(click.ParamType):
+    """Whole numbers with commas between: ``1,2``."""
+
+    name = "speeds"
+
+    def convert(
+        self, value: str | tuple[int, ...], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """The numbers."""
+        if isinstance(value, tuple):
+            return value
+        parts = value.split(",")
+        if not all(part.strip().isdecimal() for part in parts):
+            self.fail(f"{value!r} is no list of whole numbers such as 1,2", param, ctx)
+        return tuple(int(part) for part in parts)
+
+
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, type=MusicInput(exists=True, path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Dataset folder.  [default: INPUT-dataset]")
@@ -33,7 +50,8 @@ class MusicInput(click.Path):
     "--meter",
     default="4/4",
     show_default=True,
-    help="Take bars of this meter (2/2 counts as 4/4); any lays bars of 4/4 over every piece.",
+    help="Take bars of this meter (2/2 counts as 4/4), or of several, ruled as the first: 3/4,6/8,12/8; any lays bars "
+    "of 4/4 over every piece.",
 )
 @click.option(
     "--track",
@@ -58,6 +76,28 @@ class MusicInput(click.Path):
 )
 @click.option("--fold", is_flag=True, help="Take two bars of half the meter as one: 2/4 for 4/4, 3/8 for 6/8.")
 @click.option("--legato", is_flag=True, help="Hold each note until the next, if that is less than a beat away.")
+@click.option(
+    "--phases",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Windows begin at so many evenly spaced places of a bar: 1 is the bar line alone.",
+)
+@click.option(
+    "--speeds",
+    type=SpeedList(),
+    default="1",
+    show_default=True,
+    metavar="N[,N...]",
+    help="Read each piece at these speeds: at 2, windows hold twice as many bars of notes half as long.",
+)
+@click.option(
+    "--off-grid",
+    type=click.FloatRange(0, 1),
+    default=0.05,
+    show_default=True,
+    help="Move a track's onsets to the grid if no larger share is off it (ornaments); windows with others are left out.",
+)
 @click.option("--key", default="", metavar="KEY", help="Move each melody to this key: C is C major or A minor.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: the cores it may use]")
 @click.option(
@@ -79,6 +119,9 @@ def prep(
     steps_per_quarter: int,
     fold: bool,
     legato: bool,
+    phases: int,
+    speeds: tuple[int, ...],
+    off_grid: float,
     key: str,
     workers: int | None,
     cluster: str | None,
@@ -94,7 +137,8 @@ def prep(
     \b
     melodyvae prep ./midi
     melodyvae prep ./midi more/song.mid -o tunes --track all
-    melodyvae prep ./waltzes --meter 3/4 --bars 4
+    melodyvae prep ./waltzes --meter 3/4,6/8
+    melodyvae prep ./midi --track all --meter any --speeds 1,2
     melodyvae prep music21:essenFolksong
 
     The dataset's ledger.jsonl says for each file what was taken, or why nothing was. The same files give the same
@@ -111,7 +155,20 @@ def prep(
     output = output or default_output(inputs[0])
     try:
         _print_licences(inputs)
-        options = PrepOptions(bars, steps_per_quarter, meter, track, stride_bars, fold, legato, key, notes_a_bar)
+        options = PrepOptions(
+            bars,
+            steps_per_quarter,
+            meter,
+            track,
+            stride_bars,
+            fold,
+            legato,
+            key,
+            notes_a_bar,
+            phases=phases,
+            speeds=speeds,
+            off_grid=off_grid,
+        )
         at_work = cluster_executor(cluster) if cluster else nullcontext()
         # an error found at once leaves no bar behind
         with at_work as executor, tqdm(unit=" files", delay=0.2) as progress:
@@ -170,6 +227,8 @@ def _print(report: PrepReport) -> None:
     click.echo(f"{sum(report.counts.values()):9} windows: {windows}")
     _print_left_out("files", report.left_out_files)
     _print_left_out("windows", report.left_out_windows)
+    if report.moved_to_grid:
+        click.echo(f"{report.moved_to_grid:9} onsets moved to the grid, in tracks that have few off it (--off-grid)")
     if report.advice:
         click.echo(f"To keep more: {report.advice}.")
     click.echo(f"Wrote {report.output}. Next: melodyvae train {report.output}")
