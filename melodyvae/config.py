@@ -146,6 +146,9 @@ class MelodyTrainConfig(TrainConfig):
 
     transpose_down: int = 5  # semitones; a shift is drawn anew at every visit
     transpose_up: int = 6
+    changed_windows: float = 0.0  # share of the windows whose rhythm is changed, anew at every visit
+    anticipation: float = 0.0  # of such a window: the highest share of onsets that move one or two steps earlier
+    rests: float = 0.0  # likewise: the highest share of notes that end early
     scheduled_sampling_rate: float = 0.0  # k of the inverse sigmoid, in updates; 0 is teacher forcing throughout
     evaluate_windows: int = 512  # held-out windows of one look at them
     look_back_hidden: float = 0.0  # share of the windows whose earlier bars are hidden from a look-back decoder
@@ -160,6 +163,10 @@ class MelodyTrainConfig(TrainConfig):
             check_at_least(name, getattr(self, name), 0)
         for name in ("lower_encoder_rate", "lower_decoder_rate", "look_back_hidden"):
             check_at_least(name, getattr(self, name), 0)
+        for name in ("changed_windows", "anticipation", "rests"):
+            check_at_least(name, getattr(self, name), 0)
+            if getattr(self, name) > 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it is a share, at most 1")
         check_at_least("evaluate_windows", self.evaluate_windows, 1)
         if self.look_back_hidden > 1:
             raise ConfigError(f"look_back_hidden is {self.look_back_hidden}; it is a share, at most 1")

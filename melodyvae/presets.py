@@ -20,7 +20,14 @@ class Preset:
 PRESETS: dict[str, Preset] = {
     "melody-2bar": Preset(
         MelodyConfig(),
-        MelodyTrainConfig(beta=0.1, anneal_updates=4000, max_minutes=60.0),
+        MelodyTrainConfig(
+            beta=0.1,
+            anneal_updates=4000,
+            max_minutes=60.0,
+            changed_windows=0.5,
+            anticipation=0.6,
+            rests=0.5,
+        ),
     ),
     # Sizes, read-out, annealing and sampling schedule of Magenta's cat-mel_2bar_small (2018):
     # https://github.com/magenta/magenta/blob/main/magenta/models/music_vae/configs.py

@@ -1,8 +1,9 @@
 """What the sources gave, kept on disk while a dataset is made, so that memory stays flat and a stopped run can go on.
 
 A journal is a folder of three files: ``options.json``; ``results.jsonl``, a line a source; ``windows.bin``, where each
-line's windows lie: for each of its tracks the tokens, the first bars and the phases. A line is written after its windows, so
-whatever cuts a run short leaves at most bytes at the end of ``windows.bin`` or half a line, which are cut off.
+line's windows lie: for each of its tracks the tokens, the first bars and the phases. A line is written after its
+windows, so whatever cuts a run short leaves at most bytes at the end of ``windows.bin`` or half a line, which are cut
+off.
 
 Contents: :class:`Journal`, :class:`Entry`.
 """

@@ -332,8 +332,8 @@ def _gather(
         if batch:
             flush()
     table = np.array(spans, SPAN_DTYPE)
-    columns = (np.concatenate(column) for column in (first_bars, phases, keys, normal_keys))
-    return table, *columns, left_out
+    all_keys = np.concatenate(keys), np.concatenate(normal_keys)
+    return table, np.concatenate(first_bars), np.concatenate(phases), *all_keys, left_out
 
 
 def _digests(rows: np.ndarray) -> np.ndarray:

@@ -96,9 +96,10 @@ class PrepOptions:
                 raise PrepError(
                     f"a bar of {steps_per_bar} steps has no {self.phases} evenly spaced places; phases must divide it"
                 )
+            first, *_ = self.meter.split(",")
             for numerator, denominator in self.meters or ():
                 if self._steps_of_bar(numerator, denominator, speed) % steps_per_bar:
-                    raise PrepError(f"{numerator}/{denominator} has no whole number of bars of the first of {self.meter}")
+                    raise PrepError(f"{numerator}/{denominator} has no whole number of bars of {first}")
 
     @cached_property
     def meters(self) -> tuple[tuple[int, int], ...] | None:
@@ -122,7 +123,8 @@ class PrepOptions:
         if steps % denominator:
             at = "" if speed == 1 else f" at {speed} times the speed"
             raise PrepError(
-                f"a bar of {numerator}/{denominator} is no whole number of steps at {self.steps_per_quarter} a quarter{at}"
+                f"a bar of {numerator}/{denominator} is no whole number of steps "
+                f"at {self.steps_per_quarter} a quarter{at}"
             )
         return steps // denominator
 
@@ -258,7 +260,9 @@ def _why_none(
     return "no_window", None
 
 
-def _windows_of(region: Region, options: PrepOptions, left_out: Counter[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _windows_of(
+    region: Region, options: PrepOptions, left_out: Counter[str]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The windows of a region that pass the rules, ``(N, T)``; the bar of the piece that each begins in, ``(N,)``; and
     how many steps after that bar's beginning, ``(N,)``.
     """

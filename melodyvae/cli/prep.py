@@ -25,7 +25,7 @@ class MusicInput(click.Path):
         return value if str(value).startswith("music21:") else super().convert(value, param, ctx)
 
 
-class SpeedList(click.ParamType):
+class SpeedList(click.ParamType[tuple[int, ...]]):
     """Whole numbers with commas between: ``1,2``."""
 
     name = "speeds"
@@ -96,7 +96,7 @@ class SpeedList(click.ParamType):
     type=click.FloatRange(0, 1),
     default=0.05,
     show_default=True,
-    help="Move a track's onsets to the grid if no larger share is off it (ornaments); windows with others are left out.",
+    help="Move a track's onsets to the grid if no larger share is off it (ornaments); windows with more are left out.",
 )
 @click.option("--key", default="", metavar="KEY", help="Move each melody to this key: C is C major or A minor.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: the cores it may use]")

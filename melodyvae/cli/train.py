@@ -44,6 +44,11 @@ if TYPE_CHECKING:
     help="k of the inverse sigmoid, in updates; 0 is teacher forcing throughout.",
 )
 @click.option("--transpose", type=int, help="Largest random shift up and down, in semitones.")
+@click.option(
+    "--changed-windows", type=float, help="Share of the windows whose rhythm is changed at a visit: see the next two."
+)
+@click.option("--anticipation", type=float, help="Of these, the highest share of notes that come 1 or 2 steps early.")
+@click.option("--rests", type=float, help="Of these, the highest share of notes that end early.")
 @click.option("--seed", type=SEED, help="Seed of everything random.")
 @click.option("--evaluate-every", type=int, help="Updates between two looks at held-out windows.")
 @click.option("--init-from", metavar="MODEL", help="Fine-tune this shipped or own model.")

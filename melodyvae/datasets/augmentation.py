@@ -1,7 +1,7 @@
 """Changes of rhythm that are drawn anew at every visit of a training window.
 
-Conventions: tokens are int64 ``(B, T)``; every sequence that goes in is legal, and so is every one that comes out. Draws
-are made for a whole batch, so that ranks that share it draw the same.
+Conventions: tokens are int64 ``(B, T)``; legal sequences go in and come out. Draws are made for a whole batch, so that
+ranks that share it draw the same.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ class Augmentation:
 
     def __call__(self, tokens: np.ndarray, generator: np.random.Generator, ranks: Ranks = ALONE) -> np.ndarray:
         """The windows ``(B, T)``, some of them changed; of several ranks this one's part of a batch."""
+        if self.changed_windows == 0:
+            return tokens
         batch, steps = len(tokens) * ranks.count, tokens.shape[1]
         part = slice(ranks.rank, None, ranks.count)
         is_changed = generator.random((batch, 1)) < self.changed_windows

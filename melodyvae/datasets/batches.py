@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from data_prep.tokens import FIRST_NOTE_ON, Vocabulary
+from melodyvae.datasets.augmentation import Augmentation
 from melodyvae.datasets.shuffle import Shuffle
 from melodyvae.datasets.windows import DatasetError
 from melodyvae.ranks import ALONE, Ranks
@@ -34,11 +35,14 @@ class TrainingBatches:
         transpose_up: int = 0,
         vocabulary: Vocabulary | None = None,
         ranks: Ranks = ALONE,
+        augmentation: Augmentation | None = None,
     ) -> None:
         if len(windows) == 0:
             raise DatasetError("there are no windows to train on; look at the dataset's ledger.jsonl for the reasons")
         if batch_size % ranks.count:
             raise DatasetError(f"{ranks.count} ranks cannot share batches of {batch_size} windows evenly")
+        self.ranks = ranks
+        self.augmentation = augmentation or Augmentation()
         self.part = slice(ranks.rank, None, ranks.count)
         self.windows = windows
         self.batch_size = batch_size
@@ -54,7 +58,9 @@ class TrainingBatches:
         rows = np.empty(self.batch_size, dtype=np.int64)
         for epoch in np.unique(epochs):
             rows[epochs == epoch] = Shuffle(len(self.windows), self.seed, 0, int(epoch))[places[epochs == epoch]]
-        tokens = torch.from_numpy(self.windows[rows[self.part]].astype(np.int64))
+        windows = self.windows[rows[self.part]].astype(np.int64)
+        changed = self.augmentation(windows, np.random.default_rng((self.seed, 2, update)), self.ranks)
+        tokens = torch.from_numpy(changed)
         return self._transpose(tokens, np.random.default_rng((self.seed, 1, update)))
 
     def _transpose(self, tokens: Tensor, generator: np.random.Generator) -> Tensor:

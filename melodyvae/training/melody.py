@@ -18,6 +18,7 @@ import torch
 
 import melodyvae
 from melodyvae.config import ConfigError, MelodyConfig, MelodyTrainConfig, from_dict, override, to_dict
+from melodyvae.datasets.augmentation import Augmentation
 from melodyvae.datasets.batches import TrainingBatches
 from melodyvae.datasets.held_out import source_marks
 from melodyvae.datasets.windows import WindowDataset
@@ -35,6 +36,7 @@ from melodyvae.training.schedules import teacher_forcing_share
 from melodyvae.training.trainer import MODEL_FILE, Metrics, Progress, Trainer
 
 FINE_TUNING_RATE_DIVISOR = 4.0
+FINE_TUNING_WARMUP_UPDATES = 30
 TRAINED_WHOLE: dict[str, Any] = {"lower_encoder_rate": 1.0, "lower_decoder_rate": 1.0, "upper_level_updates": 0}
 COLLAPSED_BITS = 2.0
 COLLAPSED_GAP = 0.1  # of teacher-forced accuracy over that from z alone, greedy or sampled
@@ -87,7 +89,10 @@ def starting_point(
     if bars is not None:
         raise ConfigError(f"{init_from} has its number of bars already; leave out bars, or train a new model")
     gentle = training.learning_rate / FINE_TUNING_RATE_DIVISOR
-    training = replace(training, learning_rate=gentle, annealing="constant", upper_level_updates=0)
+    warmup = min(training.warmup_updates, FINE_TUNING_WARMUP_UPDATES)  # the weights are no longer random
+    training = replace(
+        training, learning_rate=gentle, warmup_updates=warmup, annealing="constant", upper_level_updates=0
+    )
     return MelodyModel.from_pretrained(init_from), override(training, **changes)
 
 
@@ -114,6 +119,7 @@ def melody_trainer(
         config.transpose_up,
         model.vocabulary,
         ranks,
+        Augmentation(config.changed_windows, config.anticipation, config.rests),
     )
     held_out = _some_of(dataset.splits["valid"], config.evaluate_windows, config.seed)
     made_by = _provenance(config, dataset, model.provenance)

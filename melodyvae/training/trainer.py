@@ -239,7 +239,8 @@ class Trainer:
         self._drop_metrics_after(self.update)
 
     def _check_same_training(self, header: dict[str, Any]) -> None:
-        before = {**header["training"], **header.get("learns_from", {})}
+        defaults = to_dict(type(self.config)())  # what a setting was before there was a choice
+        before = {**defaults, **header["training"], **header.get("learns_from", {})}
         now = {**to_dict(self.config), **self.learns_from}
         different = [
             f"{name} is another" if isinstance(now[name], dict) else f"{name} was {before.get(name)} and is {now[name]}"

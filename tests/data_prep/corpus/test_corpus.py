@@ -329,3 +329,34 @@ def test_a_key_is_recorded_with_each_track_and_window(midi_folder: Path, tmp_pat
     }
     assert len({track["key"] for track in tracks.values()}) > 3
     assert any(track["shift"] for track in tracks.values())
+
+
+def test_a_mixture_of_speeds_and_phases_is_accounted_for(tmp_path: Path) -> None:
+    folder, options = tunes(tmp_path / "midi", 12), PrepOptions(speeds=(1, 2), phases=2)
+    report = prepare([folder], tmp_path / "mixture", options, workers=0)
+    windows = np.load(report.output / "windows.npy")
+    assert len(windows) == sum(report.counts.values()) > 0
+    assert {(row["speed"], row["phase"]) for row in windows} == {(1, 0), (1, 8), (2, 0), (2, 4)}
+    assert (windows["first_bar"] > 0).any()
+    tracks = [json.loads(line) for line in (report.output / "ledger.jsonl").read_text().splitlines()]
+    counted = Counter(line.get("speed", 1) for line in tracks if "track" in line for _ in range(line["windows"]))
+    assert counted == Counter(windows["speed"].tolist())
+    rows = np.concatenate([np.load(report.output / f"{split}.npy") for split in SPLITS])
+    assert len({bytes(row) for row in rows}) == len(rows)
+    meta = json.loads((report.output / "meta.json").read_text())
+    assert (meta["options"]["speeds"], meta["moved_to_grid"]) == ([1, 2], 0)
+
+
+def test_a_stopped_mixture_goes_on(tmp_path: Path) -> None:
+    folder, options = tunes(tmp_path / "midi", 12), PrepOptions(speeds=(1, 2), phases=2)
+    whole = prepare([folder], tmp_path / "whole", options, workers=0).output
+
+    def stop(done: int, total: int) -> None:
+        if done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare([folder], tmp_path / "stopped", options, workers=0, on_file=stop)
+    assert (tmp_path / ".stopped.partial").is_dir()
+    resumed = prepare([folder], tmp_path / "stopped", options, workers=0, resume=True).output
+    assert arrays(resumed) == arrays(whole)

@@ -113,3 +113,77 @@ def test_notes_in_cut_bars_only_are_too_short_and_of_no_other_meter() -> None:
     piece = song(part([(0, 1, 60)]), meters=[(0, 4, 4), (2, 4, 4)], end=18)
     (found,) = cut_windows(piece, PrepOptions())
     assert (found.reason, found.number) == ("too_short", 0)
+
+
+class TestMixture:
+    def test_at_double_speed_a_window_holds_twice_the_bars_of_notes_half_as_long(self) -> None:
+        piece = song(part(crotchets(32)))
+        once, twice = cut_windows(piece, PrepOptions(speeds=(1, 2)))
+        (as_written,) = cut_windows(piece, PrepOptions())
+        assert (once.speed, twice.speed) == (1, 2)
+        assert once.tokens.tolist() == as_written.tokens.tolist()
+        assert twice.tokens.shape == (5, 32)  # of four bars each, of eight
+        assert twice.first_bars.tolist() == [0, 1, 2, 3, 4]
+        quavers = [(start / 2, end / 2, pitch) for start, end, pitch in crotchets(16)]
+        (halved,) = cut_windows(song(part(quavers)), PrepOptions())
+        assert twice.tokens[0].tolist() == halved.tokens[0].tolist()
+
+    def test_windows_begin_at_every_phase_of_the_bar(self) -> None:
+        found = one_track(crotchets(12), (4, 4), phases=4)
+        assert found.tokens.shape == (5, 32)
+        assert list(zip(found.first_bars.tolist(), found.phases.tolist(), strict=True)) == [
+            (0, 0),
+            (0, 4),
+            (0, 8),
+            (0, 12),
+            (1, 0),
+        ]
+        lowest = found.tokens[:, 0] - 2 + 21
+        assert lowest.tolist() == list(PITCHES[:5])
+
+    def test_several_meters_share_bars_of_the_first(self) -> None:
+        meters = {"meter": "3/4,6/8,12/8"}
+        assert one_track(crotchets(12), (3, 4), **meters).first_bars.tolist() == [0, 1, 2]
+        assert one_track(crotchets(12), (6, 8), **meters).first_bars.tolist() == [0, 1, 2]
+        of_12_8 = one_track(crotchets(12), (12, 8), **meters)
+        assert list(zip(of_12_8.first_bars.tolist(), of_12_8.phases.tolist(), strict=True)) == [(0, 0), (0, 12), (1, 0)]
+        assert one_track(crotchets(12), (4, 4), **meters).reason == "meter_4_4"
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"meter": "3/4,4/4"}, "4/4 has no whole number of bars of 3/4"),
+            ({"speeds": (3,)}, "at 3 times the speed a quarter has no whole number of the grid's 4 steps"),
+            ({"speeds": (1, 1)}, r"speeds are \(1, 1\); they must be different whole numbers of at least 1"),
+            ({"speeds": (1, 4), "meter": "5/8"}, "a bar of 5/8 is no whole number of steps at 4 a quarter at 4 times"),
+            ({"phases": 3}, "a bar of 16 steps has no 3 evenly spaced places; phases must divide it"),
+            ({"off_grid": 1.5}, "off_grid is 1.5; it must lie between 0 and 1"),
+        ],
+    )
+    def test_options_that_do_not_fit_each_other_are_refused(self, options: dict[str, object], message: str) -> None:
+        with pytest.raises(PrepError, match=message):
+            PrepOptions(**options)  # type: ignore[arg-type]
+
+
+class TestOrnaments:
+    def ornamented(self, triplets: int) -> list[tuple[float, float, int]]:
+        """32 quavers, some of the crotchets they make replaced by triplets."""
+        notes = [(i / 2, i / 2 + 0.5, PITCHES[i % 8]) for i in range(32)]
+        for number in range(triplets):
+            start = 4.0 * number + 3
+            notes = [note for note in notes if not start <= note[0] < start + 1]
+            notes += [(start + third / 3, start + (third + 1) / 3, 70 + third) for third in range(3)]
+        return sorted(notes)
+
+    def test_a_few_are_moved_to_the_grid_and_counted(self) -> None:
+        found = one_track(self.ornamented(1), (4, 4), off_grid=0.1)
+        assert (len(found.tokens), found.moved_to_grid, found.left_out) == (3, 2, {})
+        assert [token - 2 + 21 for token in found.tokens[0][12:16].tolist()] == [70, 71, 19, 72]
+
+    def test_with_more_the_windows_that_have_them_are_left_out(self) -> None:
+        found = one_track(self.ornamented(1), (4, 4), off_grid=0.05)
+        assert (len(found.tokens), found.moved_to_grid, found.left_out) == (2, 0, {"off_grid": 1})
+        assert one_track(self.ornamented(4), (4, 4), off_grid=0.1).reason == "triplets"
+
+    def test_a_small_share_is_moved_by_default(self) -> None:
+        assert PrepOptions().off_grid > 0
