@@ -73,7 +73,10 @@ def transposed(backing: Sequence[Part], semitones: int) -> tuple[Part, ...]:
 
 
 def write_in_a_row(
-    melodies: Sequence[Melody], path: str | Path, backings: Sequence[Sequence[Part]] | None = None
+    melodies: Sequence[Melody],
+    path: str | Path,
+    backings: Sequence[Sequence[Part]] | None = None,
+    markers: Sequence[str] = (),
 ) -> None:
     """Write a MIDI file of melodies one after the other, each in its own tempo, whole or not at all.
 
@@ -81,6 +84,7 @@ def write_in_a_row(
         melodies: at least one; the first one's name, or ``melody`` where there is a backing, names the track.
         path: the file.
         backings: what plays with each, as from :func:`backing_of`; tracks of one name and program become one.
+        markers: the text of a marker where each melody begins; none by default.
 
     Raises:
         ValueError: as :meth:`Melody.join`.
@@ -115,5 +119,8 @@ def write_in_a_row(
         if not tempi or tempo.mspq != tempi[-1].mspq:
             tempi.append(tempo)
     score.tempos = tempi
+    score.markers = [
+        symusic.TextMeta(round(start * TICKS_PER_QUARTER), text) for start, text in zip(quarters, markers, strict=False)
+    ]
     with whole_file(path) as temporary:
         score.dump_midi(temporary)

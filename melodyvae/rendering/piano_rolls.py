@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from data_prep.melody import Melody
+from melodyvae.rendering.svg import BLACK_KEYS, pitch_range
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,11 +23,11 @@ INK = "#1a1a2e"
 BLACK_KEY_ROW = "#f0f0f4"
 NOTE = "#3b6fb6"
 END_NOTE = "#c8553d"  # the two ends of a walk; darker than NOTE in grey
-BLACK_KEYS = frozenset({1, 3, 6, 8, 10})
 BEAT_LINE = "#c9c9d2"
 GAP_STEPS = 0.15  # so that a repeated note is seen to be two
 ROLL_GAP = 4  # semitones of white between two rolls
 MOST_ROLLS = 64
+MAX_ROLLS_IN_COLUMN = 16
 MOST_BAR_LABELS = 16
 LEAST_HATCHED = 0.05  # standard deviations
 
@@ -38,7 +39,9 @@ class PlotError(ValueError):
 def plot_piano_rolls(
     melodies: Sequence[Melody], path: Path, titles: Sequence[str] | None = None, set_apart: Sequence[int] = ()
 ) -> None:
-    """Write a PNG with one piano roll a melody, one above the other, aligned in time and on one scale of pitches.
+    """Write a PNG with a piano roll for each melody, one above the other, aligned in time and on one scale of pitches.
+
+    More than :data:`MAX_ROLLS_IN_COLUMN` stand in several columns.
 
     Args:
         melodies: at least one; of more than :data:`MOST_ROLLS` only the first are drawn, and the picture says so.
@@ -52,50 +55,55 @@ def plot_piano_rolls(
         raise PlotError("there is no melody to draw")
     shown = melodies[:MOST_ROLLS]
     names = titles or [str(index) for index in range(1, len(melodies) + 1)]
-    pitches = [note.pitch for melody in shown for note in melody.notes] or [60, 72]
-    low, high = min(pitches) - 2, max(pitches) + 2
-    bars = max(melody.bars for melody in shown)
-    bar_steps = shown[0].steps_per_bar
+    ends = {index % len(melodies) for index in set_apart}
+    low, high = pitch_range(shown)
     pitch_span = high - low + 1
     roll_height = pitch_span + ROLL_GAP  # in semitones
     inches = min(max(0.055 * pitch_span, 0.7), 2.2) * roll_height / pitch_span
-    size = (max(6.5, 2.6 * min(bars, 8)), inches * len(shown) + 0.5)
+    bars = max(melody.bars for melody in shown)
+    count = -(-len(shown) // MAX_ROLLS_IN_COLUMN)
+    in_column = -(-len(shown) // count)
+    size = (max(6.5, 2.6 * min(bars, 8)) * min(count, 2), inches * in_column + 0.5)
     figure = Figure(figsize=size, layout="constrained")
-    axis = figure.subplots()
-    for index, melody in enumerate(shown):
-        is_end = index in set_apart or index - len(melodies) in set_apart
-        bottom = -index * roll_height - high  # a pitch is drawn at bottom + pitch
-        _draw_roll(axis, melody, low, high, bottom, END_NOTE if is_end else NOTE)
-        weight = "bold" if is_end else "normal"
-        middle = bottom + (low + high) / 2
-        axis.annotate(
-            names[index],
-            (0, middle),
-            (-26, 0),
-            textcoords="offset points",
-            ha="right",
-            va="center",
-            weight=weight,
-            parse_math=False,  # a file name may hold dollar signs
-        )
-    octaves = [pitch for pitch in range(low, high + 1) if pitch % 12 == 0]
-    ticks = [
-        (pitch - high - index * roll_height, f"C{pitch // 12 - 1}") for index in range(len(shown)) for pitch in octaves
-    ]
-    axis.set_yticks([place for place, _ in ticks], [label for _, label in ticks], fontsize=7)
-    axis.set_ylim(-(len(shown) - 1) * roll_height - pitch_span, 1)
-    axis.set_xlim(0, bars * bar_steps)
-    labelled = range(0, bars, -(-bars // MOST_BAR_LABELS))
-    axis.set_xticks([bar * bar_steps for bar in labelled], [f"bar {bar + 1}" for bar in labelled], ha="left")
+    for column, axis in enumerate(figure.subplots(1, count, squeeze=False)[0]):
+        chosen = range(column * in_column, min((column + 1) * in_column, len(shown)))
+        _draw_column(axis, [(shown[index], names[index], index in ends) for index in chosen], low, high)
+        axis.set_ylim(-(in_column - 1) * roll_height - pitch_span, 1)
+        axis.set_xlim(0, bars * shown[0].steps_per_bar)
+        labelled = range(0, bars, -(-bars // MOST_BAR_LABELS))
+        places = [bar * shown[0].steps_per_bar for bar in labelled]
+        axis.set_xticks(places, [f"bar {bar + 1}" for bar in labelled], ha="left")
     if len(shown) < len(melodies):
-        axis.set_xlabel(f"the first {len(shown)} of {len(melodies)} melodies")
-    axis.tick_params(length=0)
-    for spine in axis.spines.values():
-        spine.set_visible(False)
+        figure.supxlabel(f"the first {len(shown)} of {len(melodies)} melodies")
     with warnings.catch_warnings():
         # A title may be a file name in a script that matplotlib's font has not; boxes then stand for it.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(path, dpi=150)
+
+
+def _draw_column(axis: Axes, rolls: Sequence[tuple[Melody, str, bool]], low: int, high: int) -> None:
+    """Rolls one above the other, each with its name and whether it is set apart."""
+    roll_height = high - low + 1 + ROLL_GAP
+    octaves = [pitch for pitch in range(low, high + 1) if pitch % 12 == 0]
+    ticks = []
+    for index, (melody, name, is_end) in enumerate(rolls):
+        bottom = -index * roll_height - high  # a pitch is drawn at bottom + pitch
+        _draw_roll(axis, melody, low, high, bottom, END_NOTE if is_end else NOTE)
+        axis.annotate(
+            name,
+            (0, bottom + (low + high) / 2),
+            (-26, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            weight="bold" if is_end else "normal",
+            parse_math=False,  # a file name may hold dollar signs
+        )
+        ticks += [(bottom + pitch, f"C{pitch // 12 - 1}") for pitch in octaves]
+    axis.set_yticks([place for place, _ in ticks], [label for _, label in ticks], fontsize=7)
+    axis.tick_params(length=0)
+    for spine in axis.spines.values():
+        spine.set_visible(False)
 
 
 def plot_grid_of_rolls(melodies: Sequence[Melody], columns: int, path: Path) -> None:
@@ -105,8 +113,7 @@ def plot_grid_of_rolls(melodies: Sequence[Melody], columns: int, path: Path) -> 
     if not melodies:
         raise PlotError("there is no melody to draw")
     rows = -(-len(melodies) // columns)
-    pitches = [note.pitch for melody in melodies for note in melody.notes] or [60, 72]
-    low, high = min(pitches) - 2, max(pitches) + 2
+    low, high = pitch_range(melodies)
     figure = Figure(figsize=(2.5 * columns, max(0.05 * (high - low), 1.1) * rows), layout="constrained")
     corners = {0, columns - 1, len(melodies) - columns, len(melodies) - 1}
     for index, (axis, melody) in enumerate(

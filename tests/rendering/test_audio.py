@@ -1,8 +1,9 @@
-"""WAV files sound as long, and at the pitch, as the MIDI files that they are made from."""
+"""WAV files are as long, in whole bars, and sound at the pitch, as the MIDI files that they are made from."""
 
 import wave
 
 import numpy as np
+import pretty_midi
 import pytest
 
 from data_prep.melody import Melody, MelodyNote
@@ -15,23 +16,66 @@ def sound_of(path) -> np.ndarray:
         return np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(float)
 
 
-@pytest.fixture(autouse=True)
-def without_fluidsynth(monkeypatch):
+@pytest.fixture
+def plain(monkeypatch):
+    """As on a machine with neither tinysoundfont nor fluidsynth."""
     monkeypatch.setattr(audio, "find_spec", lambda name: None)
+    assert audio.player() == "plain tones"
 
 
+@pytest.fixture(params=["plain tones", "tinysoundfont"])
+def any_player(request, monkeypatch):
+    if request.param == "plain tones":
+        monkeypatch.setattr(audio, "find_spec", lambda name: None)
+    elif audio.player() != request.param:
+        pytest.skip("tinysoundfont is not installed")
+
+
+@pytest.mark.usefixtures("any_player")
 def test_a_note_sounds_at_its_pitch_for_its_length(tmp_path):
     Melody((MelodyNote(0, 8, 69),), 16).write(tmp_path / "a.mid")  # one second of A above middle C
     audio.write_wav(tmp_path / "a.mid", tmp_path / "a.wav")
     samples = sound_of(tmp_path / "a.wav")
-    first, later = samples[:44_100], samples[48_000:]
+    first, later = samples[:44_100], samples[66_000:]
     assert np.abs(first).max() == pytest.approx(0.9 * 32_767, rel=0.01)
     assert np.abs(later).max() < 0.05 * np.abs(first).max()
     spectrum = np.abs(np.fft.rfft(first[4_000:40_000]))
-    assert spectrum.argmax() * 44_100 / 36_000 == pytest.approx(440, abs=2)
+    partial = spectrum.argmax() * 44_100 / 36_000 / 440
+    assert partial == pytest.approx(round(partial), abs=0.01)
 
 
+@pytest.mark.usefixtures("any_player")
+@pytest.mark.parametrize(("meter", "bars", "tempo"), [((4, 4), 2, 120.0), ((3, 4), 3, 97.0), ((6, 8), 1, 60.0)])
+def test_a_file_is_whole_bars_long_so_that_it_loops(tmp_path, meter, bars, tempo):
+    steps = bars * 16 * meter[0] // meter[1]
+    # the last note sounds on across the last bar line, and the tune begins late
+    melody = Melody((MelodyNote(2, steps, 60),), steps, meter=meter, quarters_per_minute=tempo)
+    melody.write(tmp_path / "a.mid")
+    audio.write_wav(tmp_path / "a.mid", tmp_path / "a.wav")
+    seconds = bars * 4 * meter[0] / meter[1] * 60 / tempo
+    assert len(sound_of(tmp_path / "a.wav")) == pytest.approx(seconds * 44_100, abs=2)
+
+
+@pytest.mark.usefixtures("plain")
 def test_silence_is_silent_and_as_long(tmp_path):
     Melody((), 16).write(tmp_path / "silence.mid")
     audio.write_wav(tmp_path / "silence.mid", tmp_path / "silence.wav")
-    assert not sound_of(tmp_path / "silence.wav").any()
+    samples = sound_of(tmp_path / "silence.wav")
+    assert len(samples) == 2 * 44_100
+    assert not samples.any()
+
+
+@pytest.mark.usefixtures("any_player")
+def test_drums_are_heard(tmp_path):
+    midi = pretty_midi.PrettyMIDI()
+    drums = pretty_midi.Instrument(0, is_drum=True)
+    drums.notes = [
+        pretty_midi.Note(100, pitch, 0.5 * beat, 0.5 * beat + 0.1) for beat, pitch in enumerate((36, 38, 42))
+    ]
+    midi.instruments.append(drums)
+    midi.write(str(tmp_path / "drums.mid"))
+    audio.write_wav(tmp_path / "drums.mid", tmp_path / "drums.wav")
+    samples = sound_of(tmp_path / "drums.wav")
+    assert len(samples) == 2 * 44_100
+    loud = [np.abs(samples[int(44_100 * at) : int(44_100 * (at + 0.1))]).max() for at in (0, 0.5, 1.0)]
+    assert min(loud) > 1_000

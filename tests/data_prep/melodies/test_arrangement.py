@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import symusic
 
 from data_prep.melodies.arrangement import backing_of, transposed, write_in_a_row
 from data_prep.melodies.regions import ReadMelody, read_melody
@@ -25,6 +26,13 @@ class TestInARow:
         tempi = [read.window(bar, 2).quarters_per_minute for bar in (0, 2, 4)]
         assert tempi == pytest.approx([90, 180, 180], abs=0.01)
         assert len(read.tempi) == 2
+
+    def test_a_marker_stands_where_each_melody_begins(self, tmp_path: Path) -> None:
+        melody = Melody((MelodyNote(0, 4, 60),), 32)
+        write_in_a_row([melody, melody, melody], tmp_path / "row.mid", markers=["A", "2", "B"])
+        score = symusic.Score(str(tmp_path / "row.mid"))
+        quarter = score.ticks_per_quarter
+        assert [(marker.time / quarter, marker.text) for marker in score.markers] == [(0, "A"), (8, "2"), (16, "B")]
 
     def test_nothing_is_refused_and_nothing_written(self, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="no melody to join"):
