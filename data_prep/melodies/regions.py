@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from io import BytesIO
@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from data_prep.limits import Limits
-from data_prep.melodies.layout import Layout, alike, lay_out
-from data_prep.melodies.voice import AUTO, MelodyError, choose_part, one_voice, one_voice_line
+from data_prep.melodies.layout import Layout, PlacedNotes, Stretch, alike, lay_out
+from data_prep.melodies.voice import AUTO, MelodyError, choose_part
 from data_prep.reading.limited import read_song
 from data_prep.reading.midi import song_from_bytes
-from data_prep.reading.notes import TIME_RESOLUTION, Bar, Part, Song, Tempo, quarters_per_minute_at
+from data_prep.reading.notes import TIME_RESOLUTION, Bar, Meter, Part, Section, Song, Tempo, quarters_per_minute_at
 
 if TYPE_CHECKING:
     import pretty_midi
-from data_prep.melody import Melody, MelodyNote, notes_of
+from data_prep.melody import Melody, notes_of
 
-OFF_GRID_STEPS = 0.25  # an onset further than this from the nearest step is off the grid
 SAID_OFF_GRID_SHARE = 0.1
 
 
@@ -74,10 +73,9 @@ class ReadMelody:
     @classmethod
     def of(cls, melody: Melody, meter: tuple[int, int] | None = None) -> Self:
         """A melody as if it had been read, with bars of ``meter`` laid over it."""
-        bar_quarters = melody.steps_per_bar / melody.steps_per_quarter
-        starts = [melody.start_quarters + number * bar_quarters for number in range(max(melody.bars, 1))]
-        bars = [Bar(start, bar_quarters, *melody.meter, True) for start in starts]
-        layout = lay_out(bars, meter or melody.meter, melody.steps_per_quarter)
+        section = Section(Meter(melody.start_quarters, *melody.meter), max(melody.bars, 1), 0.0)
+        bars = list(section.each_bar())
+        layout = lay_out([section], meter or melody.meter, melody.steps_per_quarter)
         laid_over = replace(melody, meter=meter or melody.meter)
         said = (
             "a melody"
@@ -131,19 +129,24 @@ def find_regions(
         fold: take two bars of half the meter as one: of 2/4 for 4/4, of 3/8 for 6/8. An odd last bar is left out.
     """
     part = song.parts[part_index]
+    own_meters = dict.fromkeys(
+        alike((section.meter.numerator, section.meter.denominator)) for section in song.sections if section.whole_bars
+    )
     regions = []
-    for first_bar, start, bars, own_meter in _runs_of_whole_bars(song):
-        if fold and meter is not None and (2 * own_meter[0], own_meter[1]) == alike(meter) and bars > 1:
-            region = _region(song, part, first_bar, start, bars // 2 * 2, steps_per_quarter, own_meter)
-            if len(region.line):
-                regions.append(replace(region, frame=replace(region.frame, meter=alike(meter)), folded_bars=2))
+    for own_meter in own_meters:
+        folded_bars = 1
+        if meter is not None and own_meter != alike(meter):
+            if not fold or (2 * own_meter[0], own_meter[1]) != alike(meter):
+                continue
+            folded_bars = 2
+        if 4 * own_meter[0] * steps_per_quarter % own_meter[1]:
             continue
-        is_on_grid = 4 * own_meter[0] * steps_per_quarter % own_meter[1] == 0
-        if is_on_grid and (meter is None or own_meter == alike(meter)):
-            region = _region(song, part, first_bar, start, bars, steps_per_quarter, own_meter)
-            if len(region.line):
-                regions.append(region)
-    return regions
+        layout = lay_out(song.sections, own_meter, steps_per_quarter)
+        placed = layout.place_notes(part)
+        for stretch in layout.stretches:
+            if stretch.is_own and stretch.bars >= folded_bars:
+                regions.append(_region(song, part, layout, placed, stretch, own_meter, folded_bars))
+    return sorted((region for region in regions if len(region.line)), key=lambda region: region.first_bar)
 
 
 def read_melody(
@@ -179,23 +182,22 @@ def read_melody(
         part_index = choose_part(song, track)
     except MelodyError as error:
         raise type(error)(f"{name}: {error}") from error
+    return melody_of(song, part_index, meter, steps_per_quarter)
+
+
+def melody_of(
+    song: Song, part_index: int, meter: tuple[int, int] | None = None, steps_per_quarter: int = 4
+) -> ReadMelody:
+    """The melody of one part (from 0) of a piece, as :func:`read_melody`."""
     part, bars = song.parts[part_index], song.bars()
     meter = meter or usual_meter(part, bars, steps_per_quarter)
-    layout = lay_out(bars, meter, steps_per_quarter)
-    first_steps, last_steps = layout.onsets(part.starts), layout.ends(part.ends)
-    line = one_voice(
-        zip(
-            first_steps.tolist(),
-            np.maximum(last_steps, first_steps + 1).tolist(),
-            part.pitches.tolist(),
-            np.maximum(part.velocities, 1).tolist(),
-            strict=True,
-        )
-    )
+    layout = lay_out(song.sections, meter, steps_per_quarter)
+    placed = layout.place_notes(part)
     # A note that begins in the piece's very last instant may need a bar more.
-    length = -(-max(layout.bars * layout.steps_per_bar, line[-1][1]) // layout.steps_per_bar) * layout.steps_per_bar
+    steps = max(layout.bars * layout.steps_per_bar, int(placed.line[:, 1].max()))
+    length = -(-steps // layout.steps_per_bar) * layout.steps_per_bar
     melody = Melody(
-        notes=tuple(MelodyNote(*note) for note in line),
+        notes=notes_of(placed.voice(0, length)),
         length_steps=length,
         steps_per_quarter=steps_per_quarter,
         meter=meter,
@@ -203,7 +205,7 @@ def read_melody(
         program=part.program,
         name=part.name,
     )
-    off_grid = float((layout.distances(part.starts) > OFF_GRID_STEPS + TIME_RESOLUTION).mean())
+    off_grid = float(placed.is_off_grid.mean())
     said = [f"track {part_index + 1} of {len(song.parts)}" + (f" ({part.name})" if part.name else "")]
     said += _said_of_bars(bars, layout, meter)
     if off_grid > SAID_OFF_GRID_SHARE:
@@ -224,56 +226,32 @@ def _said_of_bars(bars: Sequence[Bar], layout: Layout, meter: tuple[int, int]) -
     return [f"{others} of its {len(bars)} bars {are} not of {name} and made up to it with silence"]
 
 
-def _runs_of_whole_bars(song: Song) -> Iterator[tuple[int, float, int, tuple[int, int]]]:
-    """Number and start of the first bar, count, and meter of each longest run of whole bars that follow each other."""
-    first_bar, start, count, meter = 0, 0.0, 0, (0, 0)
-    next_bar = 0
-    for section in song.sections:
-        own_meter = alike((section.meter.numerator, section.meter.denominator))
-        if section.whole_bars:
-            if count and own_meter != meter:
-                yield first_bar, start, count, meter
-                count = 0
-            if not count:
-                first_bar, start, meter = next_bar, section.meter.start_quarters, own_meter
-            count += section.whole_bars
-        if section.left_over_quarters and count:
-            yield first_bar, start, count, meter
-            count = 0
-        next_bar += section.bars
-    if count:
-        yield first_bar, start, count, meter
-
-
 def _region(
-    song: Song, part: Part, first_bar: int, start: float, bars: int, steps_per_quarter: int, meter: tuple[int, int]
+    song: Song,
+    part: Part,
+    layout: Layout,
+    placed: PlacedNotes,
+    stretch: Stretch,
+    meter: tuple[int, int],
+    folded_bars: int,
 ) -> Region:
-    steps_per_bar = 4 * meter[0] * steps_per_quarter // meter[1]
-    length = bars * steps_per_bar
-    exact_starts = (part.starts - start) * steps_per_quarter
-    exact_ends = (part.ends - start) * steps_per_quarter
-    start_steps = np.floor(exact_starts + 0.5).astype(np.int64)
-    end_steps = np.maximum(np.floor(exact_ends + 0.5).astype(np.int64), start_steps + 1)
-    inside = (end_steps > 0) & (start_steps < length)
-    is_off_grid = np.abs(exact_starts - start_steps) > OFF_GRID_STEPS + TIME_RESOLUTION
-    off_grid_steps = start_steps[is_off_grid & inside & (start_steps >= 0)]
-    columns = np.empty((len(MelodyNote._fields), len(part)), np.int64)
-    np.maximum(start_steps, 0, out=columns[0])
-    np.minimum(end_steps, length, out=columns[1])
-    columns[2] = part.pitches
-    np.maximum(part.velocities, 1, out=columns[3])
-    line = columns[:, inside].T
+    """The region of a stretch of bars of ``meter``; an odd last bar is left out of one whose bars are folded."""
+    bars = stretch.bars // folded_bars
+    steps = bars * folded_bars * layout.steps_per_bar
+    line = placed.voice(stretch.first_step, stretch.first_step + steps)
+    onsets = placed.line[placed.is_off_grid, 0] - stretch.first_step
     frame = Melody(
         notes=(),
-        length_steps=length,
-        steps_per_quarter=steps_per_quarter,
-        meter=meter,
-        quarters_per_minute=song.quarters_per_minute_at(start),
+        length_steps=steps,
+        steps_per_quarter=layout.steps_per_quarter,
+        meter=(folded_bars * meter[0], meter[1]),
+        quarters_per_minute=song.quarters_per_minute_at(stretch.start_quarters),
         program=part.program,
         name=part.name,
-        start_quarters=start,
+        start_quarters=stretch.start_quarters,
     )
-    return Region(frame, one_voice_line(line) if len(line) else line, first_bar, frozenset(off_grid_steps.tolist()))
+    off_grid_steps = frozenset(onsets[(onsets >= 0) & (onsets < steps)].tolist())
+    return Region(frame, line, stretch.first_piece_bar, off_grid_steps, folded_bars)
 
 
 def _alike_of(bar: Bar) -> tuple[int, int]:

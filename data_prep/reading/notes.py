@@ -10,7 +10,7 @@ Contents: :class:`Tempo`, :func:`quarters_per_minute_at`, :class:`Meter`, :class
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -92,6 +92,15 @@ class Section:
         """How many bars there are, a cut one included."""
         return self.whole_bars + bool(self.left_over_quarters)
 
+    def each_bar(self) -> Iterator[Bar]:
+        """The bars."""
+        meter = self.meter
+        for number in range(self.bars):
+            start = meter.start_quarters + number * meter.bar_quarters
+            is_whole = number < self.whole_bars
+            length = meter.bar_quarters if is_whole else self.left_over_quarters
+            yield Bar(start, length, meter.numerator, meter.denominator, is_whole)
+
 
 @dataclass(frozen=True)
 class Song:
@@ -119,16 +128,7 @@ class Song:
         A new signature starts a new bar wherever it stands, and cuts short the bar it falls into. The signature that is
         in force already, repeated on a bar line, changes nothing.
         """
-        bars: list[Bar] = []
-        for section in self.sections:
-            meter = section.meter
-            for number in range(section.whole_bars):
-                start = meter.start_quarters + number * meter.bar_quarters
-                bars.append(Bar(start, meter.bar_quarters, meter.numerator, meter.denominator, True))
-            if section.left_over_quarters:
-                start = meter.start_quarters + section.whole_bars * meter.bar_quarters
-                bars.append(Bar(start, section.left_over_quarters, meter.numerator, meter.denominator, False))
-        return bars
+        return [bar for section in self.sections for bar in section.each_bar()]
 
     @cached_property
     def sections(self) -> tuple[Section, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.melodies.regions import find_regions, read_melody
+from data_prep.melodies.regions import find_regions, melody_of, read_melody
 from data_prep.melodies.voice import NoNotesError
 from data_prep.melody import Melody, MelodyNote
 from data_prep.tokens import Vocabulary
@@ -181,6 +182,29 @@ def test_onsets_off_the_grid_are_moved_to_it_and_told() -> None:
     assert [note.start_step for note in region.melody.notes] == [0, 3, 4]
     assert region.off_grid_steps == {3}
     assert find_regions(piece, 0, steps_per_quarter=12)[0].off_grid_steps == {13}
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 90), st.integers(1, 12), st.integers(40, 80)), min_size=1, max_size=40),
+    st.lists(st.sampled_from([(4, 4), (4, 4), (3, 4), (2, 4), (1, 4), (2, 2)]), min_size=1, max_size=8),
+)
+def test_training_and_generation_cut_the_same_windows(
+    notes: list[tuple[int, int, int]], meters: list[tuple[int, int]]
+) -> None:
+    """A window of a region is the window of the whole melody at the same bar of the piece.
+
+    Where more than one note sounds across a region's start, its first notes may differ: there the highest of them
+    begins anew, and within a melody the latest sounds on. So a note of one voice is cut here before the next.
+    """
+    starts = sorted({start for start, _, _ in notes})
+    ends = {start: following for start, following in itertools.pairwise(starts)}
+    line = [(s / 4, min(s + n, ends.get(s, 200)) / 4, p) for s, n, p in {note[0]: note for note in notes}.values()]
+    begins = itertools.accumulate((4 * n / d for n, d in meters), initial=0.0)
+    piece = song(part(line), meters=[(start, *meter) for start, meter in zip(begins, meters, strict=False)], end=40.0)
+    whole = melody_of(piece, 0, (4, 4))
+    for region in find_regions(piece, 0, meter=(4, 4)):
+        bar = whole.layout.grid_bar(region.first_bar + 1)
+        assert whole.window(bar, region.melody.bars).notes == region.melody.notes
 
 
 class TestReadMelody:
