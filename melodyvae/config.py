@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
+from data_prep.tokens import Vocabulary
+
 Readout = Literal["position", "last-state"]
 Annealing = Literal["constant", "linear", "exponential", "cyclical"]
 READOUTS: tuple[str, ...] = get_args(Readout)
@@ -67,9 +69,11 @@ class MelodyConfig:
             raise ConfigError("look_back needs segment_bars and the position read-out")
         if self.look_back and self.latent_size % self.segments:
             raise ConfigError(f"latent_size is {self.latent_size}, which {self.segments} segments cannot share evenly")
-        if not 0 <= self.lowest_pitch <= self.highest_pitch <= 127:
+        ours, preps = Vocabulary(self.lowest_pitch, self.highest_pitch), Vocabulary()
+        if ours != preps:
             raise ConfigError(
-                f"the pitch range {self.lowest_pitch}..{self.highest_pitch} does not lie within MIDI's 0..127"
+                f"the pitch range is {ours.lowest_pitch}..{ours.highest_pitch}; "
+                f"melodyvae prep makes windows of {preps.lowest_pitch}..{preps.highest_pitch}"
             )
         if min(self.meter) < 1 or 4 * self.meter[0] * self.steps_per_quarter % self.meter[1]:
             raise ConfigError(

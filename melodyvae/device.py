@@ -1,18 +1,17 @@
-"""Where the arithmetic runs: device, threads, precision.
-
-Contents: :func:`choose_device`, :func:`available_cores`, :func:`use_threads`, :func:`autocast`.
-"""
+"""Where the arithmetic runs: device, threads, precision."""
 
 from __future__ import annotations
 
-import os
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import torch
 
+from data_prep.cores import available_cores
+
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "bf16", "fp32")
+MIN_BF16_CAPABILITY = (8, 0)  # Ampere; older NVIDIA GPUs emulate bf16, slower than float32
 
 
 class DeviceError(RuntimeError):
@@ -47,17 +46,6 @@ def choose_device(name: str = "auto", local_rank: int | None = None) -> torch.de
     return torch.device(name)
 
 
-def available_cores() -> int:
-    """Cores this process may use: its affinity mask, lowered by a cgroup CPU quota where there is one; at least 1."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota_file = Path("/sys/fs/cgroup/cpu.max")
-    if quota_file.is_file():
-        quota, period = quota_file.read_text().split()
-        if quota != "max":
-            allowed = min(allowed, int(quota) // int(period))
-    return max(allowed, 1)
-
-
 def use_threads(count: int | None = None, processes: int = 1) -> None:
     """Let torch compute with ``count`` threads.
 
@@ -82,7 +70,8 @@ def autocast(device: torch.device, precision: str = "auto") -> AbstractContextMa
 
 def _has_native_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
+        is_nvidia = torch.version.hip is None
+        return not is_nvidia or torch.cuda.get_device_capability(device) >= MIN_BF16_CAPABILITY
     if device.type == "cpu":
         cpuinfo = Path("/proc/cpuinfo")
         flags = cpuinfo.read_text(errors="replace") if cpuinfo.is_file() else ""

@@ -24,6 +24,7 @@ from data_prep.corpus.sources import SourceResult
 from data_prep.corpus.windows import PrepError, PrepOptions, TrackWindows
 
 PLACE_BYTES = 4 + 2  # first bar and phase
+VERSION = 2  # in the first one, sources of several inputs could have the same name
 FILES = frozenset({"options.json", "results.jsonl", "windows.bin"})
 
 
@@ -48,7 +49,8 @@ class Journal:
         self.folder = folder
         self.options = options
         self.entries: list[Entry] = []
-        wanted = {"options": asdict(options) | {"speeds": list(options.speeds)}, "inputs": list(inputs)}
+        chosen = asdict(options) | {"speeds": list(options.speeds)}
+        wanted = {"version": VERSION, "options": chosen, "inputs": list(inputs)}
         marker = folder / "options.json"
         goes_on = resume and marker.is_file() and json.loads(marker.read_text(encoding="utf-8")) == wanted
         if not goes_on:

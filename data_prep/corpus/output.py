@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from data_prep.corpus.windows import PrepError
+from data_prep.files import new_folder_beside
 from data_prep.reading.collection import collection_of
 
 FORMAT_VERSION = 1
@@ -58,7 +58,7 @@ def put_in_place(staging: Path, output: Path) -> None:
     if not output.exists():
         os.replace(staging, output)
         return
-    aside = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}.old.")) / output.name
+    aside = new_folder_beside(output) / output.name
     os.replace(output, aside)
     try:
         os.replace(staging, output)

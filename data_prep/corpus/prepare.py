@@ -25,7 +25,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Executor
@@ -38,12 +37,14 @@ from typing import Any
 
 import numpy as np
 
+from data_prep.cores import available_cores
 from data_prep.corpus.journal import Entry, Journal
 from data_prep.corpus.ledger import rescue
 from data_prep.corpus.output import FORMAT_VERSION, check_output, put_in_place
 from data_prep.corpus.sources import MUSIC_SUFFIXES, SourceFile, SourceResult, read_source, walk
 from data_prep.corpus.windows import PrepError, PrepOptions
 from data_prep.corpus.workers import work_on, work_on_executor
+from data_prep.files import new_folder_beside
 from data_prep.limits import Limits, Lost
 from data_prep.tokens import Vocabulary
 
@@ -112,7 +113,7 @@ def prepare(
         inputs: files, folders, and collections that music21 installs, such as ``music21:essenFolksong``.
         output: the folder to make.
         options: what a window is.
-        workers: processes; as many as cores by default. 0 works in this process, without limits.
+        workers: processes; as many as the cores it may use by default. 0 works in this process, without limits.
         executor: does the work instead, on whatever machines it has; they must see the files under the same paths.
         limits: of time and memory, for each file.
         resume: go on with a run of the same inputs and options that was stopped.
@@ -127,7 +128,7 @@ def prepare(
     options = options or PrepOptions()
     output = Path(output)
     check_output(output, inputs, force)
-    files = list(walk(inputs))
+    files = walk(inputs)
     if not files:
         raise PrepError(
             f"no music file in {', '.join(map(str, inputs))} (looked for {', '.join(sorted(MUSIC_SUFFIXES))})"
@@ -170,13 +171,7 @@ def _outcomes(
     elif workers == 0:
         yield from map(read, files)
     else:
-        yield from work_on(read, files, min(workers or _cores(), max(len(files), 1)), limits)
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        yield from work_on(read, files, min(workers or available_cores(), max(len(files), 1)), limits)
 
 
 def _result_of(outcome: SourceResult | Lost[SourceFile]) -> SourceResult:
@@ -223,9 +218,8 @@ def _write(output: Path, journal: Journal, options: PrepOptions) -> PrepReport:
         key=lambda entry: entry.sha256,
     )
     splits = _splits([source.sha256.hex() for source in sources])
-    staging = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}."))
+    staging = new_folder_beside(output)
     try:
-        staging.chmod(0o755)
         provenance, left_out_windows, dropped = _write_windows(staging, journal, sources, splits)
         left_out_files, moved_to_grid = _write_ledger(staging, journal, duplicates, sources, splits, dropped)
         counts = {name: int((provenance["split"] == index).sum()) for index, name in enumerate(SPLITS)}

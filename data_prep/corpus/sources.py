@@ -1,9 +1,8 @@
 """The sources below folders, and what each one gives: its windows, or the reason why there are none.
 
 A source is a file, or one of the tunes in a file that holds several. Names are relative to the input that holds the
-source, with forward slashes, and the same on every machine; a tune's number comes last: ``irish/reels.abc#12``.
-
-Contents: :class:`SourceFile`, :func:`walk`; :func:`read_source`, :class:`SourceResult`.
+source, with forward slashes; a tune's number comes last: ``irish/reels.abc#12``. No two sources have the same name:
+where those of two inputs would, the names of all begin with the folder of their input: ``A/x.mid``, ``B/x.mid``.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from data_prep.corpus.windows import PrepError, PrepOptions, TrackWindows, cut_windows
@@ -56,39 +55,82 @@ class SourceResult:
     tracks: tuple[TrackWindows, ...] = field(default=())
 
 
-def walk(inputs: Sequence[str | Path]) -> Iterator[SourceFile]:
+def walk(inputs: Sequence[str | Path]) -> list[SourceFile]:
     """The sources in ``inputs``: files named, all below the folders named, and collections such as ``music21:bach``.
 
-    Links to folders are not followed.
+    Each is listed once, under a name of its own. Links to folders are not followed.
 
     Raises:
         PrepError: if an input is missing.
     """
-    for given in inputs:
-        collection, entry = collection_of(given), Path(given)
-        if collection is not None:
-            try:
-                files = collection_files(collection)
-            except NoSuchCollectionError as error:
-                raise PrepError(str(error)) from error
-            for path, name in files:
-                yield from _sources_in(path, name)
-        elif entry.is_dir():
-            for folder, folders, names in os.walk(entry):
-                folders.sort()
-                below = Path(folder).relative_to(entry).as_posix()
-                for name in sorted(names):
-                    suffix = os.path.splitext(name)[1].lower()
-                    if suffix in MUSIC_SUFFIXES:  # plain strings, for there may be a million
-                        file, label = os.path.join(folder, name), name if below == "." else f"{below}/{name}"
-                        if suffix in MANY_TUNES_SUFFIXES:
-                            yield from _sources_in(Path(file), label)
-                        else:
-                            yield SourceFile(file, label)
-        elif os.path.lexists(entry):
-            yield from _sources_in(entry, entry.name)
-        else:
-            raise PrepError(f"{entry} does not exist")
+    found = [list(_walk_one(given)) for given in inputs]
+    if len(found) == 1:
+        return found[0]
+    taken: set[tuple[str, str]] = set()  # a file may lie in several inputs
+    for files in found:
+        new = [file for file in files if _place_of(file) not in taken]
+        taken.update(map(_place_of, new))
+        files[:] = new
+    names = [file.name for files in found for file in files]
+    if len(set(names)) < len(names):
+        labels = _labels(inputs)
+        found = [
+            [replace(file, name=f"{label}/{file.name}") for file in files]
+            for label, files in zip(labels, found, strict=True)
+        ]
+    return [file for files in found for file in files]
+
+
+def _walk_one(given: str | Path) -> Iterator[SourceFile]:
+    """The sources in one input, by their names in it."""
+    collection, entry = collection_of(given), Path(given)
+    if collection is not None:
+        try:
+            files = collection_files(collection)
+        except NoSuchCollectionError as error:
+            raise PrepError(str(error)) from error
+        for path, name in files:
+            yield from _sources_in(path, name)
+    elif entry.is_dir():
+        for folder, folders, names in os.walk(entry):
+            folders.sort()
+            below = Path(folder).relative_to(entry).as_posix()
+            for name in sorted(names):
+                suffix = os.path.splitext(name)[1].lower()
+                if suffix in MUSIC_SUFFIXES:  # plain strings, for there may be a million
+                    file, label = os.path.join(folder, name), name if below == "." else f"{below}/{name}"
+                    if suffix in MANY_TUNES_SUFFIXES:
+                        yield from _sources_in(Path(file), label)
+                    else:
+                        yield SourceFile(file, label)
+    elif os.path.lexists(entry):
+        yield from _sources_in(entry, entry.name)
+    else:
+        raise PrepError(f"{entry} does not exist")
+
+
+def _place_of(file: SourceFile) -> tuple[str, str]:
+    """The file, and the tune in it: what no two sources share."""
+    return os.path.abspath(file.path), file.name.rpartition("#")[2] if file.text is not None else ""
+
+
+def _labels(inputs: Sequence[str | Path]) -> list[str]:
+    """The folder of each input: its last name, or as many of its last names as it takes to tell the folders apart."""
+    folders = [_folder_of(given) for given in inputs]
+    labels: list[str] = []
+    for length in range(1, max(map(len, folders)) + 1):
+        labels = ["/".join(parts[-length:]) for parts in folders]
+        if len(set(labels)) == len(set(folders)):
+            break
+    return labels
+
+
+def _folder_of(given: str | Path) -> tuple[str, ...]:
+    collection = collection_of(given)
+    if collection is not None:
+        return ("music21", collection)
+    path = Path(os.path.abspath(given))
+    return tuple((path if path.is_dir() else path.parent).as_posix().strip("/").split("/"))
 
 
 def read_source(options: PrepOptions, file: SourceFile) -> SourceResult:

@@ -6,12 +6,14 @@ Conventions: windows are uint8 ``(N, T)``, opened as memory maps.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from data_prep.corpus.output import FORMAT_VERSION
 from melodyvae.config import MelodyConfig
 from melodyvae.models.melody import vocabulary_of
 
@@ -40,6 +42,10 @@ class WindowDataset:
     def fingerprint(self) -> dict[str, str]:
         """The SHA-256 of each split's file, by split: what a training on this dataset depends on."""
         return dict(self.meta["tokens_sha256"])
+
+    def is_that_of(self, provenance: Mapping[str, Any]) -> bool:
+        """Whether a model of this provenance was trained on this very dataset."""
+        return provenance.get("dataset_sha256") == self.fingerprint
 
     def check_fits(self, config: MelodyConfig) -> None:
         """Raise :class:`DatasetError` unless windows, meter and vocabulary are those of the model."""
@@ -71,6 +77,12 @@ def open_dataset(folder: str | Path) -> WindowDataset:
         splits = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in SPLITS}
     except (OSError, ValueError) as error:
         raise DatasetError(f"{folder} is not a whole dataset ({error}); run `melodyvae prep` again") from error
+    version = meta.get("format_version") if isinstance(meta, dict) else None
+    if version != FORMAT_VERSION or isinstance(version, bool):
+        raise DatasetError(
+            f"{folder} has dataset format {version}; this melodyvae reads format {FORMAT_VERSION}. "
+            "Run `melodyvae prep` again, or use the version of melodyvae that made it."
+        )
     for name, windows in splits.items():
         if windows.dtype != np.uint8 or windows.ndim != 2 or len(windows) != meta["counts"][name]:
             raise DatasetError(

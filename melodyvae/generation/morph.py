@@ -108,10 +108,11 @@ def wanted_amounts(amounts: Mapping[str, float]) -> np.ndarray:
     for name, amount in amounts.items():
         if name not in names and name not in SHORTHANDS:
             raise ValueError(f"there is no attribute {name!r}; choose from {', '.join([*names, *SHORTHANDS])}")
-        if not -MOST_AMOUNT <= amount <= MOST_AMOUNT:
-            raise ValueError(f"{name} is {amount}; it must lie between {-MOST_AMOUNT:g} and {MOST_AMOUNT:g}")
         for one in SHORTHANDS.get(name, (name,)):
             wanted[names.index(one)] += amount
+    for name, amount in zip(names, wanted.tolist(), strict=True):
+        if not -MOST_AMOUNT <= amount <= MOST_AMOUNT:
+            raise ValueError(f"{name} is {amount:g}; it must lie between {-MOST_AMOUNT:g} and {MOST_AMOUNT:g}")
     return wanted
 
 

@@ -83,7 +83,7 @@ class NoveltyIndex:
         """How many beats of each window of ``(M, T)`` are as in the training window that shares most: ``(M,)``."""
         asked = beat_hashes(windows, self.steps_per_beat)
         hashes = np.asarray(self.hashes)
-        return np.array([int((hashes == row).sum(axis=1, dtype=np.uint8).max(initial=0)) for row in asked])
+        return np.array([int((hashes == row).sum(axis=1, dtype=np.uint16).max(initial=0)) for row in asked])
 
     def is_near_copy(self, windows: np.ndarray) -> np.ndarray:
         """Whether all beats but one at most are as in one training window: booleans ``(M,)``."""

@@ -251,7 +251,8 @@ def _in_float32(tensor: Tensor) -> Tensor:
 
 def _why_unreadable(path: Path, error: Exception) -> str:
     try:
-        start = path.read_bytes()[:4]
+        with path.open("rb") as file:
+            start = file.read(4)
     except OSError as read_error:
         return f"cannot read {path}: {read_error.strerror}"
     if start.startswith((b"PK", b"\x80")):

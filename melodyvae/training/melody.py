@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import platform
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +59,9 @@ def starting_point(
     it starts from scratch, and is not held back.
 
     A budget given among ``changes`` (``max_updates``, ``max_minutes``) replaces the preset's. With ``init_from`` the
-    model is that checkpoint, to be fine-tuned: at a quarter of the preset's learning rate and with beta from the start,
-    so that what it knows is not shaken loose.
+    model is that checkpoint, to be fine-tuned, and the options are those it was trained with (the preset's, if it does
+    not say them), but for a quarter of the learning rate and beta from the start, so that what the model knows is not
+    lost.
 
     Raises:
         ConfigError: on an unknown preset, on a change that the configuration refuses, and on ``bars`` for a model that
@@ -70,10 +71,8 @@ def starting_point(
     if preset_name not in PRESETS:
         raise ConfigError(f"there is no preset {preset_name!r}; choose one of {', '.join(PRESETS)}")
     preset: Preset = PRESETS[preset_name]
-    training = preset.training
-    if any(changes.get(name) is not None for name in ("max_updates", "max_minutes")):
-        training = replace(training, max_updates=None, max_minutes=None)
     if init_from is None:
+        training = _without_budget(preset.training, changes)
         lower = preset.segments_from if segments_from is None else segments_from
         if lower == "none":
             lower, training = None, replace(training, **TRAINED_WHOLE)
@@ -84,16 +83,31 @@ def starting_point(
         if lower is not None:
             model.take_segments_from(MelodyModel.from_pretrained(lower))
         return model, training
+    model = MelodyModel.from_pretrained(init_from)
     if segments_from is not None:
         raise ConfigError(f"{init_from} has its weights already; leave out segments_from")
     if bars is not None:
         raise ConfigError(f"{init_from} has its number of bars already; leave out bars, or train a new model")
-    gentle = training.learning_rate / FINE_TUNING_RATE_DIVISOR
+    training = _fine_tuning(model.provenance, preset.training)
+    return model, override(_without_budget(training, changes), **changes)
+
+
+def _without_budget(training: MelodyTrainConfig, changes: dict[str, Any]) -> MelodyTrainConfig:
+    """``training``, without its budget if ``changes`` hold another one."""
+    if any(changes.get(name) is not None for name in ("max_updates", "max_minutes")):
+        return replace(training, max_updates=None, max_minutes=None)
+    return training
+
+
+def _fine_tuning(provenance: dict[str, Any], default: MelodyTrainConfig) -> MelodyTrainConfig:
+    """How a model of this provenance is trained on: with the options it had, as far as this version knows them."""
+    known = {entry.name for entry in fields(MelodyTrainConfig)}
+    options = {name: value for name, value in provenance.get("training", {}).items() if name in known}
+    training = from_dict(MelodyTrainConfig, options) if options else default
+    if "fine_tuned_from" not in provenance:  # else its learning rate was lowered already
+        training = replace(training, learning_rate=training.learning_rate / FINE_TUNING_RATE_DIVISOR)
     warmup = min(training.warmup_updates, FINE_TUNING_WARMUP_UPDATES)  # the weights are no longer random
-    training = replace(
-        training, learning_rate=gentle, warmup_updates=warmup, annealing="constant", upper_level_updates=0
-    )
-    return MelodyModel.from_pretrained(init_from), override(training, **changes)
+    return replace(training, warmup_updates=warmup, annealing="constant", upper_level_updates=0)
 
 
 def melody_trainer(

@@ -175,6 +175,7 @@ class Trainer:
                 self.save_state()
                 last_save = time.monotonic()
             yield self.progress
+        self._stop_asked = False  # so that run may be called again
         self._report()
         if share >= 1 and looked_at < self.update:
             self._look_at_held_out()
@@ -217,11 +218,11 @@ class Trainer:
         if "training" not in header:
             raise CheckpointError(f"{path} is no state of a training")
         weights = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
-        try:
-            self.model.load_state_dict(weights)
-        except RuntimeError as error:
-            raise CheckpointError(f"{path} is of a model with other sizes: {error}") from error
+        sizes = {name: tuple(value.shape) for name, value in weights.items()}
+        if sizes != {name: tuple(value.shape) for name, value in self.model.state_dict().items()}:
+            raise CheckpointError(f"{path} is of a model with other sizes; give the options it was started with")
         self._check_same_training(header)
+        self.model.load_state_dict(weights)
         adam: dict[int, dict[str, Tensor]] = {}
         for name, value in tensors.items():
             if name.startswith("adam."):

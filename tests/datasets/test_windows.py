@@ -30,12 +30,18 @@ def test_a_dataset_opens_as_memory_maps_and_fits_its_model(dataset_folder):
         ({"bars": 16}, "its bars is 2, the model's is 16"),
         ({"meter": (3, 4)}, r"its meter is \(4, 4\), the model's is \(3, 4\)"),
         ({"steps_per_quarter": 8}, "its steps a quarter is 4, the model's is 8"),
-        ({"lowest_pitch": 36}, "its vocabulary is"),
     ],
 )
 def test_a_dataset_that_does_not_fit_is_refused(dataset_folder, change, message):
     with pytest.raises(DatasetError, match=message):
         open_dataset(dataset_folder).check_fits(replace(PRESETS["tiny"].model, **change))
+
+
+def test_a_dataset_of_another_vocabulary_is_refused(dataset_folder):
+    dataset = open_dataset(dataset_folder)
+    other = dataset.meta | {"vocabulary": dataset.meta["vocabulary"] | {"lowest_pitch": 36}}
+    with pytest.raises(DatasetError, match=r"its vocabulary is .*36"):
+        replace(dataset, meta=other).check_fits(PRESETS["tiny"].model)
 
 
 def test_a_folder_that_is_no_dataset_says_how_to_make_one(tmp_path):
@@ -158,3 +164,13 @@ def test_a_shuffle_leaves_no_trace_of_the_order_before():
     assert abs(np.corrcoef(orders[1:].ravel(), orders[:-1].ravel())[0, 1]) < bound
     parity = np.mean(orders[:, ::2] % 2)
     assert abs(parity - 0.5) < bound
+
+
+@pytest.mark.parametrize("version", [0, 99, "1", None])
+def test_a_dataset_of_another_format_is_refused(dataset_folder, tmp_path, version):
+    copy = tmp_path / "copy"
+    shutil.copytree(dataset_folder, copy)
+    meta = json.loads((copy / "meta.json").read_text())
+    (copy / "meta.json").write_text(json.dumps(meta | {"format_version": version}))
+    with pytest.raises(DatasetError, match=rf"dataset format {version}; this melodyvae reads format 1.*prep"):
+        open_dataset(copy)

@@ -210,6 +210,7 @@ def test_amounts_have_names_shorthands_and_bounds(trained, window):
         ({"densitty": 1}, "there is no attribute 'densitty'; choose from density, range"),
         ({"density": 9}, "density is 9; it must lie between -5 and 5"),
         ({"density": float("nan")}, "density is nan"),
+        ({"syncopation": 3.0, "syncopation-8": 3.0}, "syncopation-8 is 6; it must lie between -5 and 5"),
     ):
         with pytest.raises(ValueError, match=re.escape(message)):
             morph(trained, window, bad)

@@ -116,3 +116,11 @@ def test_a_file_that_is_no_index_is_refused(tmp_path, content):
     (tmp_path / "x.npy").write_bytes(content)
     with pytest.raises(NoveltyError, match="is no index of training windows"):
         NoveltyIndex.open(tmp_path / "x.npy", 4)
+
+
+def test_long_windows_are_counted_beyond_255_beats():
+    # The sum was of uint8: 256 beats alike were counted as none.
+    window = random_windows(1, 300)
+    index = NoveltyIndex.of(window, steps_per_beat=1)
+    assert index.beats_alike(window).tolist() == [300]
+    assert index.is_near_copy(window).all()

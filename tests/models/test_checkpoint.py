@@ -95,6 +95,14 @@ def test_a_pickled_file_is_refused_unopened(tmp_path):
         load_checkpoint(path)
 
 
+def test_of_a_damaged_file_only_the_start_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "large.safetensors"
+    with path.open("wb") as file:
+        file.truncate(2**40)  # a hole: a terabyte that takes no room on the disk
+    with pytest.raises(CheckpointError, match=r"not a whole \.safetensors file"):
+        load_checkpoint(path)
+
+
 def test_a_safetensors_file_of_another_program_is_refused(tmp_path):
     save_file({"w": torch.zeros(2)}, tmp_path / "foreign.safetensors")
     with pytest.raises(CheckpointError, match="not from melodyvae"):

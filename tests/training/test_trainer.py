@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from melodyvae.config import TrainConfig
+from melodyvae.config import TrainConfig, to_dict
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.evaluation.reconstruction import reconstruction_figures
 from melodyvae.models.checkpoint import CheckpointError, load_checkpoint
@@ -326,3 +326,49 @@ def test_a_rate_of_zero_leaves_weights_alone_and_a_low_one_moves_them_less(tmp_p
     assert model.frozen.item() == 3.0
     assert 3 - model.slow.item() == pytest.approx((3 - model.free.item()) / 4, rel=1e-3)
     assert model.free.item() < 2.9
+
+
+def test_fine_tuning_takes_the_training_options_of_its_checkpoint(tmp_path):
+    # It took those of the preset melody-2bar: the lower encoder was trained, and beta was another.
+    parent = MelodyModel(replace(PRESETS["tiny"].model, bars=4, segment_bars=2, code_size=16))
+    trained = replace(
+        PRESETS["melody-16bar"].training, beta=0.05, transpose_up=3, max_minutes=27.0, lower_decoder_rate=0.125
+    )
+    parent.provenance = {"training": to_dict(trained) | {"an_option_of_old": 1}, "updates": 9}
+    parent.save(tmp_path / "parent.safetensors")
+    _, config = starting_point(init_from=str(tmp_path / "parent.safetensors"))
+    assert config == replace(
+        trained, learning_rate=5e-4, warmup_updates=50, annealing="constant", upper_level_updates=0
+    )
+    _, config = starting_point(init_from=str(tmp_path / "parent.safetensors"), beta=0.2, max_updates=7)
+    assert (config.beta, config.max_updates, config.max_minutes) == (0.2, 7, None)
+    parent.provenance["fine_tuned_from"] = {"updates": 1}
+    parent.save(tmp_path / "again.safetensors")
+    _, config = starting_point(init_from=str(tmp_path / "again.safetensors"))
+    assert config.learning_rate == trained.learning_rate  # it was lowered once already
+    parent.provenance = {}
+    parent.save(tmp_path / "bare.safetensors")
+    _, config = starting_point("tiny", init_from=str(tmp_path / "bare.safetensors"))
+    assert config.max_updates == PRESETS["tiny"].training.max_updates
+
+
+def test_the_shipped_sixteen_bars_are_fine_tuned_as_they_were_trained():
+    _, config = starting_point(init_from="melody-16bar")
+    assert (config.lower_encoder_rate, config.lower_decoder_rate, config.beta) == (0.0, 0.25, 0.05)
+
+
+def test_a_run_that_was_stopped_can_be_run_again(tmp_path):
+    trainer = bowl_trainer(tmp_path)
+    running = trainer.run()
+    assert next(running).update == 10
+    trainer.stop()
+    assert [progress.update for progress in running] == [10]
+    assert finish(trainer)[-1].update == 50  # the flag was never cleared: it stopped at once
+
+
+def test_a_resume_that_is_refused_leaves_the_weights_alone(tmp_path):
+    finish(bowl_trainer(tmp_path))
+    other = bowl_trainer(tmp_path, start=7.0, learning_rate=0.3)
+    with pytest.raises(CheckpointError, match=r"learning_rate was 0\.1 and is 0\.3"):
+        other.resume()
+    assert other.model.weight.item() == 7.0

@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from data_prep.corpus.journal import Journal
 from data_prep.corpus.ledger import explain
 from data_prep.corpus.prepare import SPLITS, PrepError, PrepOptions, PrepReport, prepare, split_of
+from data_prep.corpus.sources import read_source, walk
 from data_prep.tokens import Vocabulary
 from tests.data_prep.smf import END_OF_TRACK, QUARTER, smf, tune
 
@@ -360,3 +362,35 @@ def test_a_stopped_mixture_goes_on(tmp_path: Path) -> None:
     assert (tmp_path / ".stopped.partial").is_dir()
     resumed = prepare([folder], tmp_path / "stopped", options, workers=0, resume=True).output
     assert arrays(resumed) == arrays(whole)
+
+
+def test_files_of_the_same_name_in_two_inputs_have_names_of_their_own(tmp_path: Path) -> None:
+    a = folder_of(tmp_path / "A", {"x.mid": random_tune(1), "sub/y.mid": random_tune(2)})
+    b = folder_of(tmp_path / "B", {"x.mid": random_tune(3)})
+    assert sorted(ledger(prepare([a, b], tmp_path / "both", workers=0).output)) == ["A/sub/y.mid", "A/x.mid", "B/x.mid"]
+    twins = folder_of(tmp_path / "other" / "A", {"x.mid": random_tune(4)})
+    three = prepare([a, twins, b / "x.mid"], tmp_path / "three", workers=0).output
+    names = sorted(ledger(three))
+    parent = tmp_path.name
+    assert names == sorted(
+        [f"{parent}/A/sub/y.mid", f"{parent}/A/x.mid", "other/A/x.mid", f"{parent}/B/x.mid"],
+    )
+    # Nothing is named otherwise where no two names are the same, and a file that is given twice is read once.
+    assert sorted(ledger(prepare([a], tmp_path / "one", workers=0).output)) == ["sub/y.mid", "x.mid"]
+    assert sorted(ledger(prepare([a, a / "x.mid", a / "sub"], tmp_path / "twice", workers=0).output)) == [
+        "sub/y.mid",
+        "x.mid",
+    ]
+
+
+def test_a_resumed_run_reads_each_of_two_files_of_the_same_name_once(tmp_path: Path) -> None:
+    # Workers end in any order: the journal held B/x.mid, the resumed run took it for A/x.mid and read B/x.mid again.
+    inputs = [folder_of(tmp_path / name, {"x.mid": random_tune(seed)}) for seed, name in enumerate("AB")]
+    whole = prepare(inputs, tmp_path / "whole", workers=0).output
+    files = walk(inputs)
+    with Journal(tmp_path / ".out.partial", PrepOptions(), [str(path) for path in inputs], resume=False) as journal:
+        journal.add(read_source(PrepOptions(), files[1]))
+    resumed = prepare(inputs, tmp_path / "out", workers=0, resume=True)
+    assert resumed.files == 2
+    assert resumed.left_out_files == {}
+    assert arrays(resumed.output) == arrays(whole)

@@ -1,0 +1,21 @@
+"""Device and precision: what the hardware does itself, and not what PyTorch emulates."""
+
+import pytest
+import torch
+
+from melodyvae.device import autocast
+
+
+@pytest.mark.parametrize(
+    ("card", "capability", "native"), [("V100", (7, 0), False), ("T4", (7, 5), False), ("A100", (8, 0), True)]
+)
+def test_only_gpus_that_multiply_bf16_train_in_it(monkeypatch, card, capability, native):
+    # torch.cuda.is_bf16_supported() is True on all three: it counts emulation, which is slower than float32.
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation or native)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device=None: capability)
+    asked = []
+    monkeypatch.setattr(torch, "autocast", lambda kind, dtype: asked.append((kind, dtype)))
+    autocast(torch.device("cuda"))
+    assert asked == ([("cuda", torch.bfloat16)] if native else []), card
+    autocast(torch.device("cuda"), "bf16")
+    assert asked[-1] == ("cuda", torch.bfloat16)
