@@ -1,26 +1,65 @@
-"""MelodyVAE: what can be done with a trained model, one method for each thing."""
+"""MelodyVAE: what can be done with a trained model, one method (a verb) for each thing.
+
+Conventions, the same in all verbs:
+
+- a source is a path, a ``PrettyMIDI`` object or a :class:`~data_prep.melody.Melody`;
+- ``track`` is ``auto``, a track's number (from 1) or its name; ``first_bar`` is the first bar to take (from 1), None
+  takes the first good one; ``bars`` is how many to take, None takes as many as the model has;
+- a verb of several sources takes one ``track`` and one ``first_bar`` for all, or a tuple with one for each;
+- ``temperature`` is that of the notes: 0 takes the most probable ones;
+- ``seed`` or ``generator`` is the source of all draws: the same seed gives the same melodies. Without either, the seed
+  is 0; :meth:`MelodyVAE.sample` takes a new one. The result says which.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from functools import cached_property
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Self, TypeAlias, TypeVar
 
+import numpy as np
 import torch
 
+from data_prep.limits import Limits
+from data_prep.melodies.arrangement import backing_of, transposed
 from data_prep.melody import Melody
-from melodyvae.generation import inpainting as completion
-from melodyvae.generation import morph as morphing
-from melodyvae.generation import sampling as generate
-from melodyvae.generation import scoring
-from melodyvae.generation import variation as walks
-from melodyvae.generation.interpolation import WalkOptions, pick_ends, walk
-from melodyvae.generation.novelty import NoveltyIndex, find_index
+from melodyvae.config import MelodyConfig
+from melodyvae.generation import inpainting, morph, sampling, scoring, variation
+from melodyvae.generation.attribute_vectors import Directions
+from melodyvae.generation.attributes import ATTRIBUTES, measure
+from melodyvae.generation.codec import matching_steps
+from melodyvae.generation.interpolation import (
+    Ends,
+    KeyPlan,
+    Spacing,
+    TempoPlan,
+    WalkEnds,
+    WalkOptions,
+    pick_ends,
+    walk,
+)
+from melodyvae.generation.morph import CANDIDATES
+from melodyvae.generation.novelty import NoveltyIndex, find_index, index_of, redraw_near_copies
 from melodyvae.generation.prior import Prior
+from melodyvae.generation.results import (
+    Arithmetic,
+    Completion,
+    Grid,
+    Interpolation,
+    Morph,
+    Reconstruction,
+    Samples,
+    Scores,
+    Variations,
+)
 from melodyvae.generation.scales import Scale
-from melodyvae.generation.sources import MelodySource, pick_window, read_source
+from melodyvae.generation.sources import MelodySource, Taken, take, take_window
 from melodyvae.models.melody import MelodyModel
+
+Kind = TypeVar("Kind")
+ForEach: TypeAlias = "Kind | tuple[Kind, ...] | list[Kind]"  # one for all sources, or one for each
 
 
 class MelodyVAE:
@@ -28,10 +67,12 @@ class MelodyVAE:
 
     Attributes:
         model: the network.
+        limits: of time and memory for reading a score, in a process of its own; None reads it in this one.
     """
 
     def __init__(self, model: MelodyModel) -> None:
         self.model = model
+        self.limits: Limits | None = None
 
     @classmethod
     def from_pretrained(cls, name: str | Path | None = None, device: str | torch.device = "cpu") -> Self:
@@ -42,6 +83,11 @@ class MelodyVAE:
         """
         return cls(MelodyModel.from_pretrained(name).to(device))
 
+    @property
+    def config(self) -> MelodyConfig:
+        """The model's hyper-parameters: bars, meter and grid of a window among them."""
+        return self.model.config
+
     @cached_property
     def novelty(self) -> NoveltyIndex | None:
         """What tells how near a melody is to the training windows; None of a model that came without."""
@@ -50,148 +96,452 @@ class MelodyVAE:
     def sample(
         self,
         count: int = 8,
-        temperature: float = 1.0,
-        generator: torch.Generator | None = None,
         *,
         scale: str | None = None,
+        tempo: float = 120.0,
         prior: Prior | None = None,
-    ) -> list[Melody]:
-        """``count`` new melodies, in ``scale`` (such as ``G:major``) only if it is given.
-
-        See :func:`melodyvae.generation.sampling.sample`.
-        """
-        rules = None if scale is None else morphing.rules_of(self.model, Scale.parse(scale))
-        return generate.sample(self.model, count, temperature, generator, rules, prior)
-
-    def reconstruct(
-        self,
-        source: MelodySource,
-        temperature: float = 0.0,
+        novel: bool = False,
+        temperature: float = 1.0,
+        seed: int | None = None,
         generator: torch.Generator | None = None,
-        *,
-        track: str = "auto",
-    ) -> Melody:
-        """A melody of any length as the model remembers it; see :func:`melodyvae.generation.sampling.reconstruct`.
+    ) -> Samples:
+        """``count`` new melodies.
 
         Args:
-            source: a MIDI file, a ``PrettyMIDI`` object or a melody.
-            temperature: 0 takes the most probable notes.
-            generator: the source of the draws when ``temperature`` is above 0.
-            track: ``auto``, a track's number (from 1) or its name.
+            count: how many, at least 1.
+            scale: no note outside it comes: ``G:major`` and so on; None allows all.
+            tempo: quarters per minute.
+            prior: z from a Gaussian ``fitted`` to the training windows, or from N(0, I), ``normal``; None takes the
+                fitted one if there is one.
+            novel: draw near-copies of training melodies again.
+            temperature: of the notes; 0 takes the most probable ones.
+            seed: None takes a new one.
+            generator: in place of a seed.
+
+        Raises:
+            PriorError: if the fitted prior is asked of a model that has none.
+            NoveltyError: if ``novel`` is asked of a model without the index of its training melodies.
+            ScaleError: if there is no such scale.
         """
-        melody = read_source(source, self.model.config, track).melody
-        return generate.reconstruct(self.model, melody, temperature, generator)
+        is_new = seed is None and generator is None
+        seed, generator = self._draws(int(torch.randint(2**32, ())) if is_new else seed, generator)
+        rules = None if scale is None else morph.rules_of(self.model, Scale.parse(scale))
+        draw = partial(
+            sampling.sample,
+            self.model,
+            temperature=temperature,
+            generator=generator,
+            rules=rules,
+            prior=prior,
+            quarters_per_minute=tempo,
+        )
+        melodies = self._drawn(draw, count, novel)
+        return Samples(
+            melodies=tuple(melodies),
+            decisions=(f"seed {seed}: with it the same tunes come again",) if is_new else (),
+            seed=seed,
+            known=self.novelty,
+            vocabulary=self.model.vocabulary,
+        )
 
     def interpolate(
         self,
         start: MelodySource,
         end: MelodySource,
         count: int = 8,
-        temperature: float = 0.0,
-        generator: torch.Generator | None = None,
         *,
-        tracks: tuple[str, str] = ("auto", "auto"),
-        first_bars: tuple[int | None, int | None] = (None, None),
+        track: ForEach[str] = "auto",
+        first_bar: ForEach[int | None] = None,
         bars: int | None = None,
-        **options: Any,
-    ) -> list[Melody]:
+        ends: Ends = "exact",
+        spacing: Spacing = "even",
+        key: KeyPlan = "glide",
+        tempo: TempoPlan = "glide",
+        keep_accompaniment: bool = False,
+        temperature: float = 0.0,
+        seed: int | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Interpolation:
         """``count`` melodies from ``start`` to ``end``, both included; see :mod:`melodyvae.generation.interpolation`.
 
         Args:
-            start: a MIDI file, a ``PrettyMIDI`` object or a melody.
+            start: a path, a ``PrettyMIDI`` object or a melody.
             end: likewise.
-            count: how many melodies, at least 2.
-            temperature: 0 takes the most probable notes.
-            generator: the source of the draws when ``temperature`` is above 0.
-            tracks: of ``start`` and ``end``: ``auto``, a track's number (from 1) or its name.
-            first_bars: the first bar (from 1) to take from ``start`` and ``end``; None takes the first good one.
-            bars: how many bars to take of each; a window of the model by default.
-            options: the rest of :class:`~melodyvae.generation.interpolation.WalkOptions`: ``ends``, ``spacing``,
-                ``key``, ``tempo``.
+            count: how many, at least 2.
+            track: of both or of each: ``auto``, a number (from 1) or a name.
+            first_bar: of both or of each, from 1; None takes the first good one.
+            bars: how many to take of each; None takes as many as the model has. More are walked window by window.
+            ends: ``exact`` refines z until both come back; ``model`` takes them as the model remembers them;
+                ``original`` puts the melodies themselves at both ends.
+            spacing: ``even`` to the ear, or ``latent``: equal steps of z.
+            key: ``glide`` from the key and register of the first to those of the second; ``a``, ``b``: all in the key
+                of one; ``none`` leaves the pitches alone.
+            tempo: ``glide``, ``a`` or ``b``.
+            keep_accompaniment: let the other tracks of ``start`` play with each melody that is written.
+            temperature: of the notes between the ends; 0 takes the most probable ones.
+            seed: of the draws.
+            generator: in place of a seed.
+
+        Raises:
+            MidiError, MelodyError: if a source cannot be read, or has no melody.
+            WindowError: if there is no such bar, or no note in the bars.
         """
-        asked = WalkOptions(count, temperature, **options)
-        sources = [
-            read_source(source, self.model.config, track) for source, track in zip((start, end), tracks, strict=True)
+        options = WalkOptions(count, temperature, ends, spacing, key, tempo)
+        seed, generator = self._draws(seed, generator)
+        tracks, first_bars = _for_each(track, 2, "track"), _for_each(first_bar, 2, "first_bar")
+        read = [
+            self._take(source, label, wanted) for source, label, wanted in zip((start, end), "AB", tracks, strict=True)
         ]
-        ends = pick_ends(self.model, (sources[0], sources[1]), first_bars, bars, asked)
-        return list(
-            walk(self.model, ends.windows[0].melody, ends.windows[1].melody, asked, generator, ends.keys).melodies
+        picked: WalkEnds = pick_ends(
+            self.model, (read[0].found, read[1].found), (first_bars[0], first_bars[1]), bars, options
+        )
+        sources = tuple(replace(taken, window=window) for taken, window in zip(read, picked.windows, strict=True))
+        found = walk(self.model, sources[0].melody, sources[1].melody, options, generator, picked.keys)
+        decisions = [sentence for sentence in (picked.note, *found.decisions) if sentence]
+        backings = None
+        if keep_accompaniment:
+            backing = backing_of(read[0].found, picked.windows[0].grid_bar, sources[0].melody.bars)
+            backings = tuple(transposed(backing, shift) for shift in found.key_shifts)
+            decisions.append(f"A's other tracks play on: {len(backing)}" if backing else "A has no other tracks there")
+        return Interpolation(
+            melodies=found.melodies,
+            sources=sources,
+            decisions=tuple(decisions),
+            seed=seed,
+            distances=found.distances,
+            distinct=found.distinct,
+            steps_right=found.steps_right,
+            key_shifts=found.key_shifts,
+            backings=backings,
+        )
+
+    def vary(
+        self,
+        source: MelodySource,
+        count: int = 8,
+        *,
+        amount: float = 0.3,
+        track: str = "auto",
+        first_bar: int | None = None,
+        novel: bool = False,
+        temperature: float = 0.0,
+        seed: int | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Variations:
+        """``count`` melodies near some bars of ``source``; see :func:`melodyvae.generation.variation.vary`.
+
+        Args:
+            source: a path, a ``PrettyMIDI`` object or a melody.
+            count: how many, at least 1.
+            amount: how far away, 0 to 1: 0 is the melody as the model remembers it, 1 a new one.
+            track: ``auto``, a number (from 1) or a name.
+            first_bar: from 1; None takes the first good one.
+            novel: draw near-copies of training melodies again.
+            temperature: of the notes; 0 takes the most probable ones.
+            seed: of the draws.
+            generator: in place of a seed.
+
+        Raises:
+            MidiError, MelodyError, WindowError: as :meth:`interpolate`.
+            NoveltyError: as :meth:`sample`.
+        """
+        seed, generator = self._draws(seed, generator)
+        taken = self._take_window(source, "the tune", track, first_bar)
+        draw = partial(
+            variation.vary,
+            self.model,
+            taken.melody,
+            amount=amount,
+            temperature=temperature,
+            generator=generator,
+        )
+        melodies = self._drawn(draw, count, novel)
+        return Variations(
+            melodies=tuple(melodies),
+            sources=(taken,),
+            seed=seed,
+            known=self.novelty,
+            vocabulary=self.model.vocabulary,
+            original=taken.melody,
+            steps_changed=tuple(variation.steps_changed(self.model, melody, taken.melody) for melody in melodies),
         )
 
     def morph(
         self,
         source: MelodySource,
         count: int = 5,
-        temperature: float = 0.0,
-        generator: torch.Generator | None = None,
         *,
-        track: str = "auto",
-        bar: int | None = None,
-        scale: str | None = None,
-        candidates: int = morphing.CANDIDATES,
-        **amounts: float,
-    ) -> list[Melody]:
-        """``count`` melodies from ``source`` as it is to ``source`` with its character moved.
-
-        For example ``model.morph("a.mid", density=+1, range=-1, syncopation_8=+0.5)``; see
-        :func:`melodyvae.generation.morph.morph`.
-
-        Args:
-            source: a MIDI file, a ``PrettyMIDI`` object or a melody.
-            count: how many melodies, at least 2.
-            temperature: 0 takes the most probable notes.
-            generator: the source of all draws.
-            track: ``auto``, a track's number (from 1) or its name.
-            bar: the first bar (from 1) to take; None takes the first good one.
-            scale: such as ``G:major``: no note outside it comes.
-            candidates: how many melodies are tried for each one written; 1 takes the bare directions.
-            amounts: by attribute (:data:`melodyvae.generation.attributes.ATTRIBUTES`, with ``_`` for ``-``), in
-                standard deviations of the training windows.
-        """
-        window = pick_window(read_source(source, self.model.config, track), self.model.config, bar).melody
-        wanted = {name.replace("_", "-"): amount for name, amount in amounts.items()}
-        chosen = None if scale is None else Scale.parse(scale)
-        return morphing.morph(self.model, window, wanted, count, temperature, generator, chosen, candidates)
-
-    def vary(
-        self,
-        source: MelodySource,
-        count: int = 8,
-        amount: float = 0.3,
-        temperature: float = 0.0,
-        generator: torch.Generator | None = None,
-        *,
+        density: float = 0.0,
+        range: float = 0.0,
+        interval: float = 0.0,
+        syncopation: float = 0.0,
+        syncopation_8: float = 0.0,
+        syncopation_16: float = 0.0,
+        diatonic: float = 0.0,
         track: str = "auto",
         first_bar: int | None = None,
-    ) -> list[Melody]:
-        """``count`` melodies near a window of ``source``; see :func:`melodyvae.generation.variation.vary`."""
-        return walks.vary(self.model, self._window(source, track, first_bar), count, amount, temperature, generator)
+        scale: str | None = None,
+        candidates: int = CANDIDATES,
+        temperature: float = 0.0,
+        seed: int | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Morph:
+        """``count`` melodies, from some bars of ``source`` as they are to these with their character moved.
 
-    def grid(self, sources: Sequence[MelodySource], count: int = 5) -> list[list[Melody]]:
-        """``count`` rows of ``count`` melodies between windows of four sources."""
-        return walks.grid(self.model, [self._window(source) for source in sources], count)
+        For example ``vae.morph("a.mid", density=+1, range=-1)``; see :func:`melodyvae.generation.morph.morph`. Amounts
+        are in standard deviations over the training windows; what is 0 is kept as far as it can be.
 
-    def arithmetic(self, sources: Sequence[MelodySource], signs: Sequence[int]) -> Melody:
-        """The melody at the sum of the sources' windows, times 1 or -1; see :mod:`melodyvae.generation.variation`."""
-        return walks.arithmetic(self.model, [self._window(source) for source in sources], signs)
+        Args:
+            source: a path, a ``PrettyMIDI`` object or a melody.
+            count: how many, at least 2.
+            density: notes per bar.
+            range: semitones from the lowest to the highest note.
+            interval: semitones from note to note.
+            syncopation: both of the following.
+            syncopation_8: notes on weak eighths without one on the beat before.
+            syncopation_16: the same of sixteenths.
+            diatonic: notes in the major scale that fits best.
+            track: ``auto``, a number (from 1) or a name.
+            first_bar: from 1; None takes the first good one.
+            scale: no note outside it comes, from the first melody on: ``G:major`` and so on.
+            candidates: how many melodies are tried for each one written; 1 takes the bare attribute vectors.
+            temperature: of the notes; 0 takes the most probable ones.
+            seed: of the draws.
+            generator: in place of a seed.
+
+        Raises:
+            MidiError, MelodyError, WindowError: as :meth:`interpolate`.
+            DirectionsError: if the model has no attribute vectors.
+            ScaleError: if there is no such scale.
+        """
+        seed, generator = self._draws(seed, generator)
+        chosen = None if scale is None else Scale.parse(scale)
+        named = {
+            "density": density,
+            "range": range,
+            "interval": interval,
+            "syncopation": syncopation,
+            "syncopation-8": syncopation_8,
+            "syncopation-16": syncopation_16,
+            "diatonic": diatonic,
+        }
+        amounts = {name: amount for name, amount in named.items() if amount}
+        wanted = morph.wanted_amounts(amounts)
+        taken = self._take_window(source, "the tune", track, first_bar)
+        melodies = morph.morph(self.model, taken.melody, amounts, count, temperature, generator, chosen, candidates)
+        measured = [taken.melody, melodies[0], melodies[-1]]
+        rows = np.stack([self.model.vocabulary.encode(melody) for melody in measured])
+        tune, before, after = measure(rows, self.config).tolist()
+        deviations = Directions.from_extras(self.model.extras, self.model.device).deviations.tolist()
+        asked = [
+            value + amount * deviation if amount else None
+            for value, amount, deviation in zip(before, wanted.tolist(), deviations, strict=True)
+        ]
+        measures = dict(zip(ATTRIBUTES, zip(tune, before, after, asked, strict=True), strict=True))
+        return Morph(melodies=tuple(melodies), sources=(taken,), seed=seed, original=taken.melody, measures=measures)
+
+    def grid(
+        self,
+        sources: Sequence[MelodySource],
+        count: int = 5,
+        *,
+        track: ForEach[str] = "auto",
+        first_bar: ForEach[int | None] = None,
+        exact: bool = True,
+    ) -> Grid:
+        """``count`` rows of ``count`` melodies between four; see :func:`melodyvae.generation.variation.grid`.
+
+        Args:
+            sources: four: top left, top right, bottom left, bottom right.
+            count: how many rows, at least 2, and columns.
+            track: of all or of each: ``auto``, a number (from 1) or a name.
+            first_bar: of all or of each, from 1; None takes the first good one.
+            exact: refine z until the four come back; otherwise they are as the model remembers them.
+
+        Raises:
+            MidiError, MelodyError, WindowError: as :meth:`interpolate`.
+        """
+        taken = self._windows(sources, track, first_bar)
+        corners = tuple(found.melody for found in taken)
+        rows = variation.grid(self.model, corners, count, exact=exact)
+        found = (rows[0][0], rows[0][-1], rows[-1][0], rows[-1][-1])
+        return Grid(
+            melodies=tuple(melody for row in rows for melody in row),
+            sources=taken,
+            corners=corners,
+            steps_right=tuple(matching_steps(self.model, *pair) for pair in zip(corners, found, strict=True)),
+        )
+
+    def arithmetic(
+        self,
+        sources: Sequence[MelodySource],
+        signs: Sequence[int],
+        *,
+        track: ForEach[str] = "auto",
+        first_bar: ForEach[int | None] = None,
+        temperature: float = 0.0,
+        seed: int | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Arithmetic:
+        """The melody at the sum of the sources' latent means; see :func:`melodyvae.generation.variation.arithmetic`.
+
+        Args:
+            sources: at least one.
+            signs: of each, 1 or -1.
+            track: of all or of each: ``auto``, a number (from 1) or a name.
+            first_bar: of all or of each, from 1; None takes the first good one.
+            temperature: of the notes; 0 takes the most probable ones.
+            seed: of the draws.
+            generator: in place of a seed.
+
+        Raises:
+            MidiError, MelodyError, WindowError: as :meth:`interpolate`.
+        """
+        seed, generator = self._draws(seed, generator)
+        taken = self._windows(sources, track, first_bar)
+        terms = tuple(found.melody for found in taken)
+        melody = variation.arithmetic(self.model, terms, signs, temperature, generator)
+        return Arithmetic(melodies=(melody,), sources=taken, seed=seed, terms=terms, signs=tuple(signs))
 
     def complete(
         self,
         source: MelodySource,
-        hidden_bars: Collection[int],
         count: int = 1,
+        *,
+        hide: Collection[int] = (),
+        extend: int = 0,
+        track: str = "auto",
         temperature: float = 0.0,
+        seed: int | None = None,
         generator: torch.Generator | None = None,
+    ) -> Completion:
+        """``count`` times ``source`` with bars filled in anew; see :func:`melodyvae.generation.inpainting.complete`.
+
+        Args:
+            source: a path, a ``PrettyMIDI`` object or a melody.
+            count: how many, at least 1.
+            hide: the bars to fill in, from 1.
+            extend: how many bars to add after the end.
+            track: ``auto``, a number (from 1) or a name.
+            temperature: of the notes; the melodies differ at 0, too, since z is drawn.
+            seed: of the draws.
+            generator: in place of a seed.
+
+        Raises:
+            MidiError, MelodyError: if the source cannot be read, or has no melody.
+            InpaintingError: if there is nothing to fill in or to go by, or no such bar.
+        """
+        seed, generator = self._draws(seed, generator)
+        taken = self._take(source, "", track)
+        layout, bars = taken.found.layout, taken.melody.bars
+        piece_bars = len(layout.bar_starts)
+        for bar in hide:
+            if not 1 <= bar <= piece_bars:
+                raise inpainting.CompletionError(f"there is no bar {bar}: the tune has bars 1 to {piece_bars}")
+        hidden = {layout.grid_bar(bar) for bar in hide} | {bars + index for index in range(extend)}
+        melodies = inpainting.complete(self.model, taken.melody, hidden, count, temperature, generator)
+        added = f"{'1 bar is' if extend == 1 else f'{extend} bars are'} added after bar {piece_bars}"
+        return Completion(
+            melodies=tuple(melodies),
+            sources=(taken,),
+            decisions=(added,) if extend else (),
+            seed=seed,
+            original=taken.melody,
+            hidden=tuple(sorted({*hide, *(piece_bars + 1 + index for index in range(extend))})),
+        )
+
+    def reconstruct(
+        self,
+        source: MelodySource | list[MelodySource] | tuple[MelodySource, ...],
         *,
         track: str = "auto",
-    ) -> list[Melody]:
-        """``source`` with bars (from 0) filled in anew; see :func:`melodyvae.generation.inpainting.complete`."""
-        melody = read_source(source, self.model.config, track).melody
-        return completion.complete(self.model, melody, hidden_bars, count, temperature, generator)
+        temperature: float = 0.0,
+        seed: int | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Reconstruction:
+        """Melodies of any length as the model remembers them; see :func:`melodyvae.generation.sampling.reconstruct`.
 
-    def score(self, source: MelodySource, *, track: str = "auto") -> list[scoring.WindowScore]:
-        """How unusual each window of ``source`` is; see :func:`melodyvae.generation.scoring.score`."""
-        return scoring.score(self.model, read_source(source, self.model.config, track).melody)
+        Args:
+            source: a path, a ``PrettyMIDI`` object or a melody, or several.
+            track: ``auto``, a number (from 1) or a name.
+            temperature: of the notes; 0 takes the most probable ones.
+            seed: of the draws.
+            generator: in place of a seed.
 
-    def _window(self, source: MelodySource, track: str = "auto", first_bar: int | None = None) -> Melody:
-        return pick_window(read_source(source, self.model.config, track), self.model.config, first_bar).melody
+        Raises:
+            MidiError, MelodyError: if a source cannot be read, or has no melody.
+        """
+        seed, generator = self._draws(seed, generator)
+        sources = source if isinstance(source, list | tuple) else (source,)
+        taken = [self._take(one, "", track) for one in sources]
+        back = [sampling.reconstruct(self.model, found.melody, temperature, generator) for found in taken]
+        originals = tuple(found.melody for found in taken)
+        right = tuple(matching_steps(self.model, *pair) for pair in zip(originals, back, strict=True))
+        return Reconstruction(
+            melodies=tuple(back), sources=tuple(taken), seed=seed, originals=originals, steps_right=right
+        )
+
+    def score(self, source: MelodySource, *, track: str = "auto") -> Scores:
+        """How unusual each window of ``source`` is; see :func:`melodyvae.generation.scoring.score`.
+
+        Args:
+            source: a path, a ``PrettyMIDI`` object or a melody.
+            track: ``auto``, a number (from 1) or a name.
+
+        Raises:
+            MidiError, MelodyError: if the source cannot be read, or has no melody.
+        """
+        taken = self._take(source, "", track)
+        bar_of = taken.found.layout.piece_bar  # of a bar of the melody, from 0
+        windows = tuple(
+            replace(
+                window,
+                first_bar=bar_of(window.first_bar - 1),
+                notes=tuple(replace(note, bar=bar_of(note.bar - 1)) for note in window.notes),
+            )
+            for window in scoring.score(self.model, taken.melody)
+        )
+        return Scores(windows=windows, source=taken, is_ranked=scoring.QUANTILES in self.model.extras)
+
+    def _take(self, source: MelodySource, label: str, track: str) -> Taken:
+        return take(source, self.config, label, track, self.limits)
+
+    def _take_window(self, source: MelodySource, label: str, track: str, first_bar: int | None) -> Taken:
+        return take_window(source, self.config, label, track, first_bar, limits=self.limits)
+
+    def _windows(
+        self, sources: Sequence[MelodySource], track: ForEach[str], first_bar: ForEach[int | None]
+    ) -> tuple[Taken, ...]:
+        tracks, first_bars = (
+            _for_each(track, len(sources), "track"),
+            _for_each(first_bar, len(sources), "first_bar"),
+        )
+        labels = ["ABCDEFGHIJKLMNOPQRSTUVWXYZ"[index % 26] for index in range(len(sources))]
+        return tuple(
+            self._take_window(source, label, wanted, bar)
+            for source, label, wanted, bar in zip(sources, labels, tracks, first_bars, strict=True)
+        )
+
+    def _drawn(self, draw: Callable[[int], list[Melody]], count: int, novel: bool) -> list[Melody]:
+        """``count`` melodies from ``draw``, none a near-copy of a training melody if ``novel``."""
+        if not novel:
+            return draw(count)
+        return redraw_near_copies(draw, count, index_of(self.model), self.model.vocabulary)
+
+    def _draws(self, seed: int | None, generator: torch.Generator | None) -> tuple[int | None, torch.Generator]:
+        """The seed and the generator of all draws."""
+        if generator is not None:
+            if seed is not None:
+                raise ValueError("both a seed and a generator are given; give one of them")
+            return None, generator
+        seed = seed or 0
+        return seed, torch.Generator(self.model.device).manual_seed(seed)
+
+
+def _for_each(value: ForEach[Kind], count: int, name: str) -> list[Kind]:
+    """One value for each of ``count`` sources."""
+    if not isinstance(value, list | tuple):
+        return [value] * count
+    if len(value) != count:
+        raise ValueError(f"{name} has {len(value)} values for {count} sources; give one for all, or one for each")
+    return list(value)

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from melodyvae.cli.options import generation_options, known_errors, load_model, midi_file
+from melodyvae.cli.options import (
+    Generation,
+    generation_options,
+    known_errors,
+    midi_file,
+    source_options,
+    temperature_option,
+)
 
 SIGNS = {"+": 1, "-": -1}
 
 
 @click.command()
 @click.argument("terms", nargs=-1, required=True, metavar="A [+|-] B [[+|-] C ...]")
-@generation_options(temperature=0.0)
-@click.pass_context
-def arithmetic(
-    ctx: click.Context,
-    terms: tuple[str, ...],
-    output: Path | None,
-    model_name: str,
-    temperature: float,
-    seed: int,
-    device: str,
-    audio: bool,
-    force: bool,
-) -> None:
+@source_options
+@temperature_option(0.0)
+@generation_options
+def arithmetic(generation: Generation, terms: tuple[str, ...], **options: Any) -> None:
     """Write the tune at the sum of the latent means of MIDI files.
 
     \b
@@ -35,28 +34,10 @@ def arithmetic(
     The folder (arithmetic by default) gets result.mid, with A's tempo and instrument, all.mid with the terms and the
     result in a row, and piano-rolls.png with the same.
     """
-    from melodyvae.cli.results import read_window, write_melodies
-    from melodyvae.generation import variation as walks
-
-    files, signs = _parse(terms, ctx)
+    files, signs = _parse(terms, click.get_current_context())
     with known_errors():
-        model, generator = load_model(model_name, device, seed)
-        labels = ["ABCDEFGHIJKLMNOPQRSTUVWXYZ"[index % 26] for index in range(len(files))]
-        windows = [
-            read_window(label, path, "auto", None, model.config) for label, path in zip(labels, files, strict=True)
-        ]
-        result = walks.arithmetic(model, windows, signs, temperature, generator)
-        titles = [f"{'+' if sign > 0 else '-'} {label}" for sign, label in zip(signs, labels, strict=True)]
-        write_melodies(
-            output or Path("arithmetic"),
-            [result],
-            ["result.mid"],
-            [*titles, "result"],
-            rolls=[*windows, result],
-            row=[*windows, result],
-            replace=force,
-            audio=audio,
-        )
+        folder, vae = generation.open("arithmetic", ["result.mid"])
+        generation.finish(vae.arithmetic(files, signs, seed=generation.seed, **options), folder)
 
 
 def _parse(terms: tuple[str, ...], ctx: click.Context) -> tuple[list[Path], list[int]]:

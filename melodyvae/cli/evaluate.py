@@ -113,7 +113,7 @@ def evaluate(
             raise click.ClickException(f"{file} exists; choose another file")
     chosen = wanted or FIGURES
     with known_errors(TrainedOnError):
-        model, _ = load_model(model_name, device, seed)
+        model = load_model(model_name, device).model
         if dataset is None:
             _print_recorded(model_name, model.metrics)
             return

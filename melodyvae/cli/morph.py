@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from melodyvae.cli.options import (
     FiniteFloat,
+    Generation,
     generation_options,
     known_errors,
-    load_model,
     midi_file,
     scale_option,
+    source_options,
+    temperature_option,
 )
-
-if TYPE_CHECKING:
-    from data_prep.melody import Melody
-    from melodyvae.models.melody import MelodyModel
+from melodyvae.rendering.melody_files import numbered_names
 
 SLIDERS = {
     "density": "More notes (+) or fewer (-).",
@@ -30,13 +29,13 @@ SLIDERS = {
     "syncopation-16": "The same of sixteenths.",
     "diatonic": "More or fewer of the notes in the major scale that fits best.",
 }
-MOST_AMOUNT = 5.0
+MAX_AMOUNT = 5.0
 
 
 def slider_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add one option an attribute."""
     for name, told in reversed(SLIDERS.items()):
-        amount = FiniteFloat(min=-MOST_AMOUNT, max=MOST_AMOUNT)
+        amount = FiniteFloat(min=-MAX_AMOUNT, max=MAX_AMOUNT)
         command = click.option(f"--{name}", type=amount, default=0.0, metavar="AMOUNT", help=told)(command)
     return command
 
@@ -46,8 +45,7 @@ def slider_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @slider_options
 @scale_option
 @click.option("-n", "--steps", "count", type=click.IntRange(min=2), default=5, show_default=True, help="Tunes.")
-@click.option("--bar", type=click.IntRange(min=1), help="First bar to take.  [default: the first good one]")
-@click.option("--track", default="auto", show_default=True, help="Track: auto, a number or a name.")
+@source_options
 @click.option(
     "--candidates",
     type=click.IntRange(min=1),
@@ -55,23 +53,9 @@ def slider_options(command: Callable[..., Any]) -> Callable[..., Any]:
     show_default=True,
     help="Tunes tried for each one written; 1 takes the bare attribute vector.",
 )
-@generation_options(temperature=0.0)
-def morph(
-    file: Path,
-    scale: str | None,
-    count: int,
-    bar: int | None,
-    track: str,
-    candidates: int,
-    output: Path | None,
-    model_name: str,
-    temperature: float,
-    seed: int,
-    device: str,
-    audio: bool,
-    force: bool,
-    **amounts: float,
-) -> None:
+@temperature_option(0.0)
+@generation_options
+def morph(generation: Generation, file: Path, scale: str | None, count: int, **options: Any) -> None:
     """Write FILE, a MIDI file, with its character moved, little by little.
 
     \b
@@ -85,38 +69,8 @@ def morph(
     The folder (FILE-morphed by default) gets 01.mid, the tune as the model remembers it, to the last with the full
     amounts, all.mid with all of them in a row, and piano-rolls.png.
     """
-    from melodyvae.cli.results import melody_names, read_window, write_melodies
-    from melodyvae.generation.morph import morph as morphed
-    from melodyvae.generation.scales import Scale
-
-    wanted = {name.replace("_", "-"): amount for name, amount in amounts.items() if amount}
-    if not wanted and scale is None:
+    if scale is None and not any(options[name.replace("-", "_")] for name in SLIDERS):
         raise click.UsageError("there is nothing to move; give an amount, such as --density +1, or a --scale")
     with known_errors():
-        chosen = None if scale is None else Scale.parse(scale)
-        model, generator = load_model(model_name, device, seed)
-        window = read_window("The tune", file, track, bar, model.config)
-        melodies = morphed(model, window, wanted, count, temperature, generator, chosen, candidates)
-        _say_what_changed(model, window, melodies, wanted)
-        titles = ["as it is", *(str(index) for index in range(2, count)), "moved"]
-        folder = output or Path(f"{file.stem}-morphed")
-        write_melodies(folder, melodies, melody_names(count), titles, ends=True, replace=force, audio=audio)
-
-
-def _say_what_changed(model: MelodyModel, window: Melody, melodies: list[Melody], wanted: dict[str, float]) -> None:
-    """A table: each attribute of the tune, of the first and the last melody, and what was aimed at."""
-    import numpy as np
-
-    from melodyvae.generation.attribute_vectors import Directions
-    from melodyvae.generation.attributes import ATTRIBUTES, UNITS, measure
-    from melodyvae.generation.morph import wanted_amounts
-
-    rows = np.stack([model.vocabulary.encode(melody) for melody in (window, melodies[0], melodies[-1])])
-    tune, before, after = measure(rows, model.config)
-    deviations = Directions.from_extras(model.extras, model.device).deviations.cpu().numpy()
-    amounts = wanted_amounts(wanted)
-    click.echo(f"{'':<16}{'the tune':>10}{'01.mid':>10}{'asked':>10}{'the last':>10}")
-    for index, name in enumerate(ATTRIBUTES):
-        asked = f"{before[index] + amounts[index] * deviations[index]:.2f}" if amounts[index] else "as it is"
-        figures = f"{tune[index]:>10.2f}{before[index]:>10.2f}{asked:>10}{after[index]:>10.2f}"
-        click.echo(f"{name:<16}{figures}  {UNITS[name]}")
+        folder, vae = generation.open(f"{file.stem}-morphed", numbered_names(count))
+        generation.finish(vae.morph(file, count, scale=scale, seed=generation.seed, **options), folder)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-if TYPE_CHECKING:
-    import torch
+from melodyvae.rendering.melody_files import names_written
+from melodyvae.rendering.output_folder import check_replaceable
 
-    from melodyvae.models.melody import MelodyModel
+if TYPE_CHECKING:
+    from melodyvae.generation.results import Result
+    from melodyvae.vae import MelodyVAE
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -47,16 +51,116 @@ class MusicFile(click.Path):
         return path
 
 
-scale_option = click.option("--scale", help="Notes of this scale only, such as G:major, A:minor or F#:dorian.")
 SEED = click.IntRange(0, 2**32 - 1)  # what NumPy and torch both take
+BAR = click.IntRange(min=1)
+FIRST_BAR_HELP = "First bar to take{of}, from 1.  [default: the first good one]"
+TRACK_HELP = "Track{of}: auto, a number (from 1) or a name."
 midi_file = MusicFile(exists=True, dir_okay=False, path_type=Path)
+scale_option = click.option("--scale", help="Notes of this scale only, such as G:major, A:minor or F#:dorian.")
+novel_option = click.option("--novel", is_flag=True, help="Draw near-copies of training melodies again.")
+device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+model_option = click.option(
+    "--model",
+    "model_name",
+    default="melody-2bar",
+    show_default=True,
+    help="A shipped model, a checkpoint file, or a run folder.",
+)
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What all commands that write melodies have.
+
+    Attributes:
+        output: the folder for the results; None for the command's own.
+        model_name: a shipped model, a checkpoint file or a run folder.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        seed: None leaves it to the verb.
+        audio: write WAV files, too.
+        force: replace results that are there.
+    """
+
+    output: Path | None
+    model_name: str
+    device: str
+    seed: int | None
+    audio: bool
+    force: bool
+
+    def open(self, folder: str | Path, names: Sequence[str], joined: bool = True) -> tuple[Path, MelodyVAE]:
+        """The folder for the results, ``folder`` if none was asked for, and the model.
+
+        Raises:
+            OutputExistsError: before anything else is done, if one of ``names`` is there.
+        """
+        place = self.output or Path(folder)
+        check_replaceable(place, names_written(names, joined, self.audio), self.force, input_files())
+        return place, load_model(self.model_name, self.device)
+
+    def finish(self, result: Result, folder: Path) -> None:
+        """Print what a verb found, write its melodies, and say where."""
+        for sentence in result.sentences:
+            click.echo(sentence)
+        written = result.write(folder, audio=self.audio, replace=self.force)
+        names = result.names
+        first = names[0] if len(names) == 1 else f"{names[0]} ... {names[-1]}"
+        others = [name for name in written if name not in names and not name.endswith(".wav")]
+        told = [first, *others[:-1], *(["a WAV file of each"] if self.audio else []), others[-1]]
+        where = f"{folder}{'' if str(folder).endswith('/') else '/'}"
+        click.echo(f"Wrote {', '.join(told[:-1])} and {told[-1]} to {where}")
+
+
+def generation_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of :class:`Generation`, which the command gets as ``generation``."""
+
+    @functools.wraps(command)
+    def gathered(*arguments: Any, **options: Any) -> Any:
+        own = {entry.name: options.pop(entry.name) for entry in fields(Generation)}
+        return command(*arguments, generation=Generation(**own), **options)
+
+    return add_options(
+        gathered,
+        click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for the results."),
+        model_option,
+        click.option("--seed", type=SEED, help="The same seed, the same files.  [default: 0; of sample: a new one]"),
+        device_option,
+        click.option("--audio", is_flag=True, help="Write a WAV file beside each MIDI file."),
+        click.option("--force", is_flag=True, help="Replace results that are already there."),
+    )
+
+
+def source_options(command: Command) -> Command:
+    """Add ``--bar`` (as ``first_bar``) and ``--track``."""
+    return add_options(
+        command,
+        click.option("--bar", "first_bar", type=BAR, help=FIRST_BAR_HELP.format(of="")),
+        track_option(command=None),
+    )
+
+
+def track_option(command: Command | None = None) -> Any:
+    """``--track``."""
+    option = click.option("--track", default="auto", show_default=True, help=TRACK_HELP.format(of=""))
+    return option if command is None else option(command)
+
+
+def temperature_option(default: float) -> Callable[[Command], Command]:
+    """``--temperature`` with this default."""
+    return click.option(
+        "--temperature",
+        type=FiniteFloat(min=0),
+        default=default,
+        show_default=True,
+        help="0 takes the most probable notes; 1 draws them.",
+    )
 
 
 def device_options(command: Command) -> Command:
     """Add ``--device``, ``--precision`` and ``--threads``."""
-    return _add(
+    return add_options(
         command,
-        click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps."),
+        device_option,
         click.option(
             "--precision",
             type=click.Choice(["auto", "bf16", "fp32"]),
@@ -68,51 +172,16 @@ def device_options(command: Command) -> Command:
     )
 
 
-def generation_options(temperature: float | None) -> Callable[[Command], Command]:
-    """Add what all commands that write melodies have; ``--temperature`` with this default, unless that is None."""
-
-    def add(command: Command) -> Command:
-        return _add(
-            command,
-            click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for the results."),
-            click.option(
-                "--model",
-                "model_name",
-                default="melody-2bar",
-                show_default=True,
-                help="A shipped model, a checkpoint file, or a run folder.",
-            ),
-            *([] if temperature is None else [_temperature_option(temperature)]),
-            click.option("--seed", type=SEED, default=0, show_default=True, help="The same seed, the same files."),
-            click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps."),
-            click.option("--audio", is_flag=True, help="Write a WAV file beside each MIDI file."),
-            click.option("--force", is_flag=True, help="Replace results that are already there."),
-        )
-
-    return add
-
-
-def _temperature_option(default: float) -> Callable[[Command], Command]:
-    return click.option(
-        "--temperature",
-        type=FiniteFloat(min=0),
-        default=default,
-        show_default=True,
-        help="0 takes the most probable notes; 1 draws them.",
-    )
-
-
-def load_model(name: str, device: str, seed: int) -> tuple[MelodyModel, torch.Generator]:
-    """The model on its device, and the generator of everything random."""
-    import torch
-
+def load_model(name: str, device: str) -> MelodyVAE:
+    """The model on its device."""
+    from data_prep.limits import Limits
     from melodyvae.device import choose_device, use_threads
-    from melodyvae.models.melody import MelodyModel
+    from melodyvae.vae import MelodyVAE
 
     use_threads()
-    place = choose_device(device)
-    model = MelodyModel.from_pretrained(name).to(place)
-    return model, torch.Generator(place).manual_seed(seed)
+    vae = MelodyVAE.from_pretrained(name, choose_device(device))
+    vae.limits = Limits()
+    return vae
 
 
 @contextmanager
@@ -124,13 +193,14 @@ def known_errors(*others: type[Exception]) -> Iterator[None]:
     from melodyvae.datasets.windows import DatasetError
     from melodyvae.device import DeviceError
     from melodyvae.generation.attribute_vectors import DirectionsError
+    from melodyvae.generation.inpainting import CompletionError
     from melodyvae.generation.novelty import NoveltyError
     from melodyvae.generation.prior import PriorError
     from melodyvae.generation.scales import ScaleError
     from melodyvae.generation.sources import WindowError
     from melodyvae.models.checkpoint import CheckpointError
 
-    known: tuple[type[Exception], ...] = (CheckpointError, ConfigError, DatasetError, DeviceError)
+    known: tuple[type[Exception], ...] = (CheckpointError, ConfigError, DatasetError, DeviceError, CompletionError)
     known += (DirectionsError, MelodyError, MidiError, PriorError, ScaleError, NoveltyError, WindowError, *others)
     try:
         yield
@@ -141,7 +211,19 @@ def known_errors(*others: type[Exception]) -> Iterator[None]:
         raise click.ClickException(f"{where}{error.strerror or error}") from error
 
 
-def _add(command: Command, *options: Callable[[Command], Command]) -> Command:
+def input_files() -> list[Path]:
+    """The files among the arguments and options of the command that is running, but for its output."""
+    context = click.get_current_context(silent=True)
+    found: list[Path] = []
+    for name, value in context.params.items() if context else ():
+        values = value if isinstance(value, Iterable) and not isinstance(value, str | bytes) else [value]
+        if name != "output":
+            found += [Path(one) for one in values if isinstance(one, str | Path) and os.path.isfile(one)]
+    return found
+
+
+def add_options(command: Command, *options: Callable[[Command], Command]) -> Command:
+    """The command with these options, in this order."""
     for option in reversed(options):
         command = option(command)
     return command

@@ -14,22 +14,22 @@ that on sixteenths by 0.11 (0.32); its interval drags syncopation along more tha
 
 Conventions: A attributes in the order of :data:`~melodyvae.generation.attributes.ATTRIBUTES`, Z latent dimensions; an
 amount of 1 is one standard deviation of the attribute over the training windows.
-
-Contents: :class:`Directions`, :class:`DirectionsError`, :func:`fit_directions`, :func:`joint_directions`,
-:func:`quartile_directions`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from melodyvae.generation.attributes import ATTRIBUTES, measure
-from melodyvae.generation.codec import LatentMelodyModel, decode_tokens, posterior_means
+from melodyvae.generation.codec import decode_tokens, posterior_means
+
+if TYPE_CHECKING:
+    from melodyvae.models.melody import MelodyModel
 
 EXTRA = "attributes."
 MOST_WINDOWS = 20_000  # 8,000 give the same effects; encoding takes most of the time
@@ -87,7 +87,7 @@ class Directions:
 
 
 def fit_directions(
-    model: LatentMelodyModel, windows: np.ndarray, seed: int = 0, most_windows: int = MOST_WINDOWS
+    model: MelodyModel, windows: np.ndarray, seed: int = 0, most_windows: int = MOST_WINDOWS
 ) -> Directions:
     """The directions of a trained model, from training windows ``(N, T)``, of which at most ``most_windows`` are drawn.
 
@@ -132,7 +132,7 @@ def quartile_directions(z: np.ndarray, standardised: np.ndarray) -> np.ndarray:
     )
 
 
-def _calibrate(model: LatentMelodyModel, z: Tensor, vectors: np.ndarray, deviations: np.ndarray) -> np.ndarray:
+def _calibrate(model: MelodyModel, z: Tensor, vectors: np.ndarray, deviations: np.ndarray) -> np.ndarray:
     """The least length tried, ``(A,)``, at which adding each unit vector raises its attribute by 1 on average.
 
     Of an attribute that none raises that far, the length that raises it most, or if none does at all

@@ -9,9 +9,6 @@ C major, so that it does not depend on the key.
 Conventions: windows are token ids ``(N, T)`` in whole bars of the model's meter and grid, a note counts once, at its
 onset, and each attribute is ``(N,)`` float64. A window without notes has 0 in every attribute but ``diatonic``, where
 it has 1: no note of it lies outside.
-
-Contents: :data:`ATTRIBUTES`, :data:`UNITS`, :func:`measure`; :func:`density`, :func:`pitch_range`, :func:`interval`,
-:func:`syncopation`, :func:`diatonic`.
 """
 
 from __future__ import annotations

@@ -9,55 +9,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from data_prep.melody import Melody, MelodyNote
-from data_prep.tokens import Vocabulary
-from melodyvae.config import MelodyConfig
-from melodyvae.models.latent import DiagonalGaussian
+from melodyvae.generation.refine import refine_latents
 from melodyvae.models.token_rules import TokenRules
 
+if TYPE_CHECKING:
+    from melodyvae.models.melody import MelodyModel
+
 DECODING_BATCH = 1024
-
-
-class LatentMelodyModel(Protocol):
-    """What generation asks of a model; :class:`~melodyvae.models.melody.MelodyModel` is one."""
-
-    extras: dict[str, Tensor]  # what was fitted to the trained network
-
-    @property
-    def config(self) -> MelodyConfig:
-        """Bars, meter and grid of a window."""
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """The token table."""
-
-    @property
-    def device(self) -> torch.device:
-        """Where tokens and latent vectors must be."""
-
-    def encode(self, tokens: Tensor) -> DiagonalGaussian:
-        """q(z | x), parameters ``(B, Z)``, of token windows ``(B, T)``."""
-
-    def decode(
-        self,
-        z: Tensor,
-        temperature: float,
-        generator: torch.Generator | None,
-        rules: TokenRules | None = None,
-    ) -> Tensor:
-        """Token windows ``(B, T)`` for latent vectors ``(B, Z)``; ``rules`` say which tokens may come."""
-
-    def logits(self, z: Tensor, tokens: Tensor) -> Tensor:
-        """Teacher-forced logits ``(B, T, V)`` of windows ``(B, T)`` given ``(B, Z)``, differentiable in z."""
-
-    def prior(self, count: int) -> DiagonalGaussian:
-        """N(0, I), parameters ``(count, Z)``."""
 
 
 def tied_like(melody: Melody, original: Melody, window_bars: int) -> Melody:
@@ -78,12 +43,12 @@ def tied_like(melody: Melody, original: Melody, window_bars: int) -> Melody:
     return replace(melody, notes=tuple(notes))
 
 
-def matching_steps(model: LatentMelodyModel, melody: Melody, other: Melody) -> int:
+def matching_steps(model: MelodyModel, melody: Melody, other: Melody) -> int:
     """On how many steps two windows have the same token."""
     return int((model.vocabulary.encode(melody) == model.vocabulary.encode(other)).sum())
 
 
-def posterior_means(model: LatentMelodyModel, windows: Sequence[Melody] | np.ndarray) -> Tensor:
+def posterior_means(model: MelodyModel, windows: Sequence[Melody] | np.ndarray) -> Tensor:
     """The mean of q(z | x) of each window, of melodies or of tokens ``(N, T)``: ``(N, Z)``, on the model's device."""
     if not isinstance(windows, np.ndarray):
         windows = np.stack([model.vocabulary.encode(window) for window in windows])
@@ -92,8 +57,21 @@ def posterior_means(model: LatentMelodyModel, windows: Sequence[Melody] | np.nda
         return torch.cat([model.encode(batch.to(model.device)).mean.float() for batch in batches])
 
 
+def exact_latents(model: MelodyModel, windows: Sequence[Melody]) -> Tensor:
+    """Latent vectors ``(N, Z)`` from which the windows come back greedily, as far as they can be refined to that.
+
+    They are the posterior means where these are enough, and moved from there where not.
+    """
+    tokens = np.stack([model.vocabulary.encode(window) for window in windows]).astype(np.int64)
+    z = posterior_means(model, tokens).clone()
+    missed = np.flatnonzero((decode_tokens(model, z) != tokens).any(axis=1))
+    if len(missed):
+        z[missed] = refine_latents(model.logits, torch.from_numpy(tokens[missed]).to(z.device), z[missed])
+    return z
+
+
 def decode_tokens(
-    model: LatentMelodyModel,
+    model: MelodyModel,
     z: Tensor,
     temperature: float = 0.0,
     generator: torch.Generator | None = None,
@@ -110,14 +88,14 @@ def decode_tokens(
         parts = []
         for start in range(0, len(z), DECODING_BATCH):
             stop = start + DECODING_BATCH
-            ruled = {} if rules is None else {"rules": rules.rows(start, stop)}
-            parts.append(model.decode(z[start:stop], temperature, generator, **ruled))
+            ruled = None if rules is None else rules.rows(start, stop)
+            parts.append(model.decode(z[start:stop], temperature, generator, ruled))
         tokens = torch.cat(parts)
     return tokens.cpu().numpy().astype(np.uint8)
 
 
 def decode_melodies(
-    model: LatentMelodyModel,
+    model: MelodyModel,
     z: Tensor,
     temperature: float,
     generator: torch.Generator | None,

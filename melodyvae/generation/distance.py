@@ -1,7 +1,4 @@
-"""How far apart two windows are to the ear: what begins when, and what sounds when.
-
-Contents: :func:`musical_distances`, :func:`sounding_pitches`.
-"""
+"""How far apart two windows are to the ear: what begins when, and what sounds when."""
 
 from __future__ import annotations
 

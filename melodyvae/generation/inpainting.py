@@ -5,14 +5,13 @@ known. Points are drawn from the prior and moved by gradient descent until the w
 the visible steps say nothing about stays as it was drawn. The decoder then writes the hidden steps, given z and the
 visible steps before them, and of several candidates the one is taken whose windows, now full, have the lowest negative
 ELBO, those with the bars after it among them.
-
-Contents: :func:`complete`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,7 +20,10 @@ from torch.nn import functional as F
 
 from data_prep.melody import Melody
 from melodyvae.generation.codec import fields_of, tied_like
-from melodyvae.generation.scoring import ScoringModel, negative_elbo
+from melodyvae.generation.scoring import negative_elbo
+
+if TYPE_CHECKING:
+    from melodyvae.models.melody import MelodyModel
 
 CANDIDATES = 24
 UPDATES = 30
@@ -33,7 +35,7 @@ class CompletionError(ValueError):
 
 
 def complete(
-    model: ScoringModel,
+    model: MelodyModel,
     melody: Melody,
     hidden_bars: Collection[int],
     count: int = 1,
@@ -73,7 +75,7 @@ def complete(
 
 
 def _fill(
-    model: ScoringModel,
+    model: MelodyModel,
     melodies: list[Melody],
     whole: Melody,
     bar: int,
@@ -109,7 +111,7 @@ def _fill(
     return [candidates[index * CANDIDATES + choice] for index, choice in enumerate(best)]
 
 
-def _usual_nats(model: ScoringModel, whole: Melody, known: list[bool]) -> float | None:
+def _usual_nats(model: MelodyModel, whole: Melody, known: list[bool]) -> float | None:
     """The mean negative ELBO of the windows in which all is known; None if there is none with a note."""
     size = model.config.bars
     windows = [whole.window(start, size) for start in range(len(known) - size + 1) if all(known[start : start + size])]
@@ -117,7 +119,7 @@ def _usual_nats(model: ScoringModel, whole: Melody, known: list[bool]) -> float 
     return float(negative_elbo(model, np.stack(rows)).mean()) if rows else None
 
 
-def _fitted(model: ScoringModel, tokens: Tensor, visible: Tensor, generator: torch.Generator | None) -> Tensor:
+def _fitted(model: MelodyModel, tokens: Tensor, visible: Tensor, generator: torch.Generator | None) -> Tensor:
     """Points from which the visible steps of ``tokens`` ``(B, T)`` are likely: ``(B, Z)``."""
     z = model.prior(len(tokens)).sample(generator).detach().requires_grad_(True)
     if not visible.any():
@@ -132,7 +134,7 @@ def _fitted(model: ScoringModel, tokens: Tensor, visible: Tensor, generator: tor
     return z.detach()
 
 
-def _with_bar(model: ScoringModel, melody: Melody, whole: Melody, row: np.ndarray, bar: int, first: int) -> Melody:
+def _with_bar(model: MelodyModel, melody: Melody, whole: Melody, row: np.ndarray, bar: int, first: int) -> Melody:
     """A melody with one of its bars taken from a window that begins at bar ``first``."""
     written = model.vocabulary.decode(row, **fields_of(whole)).window(bar - first, 1)
     pieces = [written if index == bar else melody.window(index, 1) for index in range(melody.bars)]

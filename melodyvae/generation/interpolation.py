@@ -5,14 +5,12 @@ The two ends are encoded; their latents are refined until the tunes come back ex
 melodies are taken that are evenly far apart (:mod:`melodyvae.generation.path`). The walk is made in one key and
 register, the first tune's, since z also holds the pitch: otherwise a walk between two keys passes through neither. Key
 and tempo then glide from the one to the other.
-
-Contents: :func:`walk`, :class:`Walk`, :class:`WalkOptions`; :func:`pick_ends`, :class:`WalkEnds`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import torch
@@ -22,9 +20,9 @@ from data_prep.melodies.keys import Key, find_key
 from data_prep.melodies.regions import ReadMelody
 from data_prep.melody import Melody
 from melodyvae.generation.codec import (
-    LatentMelodyModel,
     check_count,
     decode_tokens,
+    exact_latents,
     fields_of,
     matching_steps,
     posterior_means,
@@ -32,9 +30,11 @@ from melodyvae.generation.codec import (
 )
 from melodyvae.generation.distance import musical_distances
 from melodyvae.generation.path import even_places
-from melodyvae.generation.refine import refine_latents
 from melodyvae.generation.sources import Window, pick_window, windows_of
 from melodyvae.models.latent import slerp
+
+if TYPE_CHECKING:
+    from melodyvae.models.melody import MelodyModel
 
 Ends = Literal["exact", "model", "original"]
 Spacing = Literal["even", "latent"]
@@ -96,7 +96,7 @@ class Walk:
 
 
 def walk(
-    model: LatentMelodyModel,
+    model: MelodyModel,
     start: Melody,
     end: Melody,
     options: WalkOptions | None = None,
@@ -158,7 +158,7 @@ class WalkEnds:
 
 
 def pick_ends(
-    model: LatentMelodyModel,
+    model: MelodyModel,
     sources: tuple[ReadMelody, ReadMelody],
     first_bars: tuple[int | None, int | None] = (None, None),
     bars: int | None = None,
@@ -198,7 +198,7 @@ def pick_ends(
     return WalkEnds((windows[0], windows[1]), keys, note if taken < wanted else "")
 
 
-def _best_match(model: LatentMelodyModel, found: ReadMelody, target: Melody) -> Window:
+def _best_match(model: MelodyModel, found: ReadMelody, target: Melody) -> Window:
     """The window of a piece, as long as ``target``, that is nearest to it in any key and octave."""
     bars = target.bars
     candidates = [(bar, window) for bar, window in found.melody.windows(bars) if len(window.notes) >= bars] or [
@@ -211,7 +211,7 @@ def _best_match(model: LatentMelodyModel, found: ReadMelody, target: Melody) -> 
 
 
 def _plan_keys(
-    model: LatentMelodyModel,
+    model: MelodyModel,
     start: Melody,
     end: Melody,
     options: WalkOptions,
@@ -250,39 +250,29 @@ def _plan_tempi(start: Melody, end: Melody, options: WalkOptions) -> list[str]:
     return [f"the tempo glides from {first:.4g} to {last:.4g} quarters a minute"]
 
 
-def _latents(model: LatentMelodyModel, melody: Melody, ends: Ends) -> Tensor:
+def _latents(model: MelodyModel, melody: Melody, ends: Ends) -> Tensor:
     """A latent vector for each window of a tune, ``(W, Z)``."""
     windows = windows_of(model, melody)
-    means = posterior_means(model, windows).clone()
-    if ends != "exact":
-        return means
-    tokens = np.stack([model.vocabulary.encode(window) for window in windows]).astype(np.int64)
-    is_missed = (decode_tokens(model, means) != tokens).any(axis=1)
-    if is_missed.any():
-        missed = torch.from_numpy(np.flatnonzero(is_missed)).to(means.device)
-        wanted = torch.from_numpy(tokens[is_missed]).to(means.device)
-        means[missed] = refine_latents(model.logits, wanted, means[missed])
-    return means
+    return exact_latents(model, windows) if ends == "exact" else posterior_means(model, windows)
 
 
 def _walked_tokens(
-    model: LatentMelodyModel, first: Tensor, last: Tensor, options: WalkOptions, generator: torch.Generator | None
+    model: MelodyModel, first: Tensor, last: Tensor, options: WalkOptions, generator: torch.Generator | None
 ) -> np.ndarray:
     """The tokens of the walk, ``(count, W * T)``, from latents ``(W, Z)`` to latents ``(W, Z)``."""
-    places = _places(model, first, last, options)
-    path = _path(first, last, places)
-    rows = _decoded(model, path, 0.0, None)
+    places, rows = _places(model, first, last, options)
     if options.temperature > 0:
-        drawn = _decoded(model, path, options.temperature, generator)
+        drawn = _decoded(model, _path(first, last, places), options.temperature, generator)
         between = slice(None) if options.ends == "model" else slice(1, -1)
         rows[between] = drawn[between]
     return rows
 
 
-def _places(model: LatentMelodyModel, first: Tensor, last: Tensor, options: WalkOptions) -> Tensor:
-    """Where on the path the melodies are taken, ``(count,)``, from 0 to 1."""
+def _places(model: MelodyModel, first: Tensor, last: Tensor, options: WalkOptions) -> tuple[Tensor, np.ndarray]:
+    """Where on the path the melodies are taken, ``(count,)``, from 0 to 1, and their greedy tokens."""
     if options.spacing == "latent":
-        return torch.linspace(0, 1, options.count, device=first.device)
+        places = torch.linspace(0, 1, options.count, device=first.device)
+        return places, _decoded(model, _path(first, last, places), 0.0, None)
     points = PATH_POINTS
     while True:
         grid = torch.linspace(0, 1, points, device=first.device)
@@ -290,7 +280,7 @@ def _places(model: LatentMelodyModel, first: Tensor, last: Tensor, options: Walk
         is_new = np.append(True, (rows[1:] != rows[:-1]).any(axis=1))
         if is_new.sum() >= options.count or points >= MOST_PATH_POINTS:
             chosen = even_places(musical_distances(rows, rows), options.count)
-            return grid[torch.from_numpy(chosen).to(grid.device)]
+            return grid[torch.from_numpy(chosen).to(grid.device)], rows[chosen]
         points = 2 * points - 1
 
 
@@ -299,14 +289,12 @@ def _path(first: Tensor, last: Tensor, places: Tensor) -> Tensor:
     return torch.stack([slerp(a, b, places) for a, b in zip(first, last, strict=True)], dim=1)
 
 
-def _decoded(
-    model: LatentMelodyModel, path: Tensor, temperature: float, generator: torch.Generator | None
-) -> np.ndarray:
+def _decoded(model: MelodyModel, path: Tensor, temperature: float, generator: torch.Generator | None) -> np.ndarray:
     count, windows, size = path.shape
     return decode_tokens(model, path.reshape(count * windows, size), temperature, generator).reshape(count, -1)
 
 
-def _melody(model: LatentMelodyModel, row: np.ndarray, like: Melody) -> Melody:
+def _melody(model: MelodyModel, row: np.ndarray, like: Melody) -> Melody:
     """The melody of tokens ``(W * T,)``, window by window, with notes tied over the borders as in ``like``."""
     steps = model.config.steps
     windows = [model.vocabulary.decode(part, **fields_of(like)) for part in row.reshape(-1, steps)]
@@ -323,7 +311,7 @@ def _within_octave(semitones: int) -> int:
 
 
 def _glided(
-    model: LatentMelodyModel,
+    model: MelodyModel,
     melody: Melody,
     start: Melody,
     end: Melody,

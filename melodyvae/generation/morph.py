@@ -9,14 +9,13 @@ in the others, and to the melody itself. With one candidate the straight move is
 
 Conventions: amounts are in standard deviations of the attribute over the training windows; A, Z and the order of the
 attributes as in :mod:`melodyvae.generation.attribute_vectors`.
-
-Contents: :func:`morph`, :func:`wanted_amounts`, :func:`rules_of`, :func:`move`, :func:`effect_matrix`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -25,9 +24,12 @@ from torch import Tensor
 from data_prep.melody import Melody
 from melodyvae.generation.attribute_vectors import Directions
 from melodyvae.generation.attributes import ATTRIBUTES, measure
-from melodyvae.generation.codec import LatentMelodyModel, decode_tokens, posterior_means
+from melodyvae.generation.codec import decode_tokens, posterior_means
 from melodyvae.generation.scales import Scale
 from melodyvae.models.token_rules import TokenRules
+
+if TYPE_CHECKING:
+    from melodyvae.models.melody import MelodyModel
 
 CANDIDATES = 192
 ROUNDS = 6  # of candidates, each around the best found so far
@@ -41,7 +43,7 @@ SHORTHANDS = {"syncopation": ("syncopation-8", "syncopation-16")}
 
 
 def morph(
-    model: LatentMelodyModel,
+    model: MelodyModel,
     melody: Melody,
     amounts: Mapping[str, float],
     count: int = 5,
@@ -116,13 +118,13 @@ def wanted_amounts(amounts: Mapping[str, float]) -> np.ndarray:
     return wanted
 
 
-def rules_of(model: LatentMelodyModel, scale: Scale) -> TokenRules:
+def rules_of(model: MelodyModel, scale: Scale) -> TokenRules:
     """What keeps a melody in ``scale``, on the model's device."""
     return TokenRules.only(torch.from_numpy(scale.allowed_tokens(model.vocabulary)).to(model.device))
 
 
 def move(
-    model: LatentMelodyModel,
+    model: MelodyModel,
     directions: Directions,
     start: tuple[Tensor, np.ndarray],
     here: tuple[Tensor, np.ndarray],
@@ -171,7 +173,7 @@ def move(
 
 
 def effect_matrix(
-    model: LatentMelodyModel,
+    model: MelodyModel,
     windows: np.ndarray,
     amount: float = 1.0,
     candidates: int = CANDIDATES,

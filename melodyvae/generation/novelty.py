@@ -4,9 +4,6 @@ The index keeps 16 bits for each beat of each training window: a hash of its rhy
 notes follow each other, which no transposition changes. Two windows are compared beat by beat; beats of equal content
 at the same place are alike (unequal ones in one of 65,536 cases). A changed note changes the intervals before and after
 it, so at most two beats.
-
-Contents: :class:`NoveltyIndex`, :class:`NoveltyError`, :func:`index_of`, :func:`beat_hashes`,
-:func:`redraw_near_copies`.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 Equal steps in z often give AAAABBBB: long stretches of a path decode to one melody, and then much changes at once. So
 the path is decoded on a fine grid, and places are chosen among what was found.
-
-Contents: :func:`even_places`.
 """
 
 from __future__ import annotations

@@ -13,23 +13,22 @@ somewhat better than one Gaussian, but once settled they are not. That, and ten 
 of the data of melody-2bar.
 
 Conventions: Z latent dimensions; log-densities in nats.
-
-Contents: :class:`FittedGaussian`, :class:`PriorError`, :class:`CodingModel`, :func:`fit_prior`, :func:`fit_gaussian`,
-:func:`draw_latents`, :func:`has_fitted_prior`.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import Literal, Protocol, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from melodyvae.models.latent import DiagonalGaussian
 from melodyvae.models.token_rules import TokenRules
+
+if TYPE_CHECKING:
+    from melodyvae.models.melody import MelodyModel
 
 Prior = Literal["fitted", "normal"]
 EXTRA = "prior."
@@ -40,31 +39,6 @@ BATCH = 1024
 
 class PriorError(ValueError):
     """A model has no fitted prior."""
-
-
-class CodingModel(Protocol):
-    """What a prior is fitted to; :class:`~melodyvae.models.melody.MelodyModel` is one."""
-
-    extras: dict[str, Tensor]
-
-    @property
-    def device(self) -> torch.device:
-        """Where tokens and latent vectors must be."""
-
-    def encode(self, tokens: Tensor) -> DiagonalGaussian:
-        """q(z | x), parameters ``(B, Z)``, of token windows ``(B, T)``."""
-
-    def decode(
-        self,
-        z: Tensor,
-        temperature: float,
-        generator: torch.Generator | None,
-        rules: TokenRules | None = None,
-    ) -> Tensor:
-        """Token windows ``(B, T)`` for latent vectors ``(B, Z)``; ``rules`` say which tokens may come."""
-
-    def prior(self, count: int) -> DiagonalGaussian:
-        """N(0, I), parameters ``(count, Z)``."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +85,7 @@ class FittedGaussian:
         return cls(**{name: extras[EXTRA + name].to(device, torch.float32) for name in names})
 
 
-def fit_prior(model: CodingModel, windows: np.ndarray, seed: int = 0) -> FittedGaussian:
+def fit_prior(model: MelodyModel, windows: np.ndarray, seed: int = 0) -> FittedGaussian:
     """The prior of a trained model, from training windows ``(N, T)``, of which at most 30,000 are taken.
 
     The windows are taken in their own keys, so that samples come in the keys that there are.
@@ -137,7 +111,7 @@ def fit_gaussian(z: Tensor) -> FittedGaussian:
 
 
 def draw_latents(
-    model: CodingModel,
+    model: MelodyModel,
     count: int,
     prior: Prior | None = None,
     generator: torch.Generator | None = None,
@@ -159,16 +133,15 @@ def draw_latents(
     """
     if prior == "normal" or (prior is None and not has_fitted_prior(model)):
         return model.prior(count).sample(generator)
-    ruled = {} if rules is None else {"rules": rules}
     settled = []
     with torch.inference_mode():
         for z in torch.split(FittedGaussian.from_extras(model.extras, model.device).sample(count, generator), BATCH):
             for _ in range(rounds):
-                z = model.encode(model.decode(z, 1.0, generator, **ruled)).sample(generator)
+                z = model.encode(model.decode(z, 1.0, generator, rules)).sample(generator)
             settled.append(z)
     return torch.cat(settled).clone()
 
 
-def has_fitted_prior(model: CodingModel) -> bool:
+def has_fitted_prior(model: MelodyModel) -> bool:
     """Whether the model's checkpoint came with a fitted prior."""
     return EXTRA + "mean" in model.extras

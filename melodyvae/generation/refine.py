@@ -3,8 +3,6 @@
 A window comes back greedily from z if, at each step, the window's own token is the most probable one after the window's
 own past. So a few steps of gradient descent on -log p(x | z), from the posterior mean, are enough for most windows that
 the mean misses.
-
-Contents: :func:`refine_latents`.
 """
 
 from __future__ import annotations

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from data_prep.melody import Melody
-from melodyvae.generation.codec import (
-    LatentMelodyModel,
-    check_count,
-    decode_melodies,
-    fields_of,
-    posterior_means,
-    tied_like,
-)
+from melodyvae.generation.codec import check_count, decode_melodies, fields_of, posterior_means, tied_like
 from melodyvae.generation.prior import Prior, draw_latents
 from melodyvae.generation.sources import windows_of
 from melodyvae.models.token_rules import TokenRules
 
+if TYPE_CHECKING:
+    from melodyvae.models.melody import MelodyModel
+
 
 def sample(
-    model: LatentMelodyModel,
+    model: MelodyModel,
     count: int,
     temperature: float = 1.0,
     generator: torch.Generator | None = None,
@@ -49,7 +45,7 @@ def sample(
 
 
 def reconstruct(
-    model: LatentMelodyModel,
+    model: MelodyModel,
     melody: Melody,
     temperature: float = 0.0,
     generator: torch.Generator | None = None,

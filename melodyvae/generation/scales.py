@@ -1,8 +1,6 @@
 """Scales by name, such as ``G:major``, and the tokens that keep a melody in one.
 
 Conventions: pitch classes are 0..11 with C 0; a scale's steps are semitones above its tonic.
-
-Contents: :data:`SCALES`, :class:`Scale`, :class:`ScaleError`.
 """
 
 from __future__ import annotations

@@ -5,17 +5,13 @@ model's own training data, whose quantiles are kept with the model. A note's sco
 negative ELBO would fall if its pitch were another one near, and :data:`OUTSIDE_NATS` more if it lies outside the major
 scale that holds most of the tune's notes: a model that remembers windows exactly remembers a wrong note nearly as well
 as a right one, so the ELBO alone tells little (``tests/benchmarks/wrong_notes.py`` prints how much).
-
-Contents: :func:`score`, :class:`WindowScore`, :class:`NoteScore`; :func:`note_scores`, :func:`best_scale`,
-:func:`negative_elbo`,
-:func:`fit_quantiles`, :class:`ScoringModel`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,7 +19,9 @@ from torch import Tensor
 
 from data_prep.melody import Melody, MelodyNote
 from data_prep.tokens import FIRST_NOTE_ON
-from melodyvae.generation.codec import LatentMelodyModel
+
+if TYPE_CHECKING:
+    from melodyvae.models.melody import MelodyModel
 
 QUANTILES = "score.quantiles"  # among a model's extras
 PERCENTILES = 101
@@ -32,15 +30,6 @@ MAJOR_SCALE = np.isin(np.arange(12), (0, 2, 4, 5, 7, 9, 11))
 OTHER_PITCHES = (-4, -3, -2, -1, 1, 2, 3, 4)  # semitones away
 ROWS_AT_ONCE = 512
 MOST_WINDOWS = 4096
-
-
-class ScoringModel(LatentMelodyModel, Protocol):
-    """What scoring and completion ask of a model."""
-
-    def fill_in(
-        self, z: Tensor, tokens: Tensor, visible: Tensor, temperature: float, generator: torch.Generator | None
-    ) -> Tensor:
-        """Windows ``(B, T)``: ``tokens`` where ``visible`` ``(T,)``, and drawn given z where not."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +60,7 @@ class WindowScore:
     notes: tuple[NoteScore, ...]
 
 
-def score(model: ScoringModel, melody: Melody) -> list[WindowScore]:
+def score(model: MelodyModel, melody: Melody) -> list[WindowScore]:
     """The score of every window of ``melody`` that has a note, a bar apart; a shorter melody is padded with silence."""
     padded = melody.pad_to(model.config.bars)
     found = [(first, window) for first, window in padded.windows(model.config.bars) if window.notes]
@@ -101,7 +90,7 @@ def score(model: ScoringModel, melody: Melody) -> list[WindowScore]:
 
 
 def note_scores(
-    model: ScoringModel, window: np.ndarray, scale: np.ndarray | None = None
+    model: MelodyModel, window: np.ndarray, scale: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """For each onset of a token window ``(T,)``: how doubtful it is, in nats, and the shift to a likelier pitch.
 
@@ -136,7 +125,7 @@ def best_scale(pitches: Sequence[int] | np.ndarray) -> np.ndarray:
     return np.roll(MAJOR_SCALE, int(np.argmax(inside)))
 
 
-def negative_elbo(model: LatentMelodyModel, windows: np.ndarray) -> np.ndarray:
+def negative_elbo(model: MelodyModel, windows: np.ndarray) -> np.ndarray:
     """-log p(x | z) at the posterior mean, plus the KL, in nats, of token windows ``(N, T)``: ``(N,)``.
 
     At the mean, and not at a draw, so that windows that hardly differ can be compared.
@@ -152,7 +141,7 @@ def negative_elbo(model: LatentMelodyModel, windows: np.ndarray) -> np.ndarray:
     return torch.cat(found).double().cpu().numpy()
 
 
-def fit_quantiles(model: LatentMelodyModel, held_out: np.ndarray, seed: int = 0) -> dict[str, Tensor]:
+def fit_quantiles(model: MelodyModel, held_out: np.ndarray, seed: int = 0) -> dict[str, Tensor]:
     """What :func:`score` compares with, for a model's extras: quantiles ``(101,)`` of held-out windows' nats a step."""
     if not len(held_out):
         return {}

@@ -18,7 +18,8 @@ from melodyvae.config import MelodyConfig
 
 if TYPE_CHECKING:
     import pretty_midi
-from melodyvae.generation.codec import LatentMelodyModel
+
+    from melodyvae.models.melody import MelodyModel
 
 MelodySource: TypeAlias = "str | Path | pretty_midi.PrettyMIDI | Melody"
 
@@ -46,6 +47,48 @@ class WindowError(ValueError):
     """A melody has no window that the model can take."""
 
 
+@dataclass(frozen=True)
+class Taken:
+    """What was taken from one source of a verb.
+
+    Attributes:
+        label: what the sentences call it, such as ``A``.
+        path: of its file; None if it is no file.
+        found: the melody of the whole piece.
+        window: the bars that were taken; None if all were.
+    """
+
+    label: str
+    path: Path | None
+    found: ReadMelody
+    window: Window | None = None
+
+    @property
+    def melody(self) -> Melody:
+        """The bars that were taken."""
+        return self.found.melody if self.window is None else self.window.melody
+
+    @property
+    def name(self) -> str:
+        """The name of the file, fit to be printed; empty if it is no file."""
+        return "".join(sign if sign.isprintable() else "?" for sign in self.path.name) if self.path else ""
+
+    @property
+    def stem(self) -> str:
+        """The name without its ending."""
+        return self.path.stem if self.path else self.found.melody.name or "melody"
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What was read and which bars were taken, a sentence each."""
+        said = f"{self.name}: {self.found.description}" if self.name else self.found.description
+        read = f"{self.label} is {said}" if self.label else said
+        if self.window is None:
+            return (read,)
+        bars = f"{self.label or 'it'} is taken from bars {self.window.first_bar} to {self.window.last_bar}"
+        return read, f"{bars}; {self.window.note}" if self.window.note else bars
+
+
 def read_source(
     source: MelodySource, config: MelodyConfig, track: str = "auto", limits: Limits | None = None
 ) -> ReadMelody:
@@ -68,6 +111,31 @@ def read_source(
     else:
         found = read_melody(source, track, config.meter, config.steps_per_quarter, limits)
     return replace(found, melody=found.melody.fold_into(config.lowest_pitch, config.highest_pitch))
+
+
+def take(
+    source: MelodySource, config: MelodyConfig, label: str = "", track: str = "auto", limits: Limits | None = None
+) -> Taken:
+    """The melody of a source, with all its bars; see :func:`read_source`."""
+    path = Path(source) if isinstance(source, str | Path) else None
+    return Taken(label, path, read_source(source, config, track, limits))
+
+
+def take_window(
+    source: MelodySource,
+    config: MelodyConfig,
+    label: str = "",
+    track: str = "auto",
+    first_bar: int | None = None,
+    bars: int | None = None,
+    limits: Limits | None = None,
+) -> Taken:
+    """Some bars of a source; see :func:`read_source` and :func:`pick_window`."""
+    taken = take(source, config, label, track, limits)
+    try:
+        return replace(taken, window=pick_window(taken.found, config, first_bar, bars))
+    except WindowError as error:
+        raise WindowError(f"{taken.name or label or 'the melody'}: {error}") from error
 
 
 def pick_window(
@@ -101,7 +169,7 @@ def pick_window(
     return Window(window, first, last, start, note)
 
 
-def windows_of(model: LatentMelodyModel, melody: Melody) -> list[Melody]:
+def windows_of(model: MelodyModel, melody: Melody) -> list[Melody]:
     """``melody`` as windows of the model one after the other, the last one padded with silence."""
     bars = model.config.bars
     count = max(-(-melody.bars // bars), 1)

@@ -2,35 +2,36 @@
 
 Conventions: a *window* is a melody of exactly the model's bars; everything drawn comes from the ``torch.Generator``
 that is passed in. All results have the tempo and the instrument of the first melody given.
-
-Contents: :func:`vary`, :func:`grid`, :func:`arithmetic`; :func:`steps_changed`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from data_prep.melody import Melody
 from melodyvae.generation.codec import (
-    LatentMelodyModel,
     check_count,
     decode_melodies,
     decode_tokens,
+    exact_latents,
     fields_of,
     posterior_means,
 )
-from melodyvae.generation.refine import refine_latents
 from melodyvae.models.latent import slerp
+
+if TYPE_CHECKING:
+    from melodyvae.models.melody import MelodyModel
 
 MOST_DRAWS = 20
 
 
 def vary(
-    model: LatentMelodyModel,
+    model: MelodyModel,
     window: Melody,
     count: int = 8,
     amount: float = 0.3,
@@ -72,9 +73,7 @@ def vary(
     return [model.vocabulary.decode(row, **_grid_of(model), **fields_of(window)) for row in rows]
 
 
-def grid(
-    model: LatentMelodyModel, corners: Sequence[Melody], count: int = 5, *, exact: bool = True
-) -> list[list[Melody]]:
+def grid(model: MelodyModel, corners: Sequence[Melody], count: int = 5, *, exact: bool = True) -> list[list[Melody]]:
     """``count`` rows of ``count`` melodies between four windows: first and last of the first row, then of the last.
 
     Along the left and the right edge, and then along each row, the way is the great arc.
@@ -91,13 +90,7 @@ def grid(
     check_count(count, 2)
     if len(corners) != 4:
         raise ValueError(f"a grid has 4 corners, not {len(corners)}")
-    latents = posterior_means(model, corners).clone()
-    if exact:
-        tokens = np.stack([model.vocabulary.encode(corner) for corner in corners]).astype(np.int64)
-        missed = np.flatnonzero((decode_tokens(model, latents) != tokens).any(axis=1))
-        if len(missed):
-            wanted = torch.from_numpy(tokens[missed]).to(latents.device)
-            latents[missed] = refine_latents(model.logits, wanted, latents[missed])
+    latents = exact_latents(model, corners) if exact else posterior_means(model, corners)
     weights = torch.linspace(0, 1, count, device=latents.device)
     left, right = slerp(latents[0], latents[2], weights), slerp(latents[1], latents[3], weights)
     rows = torch.cat([slerp(start, end, weights) for start, end in zip(left, right, strict=True)])
@@ -106,7 +99,7 @@ def grid(
 
 
 def arithmetic(
-    model: LatentMelodyModel,
+    model: MelodyModel,
     windows: Sequence[Melody],
     signs: Sequence[int],
     temperature: float = 0.0,
@@ -124,10 +117,10 @@ def arithmetic(
     return decode_melodies(model, z, temperature, generator, **fields_of(windows[0]))[0]
 
 
-def steps_changed(model: LatentMelodyModel, melody: Melody, window: Melody) -> int:
+def steps_changed(model: MelodyModel, melody: Melody, window: Melody) -> int:
     """On how many steps two melodies of one length have different tokens."""
     return int((model.vocabulary.encode(melody) != model.vocabulary.encode(window)).sum())
 
 
-def _grid_of(model: LatentMelodyModel) -> dict[str, int]:
+def _grid_of(model: MelodyModel) -> dict[str, int]:
     return {"steps_per_quarter": model.config.steps_per_quarter}

@@ -162,9 +162,13 @@ def test_directions_of_other_attributes_are_refused(trained):
 @pytest.mark.parametrize("candidates", [1, 12])
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_amount_zero_is_the_reconstruction_and_so_is_the_first(trained, window, candidates, temperature):
-    remembered = MelodyVAE(trained).reconstruct(window, temperature, seeded())
-    still = MelodyVAE(trained).morph(window, 3, temperature, seeded(), candidates=candidates, density=0)
-    moved = MelodyVAE(trained).morph(window, 3, temperature, seeded(), candidates=candidates, density=2)
+    remembered = MelodyVAE(trained).reconstruct(window, temperature=temperature, generator=seeded()).melody
+    still = MelodyVAE(trained).morph(
+        window, 3, temperature=temperature, generator=seeded(), candidates=candidates, density=0
+    )
+    moved = MelodyVAE(trained).morph(
+        window, 3, temperature=temperature, generator=seeded(), candidates=candidates, density=2
+    )
     assert len(still) == len(moved) == 3
     assert moved[0].notes == still[0].notes == remembered.notes
     if temperature == 0 or candidates > 1:
@@ -173,7 +177,7 @@ def test_amount_zero_is_the_reconstruction_and_so_is_the_first(trained, window, 
 
 def test_the_same_seed_gives_the_same_and_none_does_as_well(trained, window):
     assert MelodyVAE(trained).morph(window, density=1) == MelodyVAE(trained).morph(window, density=1)
-    drawn = [MelodyVAE(trained).morph(window, 3, 1.0, seeded(seed), density=2) for seed in (3, 3, 4)]
+    drawn = [MelodyVAE(trained).morph(window, 3, temperature=1.0, seed=seed, density=2) for seed in (3, 3, 4)]
     assert drawn[0] == drawn[1] != drawn[2]
 
 
@@ -186,7 +190,7 @@ def test_a_search_comes_nearer_than_the_straight_move(trained):
 
 def test_morphs_keep_tempo_and_instrument_and_are_read_back_with_the_same_tokens(trained, window, tmp_path):
     source = Melody(window.notes, 32, quarters_per_minute=90.0, program=40)
-    melodies = MelodyVAE(trained).morph(source, 4, 1.0, seeded(), density=1, syncopation=1)
+    melodies = MelodyVAE(trained).morph(source, 4, temperature=1.0, generator=seeded(), density=1, syncopation=1)
     assert len(melodies) == 4
     for index, melody in enumerate(melodies):
         melody.write(tmp_path / f"{index}.mid")
@@ -198,7 +202,9 @@ def test_morphs_keep_tempo_and_instrument_and_are_read_back_with_the_same_tokens
 
 def test_a_morph_in_a_scale_has_no_note_outside_it(trained, window):
     for candidates in (1, 24):
-        melodies = MelodyVAE(trained).morph(window, 4, 1.5, seeded(), scale="G:major", range=2, candidates=candidates)
+        melodies = MelodyVAE(trained).morph(
+            window, 4, temperature=1.5, generator=seeded(), scale="G:major", range=2, candidates=candidates
+        )
         pitches = [note.pitch for melody in melodies for note in melody.notes]
         assert len(pitches) > 10
         assert all(pitch in Scale.parse("G:major") for pitch in pitches)

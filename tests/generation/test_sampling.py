@@ -36,7 +36,7 @@ class UniformModel:
     def logits(self, z: Tensor, tokens: Tensor) -> Tensor:
         return z.sum() * torch.zeros(*tokens.shape, self.vocabulary.size)
 
-    def decode(self, z: Tensor, temperature: float, generator: torch.Generator | None) -> Tensor:
+    def decode(self, z: Tensor, temperature: float, generator: torch.Generator | None, allowed=None) -> Tensor:
         sounding = torch.zeros(len(z), dtype=torch.bool)
         steps = []
         for _ in range(self.config.steps):
@@ -49,7 +49,7 @@ class UniformModel:
 class RememberingModel(UniformModel):
     """z is the tokens themselves: decoding rounds it to the nearest legal sequence."""
 
-    def decode(self, z: Tensor, temperature: float, generator: torch.Generator | None) -> Tensor:
+    def decode(self, z: Tensor, temperature: float, generator: torch.Generator | None, allowed=None) -> Tensor:
         tokens = z.round().long().clamp(0, self.vocabulary.size - 1)
         return torch.where(tokens == 1, 0, tokens)
 

@@ -14,6 +14,7 @@ from melodyvae.cli.digits.options import (
     load_digit_model,
     picture_options,
 )
+from melodyvae.cli.options import input_files
 
 STAND_IN = "Folder of the four MNIST files.  [default: digits drawn from a shipped model]"
 DRAWN = 10_000
@@ -36,9 +37,9 @@ def plot(data: Path | None, output: Path, model_name: str | None, seed: int, dev
     """
     import torch
 
-    from melodyvae.cli.results_folder import output_folder
     from melodyvae.digits.gallery import BOOK, draw_pictures, own_pictures
     from melodyvae.digits.plots import plot_digit_curves
+    from melodyvae.rendering.output_folder import output_folder
     from melodyvae.training.trainer import METRICS_FILE, read_metrics
 
     with known_digit_errors():
@@ -50,7 +51,7 @@ def plot(data: Path | None, output: Path, model_name: str | None, seed: int, dev
                 lines = read_metrics(Path(model_name))
                 pictures["curves.png"] = lambda _, __, path: plot_digit_curves(lines, path)
         digits = digits_at_hand(data, DRAWN, seed)
-        with output_folder(output, list(pictures), force) as staging:
+        with output_folder(output, list(pictures), force, input_files()) as staging:
             draw_pictures(pictures, digits, generator, staging)
     click.echo(f"Wrote {', '.join(pictures)} to {output}/")
 
@@ -68,8 +69,8 @@ def sample(count: int, digit: int | None, output: Path, model_name: str, seed: i
     """
     import torch
 
-    from melodyvae.cli.results_folder import output_folder
     from melodyvae.digits.plots import plot_grid
+    from melodyvae.rendering.output_folder import output_folder
 
     with known_digit_errors():
         model = load_digit_model(model_name, device)
@@ -82,7 +83,7 @@ def sample(count: int, digit: int | None, output: Path, model_name: str, seed: i
         generator = torch.Generator(model.device).manual_seed(seed)
         with torch.inference_mode():
             images = model.decode(model.prior(count).sample(generator), labels).cpu()
-        with output_folder(output, ["samples.png"], force) as staging:
+        with output_folder(output, ["samples.png"], force, input_files()) as staging:
             columns = min(count, max(10, round(count**0.5)))
             plot_grid(images, staging / "samples.png", columns)
     click.echo(f"Wrote {output / 'samples.png'}")
@@ -115,9 +116,9 @@ def interpolate(
     """
     import torch
 
-    from melodyvae.cli.results_folder import output_folder
     from melodyvae.digits.latent import walk
     from melodyvae.digits.plots import plot_rows
+    from melodyvae.rendering.output_folder import output_folder
 
     with known_digit_errors():
         model = load_digit_model(model_name, device, unlabelled=True)
@@ -125,7 +126,7 @@ def interpolate(
         generator = torch.Generator().manual_seed(seed)
         ends = [image_of(digits, label, generator) for label in (a, b)]
         fade = torch.stack([torch.lerp(ends[0], ends[1], float(weight)) for weight in torch.linspace(0, 1, count)])
-        with output_folder(output, ["walk.png"], force) as staging:
+        with output_folder(output, ["walk.png"], force, input_files()) as staging:
             plot_rows({"in z": walk(model, ends[0], ends[1], count), "in pixels": fade}, staging / "walk.png")
     click.echo(f"Wrote {output / 'walk.png'}")
 
@@ -148,10 +149,10 @@ def anomaly(count: int, data: Path | None, output: Path, model_name: str, seed: 
     """
     import torch
 
-    from melodyvae.cli.results_folder import output_folder
     from melodyvae.digits.anomaly import TURNABLE, letters, noise, roc_auc, upside_down
     from melodyvae.digits.metrics import negative_elbos
     from melodyvae.digits.plots import plot_scores
+    from melodyvae.rendering.output_folder import output_folder
 
     with known_digit_errors():
         model = load_digit_model(model_name, device, unlabelled=True)
@@ -169,7 +170,7 @@ def anomaly(count: int, data: Path | None, output: Path, model_name: str, seed: 
         }
         scores = {name: negative_elbos(model, images, seed) for name, images in kinds.items()}
         examples = {name: images[:8].grey() for name, images in kinds.items()}
-        with output_folder(output, ["anomalies.png"], force) as staging:
+        with output_folder(output, ["anomalies.png"], force, input_files()) as staging:
             plot_scores(scores, examples, staging / "anomalies.png")
     click.echo(f"{'':24}{'mean -ELBO':>12}{'ROC AUC':>10}")
     for name, values in scores.items():
@@ -205,9 +206,9 @@ def impute(
     """
     import torch
 
-    from melodyvae.cli.results_folder import output_folder
     from melodyvae.digits.latent import fill_in
     from melodyvae.digits.plots import plot_rows
+    from melodyvae.rendering.output_folder import output_folder
 
     with known_digit_errors():
         model = load_digit_model(model_name, device, unlabelled=True)
@@ -221,7 +222,7 @@ def impute(
             image = image_of(digits, label, pick)
             filled, _ = fill_in(model, image, visible, count, starts)
             rows[str(label)] = torch.cat([torch.stack([image, image * visible]), filled])
-        with output_folder(output, ["fillings.png"], force) as staging:
+        with output_folder(output, ["fillings.png"], force, input_files()) as staging:
             columns = ["digit", "seen", *(str(index + 1) for index in range(count))]
             plot_rows(rows, staging / "fillings.png", columns=columns)
     click.echo(f"Wrote {output / 'fillings.png'}")

@@ -9,25 +9,25 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import click
-
 
 class OutputExistsError(FileExistsError):
     """A file of that name is already there, and may not be replaced."""
 
 
 @contextmanager
-def output_folder(folder: Path, names: list[str], replace: bool = False) -> Iterator[Path]:
+def output_folder(
+    folder: Path, names: Sequence[str], replace: bool = False, inputs: Iterable[Path] = ()
+) -> Iterator[Path]:
     """A temporary folder whose ``names`` are moved into ``folder`` if the block ends without an error.
 
     With ``replace``, files of an earlier run may be replaced: those in a folder that holds the pictures among
-    ``names``. A file that the command was given as an input never is.
+    ``names``. A file among the ``inputs`` never is.
 
     Raises:
         OutputExistsError: before the block, if one of ``names`` is there already and may not be replaced.
         OSError: if the place cannot be written to.
     """
-    _check_replaceable(folder, names, replace)
+    check_replaceable(folder, names, replace, inputs)
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Within the folder if it is there: it may lie on a disk of its own, and files are moved within one disk only.
     place = folder if folder.is_dir() else folder.parent
@@ -41,7 +41,8 @@ def output_folder(folder: Path, names: list[str], replace: bool = False) -> Iter
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _check_replaceable(folder: Path, names: Sequence[str], replace: bool) -> None:
+def check_replaceable(folder: Path, names: Sequence[str], replace: bool, inputs: Iterable[Path] = ()) -> None:
+    """Raise :class:`OutputExistsError` if one of ``names`` is in ``folder`` and may not be replaced."""
     taken = [name for name in names if (folder / name).exists()]
     if not taken:
         return
@@ -50,21 +51,12 @@ def _check_replaceable(folder: Path, names: Sequence[str], replace: bool) -> Non
             f"{folder} already holds {taken[0]}{f' and {len(taken) - 1} more' if len(taken) > 1 else ''}; "
             "choose another folder with -o, or allow replacing with --force"
         )
-    inputs = {path.resolve() for path in _input_files()}
+    kept = {path.resolve() for path in inputs}
     for name in taken:
-        if (folder / name).resolve() in inputs:
+        if (folder / name).resolve() in kept:
             raise OutputExistsError(f"{folder} holds {name}, an input, which is not replaced; choose another folder")
     for picture in (name for name in names if name.endswith(".png") and name not in taken):
         raise OutputExistsError(
             f"{folder} holds {taken[0]}, but no {picture} beside it, so it is no folder of results and nothing in it "
             "is replaced; choose another folder"
         )
-
-
-def _input_files() -> Iterator[Path]:
-    """The files among the arguments and options of the command that is running, but for its output."""
-    context = click.get_current_context(silent=True)
-    for name, value in context.params.items() if context else ():
-        values = value if isinstance(value, Iterable) and not isinstance(value, str | bytes) else [value]
-        if name != "output":
-            yield from (Path(one) for one in values if isinstance(one, str | Path) and os.path.isfile(one))

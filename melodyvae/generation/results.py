@@ -1,0 +1,512 @@
+"""What the verbs of :class:`~melodyvae.vae.MelodyVAE` return: melodies, and what is known of how they came about.
+
+Conventions: a result is a sequence of its melodies; ``decisions`` are sentences for the user, ``sentences`` are these
+and what was measured; bars are counted from 1; ``seed`` is None where a generator was given instead.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
+
+from data_prep.melody import Melody
+from data_prep.tokens import Vocabulary
+from melodyvae.rendering.melody_files import grid_names, numbered_names, write_melodies
+
+if TYPE_CHECKING:
+    from data_prep.reading.notes import Part
+    from melodyvae.generation.novelty import NoveltyIndex
+    from melodyvae.generation.scoring import NoteScore, WindowScore
+    from melodyvae.generation.sources import Taken
+
+DOUBTFUL_NATS = 6.0  # what a note outside the tune's scale gets beyond what the model says
+MAX_NAMED = 16  # melodies whose novelty is told one by one
+PITCH_NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result(Sequence[Melody]):
+    """Melodies that a verb made.
+
+    Attributes:
+        melodies: in order.
+        sources: what was taken of each source.
+        decisions: what was decided on the way, a sentence each.
+        seed: with which the same call gives the same melodies.
+    """
+
+    melodies: tuple[Melody, ...]
+    sources: tuple[Taken, ...] = field(default=(), compare=False, repr=False)
+    decisions: tuple[str, ...] = ()
+    seed: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.melodies)
+
+    @overload
+    def __getitem__(self, index: int) -> Melody: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Melody, ...]: ...
+    def __getitem__(self, index: int | slice) -> Melody | tuple[Melody, ...]:
+        return self.melodies[index]
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """What was measured, a sentence each."""
+        return ()
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What was read, decided and measured, a sentence each: what a command prints."""
+        read = [sentence for source in self.sources for sentence in source.sentences]
+        return (*read, *self.decisions, *self.measured)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the melodies' MIDI files."""
+        return numbered_names(len(self.melodies))
+
+    @property
+    def rolls(self) -> list[tuple[str, Melody]]:
+        """What is drawn: title and melody."""
+        return [(str(index), melody) for index, melody in enumerate(self.melodies, start=1)]
+
+    @property
+    def set_apart(self) -> tuple[int, ...]:
+        """Which of the rolls are drawn in another colour."""
+        return ()
+
+    @property
+    def row(self) -> Sequence[Melody]:
+        """What is joined into one file; empty if nothing is."""
+        return self.melodies
+
+    @property
+    def columns(self) -> int | None:
+        """In how many columns the rolls are drawn; None draws one above the other."""
+        return None
+
+    @property
+    def accompaniment(self) -> tuple[tuple[Part, ...], ...] | None:
+        """What plays with each melody; None if they are alone."""
+        return None
+
+    def write(self, folder: str | Path, *, audio: bool = False, replace: bool = False) -> list[str]:
+        """The names of what was written into ``folder``: MIDI files, a picture and, with ``audio``, WAV files.
+
+        Raises:
+            OutputExistsError: if a file of one of these names is there already and may not be replaced.
+            OSError: if the place cannot be written to.
+        """
+        return write_melodies(
+            Path(folder),
+            self.melodies,
+            self.names,
+            self.rolls,
+            set_apart=self.set_apart,
+            row=self.row,
+            columns=self.columns,
+            backings=self.accompaniment,
+            audio=audio,
+            replace=replace,
+            inputs=[source.path for source in self.sources if source.path is not None],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Drawn(Result):
+    """Melodies that may be near-copies of training melodies.
+
+    Attributes:
+        known: the index of the training windows; None of a model that came without.
+    """
+
+    known: NoveltyIndex | None = field(default=None, compare=False, repr=False)
+    vocabulary: Vocabulary = field(default_factory=Vocabulary, compare=False, repr=False)
+
+    @cached_property
+    def beats_known(self) -> tuple[int, ...] | None:
+        """How many beats of each melody are as in the most similar training window, in any key; None if unknown."""
+        if self.known is None:
+            return None
+        tokens = np.stack([self.vocabulary.encode(melody) for melody in self.melodies])
+        return tuple(self.known.beats_alike(tokens).tolist())
+
+    @property
+    def near_copies(self) -> int | None:
+        """How many melodies share all beats but one at most with a training window; None if unknown."""
+        if self.known is None or self.beats_known is None:
+            return None
+        return sum(beats >= self.known.beats - 1 for beats in self.beats_known)
+
+    @property
+    def novelty_sentences(self) -> tuple[str, ...]:
+        """How similar the melodies are to training melodies."""
+        if self.known is None or self.beats_known is None:
+            return ("similarity to training melodies is unknown: the model came without its index of them",)
+        counts = self.beats_known
+        told = [f"{name} {count}" for name, count in zip(self.names, counts, strict=True)]
+        if len(told) > MAX_NAMED:
+            told = [f"{counts.count(count)} with {count}" for count in sorted(set(counts))]
+        share = f"beats shared with the most similar training melody (of {self.known.beats}, in any key)"
+        sentences = [f"{share}: {', '.join(told)}"]
+        if self.near_copies:
+            sentences.append(f"near-copies of training melodies: {self.near_copies}; --novel draws them again")
+        return tuple(sentences)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Samples(_Drawn):
+    """New melodies."""
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """How similar they are to training melodies."""
+        return self.novelty_sentences
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variations(_Drawn):
+    """Melodies near a melody.
+
+    Attributes:
+        original: the melody.
+        steps_changed: on how many steps of the grid each differs from it.
+    """
+
+    original: Melody
+    steps_changed: tuple[int, ...]
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """How far away they are, and how similar to training melodies."""
+        changed = ", ".join(map(str, self.steps_changed))
+        return (f"grid steps changed (of {self.original.length_steps}): {changed}", *self.novelty_sentences)
+
+    @property
+    def rolls(self) -> list[tuple[str, Melody]]:
+        """The melody first."""
+        return [("the tune", self.original), *super().rolls]
+
+    @property
+    def set_apart(self) -> tuple[int, ...]:
+        """The melody."""
+        return (0,)
+
+    @property
+    def row(self) -> Sequence[Melody]:
+        """The melody first."""
+        return (self.original, *self.melodies)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interpolation(Result):
+    """Melodies from one melody to another, both included.
+
+    Attributes:
+        distances: from each melody to the next, before the key glides, from 0 (the same) to 1; see
+            :mod:`melodyvae.generation.distance`.
+        distinct: how many melodies differ from all before them, before the key glides.
+        steps_right: on how many steps the first and the last melody are the ones they should be.
+        key_shifts: by how many semitones, -5 to 6, the key of each melody is above the first's.
+        backings: what plays with each melody; None if they are alone.
+    """
+
+    distances: tuple[float, ...]
+    distinct: int
+    steps_right: tuple[int, int]
+    key_shifts: tuple[int, ...]
+    backings: tuple[tuple[Part, ...], ...] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def exact(self) -> tuple[bool, bool]:
+        """Whether the first and the last melody are exactly the ones they should be."""
+        steps = self.melodies[0].length_steps
+        return self.steps_right[0] == steps, self.steps_right[1] == steps
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Whether the ends came back, and how even the way is."""
+        steps = self.melodies[0].length_steps
+        ends = [_came_back(label, right, steps) for label, right in zip("AB", self.steps_right, strict=True)]
+        mean = sum(self.distances) / len(self.distances)
+        spread = f"{min(self.distances):.0%} to {max(self.distances):.0%}"
+        distinct = f"{self.distinct} of {len(self)} tunes are distinct"
+        return (*ends, f"{distinct}; neighbours differ by {mean:.0%} on average ({spread})")
+
+    @property
+    def rolls(self) -> list[tuple[str, Melody]]:
+        """From A to B."""
+        titles = ["A", *(str(index) for index in range(2, len(self))), "B"]
+        return list(zip(titles, self.melodies, strict=True))
+
+    @property
+    def set_apart(self) -> tuple[int, ...]:
+        """The two ends."""
+        return (0, -1)
+
+    @property
+    def accompaniment(self) -> tuple[tuple[Part, ...], ...] | None:
+        """What plays with each melody; None if they are alone."""
+        return self.backings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Morph(Result):
+    """A melody with its character moved, little by little.
+
+    Attributes:
+        original: the melody.
+        measures: of each attribute, in its own unit: of the melody, of the first and of the last one written, and what
+            was asked for (None if it is to stay).
+    """
+
+    original: Melody
+    measures: dict[str, tuple[float, float, float, float | None]] = field(compare=False)
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """A table of the attributes."""
+        from melodyvae.generation.attributes import UNITS
+
+        lines = [f"{'':<16}{'the tune':>10}{self.names[0]:>10}{'asked':>10}{'the last':>10}"]
+        for name, (tune, before, after, wanted) in self.measures.items():
+            asked = "as it is" if wanted is None else f"{wanted:.2f}"
+            lines.append(f"{name:<16}{tune:>10.2f}{before:>10.2f}{asked:>10}{after:>10.2f}  {UNITS[name]}")
+        return tuple(lines)
+
+    @property
+    def rolls(self) -> list[tuple[str, Melody]]:
+        """From the melody as it is to the one that is moved."""
+        titles = ["as it is", *(str(index) for index in range(2, len(self))), "moved"]
+        return list(zip(titles, self.melodies, strict=True))
+
+    @property
+    def set_apart(self) -> tuple[int, ...]:
+        """The two ends."""
+        return (0, -1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid(Result):
+    """Rows of melodies between four.
+
+    Attributes:
+        corners: the four melodies: top left, top right, bottom left, bottom right.
+        steps_right: on how many steps each corner of the grid is the melody it should be.
+    """
+
+    corners: tuple[Melody, ...]
+    steps_right: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """How many rows, and how many columns."""
+        return math.isqrt(len(self.melodies))
+
+    @property
+    def rows(self) -> tuple[tuple[Melody, ...], ...]:
+        """The melodies, row by row."""
+        return tuple(self.melodies[start : start + self.size] for start in range(0, len(self), self.size))
+
+    @property
+    def exact(self) -> tuple[bool, ...]:
+        """Whether each corner is exactly the melody it should be."""
+        return tuple(right == corner.length_steps for right, corner in zip(self.steps_right, self.corners, strict=True))
+
+    @property
+    def distinct(self) -> int:
+        """How many of the melodies are different from all before them."""
+        return len({melody.notes for melody in self.melodies})
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Whether the corners came back, and how many melodies there are."""
+        steps = self.corners[0].length_steps
+        corners = [_came_back(label, right, steps) for label, right in zip("ABCD", self.steps_right, strict=True)]
+        return (*corners, f"{self.distinct} of {len(self)} tunes are distinct")
+
+    @property
+    def names(self) -> list[str]:
+        """By row and column."""
+        return grid_names(self.size)
+
+    @property
+    def columns(self) -> int:
+        """As many as rows."""
+        return self.size
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arithmetic(Result):
+    """A sum of melodies.
+
+    Attributes:
+        terms: the melodies that were added up.
+        signs: of each, 1 or -1.
+    """
+
+    terms: tuple[Melody, ...]
+    signs: tuple[int, ...]
+
+    @property
+    def melody(self) -> Melody:
+        """The sum."""
+        return self.melodies[0]
+
+    @property
+    def names(self) -> list[str]:
+        """Of the one file."""
+        return ["result.mid"]
+
+    @property
+    def rolls(self) -> list[tuple[str, Melody]]:
+        """The terms and the sum."""
+        titles = [f"{'+' if sign > 0 else '-'} {_letter(index)}" for index, sign in enumerate(self.signs)]
+        return [*zip(titles, self.terms, strict=True), ("result", self.melody)]
+
+    @property
+    def row(self) -> Sequence[Melody]:
+        """The terms and the sum."""
+        return (*self.terms, self.melody)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completion(Result):
+    """A melody with bars of it filled in anew, or added.
+
+    Attributes:
+        original: the melody.
+        hidden: the bars of the melodies that are new, from 1.
+    """
+
+    original: Melody
+    hidden: tuple[int, ...]
+
+    @property
+    def rolls(self) -> list[tuple[str, Melody]]:
+        """The melody first."""
+        return [(self.sources[0].stem if self.sources else "the tune", self.original), *super().rolls]
+
+    @property
+    def set_apart(self) -> tuple[int, ...]:
+        """The melody."""
+        return (0,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconstruction(Result):
+    """Melodies as the model remembers them.
+
+    Attributes:
+        originals: the melodies.
+        steps_right: on how many steps each came back.
+    """
+
+    originals: tuple[Melody, ...]
+    steps_right: tuple[int, ...]
+
+    @property
+    def melody(self) -> Melody:
+        """The first one."""
+        return self.melodies[0]
+
+    @property
+    def exact(self) -> tuple[bool, ...]:
+        """Whether each came back without any fault."""
+        return tuple(
+            right == melody.length_steps for right, melody in zip(self.steps_right, self.originals, strict=True)
+        )
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """How much of each came back."""
+        return tuple(
+            f"{source.name or 'the melody'}: {right} of {melody.length_steps} steps came back"
+            for source, melody, right in zip(self.sources, self.originals, self.steps_right, strict=True)
+        )
+
+    @property
+    def names(self) -> list[str]:
+        """Those of the sources."""
+        return [f"{source.stem}.mid" for source in self.sources]
+
+    @property
+    def rolls(self) -> list[tuple[str, Melody]]:
+        """Each melody above what came back."""
+        pairs = zip(self.sources, self.originals, self.melodies, strict=True)
+        return [roll for source, melody, back in pairs for roll in ((source.stem, melody), ("came back", back))]
+
+    @property
+    def row(self) -> Sequence[Melody]:
+        """Nothing: they are of different lengths and tempi."""
+        return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores(Sequence["WindowScore"]):
+    """How unusual the windows and the notes of a melody are to the model.
+
+    Attributes:
+        windows: a bar apart; those without notes are left out. Their bars are those of the piece, from 1.
+        source: what was scored.
+        is_ranked: whether the model came with the scores of held-out windows to compare with.
+    """
+
+    windows: tuple[WindowScore, ...]
+    source: Taken = field(compare=False, repr=False)
+    is_ranked: bool
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    @overload
+    def __getitem__(self, index: int) -> WindowScore: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[WindowScore, ...]: ...
+    def __getitem__(self, index: int | slice) -> WindowScore | tuple[WindowScore, ...]:
+        return self.windows[index]
+
+    @property
+    def doubtful(self) -> tuple[NoteScore, ...]:
+        """The notes that lie outside the melody's scale or that have a much likelier pitch near them, in order."""
+        found: dict[tuple[int, float], NoteScore] = {}
+        for window in self.windows:
+            for note in window.notes:
+                if note.nats >= DOUBTFUL_NATS:
+                    found.setdefault((note.bar, note.beat), note)
+        return tuple(found[place] for place in sorted(found))
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What was read and found, a sentence each: what a command prints."""
+        lines = list(self.source.sentences)
+        for window in self.windows:
+            rank = "" if window.percentile is None else f"  more unusual than {window.percentile:3.0f} of 100"
+            lines.append(f"  from bar {window.first_bar:4}: {window.nats_per_step:6.2f} nats per step{rank}")
+        if self.windows and not self.is_ranked:
+            lines.append("  (the model came without the scores of held-out windows to compare with)")
+        for note in self.doubtful:
+            told = f"{_pitch_name(note.note.pitch)}, {note.nats:.1f} nats: rather {_pitch_name(note.better_pitch)}"
+            lines.append(f"  doubtful: bar {note.bar}, beat {note.beat:g}: {told}")
+        if self.windows and not self.doubtful:
+            lines.append("  no doubtful note")
+        return tuple(lines)
+
+
+def _came_back(label: str, right: int, steps: int) -> str:
+    return f"{label} reconstructed: {'exact' if right == steps else f'{right} of {steps} steps'}"
+
+
+def _letter(index: int) -> str:
+    return "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[index % 26]
+
+
+def _pitch_name(pitch: int) -> str:
+    return f"{PITCH_NAMES[pitch % 12]}{pitch // 12 - 1}"

@@ -1,0 +1,92 @@
+"""Melodies -> a folder with a MIDI file of each, all of them in a row, their picture and, if wanted, their sound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from melodyvae.rendering.output_folder import output_folder
+
+if TYPE_CHECKING:
+    from data_prep.melody import Melody
+    from data_prep.reading.notes import Part
+
+JOINED_FILE = "all.mid"
+PICTURE_FILE = "piano-rolls.png"
+
+
+def numbered_names(count: int) -> list[str]:
+    """01.mid, 02.mid, ... with as many digits as the count needs, at least two."""
+    digits = max(2, len(str(count)))
+    return [f"{index:0{digits}d}.mid" for index in range(1, count + 1)]
+
+
+def grid_names(count: int) -> list[str]:
+    """row-1-column-1.mid and so on, of ``count`` rows and columns."""
+    digits = len(str(count))
+    places = [(row, column) for row in range(1, count + 1) for column in range(1, count + 1)]
+    return [f"row-{row:0{digits}d}-column-{column:0{digits}d}.mid" for row, column in places]
+
+
+def names_written(names: Sequence[str], joined: bool = True, audio: bool = False) -> list[str]:
+    """All files that :func:`write_melodies` writes for melodies of these ``names``."""
+    midi_files = [*names, JOINED_FILE] if joined else list(names)
+    wav_files = [str(Path(name).with_suffix(".wav")) for name in midi_files] if audio else []
+    return [*midi_files, *wav_files, PICTURE_FILE]
+
+
+def write_melodies(
+    folder: Path,
+    melodies: Sequence[Melody],
+    names: Sequence[str],
+    rolls: Sequence[tuple[str, Melody]],
+    *,
+    set_apart: Sequence[int] = (),
+    row: Sequence[Melody] = (),
+    columns: int | None = None,
+    backings: Sequence[Sequence[Part]] | None = None,
+    audio: bool = False,
+    replace: bool = False,
+    inputs: Iterable[Path] = (),
+) -> list[str]:
+    """The names of what was written into ``folder``: whole or not at all.
+
+    Args:
+        folder: is made if it is not there.
+        melodies: at least one.
+        names: of their MIDI files.
+        rolls: what is drawn: title and melody.
+        set_apart: which rolls have another colour, such as the ends of a walk; -1 is the last.
+        row: what is joined into :data:`JOINED_FILE`; nothing is written there if it is empty.
+        columns: draw the rolls in so many columns.
+        backings: what plays with each melody (see :mod:`data_prep.melodies.arrangement`).
+        audio: write a WAV file beside each MIDI file.
+        replace: replace files of an earlier run; see :func:`~melodyvae.rendering.output_folder.output_folder`.
+        inputs: files that are never replaced.
+
+    Raises:
+        OutputExistsError: if a file of one of these names is there already and may not be replaced.
+        OSError: if the place cannot be written to.
+    """
+    from data_prep.melodies.arrangement import write_in_a_row
+    from melodyvae.rendering.audio import write_wav
+    from melodyvae.rendering.piano_rolls import plot_grid_of_rolls, plot_piano_rolls
+
+    written = names_written(names, bool(row), audio)
+    with output_folder(folder, written, replace, inputs) as staging:
+        for index, (melody, name) in enumerate(zip(melodies, names, strict=True)):
+            if backings:
+                write_in_a_row([melody], staging / name, [backings[index]])
+            else:
+                melody.write(staging / name)
+        if row:
+            write_in_a_row(row, staging / JOINED_FILE, backings)
+        for wav_file in (name for name in written if name.endswith(".wav")):
+            write_wav(staging / Path(wav_file).with_suffix(".mid"), staging / wav_file)
+        titles, drawn = [title for title, _ in rolls], [melody for _, melody in rolls]
+        if columns:
+            plot_grid_of_rolls(drawn, columns, staging / PICTURE_FILE)
+        else:
+            plot_piano_rolls(drawn, staging / PICTURE_FILE, titles, set_apart)
+    return written
