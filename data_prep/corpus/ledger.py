@@ -12,6 +12,7 @@ REASONS: dict[str, str] = {
     # of files
     "empty_file": "the file holds no byte",
     "not_midi": "the file is no MIDI file",
+    "audio": "the file holds sound, not notes",
     "not_a_score": "the file is no score of the kind its name says",
     "truncated": "the file ends too early",
     "corrupt": "the file is damaged inside",

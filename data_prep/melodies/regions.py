@@ -207,7 +207,7 @@ def melody_of(
     )
     off_grid = float(placed.is_off_grid.mean())
     said = [f"track {part_index + 1} of {len(song.parts)}" + (f" ({part.name})" if part.name else "")]
-    said += _said_of_bars(bars, layout, meter)
+    said += [*song.notices, *_said_of_bars(bars, layout, meter)]
     if off_grid > SAID_OFF_GRID_SHARE:
         said.append(f"{off_grid:.0%} of its onsets are moved to the nearest 1/{4 * steps_per_quarter} note")
     return ReadMelody(melody, part_index, ", ".join(said), layout, song.tempi, song)

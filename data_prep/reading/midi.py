@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +21,15 @@ import numpy as np
 import symusic
 
 from data_prep.files import whole_file
-from data_prep.reading.notes import Meter, Part, Song, Tempo
+from data_prep.reading.clipping import clip_data_bytes
+from data_prep.reading.notes import Meter, Part, Song, Tempo, printable
 
 if TYPE_CHECKING:
     import pretty_midi
 
 HEADER_BYTES = 14
 CHUNK_HEADER_BYTES = 8
+AUDIO_STARTS = {b"ID3": "MP3", b"fLaC": "FLAC", b"OggS": "Ogg"}
 MAX_FILE_BYTES = 64 * 2**20
 MAX_QUARTERS = 100_000  # 14 hours at 120 a minute; times beyond are damage, and would cost memory for their bars
 MAX_BARS = 100_000
@@ -49,6 +52,12 @@ class NotMidiError(MidiError):
     """The file does not begin as a MIDI file does."""
 
     reason = "not_midi"
+
+
+class AudioFileError(NotMidiError):
+    """The file holds sound, not notes."""
+
+    reason = "audio"
 
 
 class TruncatedMidiError(MidiError):
@@ -102,12 +111,30 @@ def file_bytes(path: str | Path) -> bytes:
 def song_from_bytes(data: bytes, name: str = "the file") -> Song:
     """The piece in the bytes of a MIDI file; ``name`` is what errors call it."""
     _check_chunks(data, name)
+    notices: tuple[str, ...] = ()
     try:
         score = symusic.Score.from_midi(data)
     except (RuntimeError, ValueError) as error:
-        cause = str(error).removeprefix("MiniMidi: ").removesuffix(": iostream error")
-        raise CorruptMidiError(f"{name} is damaged: {cause}. Export it again from the program that made it.") from error
-    return within_limits(_song(score, name), name)
+        score, count = _read_clipped(data)
+        if score is None:
+            cause = str(error).removeprefix("MiniMidi: ").removesuffix(": iostream error")
+            raise CorruptMidiError(
+                f"{name} is damaged: {cause}. Export it again from the program that made it."
+            ) from error
+        values = "1 value" if count == 1 else f"{count} values"
+        notices = (f"{values} over 127, which MIDI does not have, {'is' if count == 1 else 'are'} taken as 127",)
+    return within_limits(replace(_song(score, name), notices=notices), name)
+
+
+def _read_clipped(data: bytes) -> tuple[Any, int]:
+    """What is read, and how many data bytes had to be clipped; None and 0 of a file that is damaged otherwise."""
+    found = clip_data_bytes(data)
+    if found is None or not found[1]:
+        return None, 0
+    try:
+        return symusic.Score.from_midi(found[0]), found[1]
+    except (RuntimeError, ValueError):
+        return None, 0
 
 
 def within_limits(song: Song, name: str) -> Song:
@@ -140,6 +167,12 @@ def _check_chunks(data: bytes, name: str) -> None:
     if not data:
         raise EmptyFileError(f"{name} is empty (0 bytes)")
     if not data.startswith(b"MThd"):
+        audio = _audio_format(data)
+        if audio:
+            raise AudioFileError(
+                f"{name} is audio ({audio}), not MIDI: it holds sound, not notes. Turn it into notes with a program "
+                "that transcribes audio to MIDI, such as Basic Pitch, and give the .mid file."
+            )
         hint = " (it is a RIFF file: save the MIDI inside it as .mid)" if data.startswith(b"RIFF") else ""
         raise NotMidiError(f"{name} is not a MIDI file: it begins with {data[:4]!r}, not with b'MThd'{hint}")
     if len(data) < HEADER_BYTES:
@@ -172,6 +205,19 @@ def _check_chunks(data: bytes, name: str) -> None:
             )
         tracks += kind_of_chunk == b"MTrk"
         position = end
+
+
+def _audio_format(data: bytes) -> str:
+    """The name of the kind of audio that a file begins as; empty if it is none."""
+    if data.startswith(b"RIFF") and data[8:12] == b"WAVE":
+        return "WAV"
+    if data.startswith(b"FORM") and data[8:12] in (b"AIFF", b"AIFC"):
+        return "AIFF"
+    if data[4:8] == b"ftyp":
+        return "MPEG-4"
+    if len(data) > 1 and data[0] == 0xFF and data[1] & 0xE6 == 0xE2:  # MPEG frame sync, layer III
+        return "MP3"
+    return next((name for start, name in AUDIO_STARTS.items() if data.startswith(start)), "")
 
 
 def _song(score: Any, name: str) -> Song:
@@ -208,7 +254,7 @@ def _part(track: Any, ticks: int, name: str) -> Part:
         order = np.argsort(key, kind="stable")
         times, ends, pitches, velocities = times[order], ends[order], pitches[order], velocities[order]
     return Part(
-        name=" ".join(track.name.split()),
+        name=printable(track.name),
         program=int(track.program),
         is_drum=bool(track.is_drum),
         starts=times / ticks,

@@ -20,6 +20,11 @@ DEFAULT_QUARTERS_PER_MINUTE = 120.0
 TIME_RESOLUTION = 1e-6  # quarters; far below a tick of any file, far above rounding
 
 
+def printable(name: str) -> str:
+    """A name in one line, without characters that control a terminal."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in name).split())
+
+
 @dataclass(frozen=True)
 class Tempo:
     """A tempo from ``start_quarters`` on."""
@@ -111,12 +116,14 @@ class Song:
         tempi: sorted by time; empty means 120 quarters a minute.
         meters: sorted by time; empty means 4/4 from the start, by the MIDI standard.
         end_quarters: where the last event lies, which may be after the last note.
+        notices: what was mended on reading, for the user, each in a few words.
     """
 
     parts: tuple[Part, ...]
     tempi: tuple[Tempo, ...]
     meters: tuple[Meter, ...]
     end_quarters: float
+    notices: tuple[str, ...] = ()
 
     def quarters_per_minute_at(self, quarters: float) -> float:
         """The tempo in force at a time."""

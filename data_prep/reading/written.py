@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_prep.reading.notes import Meter, Part
+from data_prep.reading.notes import Meter, Part, printable
 
 DEFAULT_VELOCITY = 80
 
@@ -46,7 +46,7 @@ def part_of(notes: Iterable[WrittenNote], name: str = "", program: int = 0, is_d
     joined = [note for note in _without_ties(notes) if 0 <= note.pitch <= 127]
     joined.sort(key=lambda note: (note.start, note.pitch))
     return Part(
-        name=" ".join(name.split()),
+        name=printable(name),
         program=program,
         is_drum=is_drum,
         starts=np.array([float(note.start) for note in joined], np.float64),

@@ -32,10 +32,11 @@ def chunk(*events: bytes) -> bytes:
 
 BAD_FILES = {
     "empty": (b"", r"is empty \(0 bytes\)"),
-    "not MIDI": (b"RIFF....WAVE", "is not a MIDI file"),
+    "not MIDI": (b"GIF89a......", "is not a MIDI file"),
     "header only": (HEADER[:9], "ends after 9 bytes"),
     "truncated": (HEADER + b"MTrk" + struct.pack(">I", 500) + b"\x00\x90\x3c\x50", "is truncated"),
-    "data byte over 127": (HEADER + chunk(b"\x00\x90\x3c\xe0", b"\x83\x60\x80\x3c\x00"), "is damaged"),
+    "system message in a track": (HEADER + chunk(b"\x00\x90\x3c\xe0", b"\x83\x60\xf1\x3c\x00"), "is damaged"),
+    "audio": (b"RIFF\0\0\0\0WAVEfmt ", "is audio"),
     "type 2": (b"MThd" + struct.pack(">IHHH", 6, 2, 1, 480) + chunk(), "of type 2"),
     "drums only": (HEADER + chunk(b"\x00\x99\x26\x50", b"\x83\x60\x89\x26\x00"), "all its notes are drums"),
     "no notes": (HEADER + chunk(), "there is no note in it"),
