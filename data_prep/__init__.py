@@ -2,7 +2,8 @@
 
 The folders, in the order of the flow; each imports only from those above it:
 
-- ``files``, ``melody``, ``tokens``: files written whole; one voice on a grid; melody <-> token ids.
+- ``errors``, ``files``: what a user can do wrong; files written whole.
+- ``melody``, ``tokens``: one voice on a grid; melody <-> token ids.
 - :mod:`~data_prep.reading`: files of music -> pieces.
 - :mod:`~data_prep.melodies`: pieces -> melodies, melodies -> MIDI files.
 - :mod:`~data_prep.corpus`: folders of files -> a dataset folder.

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from data_prep.errors import UserError
 from data_prep.melody import Melody, MelodyNote
 
 NO_EVENT = 0
@@ -25,7 +26,7 @@ NOTE_OFF = 1
 FIRST_NOTE_ON = 2
 
 
-class TokenError(ValueError):
+class TokenError(UserError, ValueError):
     """Tokens or notes that the vocabulary cannot express."""
 
 

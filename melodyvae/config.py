@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
+from data_prep.errors import UserError
 from data_prep.tokens import Vocabulary
 
 Readout = Literal["position", "last-state"]
@@ -26,7 +27,7 @@ Config = TypeVar("Config")
 HIGHEST_SEED = 2**32 - 1
 
 
-class ConfigError(ValueError):
+class ConfigError(UserError, ValueError):
     """A configuration holds a key or a value that it must not hold."""
 
 

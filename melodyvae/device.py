@@ -8,13 +8,14 @@ from pathlib import Path
 import torch
 
 from data_prep.cores import available_cores
+from data_prep.errors import UserError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "bf16", "fp32")
 MIN_BF16_CAPABILITY = (8, 0)  # Ampere; older NVIDIA GPUs emulate bf16, slower than float32
 
 
-class DeviceError(RuntimeError):
+class DeviceError(UserError, RuntimeError):
     """A device or precision was asked for that this machine does not have."""
 
 

@@ -16,6 +16,7 @@ from functools import cached_property
 import numpy as np
 
 from data_prep.corpus.ledger import meter_reason
+from data_prep.errors import UserError
 from data_prep.melodies.keys import find_key, parse_tonic
 from data_prep.melodies.layout import alike
 from data_prep.melodies.regions import Region, find_regions, usual_meter
@@ -29,7 +30,7 @@ ANY_METER = "any"
 TRIPLET_STEPS_PER_QUARTER = 12
 
 
-class PrepError(ValueError):
+class PrepError(UserError, ValueError):
     """A dataset cannot be made; the message gives the reasons."""
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from data_prep.errors import UserError
 from data_prep.reading.notes import Part, Song
 
 AUTO = "auto"
@@ -39,7 +40,7 @@ WEIGHTS = {
 }
 
 
-class MelodyError(ValueError):
+class MelodyError(UserError, ValueError):
     """A piece from which no melody can be taken; each kind has a ``reason`` for ledgers to count."""
 
     reason = "no_melody"

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from data_prep.errors import UserError
 from data_prep.reading.score import is_score
 
 PREFIX = "music21:"
 LICENCE_FILE = "license.txt"
 
 
-class NoSuchCollectionError(ValueError):
+class NoSuchCollectionError(UserError, ValueError):
     """music21 installs no collection of this name; the message lists those it does."""
 
 

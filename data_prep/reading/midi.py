@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import symusic
 
+from data_prep.errors import UserError
 from data_prep.files import whole_file
 from data_prep.reading.clipping import clip_data_bytes
 from data_prep.reading.notes import Meter, Part, Song, Tempo, printable
@@ -36,7 +37,7 @@ MAX_BARS = 100_000
 MAX_NOTES = 1_000_000
 
 
-class MidiError(ValueError):
+class MidiError(UserError, ValueError):
     """A file that cannot be read as music; each kind has a ``reason`` for ledgers to count."""
 
     reason = "unreadable"

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 
+from data_prep.errors import UserError
+
 __all__ = ["MANY_TUNES_SUFFIXES", "TooMuchTextError", "Tune", "text_of", "tunes_in"]
 
 MANY_TUNES_SUFFIXES = frozenset({".abc", ".krn"})
@@ -26,7 +28,7 @@ _ABC_INHERITED = re.compile(r"^(?:[A-Za-z]:|%%|%abc).*", re.M)
 _KERN_END_OR_START = re.compile(r"^(?:(?P<end>\*-(?:\t\*-)*[^\S\n]*$)|\*\*|!!!!SEGMENT)", re.M)
 
 
-class TooMuchTextError(ValueError):
+class TooMuchTextError(UserError, ValueError):
     """A file holds more tunes, longer ones, or a longer head for each, than a collection of tunes has."""
 
 

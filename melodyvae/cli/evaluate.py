@@ -104,7 +104,7 @@ def evaluate(
     """
     from data_prep.files import whole_file
     from melodyvae.cli.options import load_model
-    from melodyvae.datasets.held_out import TrainedOnError, held_out_windows
+    from melodyvae.datasets.held_out import held_out_windows
     from melodyvae.datasets.windows import open_dataset
     from melodyvae.rendering.piano_rolls import plot_interpolations, plot_similarities
 
@@ -112,7 +112,7 @@ def evaluate(
         if file is not None and file.exists():
             raise click.ClickException(f"{file} exists; choose another file")
     chosen = wanted or FIGURES
-    with known_errors(TrainedOnError):
+    with known_errors():
         model = load_model(model_name, device).model
         if dataset is None:
             _print_recorded(model_name, model.metrics)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from data_prep.errors import UserError
 from melodyvae.rendering.melody_files import names_written
 from melodyvae.rendering.output_folder import check_replaceable
 
@@ -185,26 +186,11 @@ def load_model(name: str, device: str) -> MelodyVAE:
 
 
 @contextmanager
-def known_errors(*others: type[Exception]) -> Iterator[None]:
-    """Turn the errors that users can cause, and ``others``, into one sentence and exit status 1."""
-    from data_prep.melodies.voice import MelodyError
-    from data_prep.reading.midi import MidiError
-    from melodyvae.config import ConfigError
-    from melodyvae.datasets.windows import DatasetError
-    from melodyvae.device import DeviceError
-    from melodyvae.generation.attribute_vectors import DirectionsError
-    from melodyvae.generation.inpainting import CompletionError
-    from melodyvae.generation.novelty import NoveltyError
-    from melodyvae.generation.prior import PriorError
-    from melodyvae.generation.scales import ScaleError
-    from melodyvae.generation.sources import WindowError
-    from melodyvae.models.checkpoint import CheckpointError
-
-    known: tuple[type[Exception], ...] = (CheckpointError, ConfigError, DatasetError, DeviceError, CompletionError)
-    known += (DirectionsError, MelodyError, MidiError, PriorError, ScaleError, NoveltyError, WindowError, *others)
+def known_errors() -> Iterator[None]:
+    """Turn the errors that users can cause into one sentence and exit status 1."""
     try:
         yield
-    except known as error:
+    except UserError as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from melodyvae.cli.options import known_errors
+
 if TYPE_CHECKING:
     from data_prep.corpus.prepare import PrepReport
 
@@ -147,57 +149,52 @@ def prep(
     from tqdm import tqdm
 
     from data_prep.corpus.cluster import cluster_executor
-    from data_prep.corpus.prepare import PrepError, PrepOptions, prepare
-    from data_prep.reading.collection import NoSuchCollectionError
+    from data_prep.corpus.prepare import PrepOptions, prepare
 
     if cluster and workers:
         raise click.UsageError("--workers counts processes of this machine, --cluster has its own; give one of them")
     output = output or default_output(inputs[0])
-    try:
-        _print_licences(inputs)
-        options = PrepOptions(
-            bars,
-            steps_per_quarter,
-            meter,
-            track,
-            stride_bars,
-            fold,
-            legato,
-            key,
-            notes_a_bar,
-            phases=phases,
-            speeds=speeds,
-            off_grid=off_grid,
-        )
-        at_work = cluster_executor(cluster) if cluster else nullcontext()
-        # an error found at once leaves no bar behind
-        with at_work as executor, tqdm(unit=" files", delay=0.2) as progress:
-
-            def show(done: int, total: int) -> None:
-                progress.total = total
-                progress.update(done - progress.n)
-
-            report = prepare(
-                inputs,
-                output,
-                options,
-                workers=workers,
-                executor=executor,
-                resume=resume,
-                force=force,
-                on_file=show,
+    with known_errors():
+        try:
+            _print_licences(inputs)
+            options = PrepOptions(
+                bars,
+                steps_per_quarter,
+                meter,
+                track,
+                stride_bars,
+                fold,
+                legato,
+                key,
+                notes_a_bar,
+                phases=phases,
+                speeds=speeds,
+                off_grid=off_grid,
             )
-    except KeyboardInterrupt:
-        raise click.ClickException("stopped. To go on, give the same command with --resume") from None
-    except CancelledError:
-        raise click.ClickException(
-            f"the cluster at {cluster} is gone. To go on, give the same command with --resume"
-        ) from None
-    except (PrepError, NoSuchCollectionError) as error:
-        raise click.ClickException(str(error)) from error
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        raise click.ClickException(f"{where}{error.strerror or error}") from error
+            at_work = cluster_executor(cluster) if cluster else nullcontext()
+            # an error found at once leaves no bar behind
+            with at_work as executor, tqdm(unit=" files", delay=0.2) as progress:
+
+                def show(done: int, total: int) -> None:
+                    progress.total = total
+                    progress.update(done - progress.n)
+
+                report = prepare(
+                    inputs,
+                    output,
+                    options,
+                    workers=workers,
+                    executor=executor,
+                    resume=resume,
+                    force=force,
+                    on_file=show,
+                )
+        except KeyboardInterrupt:
+            raise click.ClickException("stopped. To go on, give the same command with --resume") from None
+        except CancelledError:
+            raise click.ClickException(
+                f"the cluster at {cluster} is gone. To go on, give the same command with --resume"
+            ) from None
     _print(report)
 
 

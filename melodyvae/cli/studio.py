@@ -35,9 +35,9 @@ def studio(files: tuple[Path, ...], model_name: str, device: str, host: str, por
     """
     from melodyvae.cli.options import known_errors
     from melodyvae.studio.security import LOOPBACK_NAMES
-    from melodyvae.studio.server import Studio, StudioError
+    from melodyvae.studio.server import Studio
 
-    with known_errors(StudioError):
+    with known_errors():
         found = Studio(model_name, files, device=device, host=host, port=port)
     if host not in LOOPBACK_NAMES:
         click.echo(

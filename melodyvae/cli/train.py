@@ -93,9 +93,9 @@ def train(
     from melodyvae.datasets.windows import open_dataset
     from melodyvae.device import choose_device, use_threads
     from melodyvae.ranks import join_ranks
-    from melodyvae.rendering.piano_rolls import PlotError, plot_curves
+    from melodyvae.rendering.piano_rolls import plot_curves
     from melodyvae.training.melody import collapse_warning, finish_melody_run, melody_trainer, starting_point
-    from melodyvae.training.trainer import METRICS_FILE, MODEL_FILE, STATE_FILE, TrainingDiverged, read_metrics
+    from melodyvae.training.trainer import METRICS_FILE, MODEL_FILE, STATE_FILE, read_metrics
 
     ranks = click.get_current_context().with_resource(join_ranks())
     name = f"from-{Path(init_from).stem}" if init_from else preset
@@ -107,7 +107,7 @@ def train(
         )
     changes |= {"transpose_down": transpose, "transpose_up": transpose}
     use_threads(threads, ranks.local_count)
-    with known_errors(PlotError, TrainingDiverged):
+    with known_errors():
         place = choose_device(device, ranks.local_rank if ranks.count > 1 else None)
         windows = open_dataset(dataset)
         model, config = starting_point(

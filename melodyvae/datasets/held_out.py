@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from data_prep.errors import UserError
 from melodyvae.datasets.windows import DatasetError, WindowDataset
 
 MARK_BYTES = 8
@@ -20,7 +21,7 @@ OLD_MARK_BYTES = 4
 ALL_SPLITS = "all"
 
 
-class TrainedOnError(ValueError):
+class TrainedOnError(UserError, ValueError):
     """Windows that the model was trained on were to be called held-out."""
 
 

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from data_prep.corpus.output import FORMAT_VERSION
+from data_prep.errors import UserError
 from melodyvae.config import MelodyConfig
 from melodyvae.models.melody import vocabulary_of
 
 SPLITS = ("train", "valid", "test")
 
 
-class DatasetError(ValueError):
+class DatasetError(UserError, ValueError):
     """A dataset folder is missing, incomplete, or does not fit the model."""
 
 

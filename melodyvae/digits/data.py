@@ -24,6 +24,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from data_prep.errors import UserError
+
 SIDE = 28
 HELD_OUT = 5_000
 MIRRORS = (
@@ -39,7 +41,7 @@ MD5 = {
 }
 
 
-class DigitDataError(ValueError):
+class DigitDataError(UserError, ValueError):
     """The digits are missing, or a file of theirs is not what it should be."""
 
 

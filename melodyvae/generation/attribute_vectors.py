@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from data_prep.errors import UserError
 from melodyvae.generation.attributes import ATTRIBUTES, measure
 from melodyvae.generation.codec import decode_tokens, posterior_means
 
@@ -40,7 +41,7 @@ LEAST_EFFECT = 0.05
 RIDGE = 1e-3
 
 
-class DirectionsError(ValueError):
+class DirectionsError(UserError, ValueError):
     """A model has no attribute directions, or others than this version's."""
 
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from data_prep.errors import UserError
 from data_prep.melody import Melody
 from melodyvae.generation.codec import fields_of, tied_like
 from melodyvae.generation.scoring import negative_elbo
@@ -30,7 +31,7 @@ UPDATES = 30
 LEARNING_RATE = 0.1
 
 
-class CompletionError(ValueError):
+class CompletionError(UserError, ValueError):
     """There is nothing to fill in, or nothing to go by."""
 
 

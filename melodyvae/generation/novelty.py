@@ -15,6 +15,7 @@ from typing import Self
 
 import numpy as np
 
+from data_prep.errors import UserError
 from data_prep.files import whole_file
 from data_prep.melody import Melody
 from data_prep.tokens import FIRST_NOTE_ON, Vocabulary
@@ -27,7 +28,7 @@ NOVELTY_FILE = "novelty.npy"  # beside a checkpoint
 BATCH = 10_000
 
 
-class NoveltyError(ValueError):
+class NoveltyError(UserError, ValueError):
     """There is no usable index, or nothing but near-copies was drawn."""
 
 

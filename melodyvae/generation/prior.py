@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from data_prep.errors import UserError
 from melodyvae.models.token_rules import TokenRules
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ MOST_WINDOWS = 30_000
 BATCH = 1024
 
 
-class PriorError(ValueError):
+class PriorError(UserError, ValueError):
     """A model has no fitted prior."""
 
 

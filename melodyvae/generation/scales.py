@@ -10,6 +10,7 @@ from typing import Self
 
 import numpy as np
 
+from data_prep.errors import UserError
 from data_prep.melodies.keys import parse_tonic
 from data_prep.tokens import FIRST_NOTE_ON, Vocabulary
 
@@ -28,7 +29,7 @@ SCALES: dict[str, frozenset[int]] = {
 }
 
 
-class ScaleError(ValueError):
+class ScaleError(UserError, ValueError):
     """A name is not one of a scale."""
 
 

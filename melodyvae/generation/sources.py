@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from data_prep.errors import UserError
 from data_prep.limits import Limits
 from data_prep.melodies.regions import ReadMelody, read_melody
 from data_prep.melody import Melody
@@ -43,7 +44,7 @@ class Window:
     note: str = ""
 
 
-class WindowError(ValueError):
+class WindowError(UserError, ValueError):
     """A melody has no window that the model can take."""
 
 

@@ -21,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from data_prep.errors import UserError
 from data_prep.files import whole_file
 from melodyvae.config import ConfigError, from_dict, to_dict
 
@@ -30,7 +31,7 @@ SUFFIX = ".safetensors"
 EXTRA_PREFIX = "extra."
 
 
-class CheckpointError(ValueError):
+class CheckpointError(UserError, ValueError):
     """A checkpoint is missing, unreadable, or not one that this program can use."""
 
 

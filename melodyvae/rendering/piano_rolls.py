@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from data_prep.errors import UserError
 from data_prep.melody import Melody
 from melodyvae.rendering.svg import BLACK_KEYS, pitch_range
 
@@ -32,7 +33,7 @@ MOST_BAR_LABELS = 16
 LEAST_HATCHED = 0.05  # standard deviations
 
 
-class PlotError(ValueError):
+class PlotError(UserError, ValueError):
     """There is nothing to draw."""
 
 

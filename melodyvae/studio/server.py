@@ -26,6 +26,7 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from data_prep.errors import UserError
 from melodyvae.studio.engine import BusyError, Engine, Job, JobError, StaleError
 from melodyvae.studio.limits import StudioLimits
 from melodyvae.studio.reading import Reader, ReadingError, Upload
@@ -42,7 +43,7 @@ MAX_NUMBER = 100_000  # of a bar
 Handler = Callable[["Studio", Request], Awaitable[Response]]
 
 
-class StudioError(RuntimeError):
+class StudioError(UserError, RuntimeError):
     """The studio cannot start."""
 
 

@@ -26,6 +26,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from data_prep.errors import UserError
 from data_prep.files import whole_file
 from melodyvae.config import TrainConfig, to_dict
 from melodyvae.device import autocast
@@ -44,7 +45,7 @@ MAY_CHANGE_ON_RESUME = ("max_updates", "max_minutes", "evaluate_every", "save_ev
 Metrics = dict[str, float]
 
 
-class TrainingDiverged(RuntimeError):  # noqa: N818 - the name says what happened
+class TrainingDiverged(UserError, RuntimeError):  # noqa: N818 - the name says what happened
     """The loss is no longer a finite number."""
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from melodyvae.cli.options import SEED, known_errors
+from melodyvae.cli.options import SEED
 
 if TYPE_CHECKING:
     import torch
@@ -101,13 +100,3 @@ def image_of(digits: Digits, label: int, generator: torch.Generator) -> torch.Te
         raise DigitDataError(f"there is no {label} among the {len(digits)} digits")
     row = int(torch.randint(len(found), (), generator=generator))
     return found[row : row + 1].grey()[0]
-
-
-@contextmanager
-def known_digit_errors() -> Iterator[None]:
-    """Turn the errors that users can cause into one sentence and exit status 1."""
-    from melodyvae.digits.data import DigitDataError
-    from melodyvae.training.trainer import TrainingDiverged
-
-    with known_errors(DigitDataError, TrainingDiverged):
-        yield

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from melodyvae.cli.digits.options import data_option, known_digit_errors, open_digits
-from melodyvae.cli.options import SEED, device_options
+from melodyvae.cli.digits.options import data_option, open_digits
+from melodyvae.cli.options import SEED, device_options, known_errors
 from melodyvae.cli.progress import run_until_interrupted
 
 LABELS = {
@@ -78,7 +78,7 @@ def train(
 
     changes["reconstruct"] = False if kl_only else None
     use_threads(threads)
-    with known_digit_errors():
+    with known_errors():
         model, config = digits_starting_point(preset, latent_size, hidden_size, labels, **changes)
         folder = output or Path("runs") / f"digits-{preset}-{model.config.latent_size}d"
         if not resume and (folder / STATE_FILE).exists():
@@ -151,7 +151,7 @@ def evaluate(
     if save and not Path(model_name).exists():
         raise click.UsageError(f"--save writes into a file or a run folder; {model_name} is neither")
     use_threads(threads)
-    with known_digit_errors():
+    with known_errors():
         model = DigitVAE.from_pretrained(model_name).to(choose_device(device))
         digits = open_digits(data)
         bounded = bool(samples) and model.config.variational

@@ -10,11 +10,10 @@ from melodyvae.cli.digits.options import (
     data_option,
     digits_at_hand,
     image_of,
-    known_digit_errors,
     load_digit_model,
     picture_options,
 )
-from melodyvae.cli.options import input_files
+from melodyvae.cli.options import input_files, known_errors
 
 STAND_IN = "Folder of the four MNIST files.  [default: digits drawn from a shipped model]"
 DRAWN = 10_000
@@ -42,7 +41,7 @@ def plot(data: Path | None, output: Path, model_name: str | None, seed: int, dev
     from melodyvae.rendering.output_folder import output_folder
     from melodyvae.training.trainer import METRICS_FILE, read_metrics
 
-    with known_digit_errors():
+    with known_errors():
         pictures, generator = dict(BOOK), torch.Generator().manual_seed(seed)
         if model_name is not None:
             model = load_digit_model(model_name, device)
@@ -72,7 +71,7 @@ def sample(count: int, digit: int | None, output: Path, model_name: str, seed: i
     from melodyvae.digits.plots import plot_grid
     from melodyvae.rendering.output_folder import output_folder
 
-    with known_digit_errors():
+    with known_errors():
         model = load_digit_model(model_name, device)
         if digit is not None and not model.config.labels:
             raise click.UsageError(f"{model_name} knows no labels; --digit needs a model such as digits-labels")
@@ -120,7 +119,7 @@ def interpolate(
     from melodyvae.digits.plots import plot_rows
     from melodyvae.rendering.output_folder import output_folder
 
-    with known_digit_errors():
+    with known_errors():
         model = load_digit_model(model_name, device, unlabelled=True)
         digits = digits_at_hand(data, 200, seed)
         generator = torch.Generator().manual_seed(seed)
@@ -154,7 +153,7 @@ def anomaly(count: int, data: Path | None, output: Path, model_name: str, seed: 
     from melodyvae.digits.plots import plot_scores
     from melodyvae.rendering.output_folder import output_folder
 
-    with known_digit_errors():
+    with known_errors():
         model = load_digit_model(model_name, device, unlabelled=True)
         if not model.config.variational:
             raise click.UsageError(f"{model_name} is a plain autoencoder, which has no ELBO to score with")
@@ -210,7 +209,7 @@ def impute(
     from melodyvae.digits.plots import plot_rows
     from melodyvae.rendering.output_folder import output_folder
 
-    with known_digit_errors():
+    with known_errors():
         model = load_digit_model(model_name, device, unlabelled=True)
         digits = digits_at_hand(data, 200, seed)
         pick = torch.Generator().manual_seed(seed)
