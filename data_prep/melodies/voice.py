@@ -1,13 +1,10 @@
-"""Which part of a piece is its melody, and which notes of a part are its one voice.
-
-Contents: :class:`PartScore`, :func:`score_parts`, :func:`choose_part`, :func:`one_voice`, :func:`one_voice_line`, and
-what is raised when there is no melody: :class:`MelodyError` and its kinds.
-"""
+"""Which part of a piece is its melody, and which notes of a part are its one voice."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,10 +14,35 @@ from data_prep.reading.notes import Part, Song
 
 AUTO = "auto"
 MELODY_NAMES = re.compile(
-    r"melod|vocal|voice|voix|gesang|stimme|\bsing|song|lead|solo|sopran|cantus|canto|tune|theme|right hand|\brh\b", re.I
+    r"melod|vocal|vox\b|voice|voix|gesang|stimme|\bsing|lead|solo|sopran|cantus|canto|tune|theme|right hand|\brh\b",
+    re.I,
 )
 ACCOMPANIMENT_NAMES = re.compile(
     r"bass|basso|accomp|begleit|chord|pad|rhythm|drum|perc|left hand|\blh\b|harmony|arp|pedal|continuo|organ", re.I
+)
+# They accompany or double another part, whatever else their name says: "backing vocals", "lead (doubled)".
+SUPPORTING_NAMES = re.compile(r"back(ing|up|ground)|\bbgv?s?\b|\bbkg|doubl|\bdbl\b|harmony|harmonies|echo|delay", re.I)
+# By General MIDI program, from 0: how much an instrument plays tunes rather than what goes under them. Judged, not
+# fitted: no set with known answers has programs. A piano plays either.
+PROGRAM_TERMS = (
+    (range(16, 24), -0.2),  # organs
+    (range(32, 40), -1.0),  # basses
+    (range(40, 43), 0.3),  # violin to cello
+    (range(43, 44), -0.7),  # contrabass
+    (range(44, 47), -0.3),  # tremolo, pizzicato, harp
+    (range(47, 48), -1.0),  # timpani
+    (range(48, 52), -0.5),  # string ensembles
+    (range(53, 55), 0.3),  # voices; 52, the choir, plays either
+    (range(55, 56), -1.0),  # orchestra hit
+    (range(56, 58), 0.5),  # trumpet, trombone
+    (range(58, 59), -0.3),  # tuba
+    (range(59, 61), 0.4),  # muted trumpet, horn
+    (range(64, 80), 0.5),  # reeds and pipes
+    (range(80, 87), 0.4),  # synthesiser leads
+    (range(87, 88), -0.5),  # "bass and lead"
+    (range(88, 104), -0.6),  # pads and effects
+    (range(104, 112), 0.2),  # instruments of the world
+    (range(112, 128), -1.0),  # percussion and noises
 )
 STRETCH_QUARTERS = 4
 # Fitted as a conditional logit on half of OpenScore Lieder and of POP909 mixed with accompaniment, names hidden, and
@@ -28,6 +50,7 @@ STRETCH_QUARTERS = 4
 # names. `python -m tests.benchmarks.track_choice` measures them.
 WEIGHTS = {
     "name": 3.0,
+    "program": 3.0,
     "monophony": 2.0,
     "height": 1.0,
     "coverage": 1.5,
@@ -87,7 +110,9 @@ def score_parts(song: Song) -> list[PartScore]:
 
     The terms are of the highest notes at each onset; a stretch is four quarters.
 
-    - ``name``: 1 for a name such as "melody", "vocal" or "lead", -1 for one such as "bass" or "chords".
+    - ``name``: 1 for a name such as "melody", "vocal" or "lead", -1 for one such as "bass", "chords" or "backing
+      vocals". Words that all parts share, such as the piece's title, do not count.
+    - ``program``: 1 for a General MIDI instrument that plays tunes, -1 for one that plays basses, effects or noises.
     - ``monophony``: the share of all notes that begin while no other sounds.
     - ``height``: 0 at or below C3 and 1 at or above C5, by the mean pitch, so that a bass is no tune.
     - ``coverage``: 1 if a note begins in half of the piece's stretches or more, less below.
@@ -99,16 +124,39 @@ def score_parts(song: Song) -> list[PartScore]:
     - ``rhythm``: the entropy of the times from onset to onset: 0 for a constant pulse, 1 from two bits on.
     - ``novelty``: the share of stretches whose rhythm and intervals are new; 0 for a pattern that goes on and on.
     """
+    names = own_names(song.parts)
     scores = [
-        PartScore(index, _terms(part, song.end_quarters))
-        for index, part in enumerate(song.parts)
+        PartScore(index, _terms(part, name, song.end_quarters))
+        for index, (part, name) in enumerate(zip(song.parts, names, strict=True))
         if not part.is_drum and len(part)
     ]
     return sorted(scores, key=lambda score: (-score.total, score.index))
 
 
+def own_names(parts: Sequence[Part]) -> list[str]:
+    """What each part's name says of that part alone.
+
+    Left out are the words that all pitched parts share, and a name of two words or more that most of them have: it is
+    the title of the piece.
+    """
+    words = [part.name.casefold().split() for part in parts]
+    pitched = [own for part, own in zip(parts, words, strict=True) if not part.is_drum and len(part)]
+    if len(pitched) < 2:
+        return [part.name for part in parts]
+    shared = set.intersection(*map(set, pitched))
+    counts = Counter(map(tuple, pitched))
+    titles = {name for name, count in counts.items() if len(name) > 1 and count > max(2, len(pitched) / 2)}
+    return [
+        "" if tuple(own) in titles else " ".join(word for word in part.name.split() if word.casefold() not in shared)
+        for part, own in zip(parts, words, strict=True)
+    ]
+
+
 def choose_part(song: Song, track: str = AUTO) -> int:
     """The index in ``song.parts`` of the melody, or of the track that is asked for by number (from 1) or by name.
+
+    A name may be a part of the track's, in any case: ``lead`` finds "Calliope Lead". Of several tracks with it the one
+    with just this name is taken, or else the likeliest melody.
 
     Raises:
         NoNotesError, DrumsOnlyError: if there is nothing to choose from.
@@ -123,11 +171,25 @@ def choose_part(song: Song, track: str = AUTO) -> int:
         return scores[0].index
     if track.isdecimal() and 1 <= int(track) <= len(song.parts):
         return int(track) - 1
-    for index, part in enumerate(song.parts):
-        if part.name.casefold() == track.casefold():
-            return index
+    wanted = track.casefold().strip()
+    likeliest_first = [score.index for score in score_parts(song)]
+    likeliest_first += [index for index in range(len(song.parts)) if index not in likeliest_first]
+    names = {index: song.parts[index].name.casefold() for index in likeliest_first}
+    same = [index for index, name in names.items() if name == wanted]
+    if same:
+        return min(same)
+    if not wanted or track.isdecimal():
+        raise _no_such_track(song, track)
+    with_word = [index for index, name in names.items() if wanted in re.findall(r"\w+", name)]
+    found = with_word or [index for index, name in names.items() if wanted in name]
+    if found:
+        return found[0]
+    raise _no_such_track(song, track)
+
+
+def _no_such_track(song: Song, track: str) -> NoSuchTrackError:
     there = ", ".join(f"{index} {part.name!r}" for index, part in enumerate(song.parts, start=1))
-    raise NoSuchTrackError(f"there is no track {track!r}; the tracks are: {there}")
+    return NoSuchTrackError(f"there is no track {track!r}; the tracks are: {there}")
 
 
 def one_voice(notes: Iterable[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
@@ -177,7 +239,7 @@ def one_voice_line(line: np.ndarray) -> np.ndarray:
     return np.asarray(found[np.argsort(found[:, 0])])
 
 
-def _terms(part: Part, song_quarters: float) -> dict[str, float]:
+def _terms(part: Part, name: str, song_quarters: float) -> dict[str, float]:
     sounding_until = np.maximum.accumulate(part.ends)
     tolerance = 0.1 * (part.ends - part.starts)[1:]
     alone = np.concatenate([[True], part.starts[1:] >= sounding_until[:-1] - tolerance])
@@ -193,10 +255,9 @@ def _terms(part: Part, song_quarters: float) -> dict[str, float]:
     rate = len(starts) / (STRETCH_QUARTERS * played)
     low, high = np.percentile(pitches, (5, 95))
     spread = max(float(high - low), 0.1)
-    has_melody_name = bool(MELODY_NAMES.search(part.name))
-    has_other_name = bool(ACCOMPANIMENT_NAMES.search(part.name))
     return {
-        "name": float(has_melody_name) - float(has_other_name),
+        "name": _name_term(name),
+        "program": next((term for programs, term in PROGRAM_TERMS if part.program in programs), 0.0),
         "monophony": float(alone.mean()),
         "height": float(np.clip((pitches.mean() - 48) / 24, 0, 1)),
         "coverage": coverage,
@@ -207,6 +268,12 @@ def _terms(part: Part, song_quarters: float) -> dict[str, float]:
         "rhythm": min(_entropy_bits(_twelfths(gaps[is_near])) / 2, 1.0),
         "novelty": _novelty(starts, pitches, stretches),
     }
+
+
+def _name_term(name: str) -> float:
+    if SUPPORTING_NAMES.search(name):
+        return -1.0
+    return float(bool(MELODY_NAMES.search(name))) - float(bool(ACCOMPANIMENT_NAMES.search(name)))
 
 
 def _twelfths(quarters: np.ndarray) -> np.ndarray:

@@ -4,10 +4,12 @@
 
 - lieder: OpenScore Lieder, a voice part against the piano. The answer is the part whose name says that it is sung;
   files in which not exactly one part says so are skipped and counted.
-- pop: POP909's melodies, mixed here with chords, a bass, an arpeggio above and a counter-voice made in code, in an
-  order drawn by file. The answer is the melody.
+- pop: POP909's melodies, mixed here with chords, a bass, an arpeggio above, a counter-voice and a double of the melody
+  an octave below made in code, in an order drawn by file. The answer is the melody. Programs are drawn from those that
+  such parts have in General MIDI files.
 
-Names are hidden in a second run of each, as many files have none.
+Names, and in pop programs too, are hidden and shown; in pop also names that mislead: the title on every track, and
+"backing vocals", "backup lead" and "melody doubled" on what goes with the melody, which is called by its instrument.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import random
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +28,14 @@ from data_prep.melodies.voice import score_parts
 from data_prep.reading.midi import MidiError, read_midi
 from data_prep.reading.notes import Part, Song
 
+PROGRAMS = {
+    "MELODY": (0, 22, 40, 52, 53, 54, 56, 65, 66, 68, 71, 73, 75, 80, 81, 85),
+    "CHORDS": (0, 1, 4, 16, 24, 25, 26, 27, 29, 48, 88, 89),
+    "BASS": (32, 33, 34, 35, 38, 39),
+    "BRIDGE": (0, 8, 11, 24, 25, 27, 45, 46),
+    "STRINGS": (44, 48, 49, 50, 61, 91),
+}
+MISLEADING = {"MELODY": "Alto Sax", "STRINGS": "Backing Vocals", "BRIDGE": "Backup Lead", "DOUBLE": "Melody Doubled"}
 SUNG = re.compile(r"voice|vocal|voix|gesang|singstimme|sopran|mezzo|alt\b|alto|tenor|barit|bass\b|canto|chant", re.I)
 
 
@@ -46,7 +56,7 @@ def pop(data: Path) -> Iterator[tuple[str, Song, int]]:
         except MidiError:
             continue
         draw = random.Random(path.name)
-        melody = replace(song.parts[0], name="MELODY")
+        melody = replace(song.parts[0], name="MELODY", program=draw.choice(PROGRAMS["MELODY"]))
         parts = [melody, *accompaniment(melody, draw)]
         draw.shuffle(parts)
         yield path.name, replace(song, parts=tuple(parts)), parts.index(melody)
@@ -66,18 +76,30 @@ def accompaniment(melody: Part, draw: random.Random) -> list[Part]:
         if bar % 4 == 3:
             counter += [(start + i / 2, start + i / 2 + 0.5, 72 + triad[i % 3]) for i in range(4)]
     made = {"CHORDS": chords, "BASS": bass, "BRIDGE": arpeggio, "STRINGS": counter}
-    return [_part(name, notes) for name, notes in made.items() if notes]
+    parts = [_part(name, draw.choice(PROGRAMS[name]), notes) for name, notes in made.items() if notes]
+    return [*parts, replace(melody, name="DOUBLE", pitches=melody.pitches - 12)]
 
 
-def _part(name: str, notes: list[tuple[float, float, int]]) -> Part:
+def _part(name: str, program: int, notes: list[tuple[float, float, int]]) -> Part:
     ordered = sorted(notes, key=lambda note: (note[0], note[2]))
     starts, ends, pitches = (np.array(column) for column in zip(*ordered, strict=True))
-    return Part(name, 0, False, starts, ends, pitches.astype(np.int16), np.full(len(notes), 80, np.int16))
+    return Part(name, program, False, starts, ends, pitches.astype(np.int16), np.full(len(notes), 80, np.int16))
 
 
 def without_names(song: Song) -> Song:
     """The piece with every part's name removed."""
     return replace(song, parts=tuple(replace(part, name="") for part in song.parts))
+
+
+def without_programs(song: Song) -> Song:
+    """The piece with every part played by a piano."""
+    return replace(song, parts=tuple(replace(part, program=0) for part in song.parts))
+
+
+def with_misleading_names(song: Song) -> Song:
+    """The piece with names that speak of melodies on other parts than the melody."""
+    parts = [replace(part, name=f"Song of Voices {MISLEADING.get(part.name, part.name)}") for part in song.parts]
+    return replace(song, parts=tuple(parts))
 
 
 def accuracy(pieces: list[tuple[str, Song, int]]) -> float:
@@ -92,10 +114,20 @@ def main() -> None:
         if not pieces:
             print(f"{name}: no files below {data}")
             continue
-        for kind, hide in (("with names", False), ("names hidden", True)):
+        kinds: dict[str, Callable[[Song], Song]] = {
+            "names hidden, programs hidden": lambda song: without_programs(without_names(song)),
+            "names hidden, programs shown": without_names,
+            "names shown, programs hidden": without_programs,
+            "names shown, programs shown": lambda song: song,
+            "misleading names, programs hidden": lambda song: without_programs(with_misleading_names(song)),
+            "misleading names, programs shown": with_misleading_names,
+        }
+        for kind, seen in kinds.items():
+            if name == "lieder" and kind not in ("names hidden, programs shown", "names shown, programs shown"):
+                continue  # all its programs are pianos
             wrong: Counter[str] = Counter()
             for file, song, answer in pieces:
-                found = score_parts(without_names(song) if hide else song)[0].index
+                found = score_parts(seen(song))[0].index
                 if found != answer:
                     wrong[song.parts[found].name] += 1
                     if "-v" in sys.argv:

@@ -17,6 +17,7 @@ from data_prep.melodies.voice import (
     choose_part,
     one_voice,
     one_voice_line,
+    own_names,
     score_parts,
 )
 from tests.benchmarks.track_choice import accuracy, lieder, without_names
@@ -82,6 +83,29 @@ class TestChoosePart:
         assert [choose_part(piece, track) for track in ("1", "2", "flute", "BASS")] == [0, 1, 0, 1]
         with pytest.raises(NoSuchTrackError, match=r"no track '3'; the tracks are: 1 'Flute', 2 'Bass'"):
             choose_part(piece, "3")
+
+    def test_by_a_word_of_the_name_the_likeliest_melody_first(self) -> None:
+        piece = song(part(BASS, "Lead Bass"), part(TUNE, "Calliope Lead"), part(CHORDS, "Misleading"))
+        assert [choose_part(piece, track) for track in ("lead", "calliope", "mislead", "lead bass")] == [1, 1, 2, 0]
+        for missing in ("", "4", "flute"):
+            with pytest.raises(NoSuchTrackError, match="2 'Calliope Lead'"):
+                choose_part(piece, missing)
+
+    @pytest.mark.parametrize("name", ["Backing Vocals", "backup vox", "Lead (doubled)", "Harmony voice", "BGV melody"])
+    def test_names_of_what_accompanies_or_doubles_are_no_names_of_a_melody(self, name: str) -> None:
+        assert choose_part(song(part(TUNE, name), part(TUNE, "Guitar"))) == 1
+
+    def test_the_title_on_every_track_says_nothing(self) -> None:
+        titled = [part(TUNE, "Love Voice"), part(TUNE, "Love Voice"), part(TUNE, "Love Voice"), part(TUNE, "Lead")]
+        assert choose_part(song(*titled)) == 3
+        shared = [part(TUNE, "Bass Song Melody"), part(TUNE, "Bass Song Piano"), part(BASS, "Bass Song Bass")]
+        assert own_names(shared) == ["Melody", "Piano", ""]
+        assert choose_part(song(*shared[::-1])) == 2
+
+    def test_an_instrument_that_plays_basses_or_effects_is_not_taken_for_a_lead(self) -> None:
+        for program in (33, 38, 95, 119):
+            assert choose_part(song(part(TUNE, program=program), part(TUNE, program=73))) == 1
+        assert choose_part(song(part(TUNE, program=33))) == 0
 
     def test_scores_are_explained_by_terms_between_minus_1_and_1(self) -> None:
         scores = score_parts(song(part(TUNE), part(CHORDS), part(BASS, "Bass")))
