@@ -338,7 +338,7 @@ def test_fine_tuning_takes_the_training_options_of_its_checkpoint(tmp_path):
     parent.save(tmp_path / "parent.safetensors")
     _, config = starting_point(init_from=str(tmp_path / "parent.safetensors"))
     assert config == replace(
-        trained, learning_rate=5e-4, warmup_updates=50, annealing="constant", upper_level_updates=0
+        trained, learning_rate=5e-4, warmup_updates=30, annealing="constant", upper_level_updates=0
     )
     _, config = starting_point(init_from=str(tmp_path / "parent.safetensors"), beta=0.2, max_updates=7)
     assert (config.beta, config.max_updates, config.max_minutes) == (0.2, 7, None)
