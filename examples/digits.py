@@ -22,7 +22,7 @@ from melodyvae.device import use_threads
 from melodyvae.digits.data import download_digits, read_digits
 from melodyvae.digits.metrics import posterior_means
 from melodyvae.digits.plots import manifold, plot_grid, plot_latent_map
-from melodyvae.digits.training import digits_starting_point, digits_trainer
+from melodyvae.digits.training import build_digits_model_and_config, digits_trainer
 
 OUTPUT = Path("digits-example")
 
@@ -30,7 +30,7 @@ OUTPUT = Path("digits-example")
 def main() -> None:
     use_threads(1)
     digits = read_digits(sys.argv[1] if len(sys.argv) > 1 else download_digits())
-    model, training = digits_starting_point("dense", latent_size=2, hidden_size=256, max_updates=4000)
+    model, training = build_digits_model_and_config("dense", latent_size=2, hidden_size=256, max_updates=4000)
     trainer = digits_trainer(model, training, digits, OUTPUT / "run")
     for progress in trainer.run():
         if progress.update % 500 == 0:

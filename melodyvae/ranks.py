@@ -1,8 +1,8 @@
 """Training by several processes at once, each on its part of every batch, as ``torchrun`` starts them.
 
 Every rank holds the whole model; the gradients are averaged by DistributedDataParallel ("PyTorch Distributed", Li et
-al., 2020, https://arxiv.org/abs/2006.15704), over NCCL between GPUs and gloo between CPUs. The first rank alone looks
-at held-out data and writes files; before each update all agree on how much of the budget is spent and whether to stop.
+al., 2020, https://arxiv.org/abs/2006.15704), over NCCL between GPUs and gloo between CPUs. The first rank alone
+evaluates and writes files; before each update all agree on how much of the budget is spent and whether to stop.
 
 Contents: :class:`Ranks`, :data:`ALONE`, :func:`join_ranks`.
 """
@@ -40,9 +40,14 @@ class Ranks:
         """Whether this is the one that writes."""
         return self.rank == 0
 
-    def share(self, module: nn.Module, some_rest: bool = False) -> nn.Module:
-        """``module``, whose gradients from now on are the means over all ranks; ``some_rest`` if not all get one."""
-        return module if self.count == 1 else DistributedDataParallel(module, find_unused_parameters=some_rest)
+    def share(self, module: nn.Module, find_unused_parameters: bool = False) -> nn.Module:
+        """``module``, whose gradients from now on are the means over all ranks.
+
+        With ``find_unused_parameters`` some parameters may have no part in the loss of some updates.
+        """
+        if self.count == 1:
+            return module
+        return DistributedDataParallel(module, find_unused_parameters=find_unused_parameters)
 
     def mean(self, values: Tensor) -> Tensor:
         """The mean over the ranks of ``values``, which stay as they are, on their device."""

@@ -11,7 +11,7 @@ from data_prep.corpus.prepare import PrepOptions, prepare
 from data_prep.melody import Melody
 from data_prep.tokens import Vocabulary
 from melodyvae.datasets.windows import open_dataset
-from melodyvae.training.melody import finish_melody_run, melody_trainer, starting_point
+from melodyvae.training.melody import build_model_and_config, finish_melody_run, melody_trainer
 from tests.windows import random_windows
 
 # The machines are shared and noisy, so no test depends on how long something takes.
@@ -53,7 +53,7 @@ def run_folder(dataset_folder, tmp_path_factory) -> Path:
     """A finished run of the preset ``tiny`` on it."""
     folder = tmp_path_factory.mktemp("runs") / "tiny"
     dataset = open_dataset(dataset_folder)
-    model, config = starting_point("tiny", max_updates=60)
+    model, config = build_model_and_config("tiny", max_updates=60)
     for _ in melody_trainer(model, config, dataset, folder).run():
         pass
     finish_melody_run(folder, dataset)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from melodyvae.datasets.windows import WindowDataset
     from melodyvae.models.melody import MelodyModel
 
-FIGURES = ("reconstruction", "bound", "samples", "structure", "interpolations")
+METRICS = ("reconstruction", "bound", "samples", "structure", "interpolations")
 EXPLAINED = {
     "teacher_forced_accuracy": "steps right, given the true past, z ~ q",
     "sampled_accuracy": "steps right, every token drawn (temperature 1), z ~ q",
@@ -58,16 +58,16 @@ BASELINES = ("nothing", "nearest", "no z")
     help="all is refused for files that the model was trained on.",
 )
 @click.option(
-    "--figures",
+    "--metrics",
     "wanted",
-    type=click.Choice(FIGURES),
+    type=click.Choice(METRICS),
     multiple=True,
     help="Only these; may be given several times.  [default: all]",
 )
 @click.option("--bound-windows", type=click.IntRange(min=1), default=256, show_default=True, help="For the bound.")
 @click.option("--samples", type=click.IntRange(min=2), default=2000, show_default=True, help="For their histograms.")
 @click.option("--pairs", type=click.IntRange(min=1), default=1024, show_default=True, help="To interpolate between.")
-@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here.")
+@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the metrics here.")
 @click.option("--plot", "plot_file", type=click.Path(dir_okay=False, path_type=Path), help="Draw the interpolations.")
 @click.option(
     "--similarity-plot",
@@ -75,7 +75,7 @@ BASELINES = ("nothing", "nearest", "no z")
     type=click.Path(dir_okay=False, path_type=Path),
     help="Draw which bars are like which.",
 )
-@click.option("--seed", type=SEED, default=0, show_default=True, help="The same seed, the same figures.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="The same seed, the same metrics.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 def evaluate(
     dataset: Path | None,
@@ -95,11 +95,11 @@ def evaluate(
 
     \b
     melodyvae evaluate midi-dataset
-    melodyvae evaluate other-tunes-dataset --split all --json figures.json
-    melodyvae evaluate midi-dataset --figures samples
+    melodyvae evaluate other-tunes-dataset --split all --json metrics.json
+    melodyvae evaluate midi-dataset --metrics samples
     melodyvae evaluate --model melody-2bar
 
-    Without DATASET, the figures that were measured at the end of the model's training are printed. In brackets are 95%
+    Without DATASET, the metrics that were measured at the end of the model's training are printed. In brackets are 95%
     intervals (bootstrap over windows).
     """
     from data_prep.files import whole_file
@@ -111,7 +111,7 @@ def evaluate(
     for file in (json_file, plot_file, similarity_file):
         if file is not None and file.exists():
             raise click.ClickException(f"{file} exists; choose another file")
-    chosen = wanted or FIGURES
+    chosen = wanted or METRICS
     with known_errors():
         model = load_model(model_name, device).model
         if dataset is None:
@@ -160,7 +160,7 @@ def _print_recorded(model_name: str, metrics: Mapping[str, Any]) -> None:
 
 
 def _reconstruction(model: MelodyModel, windows: np.ndarray, data: WindowDataset, seed: int) -> dict[str, Any]:
-    """Print and return the figures of windows that go through z and back, and of the three that know less."""
+    """Print and return the metrics of windows that go through z and back, and of the three that know less."""
     import numpy as np
 
     from melodyvae.evaluation.reconstruction import window_ratios
@@ -232,11 +232,11 @@ def _bound(model: MelodyModel, windows: np.ndarray, count: int, seed: int) -> di
 
 
 def _samples(model: MelodyModel, windows: np.ndarray, data: WindowDataset, count: int, seed: int) -> dict[str, Any]:
-    """Print and return, by prior, the figures of samples against the windows."""
+    """Print and return, by prior, the metrics of samples against the windows."""
     import numpy as np
     import torch
 
-    from melodyvae.evaluation.samples import histograms, jensen_shannon_bits, sample_figures
+    from melodyvae.evaluation.samples import histograms, jensen_shannon_bits, sample_metrics
     from melodyvae.generation.codec import decode_tokens
     from melodyvae.generation.prior import Prior, draw_latents, has_fitted_prior
 
@@ -247,7 +247,7 @@ def _samples(model: MelodyModel, windows: np.ndarray, data: WindowDataset, count
     for prior in priors:
         generator = torch.Generator(model.device).manual_seed(seed)
         drawn = decode_tokens(model, draw_latents(model, count, prior, generator), 1.0, generator)
-        found[prior] = sample_figures(drawn, windows, train, model.vocabulary, steps_per_bar)
+        found[prior] = sample_metrics(drawn, windows, train, model.vocabulary, steps_per_bar)
     order = np.random.default_rng(seed).permutation(len(windows))
     halves = [histograms(windows[order[start::2]], model.vocabulary, steps_per_bar) for start in (0, 1)]
     click.echo(f"{count} samples from a prior against the windows: Jensen-Shannon distance in bits")
@@ -269,7 +269,7 @@ def _structure(model: MelodyModel, windows: np.ndarray, count: int, seed: int) -
     import numpy as np
     import torch
 
-    from melodyvae.evaluation.repetition import repetition_figures, self_similarity
+    from melodyvae.evaluation.repetition import repetition_metrics, self_similarity
     from melodyvae.generation.codec import decode_tokens
     from melodyvae.generation.prior import draw_latents
     from melodyvae.models.melody import MelodyModel
@@ -288,7 +288,7 @@ def _structure(model: MelodyModel, windows: np.ndarray, count: int, seed: int) -
         compared["chained"] = drawn(short, count * chained).reshape(count, config.steps)
     found: dict[str, Any] = {}
     for name, rows in compared.items():
-        found[name] = repetition_figures(rows, model.vocabulary, config.steps_per_bar)
+        found[name] = repetition_metrics(rows, model.vocabulary, config.steps_per_bar)
         found[name]["self_similarity"] = self_similarity(rows, model.vocabulary, config.steps_per_bar).tolist()
     click.echo(f"{'':<34}" + "".join(f"{name:>9}" for name in found))
     for name in (name for name in found["windows"] if name.startswith("repeats_")):
@@ -307,7 +307,7 @@ def _interpolations(
     from melodyvae.evaluation.ngram import NgramModel
 
     if len(windows) < 2:
-        raise DatasetError("one window is not enough to interpolate; leave it out with --figures")
+        raise DatasetError("one window is not enough to interpolate; leave it out with --metrics")
     language_model = NgramModel(np.asarray(data.splits["train"]), model.vocabulary.size)
     curves = interpolation_curves(model, windows, language_model, pairs, seed).to_dict()
     click.echo(f"{pairs} interpolations: share of steps unlike A, and n-gram cost relative to the ends")

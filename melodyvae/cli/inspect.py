@@ -106,7 +106,7 @@ def _inspect_checkpoint(target: str) -> None:
         click.echo(f"fine-tuned from a model made by: {made_by['fine_tuned_from'].get('command', 'unknown')}")
     tables = {name: values for name, values in checkpoint.metrics.items() if isinstance(values, dict)}
     rows = dict.fromkeys(figure for values in tables.values() for figure in values)
-    click.echo(f"{'held-out figures':<32}" + "".join(f"{name:>14}" for name in tables))
+    click.echo(f"{'held-out metrics':<32}" + "".join(f"{name:>14}" for name in tables))
     for row in rows:
         cells = (values.get(row, "") for values in tables.values())
         shown = (f"{cell:14.4f}" if isinstance(cell, float) else f"{cell!s:>14.14}" for cell in cells)

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from melodyvae.training.trainer import Metrics, Trainer
+    from melodyvae.training.task import Metrics
+    from melodyvae.training.trainer import Trainer
 
 
 def run_until_interrupted(
@@ -18,7 +19,7 @@ def run_until_interrupted(
     Args:
         trainer: ready to run.
         watch: given the metrics, a sentence if something goes wrong; it is printed when it begins to.
-        held_out: what the bar calls a held-out figure -> the figure's name among the metrics.
+        held_out: what the bar calls a held-out metric -> its name.
     """
     from tqdm import tqdm
 

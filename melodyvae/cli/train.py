@@ -94,7 +94,7 @@ def train(
     from melodyvae.device import choose_device, use_threads
     from melodyvae.ranks import join_ranks
     from melodyvae.rendering.piano_rolls import plot_curves
-    from melodyvae.training.melody import collapse_warning, finish_melody_run, melody_trainer, starting_point
+    from melodyvae.training.melody import build_model_and_config, collapse_warning, finish_melody_run, melody_trainer
     from melodyvae.training.trainer import METRICS_FILE, MODEL_FILE, STATE_FILE, read_metrics
 
     ranks = click.get_current_context().with_resource(join_ranks())
@@ -110,7 +110,7 @@ def train(
     with known_errors():
         place = choose_device(device, ranks.local_rank if ranks.count > 1 else None)
         windows = open_dataset(dataset)
-        model, config = starting_point(
+        model, config = build_model_and_config(
             preset, init_from, dataset=windows, bars=bars, segments_from=segments_from, **changes
         )
         trainer = melody_trainer(model, config, windows, folder, place, precision, ranks)
@@ -128,9 +128,9 @@ def train(
             click.echo(f"Stopped and saved. To go on, give the same command with --resume (run folder {folder}).")
             return
         click.echo("Measuring the best weights on all held-out windows, and fitting attribute directions to them ...")
-        figures = finish_melody_run(folder, windows, place)
+        metrics = finish_melody_run(folder, windows, place)
         plot_curves(read_metrics(folder), folder / "curves.png")
-    for split, found in figures.items():
+    for split, found in metrics.items():
         click.echo(
             f"{split}: note F1 {found['note_f1']:.4f}, exact windows {found['exact_windows']:.3f}, steps right "
             f"{found['greedy_accuracy']:.4f} greedy and {found['sampled_accuracy']:.4f} sampled "

@@ -6,6 +6,8 @@ training that is stopped goes on with the batches it would have had.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -15,6 +17,22 @@ from melodyvae.datasets.augmentation import Augmentation
 from melodyvae.datasets.shuffle import Shuffle
 from melodyvae.datasets.windows import DatasetError
 from melodyvae.ranks import ALONE, Ranks
+
+
+def token_batches(windows: np.ndarray, size: int, device: torch.device | None = None) -> Iterator[Tensor]:
+    """The windows ``(N, T)`` in their order, ``size`` at a time: int64 ``(B, T)`` on ``device``."""
+    for start in range(0, len(windows), size):
+        yield torch.from_numpy(windows[start : start + size].astype(np.int64)).to(device or torch.device("cpu"))
+
+
+def random_rows(rows: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """``count`` of ``rows`` ``(N, ...)`` drawn by ``seed`` without repetition, in their order; all of fewer."""
+    return np.asarray(rows[random_places(len(rows), count, seed)])
+
+
+def random_places(of: int, count: int, seed: int) -> np.ndarray:
+    """``count`` of the numbers below ``of`` drawn by ``seed`` without repetition, ascending; all of fewer."""
+    return np.sort(np.random.default_rng(seed).permutation(of)[:count])
 
 
 class TrainingBatches:

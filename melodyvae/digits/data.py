@@ -5,7 +5,7 @@ length a dimension, then the bytes. "The MNIST database of handwritten digits" (
 http://yann.lecun.com/exdb/mnist/ . The images may be passed on under CC BY-SA 3.0.
 
 Conventions: images are kept as uint8 ``(N, 28, 28)``, 0 paper to 255 ink, labels as uint8 ``(N,)``; what a model gets
-is float, 0 to 1. The last 5,000 training images are held out for choices; the test images are for the final figures.
+is float, 0 to 1. The last 5,000 training images are held out for choices; the test images are for the final metrics.
 
 Contents: :class:`Digits`, :class:`DigitSplits`, :func:`read_digits`, :func:`read_idx`, :func:`download_digits`,
 :func:`binarise`, :func:`black_and_white`, :class:`DigitBatches`.
@@ -16,7 +16,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -158,6 +158,12 @@ def download_digits(
         if not _is_right(kept, checksum):
             _fetch(kept, checksum, mirrors, progress)
     return folder
+
+
+def batched(digits: Digits, size: int) -> Iterator[Digits]:
+    """The digits in their order, ``size`` at a time."""
+    for start in range(0, len(digits), size):
+        yield digits[start : start + size]
 
 
 def binarise(images: Tensor, generator: torch.Generator | None = None) -> Tensor:

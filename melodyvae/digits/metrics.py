@@ -3,7 +3,7 @@
 Conventions: nats an image; shares 0 to 1. The bounds are of binarised images: each pixel of each image is drawn once
 from its grey value (one draw of the dynamic binarisation, which depends on the seed alone).
 
-Contents: :func:`digit_figures`, :func:`importance_weighted_nats`, :func:`classifier_accuracies`,
+Contents: :func:`digit_metrics`, :func:`importance_weighted_nats`, :func:`classifier_accuracies`,
 :func:`posterior_means`, :func:`negative_elbos`, :data:`PUBLISHED`.
 """
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from melodyvae.digits.data import Digits, black_and_white
+from melodyvae.digits.data import Digits, batched, black_and_white
 from melodyvae.digits.model import DigitVAE, bernoulli_nats
 from melodyvae.models.latent import DiagonalGaussian, active_units
 
@@ -25,8 +25,8 @@ DECODED_AT_ONCE = 2_000  # images; more do not fit a core's cache
 
 
 @dataclass(frozen=True)
-class PublishedFigure:
-    """A figure of others, on test digits under dynamic binarisation: ``nats`` estimates -log p(x)."""
+class PublishedBound:
+    """A published bound on -log p(x) of test digits under dynamic binarisation, in nats per image."""
 
     model: str
     nats: float
@@ -37,19 +37,19 @@ BURDA = (
     "Importance Weighted Autoencoders (Burda, Grosse, Salakhutdinov, 2015), table 1, https://arxiv.org/abs/1509.00519"
 )
 PUBLISHED = (
-    PublishedFigure("VAE, dense 2 x 200, 50 latents, 5000 importance samples", 86.76, BURDA),
-    PublishedFigure("IWAE (k = 50), the same networks, 5000 importance samples", 84.78, BURDA),
+    PublishedBound("VAE, dense 2 x 200, 50 latents, 5000 importance samples", 86.76, BURDA),
+    PublishedBound("IWAE (k = 50), the same networks, 5000 importance samples", 84.78, BURDA),
 )
 
 
-def digit_figures(
+def digit_metrics(
     model: DigitVAE,
     digits: Digits,
     importance_samples: int = IMPORTANCE_SAMPLES,
     seed: int = 0,
     progress: Callable[[int], object] = lambda images: None,
 ) -> dict[str, float]:
-    """How well the model does on ``digits``; each figure a mean over all of them.
+    """How well the model does on ``digits``; each metric is a mean over all of them.
 
     - ``negative_elbo_nats`` = ``reconstruction_nats`` + ``kl_nats``, at one z an image, drawn from q(z | x);
     - ``importance_weighted_nats``: see :func:`importance_weighted_nats`; left out at 0 ``importance_samples``;
@@ -68,12 +68,12 @@ def digit_figures(
     """
     generator = torch.Generator(model.device).manual_seed(seed)
     drawn = black_and_white(digits, torch.Generator().manual_seed(seed))
-    figures = _errors(model, digits)
+    metrics = _errors(model, digits)
     if not model.config.variational:
-        return figures
+        return metrics
     with torch.inference_mode():
         terms = [model.loss_terms(images, generator, labels) for images, labels in _batches(model, drawn)]
-        figures |= {
+        metrics |= {
             "reconstruction_nats": _mean([found.reconstruction for found in terms]),
             "kl_nats": _mean([found.kl for found in terms]),
             "negative_elbo_nats": _mean([found.negative_elbo() for found in terms]),
@@ -83,8 +83,8 @@ def digit_figures(
             for images, labels in _batches(model, drawn, max(1, DECODED_AT_ONCE // importance_samples)):
                 bounds.append(importance_weighted_nats(model, images, importance_samples, generator, labels))
                 progress(len(images))
-            figures["importance_weighted_nats"] = _mean(bounds)
-    return figures
+            metrics["importance_weighted_nats"] = _mean(bounds)
+    return metrics
 
 
 def importance_weighted_nats(
@@ -170,7 +170,6 @@ def _mean(parts: list[Tensor]) -> float:
 
 def _batches(model: DigitVAE, digits: Digits, size: int = DECODED_AT_ONCE) -> Iterator[tuple[Tensor, Tensor | None]]:
     """The images, 0 to 1, and their labels where the model takes them, a few at a time, on the model's device."""
-    for start in range(0, len(digits), size):
-        batch = digits[start : start + size]
+    for batch in batched(digits, size):
         labels = batch.labels.to(model.device) if model.config.labels else None
         yield batch.grey().to(model.device), labels

@@ -1,30 +1,26 @@
-"""Training a digit model: the parts that the general loop does not know.
-
-Contents: :func:`digits_starting_point`, :func:`digits_trainer`.
-"""
+"""Training a digit model: the parts that the general loop does not know."""
 
 from __future__ import annotations
 
-import platform
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-import melodyvae
-from melodyvae.config import ConfigError, override, to_dict
+from melodyvae.config import ConfigError, override
 from melodyvae.digits.config import DIGITS_PRESETS, DigitsTrainConfig
-from melodyvae.digits.data import DigitBatches, Digits, DigitSplits, binarise
+from melodyvae.digits.data import DigitBatches, Digits, DigitSplits, batched, binarise
 from melodyvae.digits.model import DigitVAE
 from melodyvae.models.loss import LossTerms
-from melodyvae.training.trainer import Metrics, Progress, Trainer
+from melodyvae.training.provenance import provenance_of
+from melodyvae.training.task import Metrics, Progress, Task
+from melodyvae.training.trainer import Trainer
 
-BATCH_OF_A_LOOK = 1_000
+EVALUATION_BATCH = 1_000
 
 
-def digits_starting_point(
+def build_digits_model_and_config(
     preset_name: str = "dense",
     latent_size: int | None = None,
     hidden_size: int | None = None,
@@ -50,6 +46,57 @@ def digits_starting_point(
     return DigitVAE(sizes), training
 
 
+class DigitsTask(Task):
+    """A :class:`DigitVAE` that learns the training digits.
+
+    The images of an update are binarised anew with the update's own noise; the held-out ones always with the same.
+    """
+
+    model: DigitVAE
+
+    def __init__(self, model: DigitVAE, config: DigitsTrainConfig, digits: DigitSplits) -> None:
+        self.model = model
+        self.config = config
+        self.fingerprint = {"data_sha256": digits.fingerprint}
+        self._batches = DigitBatches(digits.train, config.batch_size, config.seed)
+        self._held_out = digits.held_out
+        self._provenance = provenance_of(config, _data(digits))
+
+    def loss_terms(self, update: int, generator: torch.Generator) -> LossTerms:
+        """Those of a batch of digits; without reconstruction if the KL alone is to be minimised."""
+        terms = _binarised_loss_terms(self.model, self._batches(update), generator)
+        if self.config.reconstruct:
+            return terms
+        return LossTerms(torch.zeros_like(terms.reconstruction), terms.kl)
+
+    def evaluate(self) -> Metrics | None:
+        """The halves of the negative ELBO of the held-out digits, and their sum, in nats per image."""
+        if not len(self._held_out):
+            return None
+        generator = torch.Generator(self.model.device).manual_seed(self.config.seed)
+        found = [
+            _binarised_loss_terms(self.model, batch, generator) for batch in batched(self._held_out, EVALUATION_BATCH)
+        ]
+        reconstruction = float(torch.cat([terms.reconstruction for terms in found]).mean())
+        kl = float(torch.cat([terms.kl for terms in found]).mean())
+        return {
+            "reconstruction_nats": reconstruction,
+            "kl_nats": kl,
+            "negative_elbo_nats": reconstruction + kl,
+            "loss": reconstruction * self.config.reconstruct + self.config.beta * max(kl - self.config.free_nats, 0.0),
+        }
+
+    def save(self, path: Path, metrics: Metrics, progress: Progress) -> None:
+        """Write the checkpoint."""
+        self.model.metrics = {"held_out": {k: v for k, v in metrics.items() if k.startswith("held_out_")}}
+        self.model.provenance = self._provenance | {
+            "updates": progress.update,
+            "images_seen": progress.update * self.config.batch_size,
+            "minutes": round(progress.minutes, 1),
+        }
+        self.model.save(path)
+
+
 def digits_trainer(
     model: DigitVAE,
     config: DigitsTrainConfig,
@@ -58,46 +105,8 @@ def digits_trainer(
     device: torch.device | None = None,
     precision: str = "auto",
 ) -> Trainer:
-    """The loop that trains ``model`` on the training digits and looks at the held-out ones.
-
-    The images of an update are binarised anew with the update's own noise; the held-out ones always with the same.
-    """
-    batches = DigitBatches(digits.train, config.batch_size, config.seed)
-    made_by = _provenance(config, digits)
-
-    def loss_terms(update: int, generator: torch.Generator) -> LossTerms:
-        terms = _binarised_loss_terms(model, batches(update), generator)
-        if config.reconstruct:
-            return terms
-        return LossTerms(torch.zeros_like(terms.reconstruction), terms.kl)
-
-    def evaluate() -> Metrics:
-        generator = torch.Generator(model.device).manual_seed(config.seed)
-        looks = [
-            _binarised_loss_terms(model, digits.held_out[start : start + BATCH_OF_A_LOOK], generator)
-            for start in range(0, len(digits.held_out), BATCH_OF_A_LOOK)
-        ]
-        reconstruction = float(torch.cat([terms.reconstruction for terms in looks]).mean())
-        kl = float(torch.cat([terms.kl for terms in looks]).mean())
-        return {
-            "reconstruction_nats": reconstruction,
-            "kl_nats": kl,
-            "negative_elbo_nats": reconstruction + kl,
-            "loss": reconstruction * config.reconstruct + config.beta * max(kl - config.free_nats, 0.0),
-        }
-
-    def save_model(path: Path, metrics: Metrics, progress: Progress) -> None:
-        model.metrics = {"held_out": {k: v for k, v in metrics.items() if k.startswith("held_out_")}}
-        model.provenance = made_by | {
-            "updates": progress.update,
-            "images_seen": progress.update * config.batch_size,
-            "minutes": round(progress.minutes, 1),
-        }
-        model.save(path)
-
-    watched = evaluate if len(digits.held_out) else None
-    learns_from = {"data_sha256": digits.fingerprint}
-    return Trainer(model, config, loss_terms, folder, save_model, watched, device, precision, learns_from)
+    """The loop that trains ``model`` on the training digits."""
+    return Trainer(DigitsTask(model, config, digits), config, folder, device, precision=precision)
 
 
 def _binarised_loss_terms(model: DigitVAE, batch: Digits, generator: torch.Generator) -> LossTerms:
@@ -106,20 +115,13 @@ def _binarised_loss_terms(model: DigitVAE, batch: Digits, generator: torch.Gener
     return model.loss_terms(images, generator, labels)
 
 
-def _provenance(config: DigitsTrainConfig, digits: DigitSplits) -> dict[str, Any]:
+def _data(digits: DigitSplits) -> dict[str, Any]:
     return {
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "training": to_dict(config),
         "data": "MNIST (LeCun, Cortes, Burges), CC BY-SA 3.0",
         "data_sha256": digits.fingerprint,
         "data_counts": {
             "train": len(digits.train),
             "held_out": len(digits.held_out),
             "test": len(digits.test),
-        },
-        "versions": {
-            "melodyvae": melodyvae.__version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
         },
     }

@@ -1,9 +1,9 @@
 """How good a model is, in the terms of the MusicVAE paper, on windows it was not trained on.
 
 Conventions: windows are integers ``(N, T)``; accuracies, rates and F1 are shares, 0 to 1; KL is in bits a window;
-reconstruction and negative ELBO in nats. Every figure that a trivial guess could reach is given with that guess.
+reconstruction and negative ELBO in nats. Where a trivial guess has a value, it stands beside.
 
-Contents: :func:`reconstruction_figures`, :func:`window_ratios`, :class:`Ratio`; :func:`notes_right`, :func:`note_f1`.
+Contents: :func:`reconstruction_metrics`, :func:`window_ratios`, :class:`Ratio`; :func:`notes_right`, :func:`note_f1`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RESAMPLES_AT_ONCE = 50
 
 @dataclass(frozen=True)
 class Ratio:
-    """A figure that is a sum over windows divided by another: a mean, a share, or an F1.
+    """A metric that is a sum over windows divided by another: a mean, a share, or an F1.
 
     Attributes:
         numerator, denominator: of each window, ``(N,)``.
@@ -37,7 +37,7 @@ class Ratio:
 
     @property
     def value(self) -> float:
-        """The figure over all windows; 1 if there is nothing to divide by."""
+        """The metric over all windows; 1 if there is nothing to divide by."""
         total = float(self.denominator.sum())
         return float(self.numerator.sum()) / total if total else 1.0
 
@@ -57,7 +57,7 @@ class Ratio:
         return float(low), float(high)
 
 
-def reconstruction_figures(
+def reconstruction_metrics(
     model: MelodyModel, windows: np.ndarray, seed: int = 0, batch_size: int = 512
 ) -> dict[str, float]:
     """How well windows come back through z: the values of :func:`window_ratios`, and ``active_units``.
@@ -65,14 +65,14 @@ def reconstruction_figures(
     The posterior and every draw depend on ``seed`` alone.
     """
     ratios, means = window_ratios(model, windows, seed, batch_size)
-    figures = {name: ratio.value for name, ratio in ratios.items()}
-    return figures | {"active_units": active_units(means)}
+    metrics = {name: ratio.value for name, ratio in ratios.items()}
+    return metrics | {"active_units": active_units(means)}
 
 
 def window_ratios(
     model: MelodyModel, windows: np.ndarray, seed: int = 0, batch_size: int = 512, *, shuffle_z: bool = False
 ) -> tuple[dict[str, Ratio], Tensor]:
-    """The figures of ``windows`` ``(N, T)``, window by window, and the posterior means ``(N, Z)``.
+    """The metrics of ``windows`` ``(N, T)``, window by window, and the posterior means ``(N, Z)``.
 
     - ``teacher_forced_accuracy``: steps whose most probable token is right, given the true tokens before it and one z
       drawn from q(z | x).

@@ -2,7 +2,7 @@
 
 Conventions: windows are tokens ``(N, T)`` of whole bars, N_bars of them each; bars without an onset are left out.
 
-Contents: :func:`repetition_figures`, :func:`self_similarity`.
+Contents: :func:`repetition_metrics`, :func:`self_similarity`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
 
 
-def repetition_figures(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int) -> dict[str, float]:
+def repetition_metrics(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int) -> dict[str, float]:
     """The share of bars, from the second of each window on, that repeat an earlier one of ``(N, T)``.
 
     - ``repeats_exact``: the same events at the same steps;
@@ -25,13 +25,13 @@ def repetition_figures(windows: np.ndarray, vocabulary: Vocabulary, steps_per_ba
     has_onset = np.asarray((bars >= FIRST_NOTE_ON).any(axis=2))
     earlier = np.tril(np.ones((bars.shape[1], bars.shape[1]), dtype=bool), -1)
     counted = has_onset[:, 1:].sum()
-    figures = {}
+    metrics = {}
     for kind, version in versions.items():
         differs = version[:, :, None] != version[:, None]  # (N, bars, bars, steps)
         alike = ~differs.any(axis=3)
         repeats = (alike & earlier & has_onset[:, None]).any(axis=2) & has_onset
-        figures[f"repeats_{kind}"] = float(repeats[:, 1:].sum() / counted) if counted else 0.0
-    return figures
+        metrics[f"repeats_{kind}"] = float(repeats[:, 1:].sum() / counted) if counted else 0.0
+    return metrics
 
 
 def self_similarity(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int) -> np.ndarray:

@@ -1,6 +1,6 @@
 """How much like real melodies samples are, by their histograms, and whether they are only copies.
 
-Contents: :func:`sample_figures`, :func:`histograms`, :func:`jensen_shannon_bits`, :func:`fewest_differences`.
+Contents: :func:`sample_metrics`, :func:`histograms`, :func:`jensen_shannon_bits`, :func:`fewest_differences`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ NEAR_COPY_STEPS = 1
 QUERIES_AT_ONCE = 32
 
 
-def sample_figures(
+def sample_metrics(
     samples: np.ndarray, held_out: np.ndarray, train: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int
 ) -> dict[str, float]:
     """Samples ``(M, T)`` against held-out and training windows ``(N, T)``.
@@ -26,14 +26,14 @@ def sample_figures(
     - ``distinct``: the share of samples that are different from all others in every key.
     """
     ours, theirs = histograms(samples, vocabulary, steps_per_bar), histograms(held_out, vocabulary, steps_per_bar)
-    figures = {f"js_{name}": jensen_shannon_bits(ours[name], theirs[name]) for name in ours}
+    metrics = {f"js_{name}": jensen_shannon_bits(ours[name], theirs[name]) for name in ours}
     normal = vocabulary.normalise(samples)
     normal_train = np.unique(vocabulary.normalise(train), axis=0)
     for name, windows in (("near_copies", normal), ("near_copies_held_out", vocabulary.normalise(held_out))):
         nearest, _ = fewest_differences(windows[:: max(len(windows) // len(samples), 1)], normal_train)
-        figures[name] = float((nearest <= NEAR_COPY_STEPS).mean())
-    figures["distinct"] = len(np.unique(normal, axis=0)) / len(samples)
-    return figures
+        metrics[name] = float((nearest <= NEAR_COPY_STEPS).mean())
+    metrics["distinct"] = len(np.unique(normal, axis=0)) / len(samples)
+    return metrics
 
 
 def histograms(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int) -> dict[str, np.ndarray]:

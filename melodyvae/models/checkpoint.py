@@ -44,7 +44,7 @@ class Checkpoint:
         config: the model's configuration as plain values.
         weights: name to tensor.
         vocabulary: the meaning of the token ids; empty for models without tokens.
-        metrics: held-out figures by name.
+        metrics: held-out metrics by name.
         provenance: what made it: command, data with its hash, updates, versions.
         extras: what was fitted to the trained network afterwards, name to tensor, such as a prior.
     """
@@ -118,7 +118,7 @@ class CheckpointedModel(nn.Module):
         return model.eval()
 
     def save(self, path: str | Path, dtype: torch.dtype = torch.float16) -> None:
-        """Write the model with its figures to one ``.safetensors`` file, whole or not at all."""
+        """Write the model with its metrics to one ``.safetensors`` file, whole or not at all."""
         checkpoint = Checkpoint(
             kind=self.KIND,
             config=to_dict(self.config),

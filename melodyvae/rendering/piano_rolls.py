@@ -161,7 +161,7 @@ def _rectangle(left: float, right: float, middle: float, height: float) -> list[
 
 
 def plot_curves(lines: Sequence[dict[str, Any]], path: Path) -> None:
-    """Write a PNG of a training: the loss terms, and the held-out figures, against examples seen.
+    """Write a PNG of a training: the loss terms, and the held-out metrics, against examples seen.
 
     Args:
         lines: what :func:`melodyvae.training.trainer.read_metrics` gives.

@@ -1,14 +1,8 @@
-"""Training a MelodyModel on a dataset folder: the parts that the general loop does not know.
-
-Contents: :func:`melody_trainer`, :func:`finish_melody_run`, :func:`starting_point`, :func:`held_out_loss`,
-:func:`collapse_warning`.
-"""
+"""Training a MelodyModel on a dataset folder: the parts that the general loop does not know."""
 
 from __future__ import annotations
 
 import math
-import platform
-import sys
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
-import melodyvae
 from melodyvae.config import ConfigError, MelodyConfig, MelodyTrainConfig, from_dict, override, to_dict
 from melodyvae.datasets.augmentation import Augmentation
-from melodyvae.datasets.batches import TrainingBatches
+from melodyvae.datasets.batches import TrainingBatches, random_rows
 from melodyvae.datasets.held_out import source_marks
 from melodyvae.datasets.windows import WindowDataset
-from melodyvae.evaluation.reconstruction import reconstruction_figures
+from melodyvae.evaluation.reconstruction import reconstruction_metrics
 from melodyvae.generation.attribute_vectors import fit_directions
 from melodyvae.generation.novelty import NOVELTY_FILE, NoveltyIndex
 from melodyvae.generation.prior import fit_prior
@@ -32,18 +25,20 @@ from melodyvae.models.loss import LossTerms
 from melodyvae.models.melody import MelodyModel
 from melodyvae.presets import PRESETS, Preset
 from melodyvae.ranks import ALONE, Ranks
+from melodyvae.training.provenance import provenance_of
 from melodyvae.training.schedules import teacher_forcing_share
-from melodyvae.training.trainer import MODEL_FILE, Metrics, Progress, Trainer
+from melodyvae.training.task import Metrics, Progress, Task
+from melodyvae.training.trainer import MODEL_FILE, Trainer
 
 FINE_TUNING_RATE_DIVISOR = 4.0
 FINE_TUNING_WARMUP_UPDATES = 30
 TRAINED_WHOLE: dict[str, Any] = {"lower_encoder_rate": 1.0, "lower_decoder_rate": 1.0, "upper_level_updates": 0}
 COLLAPSED_BITS = 2.0
 COLLAPSED_GAP = 0.1  # of teacher-forced accuracy over that from z alone, greedy or sampled
-LEAST_GAIN = 0.02  # of accuracy from z alone over always guessing "no event"
+MIN_GAIN = 0.02  # of accuracy from z alone over always guessing "no event"
 
 
-def starting_point(
+def build_model_and_config(
     preset_name: str = "melody-2bar",
     init_from: str | None = None,
     *,
@@ -110,6 +105,67 @@ def _fine_tuning(provenance: dict[str, Any], default: MelodyTrainConfig) -> Melo
     return replace(training, warmup_updates=warmup, annealing="constant", upper_level_updates=0)
 
 
+class MelodyTask(Task):
+    """A :class:`MelodyModel` that learns the training windows of a dataset.
+
+    Raises:
+        DatasetError: if the dataset does not fit the model or has nothing to train on.
+    """
+
+    model: MelodyModel
+
+    def __init__(
+        self, model: MelodyModel, config: MelodyTrainConfig, dataset: WindowDataset, ranks: Ranks = ALONE
+    ) -> None:
+        dataset.check_fits(model.config)
+        self.model = model
+        self.config = config
+        self.fingerprint = {"dataset_sha256": dataset.fingerprint}
+        self.lr_multipliers = {
+            "encoder.segment_encoder.": config.lower_encoder_rate,
+            "decoder.segment_decoder.": config.lower_decoder_rate,
+        }
+        self.find_unused_parameters = config.upper_level_updates > 0
+        self.evaluate_first = bool(model.provenance)
+        self._batches = TrainingBatches(
+            dataset.splits["train"],
+            config.batch_size,
+            config.seed,
+            config.transpose_down,
+            config.transpose_up,
+            model.vocabulary,
+            ranks,
+            Augmentation(config.changed_windows, config.anticipation, config.rests),
+        )
+        self._held_out = random_rows(dataset.splits["valid"], config.evaluate_windows, config.seed)
+        self._provenance = _provenance(config, dataset, model.provenance)
+
+    def loss_terms(self, update: int, generator: torch.Generator) -> LossTerms:
+        """Those of a batch of windows, newly transposed; at first of their codes, if the upper level learns alone."""
+        batch = self._batches(update).to(self.model.device, non_blocking=True)
+        if update < self.config.upper_level_updates:
+            return self.model.code_loss_terms(batch, generator)
+        share = teacher_forcing_share(self.config, update)
+        return self.model.loss_terms(batch, generator, share, self.config.look_back_hidden)
+
+    def evaluate(self) -> Metrics | None:
+        """The reconstruction metrics of held-out windows."""
+        if not len(self._held_out):
+            return None
+        metrics = reconstruction_metrics(self.model, self._held_out, self.config.seed)
+        return metrics | {"loss": held_out_loss(metrics, self.config)}
+
+    def save(self, path: Path, metrics: Metrics, progress: Progress) -> None:
+        """Write the checkpoint."""
+        self.model.metrics = {"valid_sample": {k: v for k, v in metrics.items() if k.startswith("held_out_")}}
+        self.model.provenance = self._provenance | {
+            "updates": progress.update,
+            "windows_seen": progress.update * self.config.batch_size,
+            "minutes": round(progress.minutes, 1),
+        }
+        self.model.save(path)
+
+
 def melody_trainer(
     model: MelodyModel,
     config: MelodyTrainConfig,
@@ -119,79 +175,25 @@ def melody_trainer(
     precision: str = "auto",
     ranks: Ranks = ALONE,
 ) -> Trainer:
-    """The loop that trains ``model`` on the training windows of ``dataset`` and looks at its held-out ones.
+    """The loop that trains ``model`` on the training windows of ``dataset``; errors as of :class:`MelodyTask`."""
+    task = MelodyTask(model, config, dataset, ranks)
+    return Trainer(task, config, folder, device, precision=precision, ranks=ranks)
 
-    Raises:
-        DatasetError: if the dataset does not fit the model or has nothing to train on.
+
+def held_out_loss(metrics: Metrics, config: MelodyTrainConfig) -> float:
+    """What the best weights minimise, in nats per window: reconstruction + beta * max(KL - free nats, 0).
+
+    With a target rate beta changes during training and cannot be compared by. A nat above the target then counts as a
+    nat of reconstruction, and a nat below it counts nothing.
     """
-    dataset.check_fits(model.config)
-    batches = TrainingBatches(
-        dataset.splits["train"],
-        config.batch_size,
-        config.seed,
-        config.transpose_down,
-        config.transpose_up,
-        model.vocabulary,
-        ranks,
-        Augmentation(config.changed_windows, config.anticipation, config.rests),
-    )
-    held_out = _some_of(dataset.splits["valid"], config.evaluate_windows, config.seed)
-    made_by = _provenance(config, dataset, model.provenance)
-
-    def loss_terms(update: int, generator: torch.Generator) -> LossTerms:
-        batch = batches(update).to(model.device, non_blocking=True)
-        if update < config.upper_level_updates:
-            return model.code_loss_terms(batch, generator)
-        share = teacher_forcing_share(config, update)
-        return model.loss_terms(batch, generator, share, config.look_back_hidden)
-
-    def evaluate() -> Metrics:
-        figures = reconstruction_figures(model, held_out, config.seed)
-        return figures | {"loss": held_out_loss(figures, config)}
-
-    def save_model(path: Path, metrics: Metrics, progress: Progress) -> None:
-        model.metrics = {"valid_sample": {k: v for k, v in metrics.items() if k.startswith("held_out_")}}
-        model.provenance = made_by | {
-            "updates": progress.update,
-            "windows_seen": progress.update * config.batch_size,
-            "minutes": round(progress.minutes, 1),
-        }
-        model.save(path)
-
-    return Trainer(
-        model,
-        config,
-        loss_terms,
-        folder,
-        save_model,
-        evaluate if len(held_out) else None,
-        device,
-        precision,
-        learns_from={"dataset_sha256": dataset.fingerprint},
-        look_first=bool(model.provenance),
-        rates={
-            "encoder.segment_encoder.": config.lower_encoder_rate,
-            "decoder.segment_decoder.": config.lower_decoder_rate,
-        },
-        some_rest=config.upper_level_updates > 0,
-        ranks=ranks,
-    )
-
-
-def held_out_loss(figures: Metrics, config: MelodyTrainConfig) -> float:
-    """What the best weights have the least of, in nats a window: reconstruction + beta * max(KL - free nats, 0).
-
-    With a target rate beta is no constant to compare by; a nat above the target then counts as much as a nat of
-    reconstruction, and one below it as nothing.
-    """
-    nats, beta, free = figures["kl_bits"] * math.log(2), config.beta, config.free_nats
+    nats, beta, free = metrics["kl_bits"] * math.log(2), config.beta, config.free_nats
     if config.target_bits is not None:
         beta, free = 1.0, config.target_bits * math.log(2)
-    return float(figures["reconstruction_nats"] + beta * max(nats - free, 0.0))
+    return float(metrics["reconstruction_nats"] + beta * max(nats - free, 0.0))
 
 
 def collapse_warning(metrics: Metrics, beta: float) -> str | None:
-    """What to tell the user if, by held-out figures, the decoder has begun to ignore z; None if it has not.
+    """What to tell the user if, by held-out metrics, the decoder has begun to ignore z; None if it has not.
 
     It has if z tells next to nothing about a window, or if neither the most probable melody at the mean nor draws at
     z ~ q are better than silence while each step is guessed well from the true past: the decoder then is a language
@@ -202,7 +204,7 @@ def collapse_warning(metrics: Metrics, beta: float) -> str | None:
     bits, units = metrics["held_out_kl_bits"], metrics["held_out_active_units"]
     greedy, sampled = metrics["held_out_greedy_accuracy"], metrics["held_out_sampled_accuracy"]
     forced, silence = metrics["held_out_teacher_forced_accuracy"], metrics["held_out_no_event_accuracy"]
-    no_better = max(greedy, sampled) < silence + LEAST_GAIN
+    no_better = max(greedy, sampled) < silence + MIN_GAIN
     if bits >= COLLAPSED_BITS and not (no_better and forced - max(greedy, sampled) > COLLAPSED_GAP):
         return None
     return (
@@ -218,12 +220,12 @@ def finish_melody_run(
     """Fit what goes with the network of a finished run, measure it on all held-out windows, and write both to its file.
 
     Returns:
-        The figures by split, ``valid`` and ``test``; a split without windows is left out.
+        The metrics by split, ``valid`` and ``test``; a split without windows is left out.
     """
     path = folder / MODEL_FILE
     model = MelodyModel.from_pretrained(path).to(device or torch.device("cpu"))
     model.metrics = {
-        split: reconstruction_figures(model, np.asarray(dataset.splits[split]))
+        split: reconstruction_metrics(model, np.asarray(dataset.splits[split]))
         for split in ("valid", "test")
         if len(dataset.splits[split])
     }
@@ -238,22 +240,10 @@ def finish_melody_run(
     return model.metrics
 
 
-def _some_of(windows: np.ndarray, count: int, seed: int) -> np.ndarray:
-    chosen = np.random.default_rng(seed).permutation(len(windows))[:count]
-    return np.asarray(windows[np.sort(chosen)])
-
-
 def _provenance(config: MelodyTrainConfig, dataset: WindowDataset, parent: dict[str, Any]) -> dict[str, Any]:
-    made_by: dict[str, Any] = {
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "training": to_dict(config),
+    data = {
         "dataset_sha256": dataset.fingerprint,
         "dataset_counts": dataset.meta["counts"],
         "trained_on": source_marks(dataset),
-        "versions": {
-            "melodyvae": melodyvae.__version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
     }
-    return made_by | ({"fine_tuned_from": parent} if parent else {})
+    return provenance_of(config, data) | ({"fine_tuned_from": parent} if parent else {})

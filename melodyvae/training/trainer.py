@@ -1,16 +1,14 @@
-"""The training loop. It knows a model only by its weights, and what it learns only by the loss terms of an update.
+"""The training loop. It knows a model by its weights, and what the model learns by its :class:`Task`.
 
 A run lives in a folder:
 
     model.safetensors    the weights that did best on held-out data (the last ones where none is held out)
     state.safetensors    everything that `resume` needs: weights and optimiser in float32, progress
-    metrics.jsonl        one JSON object a line: the figures at each evaluation
+    metrics.jsonl        one JSON object a line: the metrics of each evaluation
 
 Randomness: the noise of update i is drawn from (seed, i), as its batch is, so that a stopped and resumed training takes
 the same path as an uninterrupted one, to the bit on a CPU. (The learning rate falls with the share of the budget that
 is spent: with a budget of minutes it follows the clock, and no two runs are the same.)
-
-Contents: :class:`Trainer`, :class:`Progress`, :class:`TrainingDiverged`.
 """
 
 from __future__ import annotations
@@ -18,8 +16,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +31,7 @@ from melodyvae.models.checkpoint import CheckpointError, read_tensors, write_ten
 from melodyvae.models.loss import LossTerms, weighted_loss
 from melodyvae.ranks import ALONE, Ranks
 from melodyvae.training.schedules import kl_weight, steered
+from melodyvae.training.task import Metrics, Progress, Task
 
 MODEL_FILE = "model.safetensors"
 STATE_FILE = "state.safetensors"
@@ -42,80 +40,48 @@ UPDATES_BETWEEN_REPORTS = 20
 SEEDS_A_RANK = 1_000_000_007  # further than any training has updates
 MAY_CHANGE_ON_RESUME = ("max_updates", "max_minutes", "evaluate_every", "save_every_minutes")
 
-Metrics = dict[str, float]
-
 
 class TrainingDiverged(UserError, RuntimeError):  # noqa: N818 - the name says what happened
     """The loss is no longer a finite number."""
 
 
-@dataclass(frozen=True)
-class Progress:
-    """Where a training stands.
-
-    Attributes:
-        update: updates made.
-        minutes: time spent training, over all sessions of the run.
-        share: part of the budget that is used up, 0 to 1.
-        metrics: the latest figures: ``reconstruction`` and ``kl`` of the training batches (nats), ``held_out_*``.
-    """
-
-    update: int
-    minutes: float
-    share: float
-    metrics: Metrics
-
-
 class Trainer:
-    """Trains one model in one run folder.
+    """Trains the model of one task in one run folder.
 
     Args:
-        model: trained in place and left on ``device``.
-        config: the budget, the optimiser and the objective. Without any budget ``run`` raises ``ValueError``.
-        loss_terms: the loss terms of the model for the batch of an update, each ``(B,)`` in nats; called with
-            ``(update, generator)``. The batch must depend on the update's number alone, the noise on the generator.
-        evaluate: held-out figures of the model; with ``loss`` among them (lower is better) the best weights are kept.
-        save_model: writes the model with its figures to a path; called with ``(path, metrics, progress)``.
+        task: what is learned; its model is left on ``device``.
+        config: the budget, the optimiser and the objective.
         folder: the run folder; made if missing.
-        learns_from: what else makes this training this one, such as the hash of its data; on resuming it must be the
-            same.
-        look_first: look at the held-out data before the first update, too: the weights are not new.
-        rates: by the beginning of parameters' names, what their learning rate is multiplied by; 0 leaves them alone.
-        some_rest: some weights that are trained have no part in the loss of some updates.
-        ranks: the processes that train together; ``loss_terms`` are those of this one's part of the batch.
+        device: the CPU by default.
+        precision: see :func:`melodyvae.device.autocast`.
+        ranks: the processes that train together.
+
+    Raises:
+        ValueError: if there is no budget.
     """
 
     def __init__(
         self,
-        model: nn.Module,
+        task: Task,
         config: TrainConfig,
-        loss_terms: Callable[[int, torch.Generator], LossTerms],
         folder: Path,
-        save_model: Callable[[Path, Metrics, Progress], None],
-        evaluate: Callable[[], Metrics] | None = None,
         device: torch.device | None = None,
+        *,
         precision: str = "auto",
-        learns_from: dict[str, Any] | None = None,
-        look_first: bool = False,
-        rates: Mapping[str, float] | None = None,
-        some_rest: bool = False,
         ranks: Ranks = ALONE,
     ) -> None:
         if config.max_updates is None and config.max_minutes is None:
             raise ValueError("the training has no budget: give max_updates, max_minutes or both")
-        self.device = device or torch.device("cpu")
-        self.model = model.to(self.device)
+        self.task = task
         self.config = config
-        self.loss_terms = loss_terms
         self.folder = folder
-        self.save_model = save_model
-        self.evaluate = evaluate
+        self.device = device or torch.device("cpu")
         self.precision = precision
-        self.learns_from = learns_from or {}
-        self.look_first = look_first
         self.ranks = ranks
-        self.optimizer = torch.optim.Adam(_parameter_groups(model, rates or {}), lr=config.learning_rate)
-        self._forward = ranks.share(_LossTerms(self), some_rest)
+        self.model = task.model.to(self.device)
+        groups = _parameter_groups(self.model, task.lr_multipliers)
+        self.optimizer = torch.optim.Adam(groups, lr=config.learning_rate)
+        self._forward = ranks.share(_LossTerms(task), task.find_unused_parameters)
         self.generator = torch.Generator(self.device)
         self.steering = torch.ones((), device=self.device)  # what beta is multiplied by, to reach a target rate
         self.update = 0
@@ -154,9 +120,9 @@ class Trainer:
             self.folder.mkdir(parents=True, exist_ok=True)
         self._started = last_save = time.monotonic()
         self.model.train()
-        if self.look_first and self.update == 0:
-            self._look_at_held_out()
-        looked_at = self.update
+        if self.task.evaluate_first and self.update == 0:
+            self._evaluate()
+        evaluated_at = self.update
         while True:
             share, stop_asked = self.ranks.largest([self.progress.share * self.ranks.is_first, self._stop_asked])
             if share >= 1 or stop_asked:
@@ -165,21 +131,21 @@ class Trainer:
             self._since_report.append(
                 torch.stack([terms.reconstruction.detach().mean(), terms.kl.detach().mean(), gradient_norm])
             )
-            look = self.update % self.config.evaluate_every == 0
-            if not look and len(self._since_report) < UPDATES_BETWEEN_REPORTS:
+            due = self.update % self.config.evaluate_every == 0
+            if not due and len(self._since_report) < UPDATES_BETWEEN_REPORTS:
                 continue
             self._report()
-            if look:
-                self._look_at_held_out()
-                looked_at = self.update
+            if due:
+                self._evaluate()
+                evaluated_at = self.update
             if time.monotonic() - last_save > 60 * self.config.save_every_minutes:
                 self.save_state()
                 last_save = time.monotonic()
             yield self.progress
         self._stop_asked = False  # so that run may be called again
         self._report()
-        if share >= 1 and looked_at < self.update:
-            self._look_at_held_out()
+        if share >= 1 and evaluated_at < self.update:
+            self._evaluate()
         if not self._has_model:
             self._save_model()
         self.save_state()
@@ -200,7 +166,7 @@ class Trainer:
             "best_loss": self.best_loss if math.isfinite(self.best_loss) else None,
             "metrics": self.metrics,
             "training": to_dict(self.config),
-            "learns_from": self.learns_from,
+            "learns_from": dict(self.task.fingerprint),
         }
         cpu = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
         write_tensors(cpu, header, self.folder / STATE_FILE)
@@ -210,7 +176,7 @@ class Trainer:
 
         Raises:
             CheckpointError: if it is missing, truncated, of another model, or of a training with other settings or
-                data. The budget, and when to look and to save, may differ.
+                data. The budget, and when to evaluate and to save, may differ.
         """
         path = self.folder / STATE_FILE
         if not path.is_file():
@@ -243,7 +209,7 @@ class Trainer:
     def _check_same_training(self, header: dict[str, Any]) -> None:
         defaults = to_dict(type(self.config)())  # what a setting was before there was a choice
         before = {**defaults, **header["training"], **header.get("learns_from", {})}
-        now = {**to_dict(self.config), **self.learns_from}
+        now = {**to_dict(self.config), **self.task.fingerprint}
         different = [
             f"{name} is another" if isinstance(now[name], dict) else f"{name} was {before.get(name)} and is {now[name]}"
             for name in now
@@ -295,15 +261,15 @@ class Trainer:
             )
         self.metrics |= {"reconstruction": reconstruction, "kl": kl}
 
-    def _look_at_held_out(self) -> None:
+    def _evaluate(self) -> None:
         if not self.ranks.is_first:
             return
         improved = True
-        if self.evaluate is not None:
-            self.model.eval()
-            with torch.inference_mode(), autocast(self.device, self.precision):
-                found = self.evaluate()
-            self.model.train()
+        self.model.eval()
+        with torch.inference_mode(), autocast(self.device, self.precision):
+            found = self.task.evaluate()
+        self.model.train()
+        if found is not None:
             self.metrics |= {f"held_out_{name}": value for name, value in found.items()}
             improved = found["loss"] <= self.best_loss
             self.best_loss = min(self.best_loss, found["loss"])
@@ -324,22 +290,22 @@ class Trainer:
     def _save_model(self) -> None:
         """Write the model, and then the state, so that after a crash the state knows of the best weights."""
         if self.ranks.is_first:
-            self.save_model(self.folder / MODEL_FILE, self.metrics, self.progress)
+            self.task.save(self.folder / MODEL_FILE, self.metrics, self.progress)
         self._has_model = True
         self.save_state()
 
 
 class _LossTerms(nn.Module):
-    """The trainer's loss terms as a module, which is what gradients can be averaged for."""
+    """A task's loss terms as a module, which is what gradients can be averaged for."""
 
-    def __init__(self, trainer: Trainer) -> None:
+    def __init__(self, task: Task) -> None:
         super().__init__()
-        self.model = trainer.model
-        self._trainer = trainer
+        self.model = task.model
+        self._task = task
 
     def forward(self, update: int, generator: torch.Generator) -> LossTerms:
         """The terms of an update."""
-        return self._trainer.loss_terms(update, generator)
+        return self._task.loss_terms(update, generator)
 
 
 def learning_rate(config: TrainConfig, update: int, share: float) -> float:
@@ -352,11 +318,11 @@ def learning_rate(config: TrainConfig, update: int, share: float) -> float:
     return config.learning_rate * warmup * 0.5 * (1.0 + math.cos(math.pi * min(share, 1.0)))
 
 
-def _parameter_groups(model: nn.Module, rates: Mapping[str, float]) -> list[dict[str, Any]]:
-    """The model's parameters by the factor of their learning rate, those of 0 frozen and left out."""
+def _parameter_groups(model: nn.Module, multipliers: Mapping[str, float]) -> list[dict[str, Any]]:
+    """The model's parameters by the multiplier of their learning rate; those of 0 are frozen and left out."""
     groups: dict[float, list[nn.Parameter]] = {1.0: []}
     for name, parameter in model.named_parameters():
-        rate = next((rate for start, rate in rates.items() if name.startswith(start)), 1.0)
+        rate = next((rate for start, rate in multipliers.items() if name.startswith(start)), 1.0)
         parameter.requires_grad_(rate > 0)
         if rate > 0:
             groups.setdefault(rate, []).append(parameter)

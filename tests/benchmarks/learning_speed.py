@@ -34,7 +34,7 @@ from melodyvae.models.latent import DiagonalGaussian
 from melodyvae.models.melody import MelodyModel
 from melodyvae.models.stepwise_lstm import DecoderContext
 from melodyvae.presets import PRESETS
-from melodyvae.training.melody import melody_trainer, starting_point
+from melodyvae.training.melody import build_model_and_config, melody_trainer
 from melodyvae.training.trainer import METRICS_FILE, read_metrics
 
 TARGET = 0.95
@@ -209,7 +209,7 @@ def _train(name: str, dataset_folder: str, out: Path, windows: int) -> None:
     updates = WHOLE_TRAINING * 128 // batch_size
     dataset = open_dataset(dataset_folder)
     changes = {"evaluate_every": 12_800 // batch_size, "max_updates": updates} | variant.changes
-    model, config = starting_point(variant.preset, dataset=dataset, **changes)
+    model, config = build_model_and_config(variant.preset, dataset=dataset, **changes)
     if variant.rebuild is not None:
         variant.rebuild(model)
     trainer = melody_trainer(model, config, dataset, folder, precision=variant.precision)

@@ -82,7 +82,7 @@ def one_hot(events: tuple[int, ...]) -> np.ndarray:
 
 
 def main() -> None:
-    """Read the list of files, take the time, print the figures."""
+    """Read the list of files, take the time, print the metrics."""
     files = json.load(sys.stdin)
     errors: Counter[str] = Counter()
     windows = 0

@@ -9,7 +9,7 @@ r"""What does a bit of z buy? Accuracy against KL for both read-outs at several 
     done
     python -m tests.benchmarks.rate_accuracy runs/* [--split test] [--shipped melody-2bar] [--plot rate-accuracy.png]
 
-Each run's figures are those that its training wrote into its model at the end, measured on all windows of the split.
+Each run's metrics are those that its training wrote into its model at the end, measured on all windows of the split.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Point:
     name: str
     readout: str
     beta: float
-    figures: dict[str, float]
+    metrics: dict[str, float]
 
 
 def main() -> None:
@@ -47,9 +47,9 @@ def main() -> None:
     shipped = read_point(arguments.shipped, arguments.split) if arguments.shipped else None
     print(f"{'':<22}{'read-out':<12}{'beta':>6}{'KL bits':>9}{'sampled':>9}{'F1':>8}{'exact':>8}")
     for point in [*points, *([shipped] if shipped else [])]:
-        cells = [point.figures[name] for name in ("sampled_accuracy", "note_f1", "exact_windows")]
+        cells = [point.metrics[name] for name in ("sampled_accuracy", "note_f1", "exact_windows")]
         print(
-            f"{point.name:<22}{point.readout:<12}{point.beta:>6g}{point.figures['kl_bits']:>9.1f}"
+            f"{point.name:<22}{point.readout:<12}{point.beta:>6g}{point.metrics['kl_bits']:>9.1f}"
             f"{cells[0]:>9.4f}{cells[1]:>8.4f}{cells[2]:>8.4f}"
         )
     if arguments.plot is not None:
@@ -75,7 +75,7 @@ def plot(points: list[Point], shipped: Point | None, path: Path) -> None:
     for axis, (measure, label) in zip(axes, MEASURES.items(), strict=True):
         for readout, (name, style) in STYLES.items():
             line = [
-                (point.figures["kl_bits"], point.figures[measure], point.beta)
+                (point.metrics["kl_bits"], point.metrics[measure], point.beta)
                 for point in points
                 if point.readout == readout
             ]
@@ -84,7 +84,7 @@ def plot(points: list[Point], shipped: Point | None, path: Path) -> None:
                 axis.annotate(f"{beta:g}", (bits, value), (3, -9), textcoords="offset points", fontsize=7, color="0.4")
         if shipped is not None:
             axis.plot(
-                shipped.figures["kl_bits"], shipped.figures[measure], "k*", markersize=11, label="melody-2bar, shipped"
+                shipped.metrics["kl_bits"], shipped.metrics[measure], "k*", markersize=11, label="melody-2bar, shipped"
             )
         if measure == "sampled_accuracy":
             axis.plot(*PUBLISHED, "kx", label="MusicVAE, as published\n(its own data)")

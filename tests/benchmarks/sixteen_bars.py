@@ -4,7 +4,7 @@
 
 DATASET has windows of sixteen bars. Each model trains anew for as many windows, on one thread; one whose run lies in
 FOLDER already is not trained again, and any run folder of ``melodyvae train`` may be put there too. Printed are the
-figures of the last look at held-out windows within the budget; beta is still 0 or nearly so in all of them, so this is
+metrics of the last look at held-out windows within the budget; beta is still 0 or nearly so in all of them, so this is
 how well each can be learned at all.
 """
 
@@ -33,7 +33,7 @@ MODELS = {
     "flat": (FLAT, None),
     "flat-last-state": (replace(FLAT, readout="last-state"), None),
 }
-FIGURES = ("teacher_forced_accuracy", "sampled_accuracy", "greedy_accuracy", "note_f1", "kl_bits", "no_event_accuracy")
+METRICS = ("teacher_forced_accuracy", "sampled_accuracy", "greedy_accuracy", "note_f1", "kl_bits", "no_event_accuracy")
 
 
 def main() -> None:
@@ -48,12 +48,12 @@ def main() -> None:
         config, lower = MODELS[name]
         _train(config, lower, arguments.dataset, arguments.out / name, arguments.windows)
     print(
-        f"{'':<18}{'windows':>9}{'minutes':>9}" + "".join(f"{name.removesuffix('_accuracy'):>16}" for name in FIGURES)
+        f"{'':<18}{'windows':>9}{'minutes':>9}" + "".join(f"{name.removesuffix('_accuracy'):>16}" for name in METRICS)
     )
     for path in sorted(arguments.out.glob(f"*/{METRICS_FILE}")):
         lines = [line for line in read_metrics(path.parent) if line["examples"] <= arguments.windows]
         if lines:
-            cells = "".join(f"{lines[-1]['held_out_' + name]:16.4f}" for name in FIGURES)
+            cells = "".join(f"{lines[-1]['held_out_' + name]:16.4f}" for name in METRICS)
             print(f"{path.parent.name:<18}{lines[-1]['examples']:>9,}{lines[-1]['minutes']:>9.1f}{cells}")
 
 

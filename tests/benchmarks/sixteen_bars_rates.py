@@ -3,8 +3,8 @@
     python -m tests.benchmarks.sixteen_bars_rates DATASET --out FOLDER [--betas 0.05 ...] [--plot rates.png]
 
 DATASET has windows of sixteen bars. At each beta a model, melody-16bar by default, is trained on: first its upper level
-alone, then both; at the beta that it was trained with it is taken as it is. The figures are of 1,024 windows of the
-test split. A beta whose figures lie in FOLDER already is not trained again; without DATASET only those are read.
+alone, then both; at the beta that it was trained with it is taken as it is. The metrics are of 1,024 windows of the
+test split. A beta whose metrics lie in FOLDER already is not trained again; without DATASET only those are read.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.device import use_threads
-from melodyvae.evaluation.reconstruction import reconstruction_figures
+from melodyvae.evaluation.reconstruction import reconstruction_metrics
 from melodyvae.models.melody import MelodyModel
 from melodyvae.presets import PRESETS
 from melodyvae.training.melody import melody_trainer
@@ -48,7 +48,7 @@ def main() -> None:
     if arguments.dataset is not None:
         for beta in arguments.betas:
             updates = (arguments.upper_updates, arguments.updates)
-            figures_at(beta, arguments.model, arguments.dataset, arguments.out, updates)
+            metrics_at(beta, arguments.model, arguments.dataset, arguments.out, updates)
     points = sorted((json.loads(path.read_text()) for path in arguments.out.glob("*.json")), key=lambda p: p["beta"])
     print(f"{'beta':>6}{'KL bits':>9}" + "".join(f"{name.removesuffix('_accuracy'):>16}" for name in MEASURES))
     for point in points:
@@ -57,8 +57,8 @@ def main() -> None:
         plot(points, arguments.plot)
 
 
-def figures_at(beta: float, model_name: str, dataset_folder: str, out: Path, updates: tuple[int, int]) -> None:
-    """Train on at ``beta``, for so many updates of the upper level and of all, and leave the figures in ``out``."""
+def metrics_at(beta: float, model_name: str, dataset_folder: str, out: Path, updates: tuple[int, int]) -> None:
+    """Train on at ``beta``, for so many updates of the upper level and of all, and leave the metrics in ``out``."""
     file = out / f"beta-{beta:g}.json"
     if file.exists():
         return
@@ -81,8 +81,8 @@ def figures_at(beta: float, model_name: str, dataset_folder: str, out: Path, upd
             pass
     windows = dataset.splits["test"]
     some = np.random.default_rng(0).permutation(len(windows))[:WINDOWS]
-    figures = reconstruction_figures(model.eval(), np.asarray(windows[np.sort(some)]))
-    file.write_text(json.dumps({"beta": beta} | figures))
+    metrics = reconstruction_metrics(model.eval(), np.asarray(windows[np.sort(some)]))
+    file.write_text(json.dumps({"beta": beta} | metrics))
 
 
 def plot(points: list[dict[str, Any]], path: Path) -> None:

@@ -25,6 +25,7 @@ from melodyvae.presets import PRESETS
 from melodyvae.training.trainer import Trainer
 from tests.benchmarks.gemm_flops import Recurrent, layer_training_flops, recurrent_layers, training_flops
 from tests.benchmarks.side_by_side import Row, fastest_seconds, print_table
+from tests.training.tasks import FunctionTask
 from tests.windows import random_windows
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -88,15 +89,8 @@ def update_of(preset: str, batch: int, precision: str, device: torch.device) -> 
     torch.manual_seed(0)
     model = MelodyModel(chosen.model)
     batches = TrainingBatches(random_windows(2 * batch, chosen.model.steps), batch, 0, 5, 6)
-    trainer = Trainer(
-        model,
-        chosen.training,
-        lambda update, generator: model.loss_terms(batches(update).to(device), generator),
-        Path(),  # nothing is written
-        lambda path, metrics, progress: None,
-        device=device,
-        precision=precision,
-    )
+    task = FunctionTask(model, lambda update, generator: model.loss_terms(batches(update).to(device), generator))
+    trainer = Trainer(task, chosen.training, Path(), device, precision=precision)  # nothing is written
 
     def update() -> None:
         trainer._make_update(0.0)

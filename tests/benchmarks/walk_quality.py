@@ -72,24 +72,24 @@ def _measure_ends(model: MelodyModel, pairs: np.ndarray) -> None:
 def _measure_walks(model: MelodyModel, pairs: np.ndarray, seed: int) -> None:
     vocabulary = model.vocabulary
     generator = np.random.default_rng(seed)
-    figures: dict[str, list[tuple[float, ...]]] = {"even": [], "latent": [], "data space": []}
+    metrics: dict[str, list[tuple[float, ...]]] = {"even": [], "latent": [], "data space": []}
     for pair in pairs:
         start, end = (vocabulary.decode(row) for row in pair)
         for spacing in ("even", "latent"):
             found = walk(model, start, end, WalkOptions(COUNT, spacing=spacing, key="none"))  # type: ignore[arg-type]
-            figures[spacing].append(_figures(np.array(found.distances), found.distinct, 0))
+            metrics[spacing].append(_metrics(np.array(found.distances), found.distinct, 0))
         shares = np.linspace(0, 1, COUNT)[:, None]
         mixed = np.where(generator.random((COUNT, pair.shape[1])) < shares, pair[1], pair[0])
         distances = np.diagonal(musical_distances(mixed, mixed), offset=1)
         illegal = int((~vocabulary.is_legal(mixed)).sum())
-        figures["data space"].append(_figures(distances, len(np.unique(mixed, axis=0)), illegal))
+        metrics["data space"].append(_metrics(distances, len(np.unique(mixed, axis=0)), illegal))
     print(f"{'spacing':<12}{'distinct of 8':>14}{'mean step':>11}{'std of steps':>14}{'largest':>9}{'illegal':>9}")
-    for name, rows in figures.items():
+    for name, rows in metrics.items():
         distinct, mean, std, largest, illegal = np.mean(rows, axis=0)
         print(f"{name:<12}{distinct:14.2f}{mean:11.3f}{std:14.3f}{largest:9.3f}{illegal:9.2f}")
 
 
-def _figures(distances: np.ndarray, distinct: int, illegal: int) -> tuple[float, ...]:
+def _metrics(distances: np.ndarray, distinct: int, illegal: int) -> tuple[float, ...]:
     return distinct, float(distances.mean()), float(distances.std()), float(distances.max()), illegal
 
 

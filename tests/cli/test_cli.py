@@ -406,7 +406,7 @@ def test_inspect_says_what_is_in_a_checkpoint_in_a_screenful(run_folder):
     for target in (run_folder, "melody-2bar", "digits-20d"):
         output = run("inspect", target)
         assert len(output.splitlines()) <= 30
-        for part in (" model of", "latent_size", "made by: ", "held-out figures", "_sha256"):
+        for part in (" model of", "latent_size", "made by: ", "held-out metrics", "_sha256"):
             assert part in output
     assert "note_f1" in run("inspect", "melody-2bar")
 

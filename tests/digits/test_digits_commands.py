@@ -137,7 +137,7 @@ def test_bad_data_exits_with_1_and_a_sentence(data, tmp_path):
     assert "Traceback" not in result.output
 
 
-def test_evaluate_prints_our_figures_beside_the_published_ones(data, trained):
+def test_evaluate_prints_our_metrics_beside_the_published_ones(data, trained):
     shown = succeed("evaluate", trained, "--data", data, "--samples", 5, "--threads", 1)
     for expected in (
         "on 40 test digits",
@@ -151,7 +151,7 @@ def test_evaluate_prints_our_figures_beside_the_published_ones(data, trained):
         assert expected in shown
 
 
-def test_evaluate_saves_its_figures_on_demand(data, trained):
+def test_evaluate_saves_its_metrics_on_demand(data, trained):
     before = load_checkpoint(trained)
     succeed("evaluate", trained, "--data", data, "--samples", 0, "--threads", 1, "--save")
     after = load_checkpoint(trained)
@@ -233,9 +233,9 @@ def test_a_digit_that_does_not_occur_is_named(data, tmp_path):
 def test_a_real_training_reaches_the_published_region(tmp_path):
     succeed("train", "--data", MNIST, "--steps", 4000, "--threads", 1, "-o", tmp_path / "run")
     succeed("evaluate", tmp_path / "run", "--data", MNIST, "--samples", 0, "--threads", 1, "--save")
-    figures = load_checkpoint(tmp_path / "run").metrics["test"]
-    assert figures["negative_elbo_nats"] < 105
-    assert figures["nearest_neighbour_accuracy"] > 0.95
+    metrics = load_checkpoint(tmp_path / "run").metrics["test"]
+    assert metrics["negative_elbo_nats"] < 105
+    assert metrics["nearest_neighbour_accuracy"] > 0.95
 
 
 @pytest.mark.slow
@@ -243,7 +243,7 @@ def test_a_real_training_reaches_the_published_region(tmp_path):
 @pytest.mark.parametrize(
     ("name", "worst"), [("digits-20d", 105), ("digits-conv", 95), ("digits-5d", 120), ("digits-2d", 145)]
 )
-def test_the_shipped_figures_can_be_had_again(tmp_path, name, worst):
+def test_the_shipped_metrics_can_be_had_again(tmp_path, name, worst):
     shipped = load_checkpoint(name)
     shutil.copy(Path(__file__).parents[2] / "melodyvae" / "checkpoints" / f"{name}.safetensors", tmp_path / "m")
     succeed("evaluate", tmp_path / "m", "--data", MNIST, "--samples", 0, "--threads", 1, "--save")

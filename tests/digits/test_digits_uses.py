@@ -207,7 +207,7 @@ def test_the_whole_book_is_drawn_without_a_data_set(drawn, tmp_path):
         assert picture[..., :3].std() > 0.05
 
 
-def test_curves_with_and_without_held_out_figures(tmp_path):
+def test_curves_with_and_without_held_out_metrics(tmp_path):
     line = {"examples": 1000, "reconstruction": 150.0, "kl": 10.0}
     plot_digit_curves([line, line | {"examples": 2000}], tmp_path / "a.png")
     held_out = {f"held_out_{name}_nats": 100.0 for name in ("reconstruction", "kl", "negative_elbo")}

@@ -1,4 +1,4 @@
-"""The checkpoints that ship: small, with their figures, and with where they come from."""
+"""The checkpoints that ship: small, with their metrics, and with where they come from."""
 
 import pytest
 
@@ -29,8 +29,8 @@ def test_each_is_small_and_tells_what_it_is(name):
     assert DigitVAE.from_checkpoint(checkpoint, name).config.latent_size in (2, 5, 20)
     assert checkpoint.provenance["command"].startswith("melodyvae digits train")
     assert len(checkpoint.provenance["data_sha256"]) == 64
-    figures = checkpoint.metrics["test"]
-    assert {"mean_squared_error", "cross_entropy_nats", "active_units", "nearest_neighbour_accuracy"} <= set(figures)
+    metrics = checkpoint.metrics["test"]
+    assert {"mean_squared_error", "cross_entropy_nats", "active_units", "nearest_neighbour_accuracy"} <= set(metrics)
     card = path.with_suffix(".md").read_text(encoding="utf-8")
     assert checkpoint.provenance["data_sha256"] in card
     assert f"`{checkpoint.provenance['command']}`" in card
@@ -38,10 +38,10 @@ def test_each_is_small_and_tells_what_it_is(name):
 
 @pytest.mark.parametrize(("name", "worst_nats"), [("digits-20d", 105), ("digits-conv", 95)])
 def test_the_models_with_20_numbers_reach_their_targets(name, worst_nats):
-    figures = load_checkpoint(name).metrics["test"]
-    assert figures["importance_weighted_nats"] < figures["negative_elbo_nats"] <= worst_nats
-    assert figures["importance_samples"] == 500
-    assert figures["nearest_neighbour_accuracy"] > 0.95
+    metrics = load_checkpoint(name).metrics["test"]
+    assert metrics["importance_weighted_nats"] < metrics["negative_elbo_nats"] <= worst_nats
+    assert metrics["importance_samples"] == 500
+    assert metrics["nearest_neighbour_accuracy"] > 0.95
 
 
 def test_two_numbers_say_less_than_five_and_five_less_than_twenty():

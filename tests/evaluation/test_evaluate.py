@@ -1,4 +1,4 @@
-"""The figures, on models whose figures are known."""
+"""The metrics, on models whose metrics are known."""
 
 import json
 import math
@@ -15,8 +15,8 @@ from melodyvae.datasets.windows import open_dataset
 from melodyvae.evaluation.interpolation import interpolation_curves
 from melodyvae.evaluation.iwae import importance_weighted_bound
 from melodyvae.evaluation.ngram import NgramModel
-from melodyvae.evaluation.reconstruction import Ratio, note_f1, notes_right, reconstruction_figures, window_ratios
-from melodyvae.evaluation.samples import fewest_differences, histograms, jensen_shannon_bits, sample_figures
+from melodyvae.evaluation.reconstruction import Ratio, note_f1, notes_right, reconstruction_metrics, window_ratios
+from melodyvae.evaluation.samples import fewest_differences, histograms, jensen_shannon_bits, sample_metrics
 from melodyvae.models.melody import MelodyModel
 from melodyvae.presets import PRESETS
 from tests.cli.test_cli import run
@@ -38,15 +38,15 @@ def silent_model():
     return model
 
 
-def test_a_model_that_knows_nothing_gets_the_trivial_figures(silent_model):
+def test_a_model_that_knows_nothing_gets_the_trivial_metrics(silent_model):
     windows = random_windows(40)
-    figures = reconstruction_figures(silent_model, windows)
+    metrics = reconstruction_metrics(silent_model, windows)
     share = (windows == NO_EVENT).mean()
-    assert figures["no_event_accuracy"] == pytest.approx(share)
+    assert metrics["no_event_accuracy"] == pytest.approx(share)
     for name in ("teacher_forced_accuracy", "sampled_accuracy", "greedy_accuracy"):
-        assert figures[name] == pytest.approx(share)
-    assert (figures["note_f1"], figures["exact_windows"], figures["active_units"]) == (0, 0, 0)
-    assert figures["kl_bits"] == pytest.approx(0, abs=1e-6)
+        assert metrics[name] == pytest.approx(share)
+    assert (metrics["note_f1"], metrics["exact_windows"], metrics["active_units"]) == (0, 0, 0)
+    assert metrics["kl_bits"] == pytest.approx(0, abs=1e-6)
 
 
 def test_the_bound_is_the_sum_of_its_halves(silent_model):
@@ -54,21 +54,21 @@ def test_the_bound_is_the_sum_of_its_halves(silent_model):
         silent_model.encoder.posterior.bias[:16] = 0.5  # means; KL = 16 * 0.5^2 / 2 nats
         silent_model.decoder.output.bias.zero_()
     windows = random_windows(40)
-    figures = reconstruction_figures(silent_model, windows)
-    assert figures["kl_bits"] == pytest.approx(2.0 / math.log(2), rel=1e-5)
-    total = figures["reconstruction_nats"] + figures["kl_bits"] * math.log(2)
-    assert figures["negative_elbo_nats_per_step"] == pytest.approx(total / 32)
+    metrics = reconstruction_metrics(silent_model, windows)
+    assert metrics["kl_bits"] == pytest.approx(2.0 / math.log(2), rel=1e-5)
+    total = metrics["reconstruction_nats"] + metrics["kl_bits"] * math.log(2)
+    assert metrics["negative_elbo_nats_per_step"] == pytest.approx(total / 32)
     # Uniform over 90 ids where a note sounds, over 89 where a note off is illegal.
-    assert 32 * math.log(89) <= figures["reconstruction_nats"] <= 32 * math.log(90)
+    assert 32 * math.log(89) <= metrics["reconstruction_nats"] <= 32 * math.log(90)
 
 
-def test_figures_do_not_depend_on_the_batch_size_or_on_when_they_are_taken():
+def test_metrics_do_not_depend_on_the_batch_size_or_on_when_they_are_taken():
     torch.manual_seed(0)
     model = MelodyModel(PRESETS["tiny"].model).eval()
     windows = random_windows(30)
-    whole = reconstruction_figures(model, windows, batch_size=30)
-    assert whole == reconstruction_figures(model, windows, batch_size=30)
-    parts = reconstruction_figures(model, windows, batch_size=7)
+    whole = reconstruction_metrics(model, windows, batch_size=30)
+    assert whole == reconstruction_metrics(model, windows, batch_size=30)
+    parts = reconstruction_metrics(model, windows, batch_size=7)
     for name in ("greedy_accuracy", "note_f1", "exact_windows", "kl_bits", "no_event_accuracy"):
         assert parts[name] == pytest.approx(whole[name])
 
@@ -88,20 +88,20 @@ def test_note_f1_of_silence_with_silence_is_one():
 
 def test_nothing_to_evaluate_on_is_refused(silent_model):
     with pytest.raises(ValueError, match="no windows to evaluate on"):
-        reconstruction_figures(silent_model, np.empty((0, 32), np.uint8))
+        reconstruction_metrics(silent_model, np.empty((0, 32), np.uint8))
 
 
-def test_the_command_prints_and_writes_the_figures_of_the_test_split(dataset_folder, run_folder, tmp_path):
-    out = tmp_path / "figures.json"
-    output = run("evaluate", dataset_folder, "--model", run_folder, "--json", out, "--figures", "reconstruction")
+def test_the_command_prints_and_writes_the_metrics_of_the_test_split(dataset_folder, run_folder, tmp_path):
+    out = tmp_path / "metrics.json"
+    output = run("evaluate", dataset_folder, "--model", run_folder, "--json", out, "--metrics", "reconstruction")
     windows = open_dataset(dataset_folder).splits["test"]
-    expected = reconstruction_figures(MelodyModel.from_pretrained(run_folder), windows)
+    expected = reconstruction_metrics(MelodyModel.from_pretrained(run_folder), windows)
     written = json.loads(out.read_text())
     assert written["windows"] == len(windows)
-    figures = {
+    metrics = {
         name: found["value"] if isinstance(found, dict) else found for name, found in written["reconstruction"].items()
     }
-    assert figures == pytest.approx(expected)
+    assert metrics == pytest.approx(expected)
     for found in written["reconstruction"].values():
         if isinstance(found, dict):
             assert found["interval"][0] <= found["value"] <= found["interval"][1]
@@ -114,7 +114,7 @@ def test_the_command_prints_and_writes_the_figures_of_the_test_split(dataset_fol
 
 def test_all_windows_are_measured_when_asked_and_were_not_trained_on(dataset_folder, run_folder):
     counts = open_dataset(dataset_folder).meta["counts"]
-    options = ["--split", "all", "--figures", "reconstruction"]
+    options = ["--split", "all", "--metrics", "reconstruction"]
     output = run("evaluate", dataset_folder, "--model", "melody-2bar", *options)
     assert output.startswith(f"{sum(counts.values())} windows of ")
     assert "was trained on" in run("evaluate", dataset_folder, "--model", run_folder, *options, status=1)
@@ -209,7 +209,7 @@ class TestSampleFigures:
     def test_copies_in_other_keys_are_near_copies_and_not_distinct(self):
         vocabulary, train = Vocabulary(), random_windows(100)
         samples = np.stack([vocabulary.transpose(train[0], 2), vocabulary.transpose(train[0], -3), train[5]])
-        found = sample_figures(samples, random_windows(50, seed=3), train, vocabulary, 16)
+        found = sample_metrics(samples, random_windows(50, seed=3), train, vocabulary, 16)
         assert found["near_copies"] == 1
         assert found["near_copies_held_out"] == 0
         assert found["distinct"] == pytest.approx(2 / 3)
@@ -286,12 +286,12 @@ def test_the_command_draws_the_interpolations_and_says_what_was_recorded(run_fol
     assert "as measured on the held-out splits" in recorded
     assert "note_f1" in recorded
     matrix = tmp_path / "matrix.png"
-    structure = ["--figures", "structure", "--similarity-plot", matrix, "--json", tmp_path / "figures.json"]
+    structure = ["--metrics", "structure", "--similarity-plot", matrix, "--json", tmp_path / "metrics.json"]
     assert "repeats_exact" in run("evaluate", dataset_folder, "--model", run_folder, *few, *structure)
     assert matrix.read_bytes().startswith(b"\x89PNG")
-    found = json.loads((tmp_path / "figures.json").read_text())["structure"]
+    found = json.loads((tmp_path / "metrics.json").read_text())["structure"]
     assert set(found) == {"windows", "samples"}  # a model of two bars is not compared with two bars in a row
     assert found["windows"]["self_similarity"][0][0] == pytest.approx(1)
-    only = run("evaluate", dataset_folder, "--model", run_folder, *few, "--figures", "samples")
+    only = run("evaluate", dataset_folder, "--model", run_folder, *few, "--metrics", "samples")
     assert "js_onset" in only
     assert "note_f1" not in only

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data_prep.tokens import Vocabulary
-from melodyvae.evaluation.repetition import repetition_figures, self_similarity
+from melodyvae.evaluation.repetition import repetition_metrics, self_similarity
 from tests.windows import random_windows
 
 VOCABULARY = Vocabulary()
@@ -34,15 +34,15 @@ A_HIGHER, A_OTHER_PITCHES, SILENCE = bar((0, 45), (4, 47), (8, 49)), bar((0, 44)
 )
 def test_repeats(bars, exact, transposed, rhythm):
     window = np.concatenate(bars)[None]
-    found = repetition_figures(window, VOCABULARY, 16)
+    found = repetition_metrics(window, VOCABULARY, 16)
     assert found == pytest.approx({"repeats_exact": exact, "repeats_transposed": transposed, "repeats_rhythm": rhythm})
 
 
 def test_random_walks_repeat_nothing_and_their_doubles_everything():
     windows = random_windows(50, steps=128)
-    assert repetition_figures(windows, VOCABULARY, 16)["repeats_exact"] < 0.01
+    assert repetition_metrics(windows, VOCABULARY, 16)["repeats_exact"] < 0.01
     doubled = np.concatenate([windows, windows], axis=1)
-    assert repetition_figures(doubled, VOCABULARY, 16)["repeats_exact"] == pytest.approx(8 / 15, abs=0.01)
+    assert repetition_metrics(doubled, VOCABULARY, 16)["repeats_exact"] == pytest.approx(8 / 15, abs=0.01)
 
 
 def test_self_similarity_is_one_with_itself_and_where_a_bar_comes_again():

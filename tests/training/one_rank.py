@@ -12,7 +12,7 @@ from melodyvae.models.loss import LossTerms
 from melodyvae.models.melody import MelodyModel
 from melodyvae.presets import PRESETS
 from melodyvae.ranks import join_ranks
-from melodyvae.training.melody import melody_trainer, starting_point
+from melodyvae.training.melody import build_model_and_config, melody_trainer
 
 
 def main(what: str, dataset_folder: str, folder: str) -> None:
@@ -34,7 +34,7 @@ def train_two_levels(dataset_folder: str, folder: str) -> None:
 def save_gradient(dataset_folder: str, folder: str) -> None:
     """One update without noise, whose gradient the first rank writes to ``gradient.pt``."""
     dataset = open_dataset(dataset_folder)
-    model, config = starting_point("tiny", dataset=dataset, max_updates=1, evaluate_every=100)
+    model, config = build_model_and_config("tiny", dataset=dataset, max_updates=1, evaluate_every=100)
     model.double()
     with join_ranks() as ranks:
         batches = TrainingBatches(dataset.splits["train"], 16, 0, 5, 6, model.vocabulary, ranks)
@@ -46,7 +46,7 @@ def save_gradient(dataset_folder: str, folder: str) -> None:
             return LossTerms(-log_likelihood.sum((1, 2)), posterior.kl_to_standard_normal())
 
         trainer = melody_trainer(model, config, dataset, Path(folder), precision="fp32", ranks=ranks)
-        trainer.loss_terms = loss_terms
+        trainer.task.loss_terms = loss_terms
         for _ in trainer.run():
             pass
         if ranks.is_first:

@@ -18,6 +18,7 @@ from melodyvae.models.melody import MelodyModel
 from melodyvae.presets import PRESETS
 from melodyvae.training.trainer import MODEL_FILE, Trainer, read_metrics
 from tests.digits.idx_files import blobs
+from tests.training.tasks import FunctionTask
 from tests.windows import random_windows
 
 SMALL = {"latent_size": 5, "hidden_size": 24, "channels": 4}
@@ -167,14 +168,12 @@ def train(subject: Subject, folder: Path, stop_after: int | None = None, resume:
     config = TrainConfig(
         batch_size=BATCH, max_updates=30, learning_rate=5e-3, warmup_updates=5, anneal_updates=20, evaluate_every=5
     )
-    trainer = Trainer(
+    task = FunctionTask(
         model,
-        config,
         lambda update, generator: subject.terms(model, update, generator),
-        folder,
         lambda path, _, __: model.save(path, dtype=torch.float32),
-        precision="fp32",
     )
+    trainer = Trainer(task, config, folder, precision="fp32")
     if resume:
         trainer.resume()
     for progress in trainer.run():

@@ -9,14 +9,15 @@ import torch
 
 from melodyvae.config import TrainConfig, to_dict
 from melodyvae.datasets.windows import open_dataset
-from melodyvae.evaluation.reconstruction import reconstruction_figures
+from melodyvae.evaluation.reconstruction import reconstruction_metrics
 from melodyvae.models.checkpoint import CheckpointError, load_checkpoint
 from melodyvae.models.loss import LossTerms, weighted_loss
 from melodyvae.models.melody import MelodyModel
 from melodyvae.presets import PRESETS
-from melodyvae.training.melody import melody_trainer, starting_point
+from melodyvae.training.melody import build_model_and_config, melody_trainer
 from melodyvae.training.schedules import teacher_forcing_share
 from melodyvae.training.trainer import METRICS_FILE, MODEL_FILE, STATE_FILE, Trainer, TrainingDiverged, learning_rate
+from tests.training.tasks import FunctionTask
 from tests.windows import random_windows
 
 
@@ -36,14 +37,13 @@ def bowl_trainer(folder, *, start=3.0, evaluate=None, saved=None, **changes) -> 
     bowl = Bowl(start)
     config = TrainConfig(**({"max_updates": 50, "learning_rate": 0.1, "evaluate_every": 10} | changes))
     note = saved if saved is not None else []
-    return Trainer(
+    task = FunctionTask(
         bowl,
-        config,
         bowl.loss_terms,
-        folder,
-        save_model=lambda path, metrics, progress: note.append((path, dict(metrics), progress)),
-        evaluate=(lambda: evaluate(bowl)) if evaluate else None,
+        save=lambda path, metrics, progress: note.append((path, dict(metrics), progress)),
+        evaluate=lambda: evaluate(bowl) if evaluate else None,
     )
+    return Trainer(task, config, folder)
 
 
 def finish(trainer: Trainer):
@@ -76,7 +76,7 @@ class TradeOff(Bowl):
 def test_beta_is_steered_to_the_target_rate(tmp_path, beta):
     model = TradeOff()
     config = TrainConfig(max_updates=4000, learning_rate=0.02, beta=beta, anneal_updates=10, target_bits=2.0)
-    trainer = Trainer(model, config, model.loss_terms, tmp_path, save_model=lambda *_: None)
+    trainer = Trainer(FunctionTask(model, model.loss_terms), config, tmp_path)
     finish(trainer)
     assert model.weight.square().item() / math.log(2) == pytest.approx(2.0, rel=0.05)
     best = 3 / model.weight.item() - 1  # the beta whose optimum this is
@@ -130,7 +130,7 @@ def test_nan_is_found_before_a_stop_saves_it(tmp_path, poison):
     saved = []
     trainer = bowl_trainer(tmp_path, max_updates=200, saved=saved)
     trainer.resume()
-    plain = trainer.loss_terms
+    plain = trainer.task.loss_terms
 
     def poisoned(update, generator):
         if update == 7:
@@ -141,7 +141,7 @@ def test_nan_is_found_before_a_stop_saves_it(tmp_path, poison):
                 trainer.model.weight.register_hook(lambda gradient: gradient * float("nan"))
         return plain(update, generator)
 
-    trainer.loss_terms = poisoned
+    trainer.task.loss_terms = poisoned
     with pytest.raises(TrainingDiverged, match="stopped being a number"):
         finish(trainer)
     assert (tmp_path / STATE_FILE).read_bytes() == before
@@ -151,13 +151,13 @@ def test_nan_is_found_before_a_stop_saves_it(tmp_path, poison):
 def test_a_stop_before_the_first_look_leaves_a_model(tmp_path):
     saved = []
     trainer = bowl_trainer(tmp_path, evaluate=lambda bowl: {"loss": 1.0}, saved=saved)
-    plain = trainer.loss_terms
+    plain = trainer.task.loss_terms
 
     def stop_at_once(update, generator):
         trainer.stop()
         return plain(update, generator)
 
-    trainer.loss_terms = stop_at_once
+    trainer.task.loss_terms = stop_at_once
     finish(trainer)
     assert [progress.update for _, _, progress in saved] == [1]
     assert (tmp_path / STATE_FILE).is_file()
@@ -207,7 +207,7 @@ def test_resuming_where_nothing_is_says_so(tmp_path):
 
 def test_resuming_another_model_says_so(tmp_path, dataset_folder):
     finish(bowl_trainer(tmp_path))
-    model, config = starting_point("tiny")
+    model, config = build_model_and_config("tiny")
     with pytest.raises(CheckpointError, match="model with other sizes"):
         melody_trainer(model, config, open_dataset(dataset_folder), tmp_path).resume()
 
@@ -219,20 +219,20 @@ def test_stopped_and_resumed_equals_uninterrupted_to_the_bit(tmp_path, dataset_f
     dataset = open_dataset(dataset_folder)
 
     def trainer(folder) -> Trainer:
-        model, config = starting_point("tiny", max_updates=40, evaluate_every=10, **changes)
+        model, config = build_model_and_config("tiny", max_updates=40, evaluate_every=10, **changes)
         return melody_trainer(model, config, dataset, folder, precision="fp32")
 
     whole = trainer(tmp_path / "whole")
     finish(whole)
     first_half = trainer(tmp_path / "halves")
-    plain_loss_terms = first_half.loss_terms
+    plain_loss_terms = first_half.task.loss_terms
 
     def stop_on_the_way(update, generator):
         if update == stop_after - 1:
             first_half.stop()
         return plain_loss_terms(update, generator)
 
-    first_half.loss_terms = stop_on_the_way
+    first_half.task.loss_terms = stop_on_the_way
     finish(first_half)
     assert first_half.update == stop_after
     second_half = trainer(tmp_path / "halves")
@@ -261,40 +261,40 @@ def test_the_melody_model_overfits_one_batch(readout):
         weighted_loss(model.loss_terms(batch, generator), beta=0.01).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-    figures = reconstruction_figures(model.eval(), windows)
-    assert figures["no_event_accuracy"] < 0.7
-    assert figures["greedy_accuracy"] > 0.95
-    assert figures["note_f1"] > 0.95
+    metrics = reconstruction_metrics(model.eval(), windows)
+    assert metrics["no_event_accuracy"] < 0.7
+    assert metrics["greedy_accuracy"] > 0.95
+    assert metrics["note_f1"] > 0.95
 
 
 def test_scheduled_sampling_trains(tmp_path, dataset_folder):
-    model, config = starting_point("tiny", max_updates=6, scheduled_sampling_rate=2.0)
+    model, config = build_model_and_config("tiny", max_updates=6, scheduled_sampling_rate=2.0)
     assert [teacher_forcing_share(config, update) for update in (0, 5)] == pytest.approx([2 / 3, 0.141], abs=1e-3)
     progress = finish(melody_trainer(model, config, open_dataset(dataset_folder), tmp_path / "with"))
     assert progress[-1].update == 6
-    plain, config = starting_point("tiny", max_updates=6)
+    plain, config = build_model_and_config("tiny", max_updates=6)
     finish(melody_trainer(plain, config, open_dataset(dataset_folder), tmp_path / "without"))
     sampled = dict(model.named_parameters())
     assert all(torch.isfinite(weight).all() for weight in sampled.values())
     assert any(not torch.equal(sampled[name], weight) for name, weight in plain.named_parameters())
 
 
-def test_a_finished_run_carries_its_held_out_figures_and_what_made_it(run_folder, dataset_folder):
+def test_a_finished_run_carries_its_held_out_metrics_and_what_made_it(run_folder, dataset_folder):
     checkpoint = load_checkpoint(run_folder)
     dataset = open_dataset(dataset_folder)
     assert set(checkpoint.metrics) == {"valid", "test"}
-    expected = reconstruction_figures(MelodyModel.from_pretrained(run_folder), dataset.splits["test"])
+    expected = reconstruction_metrics(MelodyModel.from_pretrained(run_folder), dataset.splits["test"])
     assert checkpoint.metrics["test"] == pytest.approx(expected)
     assert checkpoint.provenance["dataset_sha256"] == dataset.fingerprint
     assert checkpoint.provenance["windows_seen"] == checkpoint.provenance["updates"] * 32
 
 
 def test_fine_tuning_starts_from_the_checkpoint_and_remembers_it(run_folder, dataset_folder, tmp_path):
-    model, config = starting_point("tiny", init_from=str(run_folder), max_updates=3)
+    model, config = build_model_and_config("tiny", init_from=str(run_folder), max_updates=3)
     parent = load_checkpoint(run_folder)
     assert all(torch.equal(model.state_dict()[name], value) for name, value in parent.weights.items())
     assert config.annealing == "constant"
-    assert config.learning_rate < starting_point("tiny")[1].learning_rate
+    assert config.learning_rate < build_model_and_config("tiny")[1].learning_rate
     finish(melody_trainer(model, config, open_dataset(dataset_folder), tmp_path))
     assert load_checkpoint(tmp_path).provenance["fine_tuned_from"] == parent.provenance
     lines = [json.loads(line) for line in (tmp_path / METRICS_FILE).read_text().splitlines()]
@@ -322,7 +322,7 @@ def test_a_rate_of_zero_leaves_weights_alone_and_a_low_one_moves_them_less(tmp_p
 
     config = TrainConfig(max_updates=5, learning_rate=0.1, warmup_updates=0)
     rates = {"frozen": 0.0, "slow": 0.25}
-    finish(Trainer(model, config, loss_terms, tmp_path, save_model=lambda *_: None, rates=rates))
+    finish(Trainer(FunctionTask(model, loss_terms, lr_multipliers=rates), config, tmp_path))
     assert model.frozen.item() == 3.0
     assert 3 - model.slow.item() == pytest.approx((3 - model.free.item()) / 4, rel=1e-3)
     assert model.free.item() < 2.9
@@ -336,24 +336,24 @@ def test_fine_tuning_takes_the_training_options_of_its_checkpoint(tmp_path):
     )
     parent.provenance = {"training": to_dict(trained) | {"an_option_of_old": 1}, "updates": 9}
     parent.save(tmp_path / "parent.safetensors")
-    _, config = starting_point(init_from=str(tmp_path / "parent.safetensors"))
+    _, config = build_model_and_config(init_from=str(tmp_path / "parent.safetensors"))
     assert config == replace(
         trained, learning_rate=5e-4, warmup_updates=30, annealing="constant", upper_level_updates=0
     )
-    _, config = starting_point(init_from=str(tmp_path / "parent.safetensors"), beta=0.2, max_updates=7)
+    _, config = build_model_and_config(init_from=str(tmp_path / "parent.safetensors"), beta=0.2, max_updates=7)
     assert (config.beta, config.max_updates, config.max_minutes) == (0.2, 7, None)
     parent.provenance["fine_tuned_from"] = {"updates": 1}
     parent.save(tmp_path / "again.safetensors")
-    _, config = starting_point(init_from=str(tmp_path / "again.safetensors"))
+    _, config = build_model_and_config(init_from=str(tmp_path / "again.safetensors"))
     assert config.learning_rate == trained.learning_rate  # it was lowered once already
     parent.provenance = {}
     parent.save(tmp_path / "bare.safetensors")
-    _, config = starting_point("tiny", init_from=str(tmp_path / "bare.safetensors"))
+    _, config = build_model_and_config("tiny", init_from=str(tmp_path / "bare.safetensors"))
     assert config.max_updates == PRESETS["tiny"].training.max_updates
 
 
 def test_the_shipped_sixteen_bars_are_fine_tuned_as_they_were_trained():
-    _, config = starting_point(init_from="melody-16bar")
+    _, config = build_model_and_config(init_from="melody-16bar")
     assert (config.lower_encoder_rate, config.lower_decoder_rate, config.beta) == (0.0, 0.25, 0.05)
 
 

@@ -73,13 +73,13 @@ def train(
     """
     from melodyvae.device import choose_device, use_threads
     from melodyvae.digits.plots import plot_digit_curves
-    from melodyvae.digits.training import digits_starting_point, digits_trainer
+    from melodyvae.digits.training import build_digits_model_and_config, digits_trainer
     from melodyvae.training.trainer import MODEL_FILE, STATE_FILE, read_metrics
 
     changes["reconstruct"] = False if kl_only else None
     use_threads(threads)
     with known_errors():
-        model, config = digits_starting_point(preset, latent_size, hidden_size, labels, **changes)
+        model, config = build_digits_model_and_config(preset, latent_size, hidden_size, labels, **changes)
         folder = output or Path("runs") / f"digits-{preset}-{model.config.latent_size}d"
         if not resume and (folder / STATE_FILE).exists():
             raise click.ClickException(
@@ -119,7 +119,7 @@ def train(
     help="Draws of z an image for the importance-weighted bound; 0 leaves it out.",
 )
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Of everything random.")
-@click.option("--save", is_flag=True, help="Write the figures into the header of MODEL, a file or a run folder.")
+@click.option("--save", is_flag=True, help="Write the metrics into the header of MODEL, a file or a run folder.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: the cores it may use]")
 def evaluate(
@@ -137,14 +137,14 @@ def evaluate(
     melodyvae digits evaluate --data mnist
     melodyvae digits evaluate runs/digits-dense-2d --samples 0
 
-    Prints the figures of MODEL, digits-conv by default, on the 10,000 test digits beside published ones. The bounds
+    Prints the metrics of MODEL, digits-conv by default, on the 10,000 test digits beside published ones. The bounds
     are of binarised digits, drawn once from the grey ones with --seed, and computed in full precision. A
     nearest neighbour and a logistic regression on the posterior means are added where scikit-learn is installed.
     """
     from tqdm import tqdm
 
     from melodyvae.device import choose_device, use_threads
-    from melodyvae.digits.metrics import PUBLISHED, classifier_accuracies, digit_figures
+    from melodyvae.digits.metrics import PUBLISHED, classifier_accuracies, digit_metrics
     from melodyvae.digits.model import DigitVAE
     from melodyvae.models.checkpoint import locate
 
@@ -156,18 +156,18 @@ def evaluate(
         digits = open_digits(data)
         bounded = bool(samples) and model.config.variational
         with tqdm(total=len(digits.test), unit=" digits", disable=not bounded) as bar:
-            figures = digit_figures(model, digits.test, samples, seed, bar.update)
+            metrics = digit_metrics(model, digits.test, samples, seed, bar.update)
         try:
-            figures |= classifier_accuracies(model, digits.train, digits.test)
+            metrics |= classifier_accuracies(model, digits.train, digits.test)
         except ImportError:
             click.echo("scikit-learn is not installed (pip install scikit-learn): no classifiers on z.", err=True)
         if save:
-            model.metrics["test"] = figures | {"importance_samples": samples, "seed": seed}
+            model.metrics["test"] = metrics | {"importance_samples": samples, "seed": seed}
             model.save(locate(model_name))
     click.echo(f"{model_name} on {len(digits.test)} test digits")
     for name, label in LABELS.items():
-        if name in figures:
-            value = figures[name]
+        if name in metrics:
+            value = metrics[name]
             shown = f"{value:d}" if isinstance(value, int) else f"{value:.4f}"
             click.echo(f"  {label.format(samples=samples):58}{shown:>10}")
     click.echo("Published, on binarised test digits: -log p(x) in nats, estimated")

@@ -1,4 +1,4 @@
-"""The figures: the bounds are in the right order and agree with arithmetic that can be done by hand."""
+"""The metrics: the bounds are in the right order and agree with arithmetic that can be done by hand."""
 
 import math
 
@@ -9,7 +9,7 @@ from melodyvae.digits.config import DigitsConfig
 from melodyvae.digits.data import Digits
 from melodyvae.digits.metrics import (
     classifier_accuracies,
-    digit_figures,
+    digit_metrics,
     importance_weighted_nats,
     negative_elbos,
     posterior_means,
@@ -40,20 +40,20 @@ class IgnoresZ(DigitVAE):
 
 
 def test_the_parts_of_the_bound_add_up(model, digits):
-    found = digit_figures(model, digits, importance_samples=0)
+    found = digit_metrics(model, digits, importance_samples=0)
     assert found["negative_elbo_nats"] == pytest.approx(found["reconstruction_nats"] + found["kl_nats"])
     assert found["negative_elbo_nats"] == pytest.approx(float(negative_elbos(model, digits).mean()))
     assert "importance_weighted_nats" not in found
 
 
 def test_the_elbo_does_not_depend_on_how_the_other_bound_is_estimated(model, digits):
-    without, few, many = (digit_figures(model, digits, importance_samples=n) for n in (0, 5, 900))
+    without, few, many = (digit_metrics(model, digits, importance_samples=n) for n in (0, 5, 900))
     assert without["negative_elbo_nats"] == few["negative_elbo_nats"] == many["negative_elbo_nats"]
 
 
 def test_progress_counts_every_image(model, digits):
     done = []
-    digit_figures(model, digits, importance_samples=300, progress=done.append)
+    digit_metrics(model, digits, importance_samples=300, progress=done.append)
     assert sum(done) == len(digits)
     assert len(done) > 1
 
@@ -71,7 +71,7 @@ def test_with_one_draw_the_importance_weighted_bound_is_the_elbo_at_that_draw(mo
 
 
 def test_more_draws_tighten_the_bound(model, digits):
-    found = [digit_figures(model, digits, importance_samples=n)["importance_weighted_nats"] for n in (1, 10, 1000)]
+    found = [digit_metrics(model, digits, importance_samples=n)["importance_weighted_nats"] for n in (1, 10, 1000)]
     assert found[0] > found[1] > found[2]
 
 
@@ -85,13 +85,13 @@ def test_the_importance_weighted_bound_is_exact_where_z_says_nothing(digits):
 
 def test_a_plain_autoencoder_gets_errors_and_no_bound(digits):
     torch.manual_seed(0)
-    found = digit_figures(DigitVAE(DigitsConfig(**SMALL, variational=False)).eval(), digits)
+    found = digit_metrics(DigitVAE(DigitsConfig(**SMALL, variational=False)).eval(), digits)
     assert set(found) == {"mean_squared_error", "cross_entropy_nats", "active_units"}
 
 
 def test_a_conditional_model_gets_its_labels(digits):
     torch.manual_seed(0)
-    found = digit_figures(DigitVAE(DigitsConfig(**SMALL, labels=True)).eval(), digits, importance_samples=3)
+    found = digit_metrics(DigitVAE(DigitsConfig(**SMALL, labels=True)).eval(), digits, importance_samples=3)
     assert len(found) == 7
 
 

@@ -1,0 +1,27 @@
+"""What a checkpoint says about how it was made."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import melodyvae
+from melodyvae.config import TrainConfig, to_dict
+
+
+def provenance_of(config: TrainConfig, data: dict[str, Any]) -> dict[str, Any]:
+    """The command, the training options, ``data`` (what the model learns from) and the versions, ready for JSON."""
+    return {
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "training": to_dict(config),
+        **data,
+        "versions": {
+            "melodyvae": melodyvae.__version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+    }

@@ -1,0 +1,68 @@
+"""What a training is about: a model, its loss, its held-out metrics, and how it is saved. The loop knows no more."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from melodyvae.models.loss import LossTerms
+
+Metrics = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training has come.
+
+    Attributes:
+        update: updates made.
+        minutes: time spent training, over all sessions of the run.
+        share: part of the budget that is used up, 0 to 1.
+        metrics: the latest metrics: ``reconstruction`` and ``kl`` of the training batches (nats), ``held_out_*``.
+    """
+
+    update: int
+    minutes: float
+    share: float
+    metrics: Metrics
+
+
+class Task(ABC):
+    """A model and what it learns.
+
+    Attributes:
+        model: trained in place.
+        fingerprint: what makes this training this one besides its options, such as the hash of its data; on resuming
+            it must be the same.
+        lr_multipliers: by the beginning of parameters' names, what their learning rate is multiplied by; 0 freezes
+            them.
+        find_unused_parameters: whether some trained parameters have no part in the loss of some updates.
+        evaluate_first: whether to evaluate before the first update, too: the weights are not new.
+    """
+
+    model: nn.Module
+    fingerprint: Mapping[str, Any] = {}
+    lr_multipliers: Mapping[str, float] = {}
+    find_unused_parameters: bool = False
+    evaluate_first: bool = False
+
+    @abstractmethod
+    def loss_terms(self, update: int, generator: torch.Generator) -> LossTerms:
+        """The loss terms of an update's batch, each ``(B,)`` in nats; of this rank's part of it if there are several.
+
+        The batch must depend on the update's number alone, the noise on ``generator``.
+        """
+
+    def evaluate(self) -> Metrics | None:
+        """Held-out metrics; the best weights are those with the lowest ``loss`` among them. None: nothing held out."""
+        return None
+
+    @abstractmethod
+    def save(self, path: Path, metrics: Metrics, progress: Progress) -> None:
+        """Write the model with its metrics to ``path``, whole or not at all."""
