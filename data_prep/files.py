@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 MAX_ATTEMPTS = 100
+UNFINISHED = ".part"  # ends the names of files and folders that are being written
+
+
+def remove_unfinished(folder: Path, name: str = "") -> None:
+    """Remove what writers of ``name`` (or of anything) in ``folder`` left behind when they were killed.
+
+    To be called only when nobody else writes there.
+    """
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name.startswith(f".{name}") and path.name.endswith(UNFINISHED):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -36,7 +51,7 @@ def new_folder_beside(path: Path) -> Path:
 def _new_beside(path: Path, folder: bool) -> Path:
     """A new file or folder with a hidden name beside ``path``; unlike those of tempfile, others may read it."""
     for _ in range(MAX_ATTEMPTS):
-        found = path.parent / f".{path.name}.{secrets.token_hex(4)}"
+        found = path.parent / f".{path.name}.{secrets.token_hex(4)}{UNFINISHED}"
         with suppress(FileExistsError):
             if folder:
                 found.mkdir()

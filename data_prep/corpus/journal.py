@@ -22,10 +22,13 @@ import numpy as np
 
 from data_prep.corpus.sources import SourceResult
 from data_prep.corpus.windows import PrepError, PrepOptions, TrackWindows
+from data_prep.files import remove_unfinished, whole_file
 
 PLACE_BYTES = 4 + 2  # first bar and phase
 VERSION = 2  # in the first one, sources of several inputs could have the same name
-FILES = frozenset({"options.json", "results.jsonl", "windows.bin"})
+MARKER = "options.json"
+FINISHED_MARKER = "finished.json"  # the same, once the dataset is about to be put in its place
+FILES = frozenset({MARKER, FINISHED_MARKER, "results.jsonl", "windows.bin"})
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,14 @@ class Journal:
         self.entries: list[Entry] = []
         chosen = asdict(options) | {"speeds": list(options.speeds)}
         wanted = {"version": VERSION, "options": chosen, "inputs": list(inputs)}
-        marker = folder / "options.json"
-        goes_on = resume and marker.is_file() and json.loads(marker.read_text(encoding="utf-8")) == wanted
+        marker = folder / MARKER
+        remove_unfinished(folder)
+        goes_on = resume and wanted in (_read(marker), _read(folder / FINISHED_MARKER))
         if not goes_on:
             _clear(folder)
             folder.mkdir(parents=True)
-            marker.write_text(json.dumps(wanted), encoding="utf-8")
+            with whole_file(marker) as temporary:
+                temporary.write_text(json.dumps(wanted), encoding="utf-8")
         self._lines = (folder / "results.jsonl").open("a+b")
         self._windows = (folder / "windows.bin").open("a+b")
         self._recover()
@@ -103,6 +108,11 @@ class Journal:
         self._lines.flush()
         self._remember(line, line_at)
 
+    def finish(self) -> None:
+        """Say that nothing but the dataset's place is missing: if that is there, this journal is of no more use."""
+        if (self.folder / MARKER).exists():
+            os.replace(self.folder / MARKER, self.folder / FINISHED_MARKER)
+
     def read(self, entry: Entry) -> SourceResult:
         """What was written down for a source."""
         line = self.line(entry)
@@ -131,17 +141,35 @@ class Journal:
         """Take up the whole lines, and cut off what came after them."""
         self._lines.seek(0)
         line_at, windows_end = 0, 0
+        windows_there = self._windows.seek(0, os.SEEK_END)
         for raw in self._lines:
             if not raw.endswith(b"\n"):
                 break
             line = json.loads(raw)
             count = sum(track["windows"] for track in line["tracks"])
-            windows_end = line["windows_at"] + count * (self.options.steps + PLACE_BYTES)
+            end = line["windows_at"] + count * (self.options.steps + PLACE_BYTES)
+            if end > windows_there:  # the system went down before it wrote them
+                break
+            windows_end = end
             self._remember(line, line_at)
             line_at += len(raw)
         self._lines.truncate(line_at)
         self._windows.truncate(windows_end)
         self._lines_end, self._windows_end = line_at, windows_end
+
+
+def remove_finished(folder: Path) -> None:
+    """Remove the journal in ``folder`` if its dataset was finished, or if it was being removed."""
+    if folder.is_dir() and not (folder / MARKER).exists() and all(path.name in FILES for path in folder.iterdir()):
+        shutil.rmtree(folder)
+
+
+def _read(marker: Path) -> Any:
+    """What a marker says; None if there is none, or none that is whole."""
+    try:
+        return json.loads(marker.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def _clear(folder: Path) -> None:

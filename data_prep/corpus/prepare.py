@@ -38,14 +38,15 @@ from typing import Any
 import numpy as np
 
 from data_prep.cores import available_cores
-from data_prep.corpus.journal import Entry, Journal
+from data_prep.corpus.journal import Entry, Journal, remove_finished
 from data_prep.corpus.ledger import rescue
-from data_prep.corpus.output import FORMAT_VERSION, check_output, put_in_place
+from data_prep.corpus.output import FORMAT_VERSION, check_output, is_dataset, put_in_place, recover_output
 from data_prep.corpus.sources import MUSIC_SUFFIXES, SourceFile, SourceResult, read_source, walk
 from data_prep.corpus.windows import PrepError, PrepOptions
 from data_prep.corpus.workers import work_on, work_on_executor
 from data_prep.files import new_folder_beside
 from data_prep.limits import Limits, Lost
+from data_prep.locks import sole_use
 from data_prep.tokens import Vocabulary
 
 __all__ = ["PrepError", "PrepOptions", "PrepReport", "prepare", "split_of"]
@@ -107,7 +108,8 @@ def prepare(
 ) -> PrepReport:
     """Make a dataset folder of the music files in ``inputs`` (files, and folders with all that is below them).
 
-    Until it is done, what was read is kept in a hidden folder beside ``output``, ``.NAME.partial``, for ``resume``.
+    Until it is done, what was read is kept in a hidden folder beside ``output``, ``.NAME.partial``, for ``resume``, and
+    ``.NAME.lock`` keeps others away.
 
     Args:
         inputs: files, folders, and collections that music21 installs, such as ``music21:essenFolksong``.
@@ -121,34 +123,63 @@ def prepare(
         on_file: called with (files done, files in all).
 
     Raises:
+        InUseError: if another process makes the same dataset.
         PrepError: if an input is missing, if ``output`` exists and may not be replaced, or if nothing is usable.
         OSError: if ``output`` cannot be written.
         BrokenExecutor, CancelledError: if ``executor`` is gone; ``resume`` goes on with another.
     """
     options = options or PrepOptions()
     output = Path(output)
-    check_output(output, inputs, force)
+    if not output.exists() or not _partial_folder(output).exists():
+        check_output(output, inputs, force)  # before anything is made
     files = walk(inputs)
     if not files:
         raise PrepError(
             f"no music file in {', '.join(map(str, inputs))} (looked for {', '.join(sorted(MUSIC_SUFFIXES))})"
         )
-    partial_folder = output.with_name(f".{output.name}.partial")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with sole_use(output.with_name(f".{output.name}.lock"), str(output)):
+        recover_output(output)
+        if not force and is_dataset(output):
+            remove_finished(_partial_folder(output))
+        report = _prepare(inputs, output, options, files, workers, executor, limits or Limits(), resume, force, on_file)
+    if not sum(report.counts.values()):
+        reasons = ", ".join(f"{count} {reason}" for reason, count in report.left_out_files.items())
+        hint = f". {report.advice[0].upper()}{report.advice[1:]}" if report.advice else ""
+        raise PrepError(f"nothing usable in {len(files)} files: {reasons}{hint}")
+    return report
+
+
+def _prepare(
+    inputs: Sequence[str | Path],
+    output: Path,
+    options: PrepOptions,
+    files: Sequence[SourceFile],
+    workers: int | None,
+    executor: Executor | None,
+    limits: Limits,
+    resume: bool,
+    force: bool,
+    on_file: Callable[[int, int], None] | None,
+) -> PrepReport:
+    """:func:`prepare` when nobody else writes to the same place."""
+    partial_folder = _partial_folder(output)
+    check_output(output, inputs, force)
     with Journal(partial_folder, options, [os.path.abspath(entry) for entry in inputs], resume) as journal:
         waiting = _not_yet_in(journal, files)
-        with closing(_outcomes(waiting, options, workers, executor, limits or Limits())) as outcomes:
+        with closing(_outcomes(waiting, options, workers, executor, limits)) as outcomes:
             for outcome in outcomes:
                 journal.add(_result_of(outcome))
                 if on_file is not None:
                     on_file(len(journal.entries), len(files))
         check_output(output, inputs, force)  # again, for reading may have taken days
         report = _write(output, journal, options)
-    shutil.rmtree(partial_folder)
-    if not sum(report.counts.values()):
-        reasons = ", ".join(f"{count} {reason}" for reason, count in report.left_out_files.items())
-        hint = f". {report.advice[0].upper()}{report.advice[1:]}" if report.advice else ""
-        raise PrepError(f"nothing usable in {len(files)} files: {reasons}{hint}")
+    remove_finished(partial_folder)
     return report
+
+
+def _partial_folder(output: Path) -> Path:
+    return output.with_name(f".{output.name}.partial")
 
 
 def _not_yet_in(journal: Journal, files: Sequence[SourceFile]) -> list[SourceFile]:
@@ -235,11 +266,13 @@ def _write(output: Path, journal: Journal, options: PrepOptions) -> PrepReport:
         )
         if not len(provenance):
             shutil.rmtree(staging)
+            journal.finish()
             return report
         meta = _meta(staging, sources, splits, report, options)
         with (staging / "meta.json").open("w", encoding="utf-8") as file:
             json.dump(meta, file, indent=1)
             file.write("\n")
+        journal.finish()
         put_in_place(staging, output)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)

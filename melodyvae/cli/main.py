@@ -11,6 +11,7 @@ import importlib
 import click
 
 from melodyvae import __version__
+from melodyvae.cli.signals import ending_in_good_order
 
 COMMANDS = (
     "prep",
@@ -60,6 +61,7 @@ def main() -> None:
     melodyvae prep ./midi                      a folder of files -> a dataset
     melodyvae train midi-dataset               a dataset -> your own model
     """
+    click.get_current_context().with_resource(ending_in_good_order())
 
 
 if __name__ == "__main__":

@@ -2,19 +2,48 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import click
+
+from data_prep.files import remove_unfinished
+from data_prep.locks import sole_use
+from melodyvae.cli.signals import ending_in_good_order
 
 if TYPE_CHECKING:
     from melodyvae.training.task import Metrics
     from melodyvae.training.trainer import Trainer
 
 
+def check_holds_no_run(folder: Path, files: Iterable[str]) -> None:
+    """Raise if one of a training's ``files`` is in ``folder``."""
+    if any((folder / name).exists() for name in files):
+        raise click.ClickException(
+            f"{folder} already holds a training; add --resume to go on with it, or choose another -o"
+        )
+
+
+@contextmanager
+def run_folder(folder: Path) -> Iterator[None]:
+    """Within the block ``folder`` is there, no other process trains into it, and nothing unfinished is left in it.
+
+    Raises:
+        InUseError: if another process does.
+        OSError: if it cannot be made.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with sole_use(folder / ".lock", f"the run folder {folder}"):
+        remove_unfinished(folder)
+        yield
+
+
 def run_until_interrupted(
     trainer: Trainer, held_out: Mapping[str, str], watch: Callable[[Metrics], str | None] | None = None
 ) -> None:
-    """Run with a progress bar; the first Ctrl-C ends the run in good order, a second one at once.
+    """Run with a progress bar; the first Ctrl-C, SIGTERM or SIGHUP ends the run in good order, a second one at once.
 
     Args:
         trainer: ready to run.
@@ -23,32 +52,25 @@ def run_until_interrupted(
     """
     from tqdm import tqdm
 
-    def stop(*_: object) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        trainer.stop()
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed}<{remaining} {postfix}") as bar:
-            was_wrong = False
-            for progress in trainer.run():
-                wrong = watch(progress.metrics) if watch else None
-                if wrong and not was_wrong:
-                    bar.write(f"At update {progress.update} {wrong}")
-                was_wrong = wrong is not None
-                bar.update(100 * progress.share - bar.n)
-                if "reconstruction" not in progress.metrics:
-                    continue
-                shown = {
-                    "update": str(progress.update),
-                    "rec": f"{progress.metrics['reconstruction']:.2f}",
-                    "KL": f"{progress.metrics['kl']:.1f}",
-                }
-                shown |= {
-                    label: f"{progress.metrics[name]:.4g}"
-                    for label, name in held_out.items()
-                    if name in progress.metrics
-                }
-                bar.set_postfix(shown, refresh=False)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with (
+        ending_in_good_order(trainer.stop),
+        tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed}<{remaining} {postfix}") as bar,
+    ):
+        was_wrong = False
+        for progress in trainer.run():
+            wrong = watch(progress.metrics) if watch else None
+            if wrong and not was_wrong:
+                bar.write(f"At update {progress.update} {wrong}")
+            was_wrong = wrong is not None
+            bar.update(100 * progress.share - bar.n)
+            if "reconstruction" not in progress.metrics:
+                continue
+            shown = {
+                "update": str(progress.update),
+                "rec": f"{progress.metrics['reconstruction']:.2f}",
+                "KL": f"{progress.metrics['kl']:.1f}",
+            }
+            shown |= {
+                label: f"{progress.metrics[name]:.4g}" for label, name in held_out.items() if name in progress.metrics
+            }
+            bar.set_postfix(shown, refresh=False)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from melodyvae.cli.options import SEED, device_options, known_errors
-from melodyvae.cli.progress import run_until_interrupted
+from melodyvae.cli.progress import check_holds_no_run, run_folder, run_until_interrupted
+from melodyvae.cli.signals import ignore_endings
 
 if TYPE_CHECKING:
     from melodyvae.training.trainer import Trainer
@@ -84,8 +84,9 @@ def train(
     A new model takes the dataset's meter and grid; its bars are the preset's, or --bars.
 
     The run folder gets model.safetensors (ready for every other command), state.safetensors (for --resume),
-    metrics.jsonl and curves.png. Ctrl-C saves, too, and --resume goes on from there: with --steps on a CPU, to the
-    very weights that an uninterrupted run ends with; with --minutes the learning rate follows the clock.
+    metrics.jsonl and curves.png. Ctrl-C saves, and so do SIGTERM and SIGHUP; --resume goes on from there: with --steps
+    on a CPU, to the very weights that an uninterrupted run ends with; with --minutes the learning rate follows the
+    clock. A second Ctrl-C ends at once.
 
     Under torchrun, each process takes its part of every batch, the first one writes, and if one dies the job ends;
     --resume goes on from the last state, with another number of processes too.
@@ -100,11 +101,9 @@ def train(
     ranks = click.get_current_context().with_resource(join_ranks())
     name = f"from-{Path(init_from).stem}" if init_from else preset
     folder = output or Path("runs") / f"{dataset.resolve().name}-{name}"
-    has_run = any((folder / name).exists() for name in (MODEL_FILE, STATE_FILE, METRICS_FILE))
-    if ranks.is_first and has_run and not resume:
-        raise click.ClickException(
-            f"{folder} already holds a training; add --resume to go on with it, or choose another -o"
-        )
+    files = (MODEL_FILE, STATE_FILE, METRICS_FILE)
+    if ranks.is_first and not resume:
+        check_holds_no_run(folder, files)
     changes |= {"transpose_down": transpose, "transpose_up": transpose}
     use_threads(threads, ranks.local_count)
     with known_errors():
@@ -114,10 +113,14 @@ def train(
             preset, init_from, dataset=windows, bars=bars, segments_from=segments_from, **changes
         )
         trainer = melody_trainer(model, config, windows, folder, place, precision, ranks)
+        if ranks.is_first:
+            click.get_current_context().with_resource(run_folder(folder))
+            if not resume:
+                check_holds_no_run(folder, files)  # again, now that nobody else can make one
         if resume:
             trainer.resume()
         if not ranks.is_first:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first one saves, and tells the others to stop
+            ignore_endings()  # the first one saves, and tells the others to stop
             for _ in trainer.run():
                 pass
             return

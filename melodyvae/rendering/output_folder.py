@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from data_prep.errors import UserError
+from data_prep.files import UNFINISHED, remove_unfinished
+from data_prep.locks import sole_use
 
 
 class OutputExistsError(UserError, FileExistsError):
@@ -27,20 +29,24 @@ def output_folder(
 
     Raises:
         OutputExistsError: before the block, if one of ``names`` is there already and may not be replaced.
+        InUseError: likewise, if another process writes to the folder.
         OSError: if the place cannot be written to.
     """
     check_replaceable(folder, names, replace, inputs)
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Within the folder if it is there: it may lie on a disk of its own, and files are moved within one disk only.
     place = folder if folder.is_dir() else folder.parent
-    staging = Path(tempfile.mkdtemp(dir=place, prefix=f".{folder.name}."))
-    try:
-        yield staging
-        folder.mkdir(exist_ok=True)
-        for name in names:
-            os.replace(staging / name, folder / name)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+    with sole_use(place / f".{folder.name}.lock", str(folder)):
+        check_replaceable(folder, names, replace, inputs)
+        remove_unfinished(place, f"{folder.name}.")
+        staging = Path(tempfile.mkdtemp(dir=place, prefix=f".{folder.name}.", suffix=UNFINISHED))
+        try:
+            yield staging
+            folder.mkdir(exist_ok=True)
+            for name in names:
+                os.replace(staging / name, folder / name)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
 
 
 def check_replaceable(folder: Path, names: Sequence[str], replace: bool, inputs: Iterable[Path] = ()) -> None:

@@ -174,11 +174,16 @@ class Trainer:
     def resume(self) -> None:
         """Continue from ``state.safetensors`` in the run folder; lines of ``metrics.jsonl`` after it are dropped.
 
+        A training that was killed before it saved anything begins anew.
+
         Raises:
             CheckpointError: if it is missing, truncated, of another model, or of a training with other settings or
                 data. The budget, and when to evaluate and to save, may differ.
         """
         path = self.folder / STATE_FILE
+        if not path.is_file() and (self.folder / METRICS_FILE).is_file():  # it was killed before it saved anything
+            self._drop_metrics_after(-1)
+            return
         if not path.is_file():
             raise CheckpointError(f"{self.folder} holds no {STATE_FILE}; there is no training to resume")
         tensors, header = read_tensors(path)
@@ -331,5 +336,6 @@ def _parameter_groups(model: nn.Module, multipliers: Mapping[str, float]) -> lis
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """The lines of a run's ``metrics.jsonl``, oldest first."""
-    lines = (folder / METRICS_FILE).read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines]
+    text = (folder / METRICS_FILE).read_text(encoding="utf-8")
+    whole_lines = text[: text.rfind("\n") + 1].splitlines()  # a training that is killed may leave half of one
+    return [json.loads(line) for line in whole_lines]

@@ -9,7 +9,7 @@ import click
 
 from melodyvae.cli.digits.options import data_option, open_digits
 from melodyvae.cli.options import SEED, device_options, known_errors
-from melodyvae.cli.progress import run_until_interrupted
+from melodyvae.cli.progress import check_holds_no_run, run_folder, run_until_interrupted
 
 LABELS = {
     "negative_elbo_nats": "negative ELBO, binarised, nats",
@@ -81,12 +81,11 @@ def train(
     with known_errors():
         model, config = build_digits_model_and_config(preset, latent_size, hidden_size, labels, **changes)
         folder = output or Path("runs") / f"digits-{preset}-{model.config.latent_size}d"
-        if not resume and (folder / STATE_FILE).exists():
-            raise click.ClickException(
-                f"{folder} already holds a training; add --resume to go on with it, or choose another -o"
-            )
+        if not resume:
+            check_holds_no_run(folder, [STATE_FILE])
         digits = open_digits(data)
         trainer = digits_trainer(model, config, digits, folder, choose_device(device), precision)
+        click.get_current_context().with_resource(run_folder(folder))
         if resume:
             trainer.resume()
         parameters = sum(weight.numel() for weight in model.parameters())

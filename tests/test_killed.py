@@ -1,0 +1,155 @@
+"""SIGKILL at any moment: the next run ends as an undisturbed one does, and nothing of the first is left.
+
+The moments are drawn by seed, over the time that an undisturbed run takes here. A few stand in every run of the suite,
+forty in the slow ones.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from data_prep.corpus.prepare import prepare
+from tests.data_prep.corpus.test_corpus import arrays, tunes
+from tests.killed import end, hidden, processes_of, start
+from tests.training.one_run import train
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+
+PREP = (
+    "import sys; from data_prep.corpus.prepare import prepare\n"
+    "print('ready', flush=True)\n"
+    "def told(done, total): print(done, flush=True)\n"
+    "prepare([sys.argv[1]], sys.argv[2], workers=int(sys.argv[3]), resume='resume' in sys.argv, on_file=told)"
+)
+WORKERS = [0, 1, 3]
+
+
+def killed_after(seconds: float, *arguments: str | Path) -> bool:
+    """Run a program, kill it so long after it is ready; whether it still ran then."""
+    process = start(*arguments)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(seconds)
+    ran = process.poll() is None
+    end(process)
+    return ran
+
+
+@pytest.mark.parametrize("moments", [2, pytest.param(40, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])])
+@pytest.mark.parametrize("workers", WORKERS)
+def test_prep_goes_on_to_the_same_bytes(tmp_path: Path, workers: int, moments: int) -> None:
+    folder = tunes(tmp_path / "midi", 60)
+    whole = prepare([folder], tmp_path / "whole", workers=0).output
+    began = time.monotonic()
+    prepare([folder], tmp_path / "timed", workers=workers)
+    takes = time.monotonic() - began
+    draw, out, ran = random.Random(workers), tmp_path / "out", 0
+    for _ in range(moments):
+        ran += killed_after(draw.random() * takes, "-c", PREP, folder, out, str(workers), "resume")
+        if not out.exists():
+            prepare([folder], out, workers=0, resume=True)
+        else:  # it was too late, or just in time; what is left goes with the next run, which is refused
+            assert arrays(out) == arrays(whole)
+            shutil.rmtree(out)
+            prepare([folder], out, workers=0, resume=True)
+        assert arrays(out) == arrays(whole)
+        assert hidden(tmp_path) == []
+        shutil.rmtree(out)
+    assert ran >= moments // 4
+
+
+def test_a_finished_run_whose_rest_was_left_is_tidied_by_the_next(tmp_path: Path) -> None:
+    folder, out = tunes(tmp_path / "midi", 10), tmp_path / "out"
+    code = (
+        "import os, sys; from data_prep.corpus import prepare\n"
+        "prepare.remove_finished = lambda folder: os.kill(os.getpid(), 9)\n"
+        "prepare.prepare([sys.argv[1]], sys.argv[2], workers=0)"
+    )
+    process = start("-c", code, folder, out)
+    process.communicate(timeout=100)
+    assert process.returncode == -signal.SIGKILL
+    before = arrays(out)
+    assert hidden(tmp_path) == [".out.lock", ".out.partial"]
+    with pytest.raises(ValueError, match="exists; choose another output folder"):
+        prepare([folder], out, workers=0, resume=True)
+    assert hidden(tmp_path) == []
+    assert arrays(out) == before
+
+
+def test_an_older_dataset_is_put_back_if_its_replacement_was_killed_in_between(tmp_path: Path) -> None:
+    folder, out = tunes(tmp_path / "midi", 10), tmp_path / "out"
+    before = arrays(prepare([folder], out, workers=0).output)
+    code = (
+        "import os, sys; from data_prep.corpus import prepare\n"
+        "replace, calls = os.replace, []\n"
+        "def killed(old, new):\n"
+        "    if str(new) == sys.argv[2]: os.kill(os.getpid(), 9)\n"
+        "    replace(old, new)\n"
+        "os.replace = killed\n"
+        "prepare.prepare([sys.argv[1]], sys.argv[2], workers=0, force=True)"
+    )
+    process = start("-c", code, folder, out)
+    process.communicate(timeout=100)
+    assert process.returncode == -signal.SIGKILL
+    assert not out.exists()
+    with pytest.raises(ValueError, match="exists; choose another output folder"):
+        prepare([folder], out, workers=0)
+    assert arrays(out) == before
+    assert [name for name in hidden(tmp_path) if name != ".out.partial"] == []
+
+
+@pytest.mark.parametrize("moments", [3, pytest.param(40, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])])
+def test_a_killed_worker_costs_nothing(tmp_path: Path, moments: int) -> None:
+    folder = tunes(tmp_path / "midi", 60)
+    whole = prepare([folder], tmp_path / "whole", workers=0).output
+    draw = random.Random(1)
+    for number in range(moments):
+        process = start("-c", PREP, folder, tmp_path / f"out{number}", "2")
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(draw.random())
+        for worker in draw.sample(found := [p for p in processes_of(process.pid) if p != process.pid], len(found) > 0):
+            os.kill(worker, signal.SIGKILL)
+        _, errors = process.communicate(timeout=200)
+        assert process.returncode == 0, errors
+        assert arrays(tmp_path / f"out{number}") == arrays(whole)
+    assert hidden(tmp_path) == []
+
+
+def same_weights(folder: Path, expected: Path) -> bool:
+    """Whether the models and the states of two runs are equal to the bit."""
+    for name in ("model.safetensors", "state.safetensors"):
+        ours, theirs = load_file(folder / name), load_file(expected / name)
+        assert ours.keys() == theirs.keys()
+        if not all(torch.equal(ours[key], theirs[key]) for key in ours):
+            return False
+    return True
+
+
+@pytest.mark.parametrize("moments", [2, pytest.param(40, marks=[pytest.mark.slow, pytest.mark.timeout(7200)])])
+def test_train_goes_on_to_the_same_weights(tmp_path: Path, dataset_folder: Path, moments: int) -> None:
+    more = ["finish"] if moments > 10 else []
+    began = time.monotonic()
+    train(dataset_folder, tmp_path / "whole", bool(more))
+    takes = time.monotonic() - began
+    draw, run, ran = random.Random(2), tmp_path / "run", 0
+    for _ in range(moments):
+        program = ("-m", "tests.training.one_run", dataset_folder, run, *more)
+        ran += killed_after(draw.random() * takes, *program)
+        train(dataset_folder, run, bool(more))
+        assert same_weights(run, tmp_path / "whole")
+        assert hidden(run) == []
+        metrics = (run / "metrics.jsonl").read_text(encoding="utf-8")
+        assert metrics.count("\n") == (tmp_path / "whole" / "metrics.jsonl").read_text(encoding="utf-8").count("\n")
+        shutil.rmtree(run)
+    assert ran >= moments // 4

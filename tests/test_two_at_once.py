@@ -1,0 +1,102 @@
+"""Two commands on one folder: the second is refused in a sentence; and signals end commands in good order."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.data_prep.corpus.test_corpus import arrays, tunes
+from tests.killed import end, hidden, start
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+
+SLOW_PREP = (
+    "import sys, time; from data_prep.corpus import prepare, sources\n"
+    "real = prepare.work_on\n"
+    "def slowly(*arguments):\n"
+    "    for outcome in real(*arguments): yield outcome; print('one', flush=True); time.sleep(0.2)\n"
+    "prepare.work_on = slowly\n"
+    "from melodyvae.cli.main import main; main()"
+)
+
+
+def wait_for(path: Path) -> None:
+    until = time.monotonic() + 120
+    while not path.exists():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_the_second_prep_is_refused_and_the_first_ends_well(tmp_path: Path) -> None:
+    folder, out = tunes(tmp_path / "midi", 12), tmp_path / "out"
+    first = start("-c", SLOW_PREP, "prep", folder, "-o", out, "--workers", "1")
+    assert first.stdout is not None
+    assert first.stdout.readline() == "one\n"
+    second = start("-m", "melodyvae", "prep", folder, "-o", out)
+    _, errors = second.communicate(timeout=120)
+    assert second.returncode == 1
+    assert f"Error: {out} is in use by process {first.pid} on " in errors
+    assert "prep" in errors.partition("since")[2]
+    _, errors = first.communicate(timeout=120)
+    assert first.returncode == 0, errors
+    assert hidden(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_prep_and_resume_goes_on(tmp_path: Path, number: int) -> None:
+    folder, out = tunes(tmp_path / "midi", 40), tmp_path / "out"
+    process = start("-c", SLOW_PREP, "prep", folder, "-o", out, "--workers", "1")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "one\n"
+    _, errors = end(process, number)
+    assert process.returncode == 1
+    assert errors.endswith("Error: stopped. To go on, give the same command with --resume\n")
+    assert hidden(tmp_path) == [".out.partial"]
+    resumed = start("-m", "melodyvae", "prep", folder, "-o", out, "--workers", "1", "--resume")
+    _, errors = resumed.communicate(timeout=120)
+    assert resumed.returncode == 0, errors
+    assert len(arrays(out)) > 0
+    assert hidden(tmp_path) == []
+
+
+TRAIN = ("train", "--preset", "tiny", "--steps", "100000", "-o")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])
+def test_a_signal_saves_a_training_and_a_second_one_is_refused_meanwhile(
+    tmp_path: Path, dataset_folder: Path, number: int
+) -> None:
+    run = tmp_path / "run"
+    first = start("-m", "melodyvae", *TRAIN, run, dataset_folder)
+    wait_for(run / "metrics.jsonl")
+    for more in ([], ["--resume"]) if number == signal.SIGTERM else ():
+        second = start("-m", "melodyvae", *TRAIN, run, dataset_folder, *more)
+        _, errors = second.communicate(timeout=120)
+        assert second.returncode == 1
+        refusal = f"the run folder {run} is in use by process {first.pid} on " if more else "already holds a training"
+        assert refusal in errors
+    told, _ = end(first, number)
+    assert first.returncode == 0
+    assert "Stopped and saved." in told
+    assert sorted(path.name for path in run.iterdir()) == ["metrics.jsonl", "model.safetensors", "state.safetensors"]
+
+
+def test_a_second_ctrl_c_ends_at_once(tmp_path: Path, dataset_folder: Path) -> None:
+    code = (
+        "import time; from melodyvae.training import trainer\n"
+        "trainer.Trainer.save_state = lambda self: (print('saving', flush=True), time.sleep(100))\n"
+        "from melodyvae.cli.main import main; main()"
+    )
+    process = start("-c", code, *TRAIN, tmp_path / "run", dataset_folder, "--evaluate-every", "100000")
+    wait_for(tmp_path / "run" / ".lock")
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    assert process.stdout is not None
+    while process.stdout.readline() != "saving\n":
+        pass
+    end(process, signal.SIGINT)
+    assert process.returncode == -signal.SIGINT
