@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-
 from data_prep.errors import UserError
 from data_prep.limits import Limits
+from data_prep.melodies.phrases import Phrase, choose_phrase
 from data_prep.melodies.regions import ReadMelody, read_melody
 from data_prep.melody import Melody
 from melodyvae.config import MelodyConfig
@@ -35,6 +34,7 @@ class Window:
         last_bar: the bar of the piece that it ends in.
         grid_bar: the bar of the melody, from 0, that it starts at.
         note: what had to be decided, in a sentence for the user; empty if nothing.
+        reason: why these bars were chosen; empty if they were asked for, or there are no others.
     """
 
     melody: Melody
@@ -42,6 +42,7 @@ class Window:
     last_bar: int
     grid_bar: int
     note: str = ""
+    reason: str = ""
 
 
 class WindowError(UserError, ValueError):
@@ -87,6 +88,7 @@ class Taken:
         if self.window is None:
             return (read,)
         bars = f"{self.label or 'it'} is taken from bars {self.window.first_bar} to {self.window.last_bar}"
+        bars += f": {self.window.reason}" if self.window.reason else ""
         return read, f"{bars}; {self.window.note}" if self.window.note else bars
 
 
@@ -142,7 +144,7 @@ def take_window(
 def pick_window(
     found: ReadMelody, config: MelodyConfig, first_bar: int | None = None, bars: int | None = None
 ) -> Window:
-    """The window at bar ``first_bar`` of the piece (from 1), or the first good one: with an onset in every bar.
+    """The window at bar ``first_bar`` of the piece (from 1), or a phrase: see :mod:`data_prep.melodies.phrases`.
 
     It has ``bars`` bars, those of the model by default. Its tempo is the one in force where it begins. A melody that
     ends before the window does is padded with silence.
@@ -155,7 +157,8 @@ def pick_window(
     if first_bar is not None and not 1 <= first_bar <= piece_bars:
         raise WindowError(f"there is no bar {first_bar}: the melody has bars 1 to {piece_bars}")
     bars = bars or config.bars
-    start = _first_good_bar(melody, bars) if first_bar is None else layout.grid_bar(first_bar)
+    phrase = Phrase(layout.grid_bar(first_bar), bars) if first_bar is not None else choose_phrase(melody, bars)
+    start = phrase.first_bar
     missing = start + bars - melody.bars
     note = ""
     if melody.bars < bars:
@@ -167,7 +170,7 @@ def pick_window(
     last = max(layout.piece_bar(start + bars) - 1 if missing < 0 else piece_bars, first)
     if not window.notes:
         raise WindowError(f"there is no note in bars {first} to {last}; choose another bar")
-    return Window(window, first, last, start, note)
+    return Window(window, first, last, start, note, phrase.reason)
 
 
 def windows_of(model: MelodyModel, melody: Melody) -> list[Melody]:
@@ -176,27 +179,6 @@ def windows_of(model: MelodyModel, melody: Melody) -> list[Melody]:
     count = max(-(-melody.bars // bars), 1)
     padded = melody.pad_to(count * bars)
     return [padded.window(index * bars, bars) for index in range(count)]
-
-
-def _first_good_bar(melody: Melody, bars: int) -> int:
-    """The first bar, from 0, of the first ``bars`` that all have an onset; failing that, of those with the most.
-
-    If the next bar would do as well and has an onset in its first beat, and the first one has not (it is a pickup), the
-    next one.
-    """
-    starts = np.array([note.start_step for note in melody.notes], np.int64)
-    onsets = np.bincount(starts // melody.steps_per_bar, minlength=melody.bars)
-    if melody.bars <= bars:
-        return 0
-    in_window = np.lib.stride_tricks.sliding_window_view(onsets, bars)
-    is_full: np.ndarray = np.all(in_window > 0, axis=1)
-    in_first_beat = np.zeros(melody.bars, bool)
-    in_first_beat[starts[starts % melody.steps_per_bar < melody.steps_per_quarter] // melody.steps_per_bar] = True
-    if not is_full.any():
-        return int(in_window.sum(axis=1).argmax())
-    first = int(is_full.argmax())
-    is_pickup = not in_first_beat[first] and is_full[first + 1 : first + 2].any() and in_first_beat[first + 1]
-    return first + int(is_pickup)
 
 
 def _bars(count: int) -> str:
