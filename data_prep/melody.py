@@ -17,9 +17,11 @@ from data_prep.reading.midi import write_midi
 
 if TYPE_CHECKING:
     import pretty_midi
+    from matplotlib.axes import Axes
 
 DEFAULT_VELOCITY = 80
 TICKS_PER_QUARTER = 480
+PITCH_NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 ALL_NOTES_OFF = 123  # MIDI controller
 
 
@@ -44,7 +46,8 @@ class Melody:
     6. One tempo, one program (MIDI instrument, from 0) and one meter hold throughout.
     7. ``start_quarters`` says where in its source step 0 was. It does not move what is written: a file begins at
        step 0.
-    8. Written to a file and read again, a melody on whole bars comes back equal but for ``start_quarters``, and but for
+    8. ``len`` is the number of notes; ``+`` joins melodies, the left one's tempo, meter and program hold for both.
+    9. Written to a file and read again, a melody on whole bars comes back equal but for ``start_quarters``, and but for
        its tempo's rounding to whole microseconds a quarter. One without notes is written, but a file without notes has
        no melody: reading it raises :class:`~data_prep.melodies.voice.NoNotesError`.
     """
@@ -80,6 +83,36 @@ class Melody:
             if not (0 <= note.pitch <= 127 and 1 <= note.velocity <= 127):
                 raise ValueError(f"{note} has a pitch outside 0..127 or a velocity outside 1..127")
             free_from = note.end_step
+
+    def __repr__(self) -> str:
+        bars = "1 bar" if self.bars == 1 else f"{self.bars} bars"
+        notes = "1 note" if len(self.notes) == 1 else f"{len(self.notes)} notes"
+        pitches = [note.pitch for note in self.notes]
+        span = f" {pitch_name(min(pitches))} to {pitch_name(max(pitches))}" if pitches else ""
+        meter = f"{self.meter[0]}/{self.meter[1]}"
+        name = f"{self.name!r}: " if self.name else ""
+        return f"<Melody {name}{bars} of {meter}, {notes}{span}, {self.quarters_per_minute:.4g} quarters per minute>"
+
+    def __len__(self) -> int:
+        return len(self.notes)
+
+    def __bool__(self) -> bool:
+        return True  # a melody without notes is one
+
+    def __add__(self, other: Melody) -> Melody:
+        return Melody.join([self, other]) if isinstance(other, Melody) else NotImplemented
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a piano roll and a player."""
+        from melodyvae.rendering.notebook import melody_html
+
+        return melody_html(self)
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """The matplotlib axes that the piano roll is drawn into; new ones by default."""
+        from melodyvae.rendering.piano_rolls import plot_roll
+
+        return plot_roll(self, axes)
 
     @property
     def steps_per_bar(self) -> int:
@@ -202,6 +235,11 @@ class Melody:
             ValueError: if the range is less than an octave wide.
         """
         return replace(self, notes=notes_of(fold_line(self.line, lowest_pitch, highest_pitch)))
+
+
+def pitch_name(pitch: int) -> str:
+    """The name of a MIDI pitch: 60 is C4."""
+    return f"{PITCH_NAMES[pitch % 12]}{pitch // 12 - 1}"
 
 
 def notes_of(line: np.ndarray) -> tuple[MelodyNote, ...]:

@@ -23,28 +23,32 @@ The folders, in the order of the flow; each imports only from those above it, an
 Letters in shapes: B batch, T steps, V vocabulary, Z latent, H hidden, N examples or points.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Melody", "MelodyVAE"]
+__all__ = ["Melody", "MelodyVAE", "list_models"]
+LAZY = {  # imported when first asked for, so that ``melodyvae --help`` needs no torch
+    "Melody": "data_prep.melody",
+    "MelodyVAE": "melodyvae.vae",
+    "list_models": "melodyvae.models.checkpoint",
+}
 
 if TYPE_CHECKING:
     from data_prep.melody import Melody
+    from melodyvae.models.checkpoint import list_models
     from melodyvae.vae import MelodyVAE
 
 
 def __getattr__(name: str) -> Any:
-    """``Melody`` and ``MelodyVAE``, imported when first asked for, so that ``melodyvae --help`` needs no torch."""
-    if name == "MelodyVAE":
-        from melodyvae.vae import MelodyVAE
-
-        return MelodyVAE
-    if name == "Melody":
-        from data_prep.melody import Melody
-
-        return Melody
+    """The names of :data:`LAZY`, and the subpackage ``studio``, which can be called."""
+    if name in LAZY:
+        return getattr(import_module(LAZY[name]), name)
     if name == "studio":
-        import melodyvae.studio as studio  # the package itself can be called
-
-        return studio
+        return import_module("melodyvae.studio")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What there is for users."""
+    return sorted([*__all__, "__version__", "studio"])

@@ -17,19 +17,21 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Self, TypeAlias, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from data_prep.limits import Limits
 from data_prep.melodies.arrangement import backing_of, transposed
 from data_prep.melody import Melody
+from data_prep.tokens import TokenError
 from melodyvae.config import MelodyConfig
 from melodyvae.generation import inpainting, morph, sampling, scoring, variation
 from melodyvae.generation.attribute_vectors import Directions
 from melodyvae.generation.attributes import ATTRIBUTES, measure
-from melodyvae.generation.codec import matching_steps
+from melodyvae.generation.codec import decode_melodies, exact_latents, matching_steps, posterior_means
 from melodyvae.generation.interpolation import (
     Ends,
     KeyPlan,
@@ -50,6 +52,7 @@ from melodyvae.generation.results import (
     Interpolation,
     Morph,
     Reconstruction,
+    Result,
     Samples,
     Scores,
     Variations,
@@ -58,6 +61,7 @@ from melodyvae.generation.scales import Scale
 from melodyvae.generation.sources import MelodySource, Taken, take, take_window
 from melodyvae.models.melody import MelodyModel
 
+Encodable: TypeAlias = "MelodySource | np.ndarray | Tensor"
 Kind = TypeVar("Kind")
 ForEach: TypeAlias = "Kind | tuple[Kind, ...] | list[Kind]"  # one for all sources, or one for each
 
@@ -78,6 +82,11 @@ class MelodyVAE:
     def from_pretrained(cls, name: str | Path | None = None, device: str | torch.device = "cpu") -> Self:
         """A shipped model, a checkpoint file or a run folder, ready for use.
 
+        >>> from melodyvae import MelodyVAE
+        >>> vae = MelodyVAE.from_pretrained("melody-2bar")
+        >>> vae.config.bars
+        2
+
         Raises:
             CheckpointError: if there is none of that name, or it cannot be used.
         """
@@ -93,6 +102,79 @@ class MelodyVAE:
         """What tells how near a melody is to the training windows; None of a model that came without."""
         return find_index(self.model)
 
+    def encode(
+        self,
+        x: Encodable | Sequence[Encodable],
+        *,
+        track: str = "auto",
+        first_bar: int | None = None,
+        exact: bool = False,
+    ) -> Tensor:
+        """The latent vector of one window ``(Z,)``, or of several ``(N, Z)``, on the model's device.
+
+        >>> from melodyvae import MelodyVAE
+        >>> vae = MelodyVAE.from_pretrained("melody-2bar")
+        >>> a, b = vae.sample(2, seed=1)
+        >>> vae.encode(a).shape, vae.encode([a, b]).shape
+        (torch.Size([256]), torch.Size([2, 256]))
+
+        Args:
+            x: a path, a ``PrettyMIDI`` object, a melody, or token ids ``(T,)`` as a NumPy array or a tensor; or a list
+                or tuple of these, or token ids ``(N, T)``.
+            track: ``auto``, a number (from 1) or a name.
+            first_bar: from 1; None takes the first good one.
+            exact: refine z until the windows come back; otherwise it is the posterior mean.
+
+        Raises:
+            MidiError, MelodyError, WindowError: as :meth:`interpolate`.
+            TokenError: if token ids are no window of the model.
+        """
+        windows, is_one = self._encodable(x, track, first_bar)
+        z = exact_latents(self.model, windows) if exact else posterior_means(self.model, windows)
+        return z[0] if is_one else z
+
+    def decode(
+        self,
+        z: Tensor | np.ndarray | list[Tensor] | list[np.ndarray],
+        *,
+        tempo: float = 120.0,
+        program: int = 0,
+        temperature: float = 0.0,
+        seed: int | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Any:
+        """The melody of one latent vector ``(Z,)``, or the melodies of several ``(N, Z)``.
+
+        >>> from melodyvae import MelodyVAE
+        >>> vae = MelodyVAE.from_pretrained("melody-2bar")
+        >>> z = vae.sample(2, seed=1)
+        >>> [melody.bars for melody in vae.decode(vae.encode(list(z)))]
+        [2, 2]
+
+        Args:
+            z: a tensor, a NumPy array, or a list of them.
+            tempo: quarters per minute.
+            program: the MIDI instrument, from 0.
+            temperature: of the notes; 0 takes the most probable ones.
+            seed: of the draws.
+            generator: in place of a seed.
+
+        Returns:
+            A :class:`~data_prep.melody.Melody` for one vector, else a
+            :class:`~melodyvae.generation.results.Result` of melodies.
+
+        Raises:
+            ValueError: if the vectors are not of the model's latent size.
+        """
+        seed, generator = self._draws(seed, generator)
+        stacked = torch.stack([torch.as_tensor(one) for one in z]) if isinstance(z, list) else torch.as_tensor(z)
+        if stacked.ndim not in (1, 2) or stacked.shape[-1] != self.config.latent_size:
+            shape = tuple(stacked.shape)
+            raise ValueError(f"z has shape {shape}; it must be (Z,) or (N, Z) with Z = {self.config.latent_size}")
+        rows = stacked.reshape(-1, self.config.latent_size).to(self.model.device, torch.float32)
+        melodies = decode_melodies(self.model, rows, temperature, generator, quarters_per_minute=tempo, program=program)
+        return melodies[0] if stacked.ndim == 1 else Result(melodies=tuple(melodies), seed=seed)
+
     def sample(
         self,
         count: int = 8,
@@ -106,6 +188,11 @@ class MelodyVAE:
         generator: torch.Generator | None = None,
     ) -> Samples:
         """``count`` new melodies.
+
+        >>> from melodyvae import MelodyVAE
+        >>> vae = MelodyVAE.from_pretrained("melody-2bar")
+        >>> vae.sample(3, scale="G:major", seed=1)
+        <Samples of 3 melodies, seed 1>
 
         Args:
             count: how many, at least 1.
@@ -163,6 +250,15 @@ class MelodyVAE:
         generator: torch.Generator | None = None,
     ) -> Interpolation:
         """``count`` melodies from ``start`` to ``end``, both included; see :mod:`melodyvae.generation.interpolation`.
+
+        >>> from melodyvae import MelodyVAE
+        >>> vae = MelodyVAE.from_pretrained("melody-2bar")
+        >>> a, b = vae.sample(2, seed=1)
+        >>> walk = vae.interpolate(a, b, 5)
+        >>> len(walk), walk.exact
+        (5, (True, True))
+        >>> walk[0].notes == a.notes
+        True
 
         Args:
             start: a path, a ``PrettyMIDI`` object or a melody.
@@ -230,6 +326,12 @@ class MelodyVAE:
     ) -> Variations:
         """``count`` melodies near some bars of ``source``; see :func:`melodyvae.generation.variation.vary`.
 
+        >>> from melodyvae import MelodyVAE
+        >>> vae = MelodyVAE.from_pretrained("melody-2bar")
+        >>> (melody,) = vae.sample(1, seed=1)
+        >>> vae.vary(melody, 4, amount=0.2)
+        <Variations of 4 melodies, seed 0>
+
         Args:
             source: a path, a ``PrettyMIDI`` object or a melody.
             count: how many, at least 1.
@@ -291,6 +393,14 @@ class MelodyVAE:
         For example ``vae.morph("a.mid", density=+1, range=-1)``; see :func:`melodyvae.generation.morph.morph`. Amounts
         are in standard deviations over the training windows; what is 0 is kept as far as it can be.
 
+        >>> from melodyvae import MelodyVAE
+        >>> vae = MelodyVAE.from_pretrained("melody-2bar")
+        >>> (melody,) = vae.sample(1, seed=1)
+        >>> denser = vae.morph(melody, 3, density=+1, candidates=24)
+        >>> tune, before, after, asked = denser.measures["density"]
+        >>> after > before
+        True
+
         Args:
             source: a path, a ``PrettyMIDI`` object or a melody.
             count: how many, at least 2.
@@ -351,6 +461,12 @@ class MelodyVAE:
     ) -> Grid:
         """``count`` rows of ``count`` melodies between four; see :func:`melodyvae.generation.variation.grid`.
 
+        >>> from melodyvae import MelodyVAE
+        >>> vae = MelodyVAE.from_pretrained("melody-2bar")
+        >>> square = vae.grid(vae.sample(4, seed=1), 3)
+        >>> len(square), [len(row) for row in square.rows]
+        (9, [3, 3, 3])
+
         Args:
             sources: four: top left, top right, bottom left, bottom right.
             count: how many rows, at least 2, and columns.
@@ -385,6 +501,12 @@ class MelodyVAE:
     ) -> Arithmetic:
         """The melody at the sum of the sources' latent means; see :func:`melodyvae.generation.variation.arithmetic`.
 
+        >>> from melodyvae import MelodyVAE
+        >>> vae = MelodyVAE.from_pretrained("melody-2bar")
+        >>> a, b, c = vae.sample(3, seed=1)
+        >>> vae.arithmetic([a, b, c], [1, -1, 1]).melody.bars
+        2
+
         Args:
             sources: at least one.
             signs: of each, 1 or -1.
@@ -416,6 +538,13 @@ class MelodyVAE:
         generator: torch.Generator | None = None,
     ) -> Completion:
         """``count`` times ``source`` with bars filled in anew; see :func:`melodyvae.generation.inpainting.complete`.
+
+        >>> from melodyvae import MelodyVAE
+        >>> vae = MelodyVAE.from_pretrained("melody-2bar")
+        >>> a, b = vae.sample(2, seed=1)
+        >>> (completed,) = vae.complete(a + b, hide=[3])
+        >>> completed.window(0, 2).notes == a.notes
+        True
 
         Args:
             source: a path, a ``PrettyMIDI`` object or a melody.
@@ -461,6 +590,12 @@ class MelodyVAE:
     ) -> Reconstruction:
         """Melodies of any length as the model remembers them; see :func:`melodyvae.generation.sampling.reconstruct`.
 
+        >>> from melodyvae import MelodyVAE
+        >>> vae = MelodyVAE.from_pretrained("melody-2bar")
+        >>> a, b = vae.sample(2, seed=1)
+        >>> vae.reconstruct(a + b).melody.bars
+        4
+
         Args:
             source: a path, a ``PrettyMIDI`` object or a melody, or several.
             track: ``auto``, a number (from 1) or a name.
@@ -484,6 +619,12 @@ class MelodyVAE:
     def score(self, source: MelodySource, *, track: str = "auto") -> Scores:
         """How unusual each window of ``source`` is; see :func:`melodyvae.generation.scoring.score`.
 
+        >>> from melodyvae import MelodyVAE
+        >>> vae = MelodyVAE.from_pretrained("melody-2bar")
+        >>> a, b = vae.sample(2, seed=1)
+        >>> [window.first_bar for window in vae.score(a + b)]
+        [1, 2, 3]
+
         Args:
             source: a path, a ``PrettyMIDI`` object or a melody.
             track: ``auto``, a number (from 1) or a name.
@@ -502,6 +643,25 @@ class MelodyVAE:
             for window in scoring.score(self.model, taken.melody)
         )
         return Scores(windows=windows, source=taken, is_ranked=scoring.QUANTILES in self.model.extras)
+
+    def _encodable(
+        self, x: Encodable | Sequence[Encodable], track: str, first_bar: int | None
+    ) -> tuple[np.ndarray, bool]:
+        """Token windows ``(N, T)`` of what :meth:`encode` takes, and whether it was one and not several."""
+        if isinstance(x, np.ndarray | Tensor):
+            tokens = np.asarray(x.cpu() if isinstance(x, Tensor) else x)
+            rows = np.atleast_2d(tokens)
+            if tokens.ndim > 2 or rows.shape[1] != self.config.steps:
+                raise TokenError(f"token ids have shape {tokens.shape}; a window has {self.config.steps} steps")
+            for row in rows:
+                self.model.vocabulary.decode(row)  # raises if they are no legal sequence
+            return rows, tokens.ndim == 1
+        if isinstance(x, list | tuple):
+            if not x:
+                raise ValueError("there is nothing to encode: the list is empty")
+            return np.concatenate([self._encodable(one, track, first_bar)[0] for one in x]), False
+        window = self._take_window(x, "", track, first_bar).melody
+        return self.model.vocabulary.encode(window)[None], True
 
     def _take(self, source: MelodySource, label: str, track: str) -> Taken:
         return take(source, self.config, label, track, self.limits)

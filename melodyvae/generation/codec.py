@@ -48,21 +48,26 @@ def matching_steps(model: MelodyModel, melody: Melody, other: Melody) -> int:
     return int((model.vocabulary.encode(melody) == model.vocabulary.encode(other)).sum())
 
 
-def posterior_means(model: MelodyModel, windows: Sequence[Melody] | np.ndarray) -> Tensor:
-    """The mean of q(z | x) of each window, of melodies or of tokens ``(N, T)``: ``(N, Z)``, on the model's device."""
+def token_windows(model: MelodyModel, windows: Sequence[Melody] | np.ndarray) -> np.ndarray:
+    """The tokens of windows, of melodies or of tokens already, int64 ``(N, T)``."""
     if not isinstance(windows, np.ndarray):
         windows = np.stack([model.vocabulary.encode(window) for window in windows])
-    batches = torch.split(torch.from_numpy(windows.astype(np.int64)), DECODING_BATCH)
+    return windows.astype(np.int64)
+
+
+def posterior_means(model: MelodyModel, windows: Sequence[Melody] | np.ndarray) -> Tensor:
+    """The mean of q(z | x) of each window, of melodies or of tokens ``(N, T)``: ``(N, Z)``, on the model's device."""
+    batches = torch.split(torch.from_numpy(token_windows(model, windows)), DECODING_BATCH)
     with torch.inference_mode():
         return torch.cat([model.encode(batch.to(model.device)).mean.float() for batch in batches])
 
 
-def exact_latents(model: MelodyModel, windows: Sequence[Melody]) -> Tensor:
+def exact_latents(model: MelodyModel, windows: Sequence[Melody] | np.ndarray) -> Tensor:
     """Latent vectors ``(N, Z)`` from which the windows come back greedily, as far as they can be refined to that.
 
     They are the posterior means where these are enough, and moved from there where not.
     """
-    tokens = np.stack([model.vocabulary.encode(window) for window in windows]).astype(np.int64)
+    tokens = token_windows(model, windows)
     z = posterior_means(model, tokens).clone()
     missed = np.flatnonzero((decode_tokens(model, z) != tokens).any(axis=1))
     if len(missed):

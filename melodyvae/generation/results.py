@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
-from data_prep.melody import Melody
+from data_prep.melody import Melody, pitch_name
 from data_prep.tokens import Vocabulary
 from melodyvae.rendering.melody_files import grid_names, numbered_names, write_melodies
 
@@ -27,10 +27,9 @@ if TYPE_CHECKING:
 
 DOUBTFUL_NATS = 6.0  # what a note outside the tune's scale gets beyond what the model says
 MAX_NAMED = 16  # melodies whose novelty is told one by one
-PITCH_NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Result(Sequence[Melody]):
     """Melodies that a verb made.
 
@@ -55,6 +54,16 @@ class Result(Sequence[Melody]):
     def __getitem__(self, index: slice) -> tuple[Melody, ...]: ...
     def __getitem__(self, index: int | slice) -> Melody | tuple[Melody, ...]:
         return self.melodies[index]
+
+    def __repr__(self) -> str:
+        seed = "" if self.seed is None else f", seed {self.seed}"
+        return f"<{type(self).__name__} of {len(self)} {'melody' if len(self) == 1 else 'melodies'}{seed}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the sentences, and each melody's piano roll and player."""
+        from melodyvae.rendering.notebook import melodies_html
+
+        return melodies_html(self.rolls, self.sentences)
 
     @property
     def measured(self) -> tuple[str, ...]:
@@ -119,7 +128,7 @@ class Result(Sequence[Melody]):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class _Drawn(Result):
     """Melodies that may be near-copies of training melodies.
 
@@ -161,7 +170,7 @@ class _Drawn(Result):
         return tuple(sentences)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Samples(_Drawn):
     """New melodies."""
 
@@ -171,7 +180,7 @@ class Samples(_Drawn):
         return self.novelty_sentences
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Variations(_Drawn):
     """Melodies near a melody.
 
@@ -205,7 +214,7 @@ class Variations(_Drawn):
         return (self.original, *self.melodies)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Interpolation(Result):
     """Melodies from one melody to another, both included.
 
@@ -257,7 +266,7 @@ class Interpolation(Result):
         return self.backings
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Morph(Result):
     """A melody with its character moved, little by little.
 
@@ -293,7 +302,7 @@ class Morph(Result):
         return (0, -1)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Grid(Result):
     """Rows of melodies between four.
 
@@ -343,7 +352,7 @@ class Grid(Result):
         return self.size
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Arithmetic(Result):
     """A sum of melodies.
 
@@ -377,7 +386,7 @@ class Arithmetic(Result):
         return (*self.terms, self.melody)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Completion(Result):
     """A melody with bars of it filled in anew, or added.
 
@@ -400,7 +409,7 @@ class Completion(Result):
         return (0,)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Reconstruction(Result):
     """Melodies as the model remembers them.
 
@@ -449,7 +458,7 @@ class Reconstruction(Result):
         return ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Scores(Sequence["WindowScore"]):
     """How unusual the windows and the notes of a melody are to the model.
 
@@ -473,6 +482,9 @@ class Scores(Sequence["WindowScore"]):
     def __getitem__(self, index: int | slice) -> WindowScore | tuple[WindowScore, ...]:
         return self.windows[index]
 
+    def __repr__(self) -> str:
+        return f"<Scores of {len(self)} windows, {len(self.doubtful)} doubtful notes>"
+
     @property
     def doubtful(self) -> tuple[NoteScore, ...]:
         """The notes that lie outside the melody's scale or that have a much likelier pitch near them, in order."""
@@ -493,7 +505,7 @@ class Scores(Sequence["WindowScore"]):
         if self.windows and not self.is_ranked:
             lines.append("  (the model came without the scores of held-out windows to compare with)")
         for note in self.doubtful:
-            told = f"{_pitch_name(note.note.pitch)}, {note.nats:.1f} nats: rather {_pitch_name(note.better_pitch)}"
+            told = f"{pitch_name(note.note.pitch)}, {note.nats:.1f} nats: rather {pitch_name(note.better_pitch)}"
             lines.append(f"  doubtful: bar {note.bar}, beat {note.beat:g}: {told}")
         if self.windows and not self.doubtful:
             lines.append("  no doubtful note")
@@ -506,7 +518,3 @@ def _came_back(label: str, right: int, steps: int) -> str:
 
 def _letter(index: int) -> str:
     return "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[index % 26]
-
-
-def _pitch_name(pitch: int) -> str:
-    return f"{PITCH_NAMES[pitch % 12]}{pitch // 12 - 1}"

@@ -190,6 +190,18 @@ def shipped_names() -> list[str]:
     )
 
 
+def list_models(kind: str = "melody") -> list[str]:
+    """The names of the shipped models that ``from_pretrained`` takes, sorted.
+
+    >>> "melody-2bar" in list_models()
+    True
+
+    Args:
+        kind: ``melody`` for :class:`~melodyvae.vae.MelodyVAE`, ``digits`` for the sanity models.
+    """
+    return [name for name in shipped_names() if name.startswith(f"{kind}-")]
+
+
 def locate(name_or_path: str | Path) -> Path:
     """The file of a shipped name or of a path.
 

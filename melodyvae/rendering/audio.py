@@ -32,12 +32,7 @@ def write_wav(midi_file: Path, path: Path) -> None:
     Raises:
         OSError: if the place cannot be written to.
     """
-    midi = pretty_midi.PrettyMIDI(str(midi_file))
-    samples = np.zeros(round(loop_seconds(midi) * SAMPLES_PER_SECOND))
-    sound = _sound(midi)[: len(samples)]
-    samples[: len(sound)] = sound
-    fade = min(round(FADE_SECONDS * SAMPLES_PER_SECOND), len(samples))
-    samples[len(samples) - fade :] *= np.linspace(1, 0, fade)
+    samples = samples_of(pretty_midi.PrettyMIDI(str(midi_file)))
     peak = np.abs(samples).max(initial=0.0)
     as_integers = np.round(samples * (LOUDEST / peak if peak else 0.0) * (2**15 - 1)).astype("<i2")
     with wave.open(str(path), "wb") as file:
@@ -45,6 +40,16 @@ def write_wav(midi_file: Path, path: Path) -> None:
         file.setsampwidth(2)
         file.setframerate(SAMPLES_PER_SECOND)
         file.writeframes(as_integers.tobytes())
+
+
+def samples_of(midi: pretty_midi.PrettyMIDI) -> np.ndarray:
+    """What a ``PrettyMIDI`` object sounds like, whole bars of it."""
+    samples = np.zeros(round(loop_seconds(midi) * SAMPLES_PER_SECOND))
+    sound = _sound(midi)[: len(samples)]
+    samples[: len(sound)] = sound
+    fade = min(round(FADE_SECONDS * SAMPLES_PER_SECOND), len(samples))
+    samples[len(samples) - fade :] *= np.linspace(1, 0, fade)
+    return samples
 
 
 def loop_seconds(midi: pretty_midi.PrettyMIDI) -> float:

@@ -107,6 +107,23 @@ def _draw_column(axis: Axes, rolls: Sequence[tuple[Melody, str, bool]], low: int
         spine.set_visible(False)
 
 
+def plot_roll(melody: Melody, axes: Axes | None = None) -> Axes:
+    """The axes that a melody's piano roll is drawn into: by default pyplot's, as a notebook shows them."""
+    from matplotlib import pyplot
+
+    axes = axes or pyplot.subplots(figsize=(max(6.5, 2.6 * min(melody.bars, 8)), 2.4), layout="constrained")[1]
+    low, high = pitch_range([melody])
+    _draw_roll(axes, melody, low, high, 0, NOTE)
+    axes.set_xlim(0, max(melody.length_steps, 1))
+    axes.set_ylim(low - 1, high + 1)
+    octaves = [pitch for pitch in range(low, high + 1) if pitch % 12 == 0]
+    axes.set_yticks(octaves, [f"C{pitch // 12 - 1}" for pitch in octaves])
+    labelled = range(0, melody.bars, -(-max(melody.bars, 1) // MOST_BAR_LABELS))
+    axes.set_xticks([bar * melody.steps_per_bar for bar in labelled], [f"bar {bar + 1}" for bar in labelled], ha="left")
+    axes.set_title(melody.name, loc="left", parse_math=False)
+    return axes
+
+
 def plot_grid_of_rolls(melodies: Sequence[Melody], columns: int, path: Path) -> None:
     """Write a PNG of piano rolls in rows of ``columns``, on one scale of pitches; the four corners are set apart."""
     from matplotlib.figure import Figure

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
 from data_prep.melodies.regions import find_regions, melody_of, read_melody
 from data_prep.melodies.voice import NoNotesError
@@ -261,3 +262,27 @@ class TestReadMelody:
 def test_meters_of_the_strategies_have_whole_bars() -> None:
     assert len(METERS) == 4
     assert all(Melody((), 0, meter=meter).steps_per_bar > 0 for meter in METERS)
+
+
+def test_a_melody_says_what_it_is_in_a_line():
+    melody = Melody((MelodyNote(0, 4, 60), MelodyNote(4, 8, 73)), 32, name="lead", quarters_per_minute=97.5)
+    assert repr(melody) == "<Melody 'lead': 2 bars of 4/4, 2 notes C4 to C#5, 97.5 quarters per minute>"
+    assert repr(Melody((), 16)) == "<Melody 1 bar of 4/4, 0 notes, 120 quarters per minute>"
+
+
+def test_melodies_are_added_and_have_a_length():
+    melody = Melody((MelodyNote(0, 4, 60), MelodyNote(4, 8, 73)), 32)
+    assert len(melody) == 2
+    assert melody + melody == Melody.join([melody, melody])
+    assert Melody((), 16), "a melody without notes is one"
+    with pytest.raises(TypeError):
+        _ = melody + 1
+
+
+def test_a_melody_is_plotted_into_axes_of_its_own_or_of_somebody():
+    figure = Figure()
+    axes = figure.subplots()
+    melody = Melody((MelodyNote(0, 4, 60), MelodyNote(4, 8, 73)), 32)
+    assert melody.plot(axes) is axes
+    assert len(axes.collections[-1].get_paths()) == 2
+    assert axes.get_xlim() == (0, 32)

@@ -1,0 +1,253 @@
+"""The verbs of MelodyVAE as methods: what they take, what they return, and what the results say."""
+
+import base64
+import io
+import wave
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pretty_midi
+import pytest
+import torch
+
+import melodyvae
+from data_prep.melody import Melody
+from data_prep.tokens import TokenError
+from melodyvae.generation.inpainting import CompletionError
+from melodyvae.generation.sources import WindowError
+from melodyvae.rendering.notebook import audio_uri, melodies_html
+from melodyvae.vae import MelodyVAE
+from tests.conftest import tune
+
+
+@pytest.fixture(scope="module")
+def vae():
+    return MelodyVAE.from_pretrained("melody-2bar")
+
+
+def window(seed: int) -> Melody:
+    return tune(seed).window(0, 2)
+
+
+class TestEncodeAndDecode:
+    def test_all_kinds_of_one_window_have_one_vector(self, vae, tmp_path):
+        melody = window(1)
+        melody.write(tmp_path / "one.mid")
+        tokens = vae.model.vocabulary.encode(melody)
+        sources = [
+            *(tmp_path / "one.mid", str(tmp_path / "one.mid"), pretty_midi.PrettyMIDI(str(tmp_path / "one.mid"))),
+            *(melody, tokens, torch.from_numpy(tokens).long()),
+        ]
+        vectors = [vae.encode(source) for source in sources]
+        assert [vector.shape for vector in vectors] == [(vae.config.latent_size,)] * 6
+        for vector in vectors:
+            torch.testing.assert_close(vector, vectors[0])
+        torch.testing.assert_close(vae.encode(sources), torch.stack(vectors))
+
+    def test_several_windows_are_a_matrix_in_their_order(self, vae):
+        a, b = window(1), window(2)
+        tokens = np.stack([vae.model.vocabulary.encode(melody) for melody in (a, b)])
+        torch.testing.assert_close(vae.encode(tokens), torch.stack([vae.encode(a), vae.encode(b)]))
+        assert vae.encode([a]).shape == (1, vae.config.latent_size)
+
+    def test_exact_vectors_come_back(self, vae):
+        melodies = [window(seed) for seed in range(6)]
+        back = vae.decode(vae.encode(melodies, exact=True))
+        assert sum(b.notes == a.notes for a, b in zip(melodies, back, strict=True)) >= 5
+
+    def test_one_vector_is_one_melody_and_several_are_several(self, vae):
+        z = vae.encode([window(1), window(2)])
+        one = vae.decode(z[0], tempo=90.0, program=11)
+        assert isinstance(one, Melody)
+        assert (one.quarters_per_minute, one.program) == (90.0, 11)
+        for several in (z, z.numpy(), list(z), [row.numpy() for row in z]):
+            assert vae.decode(several)[0].notes == one.notes
+            assert len(vae.decode(several)) == 2
+
+    @pytest.mark.parametrize(
+        ("tokens", "message"),
+        [
+            (np.zeros(31, np.uint8), "a window has 32 steps"),
+            (np.full(32, 200, np.uint8), "200"),
+            (np.ones((2, 32), np.uint8), "note off"),
+            (np.zeros((1, 1, 32), np.uint8), "a window has 32 steps"),
+        ],
+    )
+    def test_token_ids_that_are_no_window_are_refused(self, vae, tokens, message):
+        with pytest.raises(TokenError, match=message):
+            vae.encode(tokens)
+
+    def test_vectors_of_another_size_are_refused(self, vae):
+        with pytest.raises(ValueError, match=r"z has shape \(3,\)"):
+            vae.decode(torch.zeros(3))
+
+
+class TestSeeds:
+    def test_a_seed_repeats_and_a_generator_too(self, vae):
+        assert vae.sample(2, seed=5) == vae.sample(2, seed=5)
+        assert list(vae.sample(2, generator=torch.Generator().manual_seed(5))) == list(vae.sample(2, seed=5))
+        assert vae.vary(window(1), 2, seed=3) != vae.vary(window(1), 2, seed=4)
+
+    def test_without_a_seed_samples_are_new_and_their_seed_is_told(self, vae):
+        first, second = vae.sample(2), vae.sample(2)
+        assert first.seed != second.seed
+        assert list(vae.sample(2, seed=first.seed)) == list(first)
+        assert f"seed {first.seed}" in first.decisions[0]
+
+    def test_both_are_refused(self, vae):
+        with pytest.raises(ValueError, match="both a seed and a generator"):
+            vae.sample(1, seed=1, generator=torch.Generator())
+
+
+class TestVerbs:
+    def test_interpolate_says_what_the_command_says(self, vae):
+        a, b = tune(1, name="first"), tune(2)
+        found = vae.interpolate(a, b, 3, first_bar=(3, 1), key="none")
+        assert len(found) == len(found.melodies) == 3
+        assert found.exact == (True, True)
+        assert [note[:3] for note in found[0].notes] == [note[:3] for note in a.window(2, 2).notes]
+        assert "A is taken from bars 3 to 4" in found.sentences
+        assert "A reconstructed: exact" in found.sentences
+        assert len(found.distances) == 2
+        assert found.key_shifts == (0, 0, 0)
+        assert list(found[1:]) == [found[1], found[2]]
+
+    def test_one_value_is_for_all_sources_and_a_tuple_has_one_for_each(self, vae):
+        both = vae.interpolate(tune(1), tune(2), 2, first_bar=3)
+        assert [source.window.first_bar for source in both.sources] == [3, 3]
+        with pytest.raises(ValueError, match="first_bar has 3 values for 2 sources"):
+            vae.interpolate(tune(1), tune(2), 2, first_bar=(1, 2, 3))
+
+    def test_an_unknown_keyword_is_an_error(self, vae):
+        with pytest.raises(TypeError, match="spacings"):
+            vae.interpolate(tune(1), tune(2), spacings="even")
+
+    def test_keep_accompaniment_gives_each_melody_the_other_tracks(self, vae, tmp_path):
+        band = tune(1).to_pretty_midi()
+        bass = pretty_midi.Instrument(33, name="bass")
+        bass.notes = [pretty_midi.Note(80, 40, start / 2, start / 2 + 0.4) for start in range(20)]
+        band.instruments.append(bass)
+        band.write(str(tmp_path / "band.mid"))
+        found = vae.interpolate(tmp_path / "band.mid", tune(2), 2, keep_accompaniment=True)
+        assert [len(backing) for backing in found.backings] == [1, 1]
+        found.write(tmp_path / "out")
+        assert len(pretty_midi.PrettyMIDI(str(tmp_path / "out" / "01.mid")).instruments) == 2
+
+    def test_vary(self, vae):
+        found = vae.vary(tune(1), 3, amount=0.3, first_bar=2)
+        assert found.original.notes == tune(1).window(1, 2).notes
+        assert len(found.steps_changed) == 3
+        assert 0 < min(found.steps_changed) <= max(found.steps_changed) < 32
+        assert all(0 <= beats <= 8 for beats in found.beats_known)
+
+    def test_vary_draws_near_copies_again(self, vae):
+        found = vae.vary(tune(1), 2, amount=1.0, novel=True)
+        assert found.near_copies == 0
+
+    def test_morph(self, vae):
+        found = vae.morph(window(1), 3, density=1.0, candidates=24)
+        tune_has, before, after, asked = found.measures["density"]
+        assert tune_has == pytest.approx(len(window(1).notes) / 2)
+        assert before < after
+        assert asked > before
+        assert found.measures["range"][3] is None
+
+    def test_grid(self, vae):
+        found = vae.grid([tune(seed) for seed in range(4)], 3, first_bar=(1, 2, 3, 4))
+        assert len(found) == 9
+        assert [found.rows[0][0], found.rows[-1][-1]] == [found[0], found[-1]]
+        assert found.names[5] == "row-2-column-3.mid"
+        assert [source.window.first_bar for source in found.sources] == [1, 2, 3, 4]
+        assert sum(found.exact) >= 3
+
+    def test_arithmetic(self, vae):
+        found = vae.arithmetic([window(1), window(2), window(2)], [1, -1, 1])
+        assert found.melody.notes == vae.reconstruct(window(1)).melody.notes
+
+    def test_complete_counts_bars_from_one(self, vae):
+        melody = tune(3, bars=4)
+        (found,) = filled = vae.complete(melody, hide=[2], seed=1)
+        assert filled.hidden == (2,)
+        for bar in (0, 2, 3):
+            assert found.window(bar, 1).notes == melody.window(bar, 1).notes
+        assert found.window(1, 1).notes != melody.window(1, 1).notes
+        for bar in (0, 5):
+            with pytest.raises(CompletionError, match=f"no bar {bar}: the tune has bars 1 to 4"):
+                vae.complete(melody, hide=[bar])
+
+    def test_complete_adds_bars(self, vae):
+        found = vae.complete(tune(3, bars=3), extend=2)
+        assert (found[0].bars, found.hidden) == (5, (4, 5))
+        assert "2 bars are added after bar 3" in found.sentences
+
+    def test_reconstruct_takes_one_or_many(self, vae):
+        one, many = vae.reconstruct(tune(1)), vae.reconstruct([tune(1), tune(2, bars=3)])
+        assert one.melody == many[0]
+        assert [melody.bars for melody in many] == [8, 3]
+        assert len(many.exact) == len(many.steps_right) == 2
+
+    def test_score_counts_the_bars_of_the_piece(self, vae):
+        found = vae.score(tune(1, bars=4))
+        assert [scored.first_bar for scored in found] == [1, 2, 3]
+        assert {note.bar for scored in found for note in scored.notes} <= {1, 2, 3, 4}
+        assert any("nats per step" in sentence for sentence in found.sentences)
+
+    def test_errors_name_the_source(self, vae, tmp_path):
+        tune(1).write(tmp_path / "mine.mid")
+        with pytest.raises(WindowError, match=r"mine\.mid: there is no bar 99"):
+            vae.vary(tmp_path / "mine.mid", first_bar=99)
+
+
+class TestNotebook:
+    def test_a_melody_is_a_roll_and_a_player_without_scripts(self):
+        melody = tune(1, name="<b>&")
+        html = melody._repr_html_()
+        root = ElementTree.fromstring(html)  # well-formed
+        kinds = [element.tag.split("}")[-1] for element in root.iter()]
+        assert kinds.count("svg") == kinds.count("audio") == 1
+        assert "script" not in kinds
+        assert "http" not in html.replace("http://www.w3.org/2000/svg", "")
+        notes = [element for element in root.iter() if element.get("class") == "note"]
+        assert len(notes) == len(melody.notes)
+
+    def test_the_sound_is_as_long_as_the_bars_and_is_heard(self):
+        melody = Melody(window(1).notes, 32, quarters_per_minute=120.0)
+        content = base64.b64decode(audio_uri(melody).removeprefix("data:audio/wav;base64,"))
+        with wave.open(io.BytesIO(content)) as file:
+            assert file.getnframes() / file.getframerate() == pytest.approx(4.0, abs=0.01)
+            samples = np.frombuffer(file.readframes(file.getnframes()), np.uint8)
+        assert samples.max() > 200
+        assert abs(samples.mean() - 128) < 3
+
+    def test_a_result_shows_each_of_its_melodies_and_says_what_was_decided(self, vae):
+        found = vae.interpolate(tune(1), tune(2), 3)
+        html = found._repr_html_()
+        assert html.count("<svg") == html.count("<audio") == 3
+        assert "A reconstructed: exact" in html
+        assert len(html) < 500_000
+        assert repr(found) == "<Interpolation of 3 melodies, seed 0>"
+
+    def test_of_many_melodies_some_are_shown_and_the_rest_counted(self):
+        html = melodies_html([(str(index), Melody((), 16)) for index in range(40)])
+        assert html.count("<svg") == 32
+        assert "and 8 more" in html
+
+
+def test_a_result_is_written_whole_and_never_over_its_source(vae, tmp_path):
+    tune(1).write(tmp_path / "01.mid")
+    found = vae.vary(tmp_path / "01.mid", 2)
+    written = found.write(tmp_path / "out")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == set(written)
+    assert {"01.mid", "02.mid", "all.mid", "piano-rolls.png"} <= set(written)
+    with pytest.raises(FileExistsError, match=r"already holds 01\.mid"):
+        found.write(tmp_path / "out")
+    found.write(tmp_path / "out", replace=True)
+    with pytest.raises(FileExistsError, match="an input, which is not replaced"):
+        found.write(tmp_path, replace=True)
+
+
+def test_the_package_shows_what_there_is():
+    assert {"Melody", "MelodyVAE", "list_models"} <= set(dir(melodyvae))
+    assert "melody-2bar" in melodyvae.list_models()
+    for name in melodyvae.list_models():
+        assert MelodyVAE.from_pretrained(name).config.bars >= 1
