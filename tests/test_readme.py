@@ -1,4 +1,4 @@
-"""What README and examples/ tell a user to type is typed here."""
+"""What README, docs/ and examples/ tell a user to type is typed here."""
 
 import re
 import runpy
@@ -16,8 +16,18 @@ from tests.conftest import tune
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCS = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
+PAGES = {"README.md": README, "CONTRIBUTING.md": (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), **DOCS}
 SHELL_LINES = [line for block in re.findall(r"```sh\n(.*?)```", README, re.S) for line in block.splitlines()]
-TABLE_COMMANDS = re.findall(r"\| `(melodyvae [^`]+)` \|", README)
+TABLE_COMMANDS = [
+    command for text in (README, *DOCS.values()) for command in re.findall(r"\| `(melodyvae [^`]+)` \|", text)
+]
+DOC_LINES = [
+    line
+    for text in DOCS.values()
+    for block in re.findall(r"```sh\n(.*?)```", text, re.S)
+    for line in block.splitlines()
+]
 EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
 
 
@@ -47,7 +57,7 @@ def test_the_commands_of_the_table_work(command, user_folder):
 
 def test_the_way_to_a_model_of_ones_own_works(user_folder):
     commands = [line for line in SHELL_LINES if re.match("melodyvae (?!digits)", line)]
-    assert [shlex.split(command)[1] for command in commands] == ["prep", "train", "evaluate", "sample", "train"]
+    assert [shlex.split(command)[1] for command in commands] == ["prep", "train", "evaluate", "sample"]
     for command in commands:
         arguments = shlex.split(command)[1:]
         if "--minutes" in arguments:
@@ -56,8 +66,8 @@ def test_the_way_to_a_model_of_ones_own_works(user_folder):
         assert run(*arguments)
 
 
-@pytest.mark.parametrize("command", [line for line in SHELL_LINES if line.startswith("melodyvae digits")])
-def test_the_digit_commands_work(command, user_folder):
+@pytest.mark.parametrize("command", [line for line in DOC_LINES if line.startswith("melodyvae ")])
+def test_the_commands_of_the_docs_work(command, user_folder):
     assert run(*shlex.split(command, comments=True)[1:])
 
 
@@ -83,15 +93,35 @@ def test_the_python_of_readme_runs(user_folder):
     assert len(list(user_folder.glob("between-*.mid"))) == 8
 
 
+@pytest.mark.parametrize("page", [name for name, text in DOCS.items() if "```python" in text])
+def test_the_python_of_the_docs_runs(page, user_folder):
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", DOCS[page], re.S):
+        exec(compile(block, page, "exec"), names)
+    assert names
+
+
+def test_every_benchmark_that_the_docs_name_is_there():
+    named = {name for text in PAGES.values() for name in re.findall(r"-m\s+tests\.benchmarks\.(\w+)", text)}
+    assert len(named) >= 8
+    assert [name for name in named if not (ROOT / "tests" / "benchmarks" / f"{name}.py").is_file()] == []
+
+
+def test_readme_is_short():
+    assert len(README.splitlines()) <= 120
+
+
 def test_the_test_command_is_what_the_check_runs():
     (line,) = [line for line in SHELL_LINES if line.endswith("pytest")]
     assert line in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
 
 
-def test_links_lead_to_files():
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
-    assert len(links) >= 4
-    assert [link for link in links if not (ROOT / link).exists()] == []
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_to_files(page):
+    folder = ROOT / "docs" if page in DOCS else ROOT
+    links = [link.split("#")[0] for link in re.findall(r"\]\(([^)]+)\)", PAGES[page]) if "://" not in link]
+    assert [link for link in links if link and not (folder / link).exists()] == []
+    assert page not in ("README.md", "model.md") or len(links) >= 6
 
 
 @pytest.mark.parametrize("name", [name for name in EXAMPLES if name not in ("tunes.py", "digits.py")])
