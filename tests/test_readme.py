@@ -20,7 +20,7 @@ DOCS = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "
 PAGES = {"README.md": README, "CONTRIBUTING.md": (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), **DOCS}
 SHELL_LINES = [line for block in re.findall(r"```sh\n(.*?)```", README, re.S) for line in block.splitlines()]
 TABLE_COMMANDS = [
-    command for text in (README, *DOCS.values()) for command in re.findall(r"\| `(melodyvae [^`]+)` \|", text)
+    command for text in (README, *DOCS.values()) for command in re.findall(r"\| `(melodyvae [^`]+)` \|$", text, re.M)
 ]
 DOC_LINES = [
     line
@@ -42,6 +42,7 @@ def user_folder(tmp_path, monkeypatch):
     (tmp_path / "midi").mkdir()
     for seed in range(12):
         tune(seed).write(tmp_path / "midi" / f"{seed}.mid")
+        tune(seed, bars=6, meter=(3, 4)).write(tmp_path / "midi" / f"{seed}-waltz.mid")
     return tmp_path
 
 
