@@ -39,7 +39,7 @@ def held_out_windows(provenance: Mapping[str, Any], dataset: WindowDataset, spli
         TrainedOnError: if files of them were in its training split.
         DatasetError: if there is no window.
     """
-    splits = tuple(dataset.splits) if split == ALL_SPLITS else (split,)
+    splits = splits_of(dataset, split)
     trained = _trained(provenance, dataset)
     asked = [source for source in dataset.meta["sources"] if source["split"] in splits]
     seen = [source["name"] for source in asked if any(_mark(source, size) in marks for size, marks in trained.items())]
@@ -54,6 +54,11 @@ def held_out_windows(provenance: Mapping[str, Any], dataset: WindowDataset, spli
     if not len(windows):
         raise DatasetError(f"{dataset.folder} has no windows in its {split} split; prepare more files, or try another")
     return windows
+
+
+def splits_of(dataset: WindowDataset, split: str) -> tuple[str, ...]:
+    """The splits that are meant by ``split``, or by ``all``."""
+    return tuple(dataset.splits) if split == ALL_SPLITS else (split,)
 
 
 def _trained(provenance: Mapping[str, Any], dataset: WindowDataset) -> dict[int, set[bytes]]:

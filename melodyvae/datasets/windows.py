@@ -44,6 +44,22 @@ class WindowDataset:
         """The SHA-256 of each split's file, by split: what a training on this dataset depends on."""
         return dict(self.meta["tokens_sha256"])
 
+    def sources_of(self, split: str) -> np.ndarray:
+        """The file that each window of a split is from, as its place among the sources of ``meta``: ``(N,)``.
+
+        Raises:
+            DatasetError: if the folder does not say.
+        """
+        file = self.folder / "windows.npy"
+        try:
+            origins = np.load(file)
+            sources = origins["source"][origins["split"] == SPLITS.index(split)]
+        except (OSError, ValueError, IndexError) as error:
+            raise DatasetError(f"{file} cannot be used ({error}); run `melodyvae prep` again") from error
+        if len(sources) != len(self.splits[split]):
+            raise DatasetError(f"{file} is of other windows; run `melodyvae prep` again")
+        return np.asarray(sources)
+
     def is_that_of(self, provenance: Mapping[str, Any]) -> bool:
         """Whether a model of this provenance was trained on this very dataset."""
         return provenance.get("dataset_sha256") == self.fingerprint

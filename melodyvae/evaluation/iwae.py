@@ -12,7 +12,9 @@ import math
 import numpy as np
 import torch
 
+from melodyvae.datasets.batches import token_batches
 from melodyvae.models.latent import standard_normal
+from melodyvae.models.loss import token_nats
 from melodyvae.models.melody import MelodyModel
 
 ROWS_AT_ONCE = 1024
@@ -27,12 +29,11 @@ def importance_weighted_bound(model: MelodyModel, windows: np.ndarray, samples: 
     generator = torch.Generator(model.device).manual_seed(seed)
     bounds = []
     with torch.inference_mode():
-        for start in range(0, len(windows), max(ROWS_AT_ONCE // samples, 1)):
-            part = windows[start : start + max(ROWS_AT_ONCE // samples, 1)]
-            tokens = torch.from_numpy(part.astype(np.int64)).to(model.device).repeat_interleave(samples, dim=0)
+        for part in token_batches(windows, max(ROWS_AT_ONCE // samples, 1), model.device):
+            tokens = part.repeat_interleave(samples, dim=0)
             posterior = model.encode(tokens)
             z = posterior.sample(generator)
-            log_likelihood = model.logits(z, tokens).log_softmax(-1).gather(2, tokens[..., None]).sum((1, 2))
+            log_likelihood = -token_nats(model.logits(z, tokens), tokens).sum(1)
             prior = standard_normal(*z.shape, like=z)
             log_weight = log_likelihood + prior.log_density(z) - posterior.log_density(z)
             bounds.append(math.log(samples) - log_weight.view(len(part), samples).logsumexp(dim=1))

@@ -9,7 +9,6 @@ Contents: :func:`reconstruction_metrics`, :func:`window_ratios`, :class:`Ratio`;
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +16,9 @@ import torch
 from torch import Tensor
 
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT
+from melodyvae.datasets.batches import token_batches
 from melodyvae.models.latent import active_units
+from melodyvae.models.loss import token_nats
 from melodyvae.models.melody import MelodyModel
 
 RESAMPLES = 1000
@@ -96,21 +97,21 @@ def window_ratios(
         columns.setdefault(name, []).append(values.double().cpu().numpy())
 
     with torch.inference_mode():
-        for tokens in _batches(windows, batch_size, model.device):
+        for tokens in token_batches(windows, batch_size, model.device):
             posterior = model.encode(tokens)
             z, mean = posterior.sample(generator), posterior.mean
             if shuffle_z:
                 z, mean = z.roll(1, dims=0), mean.roll(1, dims=0)
             greedy = model.decode(mean)
-            log_probabilities = model.decoder(z, tokens).log_softmax(dim=-1)
-            add("teacher_forced_accuracy", (log_probabilities.argmax(-1) == tokens).sum(1))
+            logits = model.logits(z, tokens)
+            add("teacher_forced_accuracy", (logits.argmax(-1) == tokens).sum(1))
             add("sampled_accuracy", (model.decode(z, 1.0, generator) == tokens).sum(1))
             add("greedy_accuracy", (greedy == tokens).sum(1))
             add("no_event_accuracy", (tokens == NO_EVENT).sum(1))
             add("exact_windows", (greedy == tokens).all(dim=1))
             for name, values in notes_right(greedy, tokens).items():
                 add(name, values)
-            add("reconstruction_nats", -log_probabilities.gather(2, tokens.unsqueeze(2)).sum((1, 2)))
+            add("reconstruction_nats", token_nats(logits, tokens).sum(1))
             add("kl_nats", posterior.kl_to_standard_normal())
             means.append(posterior.mean)
     found = {name: np.concatenate(values) for name, values in columns.items()}
@@ -158,8 +159,3 @@ def _histograms(tokens: Tensor, size: int) -> Tensor:
     """How often each token occurs in each window of ``(N, T)``: ``(N, size)``."""
     counts = torch.zeros(len(tokens), size, dtype=torch.long, device=tokens.device)
     return counts.scatter_add_(1, tokens.long(), torch.ones_like(tokens, dtype=torch.long))
-
-
-def _batches(windows: np.ndarray, batch_size: int, device: torch.device) -> Iterator[Tensor]:
-    for start in range(0, len(windows), batch_size):
-        yield torch.from_numpy(windows[start : start + batch_size].astype(np.int64)).to(device)

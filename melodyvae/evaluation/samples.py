@@ -5,6 +5,8 @@ Contents: :func:`sample_metrics`, :func:`histograms`, :func:`jensen_shannon_bits
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
@@ -14,10 +16,23 @@ NEAR_COPY_STEPS = 1
 QUERIES_AT_ONCE = 32
 
 
+@dataclass(frozen=True)
+class Origin:
+    """The file that each of some queries ``(M,)``, and of the windows they are compared with ``(N,)``, is from."""
+
+    queries: np.ndarray
+    windows: np.ndarray
+
+
 def sample_metrics(
-    samples: np.ndarray, held_out: np.ndarray, train: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int
+    samples: np.ndarray,
+    held_out: np.ndarray,
+    train: np.ndarray,
+    vocabulary: Vocabulary,
+    steps_per_bar: int,
+    origin: Origin | None = None,
 ) -> dict[str, float]:
-    """Samples ``(M, T)`` against held-out and training windows ``(N, T)``.
+    """Samples ``(M, T)`` against held-out and training windows ``(N, T)``; ``origin`` is that of the held-out ones.
 
     - ``js_pitch_class``, ``js_interval``, ``js_duration``, ``js_onset``, ``js_notes``: how far the samples'
       :func:`histograms` lie from the held-out windows', by :func:`jensen_shannon_bits`.
@@ -28,10 +43,16 @@ def sample_metrics(
     ours, theirs = histograms(samples, vocabulary, steps_per_bar), histograms(held_out, vocabulary, steps_per_bar)
     metrics = {f"js_{name}": jensen_shannon_bits(ours[name], theirs[name]) for name in ours}
     normal = vocabulary.normalise(samples)
-    normal_train = np.unique(vocabulary.normalise(train), axis=0)
-    for name, windows in (("near_copies", normal), ("near_copies_held_out", vocabulary.normalise(held_out))):
-        nearest, _ = fewest_differences(windows[:: max(len(windows) // len(samples), 1)], normal_train)
-        metrics[name] = float((nearest <= NEAR_COPY_STEPS).mean())
+    normal_train = vocabulary.normalise(train)
+    different_train = np.unique(normal_train, axis=0)
+    metrics["near_copies"] = _near_copies(fewest_differences(normal, different_train)[0])
+    some = slice(None, None, max(len(held_out) // len(samples), 1))
+    normal_held_out = vocabulary.normalise(held_out[some])
+    if origin is None:
+        nearest, _ = fewest_differences(normal_held_out, different_train)
+    else:
+        nearest, _ = fewest_differences(normal_held_out, normal_train, Origin(origin.queries[some], origin.windows))
+    metrics["near_copies_held_out"] = _near_copies(nearest)
     metrics["distinct"] = len(np.unique(normal, axis=0)) / len(samples)
     return metrics
 
@@ -71,23 +92,33 @@ def jensen_shannon_bits(first: np.ndarray, second: np.ndarray) -> float:
     return float((_relative_entropy_bits(p, middle) + _relative_entropy_bits(q, middle)) / 2)
 
 
-def fewest_differences(queries: np.ndarray, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def fewest_differences(
+    queries: np.ndarray, windows: np.ndarray, origin: Origin | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """On how many steps each query ``(M, T)`` differs from its nearest window of ``(N, T)``, and which that is.
 
+    With ``origin``, windows from the same file as the query are not looked at.
+
     Returns:
-        Two arrays ``(M,)``; of equally near windows the first.
+        Two arrays ``(M,)``; of equally near windows the first. Where there is no window to look at, T + 1 and 0.
     """
     columns = np.ascontiguousarray(windows.T)
     counts, nearest = [], []
     for start in range(0, len(queries), QUERIES_AT_ONCE):
         part = queries[start : start + QUERIES_AT_ONCE]
-        alike = np.zeros((len(part), len(windows)), np.uint16)
+        alike = np.zeros((len(part), len(windows)), np.int32)
         for step, column in enumerate(columns):
             alike += column == part[:, step, None]
+        if origin is not None:
+            alike[origin.queries[start : start + len(part), None] == origin.windows] = -1
         best = alike.argmax(axis=1)
         nearest.append(best)
         counts.append(queries.shape[1] - alike[np.arange(len(part)), best].astype(np.int64))
     return np.concatenate(counts), np.concatenate(nearest)
+
+
+def _near_copies(differences: np.ndarray) -> float:
+    return float((differences <= NEAR_COPY_STEPS).mean())
 
 
 def _relative_entropy_bits(p: np.ndarray, q: np.ndarray) -> float:

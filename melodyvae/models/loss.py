@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torch import Tensor
+from torch.nn import functional as F
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,11 @@ class LossTerms:
     def negative_elbo(self) -> Tensor:
         """An upper bound of -log p(x) in nats, ``(B,)``: what a VAE with beta = 1 minimises."""
         return self.reconstruction + self.kl
+
+
+def token_nats(logits: Tensor, tokens: Tensor) -> Tensor:
+    """-log p of each token of ``(B, T)`` under logits ``(B, T, V)``, in nats: ``(B, T)``; its sum is -log p(x | z)."""
+    return F.cross_entropy(logits.transpose(1, 2), tokens.long(), reduction="none")
 
 
 def weighted_loss(terms: LossTerms, beta: float | Tensor, free_nats: float = 0.0) -> Tensor:

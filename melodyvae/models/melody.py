@@ -13,7 +13,6 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from data_prep.tokens import Vocabulary
 from melodyvae.config import ConfigError, MelodyConfig
@@ -23,7 +22,7 @@ from melodyvae.models.decoder import MelodyDecoder
 from melodyvae.models.encoder import MelodyEncoder
 from melodyvae.models.hierarchical import HierarchicalDecoder, HierarchicalEncoder
 from melodyvae.models.latent import DiagonalGaussian, standard_normal
-from melodyvae.models.loss import LossTerms
+from melodyvae.models.loss import LossTerms, token_nats
 from melodyvae.models.token_rules import TokenRules
 
 Encoder: TypeAlias = MelodyEncoder | HierarchicalEncoder | ComposingEncoder
@@ -131,7 +130,7 @@ class MelodyModel(CheckpointedModel):
             logits = self.decoder(z, batch, drawn < look_back_hidden)
         else:
             logits = self.decoder(z, batch)
-        return LossTerms(_cross_entropy(logits, batch).sum(dim=1), posterior.kl_to_standard_normal())
+        return LossTerms(token_nats(logits, batch).sum(dim=1), posterior.kl_to_standard_normal())
 
     def code_loss_terms(self, batch: Tensor, generator: torch.Generator | None = None) -> LossTerms:
         """As :meth:`loss_terms`, for the upper level of two alone, whose data are the codes of the segments.
@@ -166,8 +165,3 @@ class MelodyModel(CheckpointedModel):
                 f"{flat.config.latent_size}; it must be flat, of {self.config.segment_bars} bars, with a z of "
                 f"{self.config.code_size}, and of the same read-out and LSTM sizes"
             ) from error
-
-
-def _cross_entropy(logits: Tensor, tokens: Tensor) -> Tensor:
-    """-log softmax(logits)[token] in nats, ``(B, T)``."""
-    return F.cross_entropy(logits.transpose(1, 2), tokens.long(), reduction="none")

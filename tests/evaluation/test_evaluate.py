@@ -16,7 +16,8 @@ from melodyvae.evaluation.interpolation import interpolation_curves
 from melodyvae.evaluation.iwae import importance_weighted_bound
 from melodyvae.evaluation.ngram import NgramModel
 from melodyvae.evaluation.reconstruction import Ratio, note_f1, notes_right, reconstruction_metrics, window_ratios
-from melodyvae.evaluation.samples import fewest_differences, histograms, jensen_shannon_bits, sample_metrics
+from melodyvae.evaluation.report import evaluate
+from melodyvae.evaluation.samples import Origin, fewest_differences, histograms, jensen_shannon_bits, sample_metrics
 from melodyvae.models.melody import MelodyModel
 from melodyvae.presets import PRESETS
 from tests.cli.test_cli import run
@@ -295,3 +296,42 @@ def test_the_command_draws_the_interpolations_and_says_what_was_recorded(run_fol
     only = run("evaluate", dataset_folder, "--model", run_folder, *few, "--metrics", "samples")
     assert "js_onset" in only
     assert "note_f1" not in only
+
+
+class TestReport:
+    def test_the_nearest_window_is_never_the_window_itself_nor_of_its_file(self, dataset_folder):
+        # Of all splits of a foreign dataset, windows of train found themselves: exact was the share of train.
+        dataset = open_dataset(dataset_folder)
+        torch.manual_seed(0)
+        report = evaluate(MelodyModel(PRESETS["tiny"].model), dataset, "all", ("reconstruction",))
+        exact = report.reconstruction["exact_windows"]["baselines"]["nearest"]
+        assert exact == 0.0  # the tunes are random: no two share a window
+        assert 0 < report.reconstruction["note_f1"]["baselines"]["nearest"] < 0.9
+        assert report.nearest_among.endswith("tunes-dataset, from other files")
+        assert "nearest_among" in report.to_dict()
+        assert "bound" not in report.to_dict()
+
+    def test_windows_of_the_same_file_are_not_looked_at(self):
+        queries = random_windows(3)
+        windows = np.concatenate([queries, random_windows(2, seed=1)])
+        found = fewest_differences(queries, windows)
+        assert [part.tolist() for part in found] == [[0, 0, 0], [0, 1, 2]]
+        origin = Origin(np.array([0, 1, 1]), np.array([0, 1, 1, 2, 2]))
+        differences, nearest = fewest_differences(queries, windows, origin)
+        assert nearest[0] != 0
+        assert set(nearest[1:]) <= {0, 3, 4}
+        assert (differences > 0).all()
+        alone = Origin(np.zeros(3, int), np.zeros(5, int))
+        assert fewest_differences(queries, windows, alone)[0].tolist() == [33, 33, 33]
+
+    def test_near_copies_and_the_language_model_do_not_see_the_windows_either(self, dataset_folder):
+        torch.manual_seed(0)
+        model = MelodyModel(PRESETS["tiny"].model)
+        metrics = ("samples", "interpolations")
+        report = evaluate(model, open_dataset(dataset_folder), "all", metrics, samples=40, pairs=20)
+        assert report.samples["normal"]["near_copies_held_out"] == 0.0
+        assert report.interpolations["data_cost"][0] == pytest.approx(1)
+
+    def test_unknown_metrics_are_refused(self, dataset_folder):
+        with pytest.raises(ValueError, match="there are no metrics 'beauty'; choose from reconstruction"):
+            evaluate(MelodyModel(PRESETS["tiny"].model), open_dataset(dataset_folder), "all", ("beauty",))

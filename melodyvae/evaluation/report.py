@@ -1,0 +1,259 @@
+"""All metrics of a model on one dataset: what ``melodyvae evaluate`` prints.
+
+Conventions: as in :mod:`melodyvae.evaluation.reconstruction`. Intervals are 95% confidence intervals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from melodyvae.datasets.batches import random_places, random_rows
+from melodyvae.datasets.held_out import held_out_windows, splits_of
+from melodyvae.datasets.windows import DatasetError, WindowDataset
+from melodyvae.evaluation.interpolation import interpolation_curves
+from melodyvae.evaluation.iwae import importance_weighted_bound
+from melodyvae.evaluation.ngram import NgramModel
+from melodyvae.evaluation.reconstruction import Ratio, note_f1, window_ratios
+from melodyvae.evaluation.repetition import repetition_metrics, self_similarity
+from melodyvae.evaluation.samples import (
+    Origin,
+    fewest_differences,
+    histograms,
+    jensen_shannon_bits,
+    sample_metrics,
+)
+from melodyvae.generation.codec import decode_tokens
+from melodyvae.generation.prior import Prior, draw_latents, has_fitted_prior
+from melodyvae.models.latent import active_units
+from melodyvae.models.melody import MelodyModel
+
+METRICS = ("reconstruction", "bound", "samples", "structure", "interpolations")
+NEAREST_WINDOWS = 1000  # whose nearest training window is searched
+BOUND_SAMPLES = {"negative_elbo_nats_per_step": 1, "importance_weighted_nats_per_step": 100}  # of z
+
+
+@dataclass(frozen=True)
+class Report:
+    """The metrics of a model on windows that it was not trained on; None where they were not asked for.
+
+    Attributes:
+        dataset_sha256: the hash of each split's file.
+        split: ``train``, ``valid``, ``test`` or ``all``.
+        windows: how many windows were measured.
+        seed: of all draws.
+        nearest_among: what windows the baseline ``nearest`` chooses from, in words.
+        reconstruction: ``active_units``, and by name ``value``, ``interval`` and ``baselines`` (see :func:`evaluate`).
+        bound: by name ``value`` and ``interval``; ``windows`` says of how many.
+        samples: by prior the metrics of samples against the windows; ``floor`` is the same between two halves of the
+            windows, ``count`` the number of samples.
+        structure: of the windows and of samples, the shares of bars that repeat an earlier one, and which bars are
+            alike.
+        interpolations: the curves of :class:`~melodyvae.evaluation.interpolation.InterpolationCurves`.
+    """
+
+    dataset_sha256: dict[str, str]
+    split: str
+    windows: int
+    seed: int
+    nearest_among: str = ""
+    reconstruction: dict[str, Any] | None = None
+    bound: dict[str, Any] | None = None
+    samples: dict[str, Any] | None = None
+    structure: dict[str, Any] | None = None
+    interpolations: dict[str, Any] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON, without what was not asked for."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+def evaluate(
+    model: MelodyModel,
+    dataset: WindowDataset,
+    split: str = "test",
+    metrics: Collection[str] = METRICS,
+    *,
+    bound_windows: int = 256,
+    samples: int = 2000,
+    pairs: int = 1024,
+    seed: int = 0,
+    on_part: Callable[[str, Report], None] | None = None,
+) -> Report:
+    """The metrics of ``model`` on a split of ``dataset``, or on ``all`` of it.
+
+    Each metric of the reconstruction stands beside three baselines: ``nothing``, always "no event"; ``nearest``, the
+    nearest training window of the dataset, in any key, from another file; and ``no z``, the same decoder given the z of
+    another window.
+
+    Args:
+        model: the model.
+        dataset: its windows must fit the model.
+        split: ``test``, ``valid`` or ``all``.
+        metrics: some of :data:`METRICS`.
+        bound_windows: windows that the importance-weighted bound is estimated on.
+        samples: how many samples are drawn.
+        pairs: how many pairs of windows are interpolated.
+        seed: of all draws.
+        on_part: called with the name of each part and the report so far, first with ``windows``.
+
+    Raises:
+        TrainedOnError: if the model was trained on some of the windows' files.
+        DatasetError: if the dataset does not fit the model, or has too few windows.
+    """
+    dataset.check_fits(model.config)
+    data = _Data.of(model, dataset, split)
+    report = Report(dataset.fingerprint, split, len(data.windows), seed, data.nearest_among)
+    parts: dict[str, Callable[[], dict[str, Any]]] = {
+        "reconstruction": lambda: _reconstruction(model, data, seed),
+        "bound": lambda: _bound(model, data, bound_windows, seed),
+        "samples": lambda: _samples(model, data, samples, seed),
+        "structure": lambda: _structure(model, data, samples, seed),
+        "interpolations": lambda: _interpolations(model, data, pairs, seed),
+    }
+    unknown = set(metrics) - set(parts)
+    if unknown:
+        raise ValueError(f"there are no metrics {sorted(unknown)[0]!r}; choose from {', '.join(parts)}")
+    tell = on_part or (lambda name, report: None)
+    tell("windows", report)
+    for name, part in parts.items():
+        if name in metrics:
+            report = replace(report, **{name: part()})  # type: ignore[arg-type]  # the name of a part
+            tell(name, report)
+    return report
+
+
+@dataclass(frozen=True)
+class _Data:
+    """The windows that are measured and the dataset's training windows, with the file that each is from.
+
+    ``overlap``: some windows are training windows of the dataset (which the model has not seen).
+    """
+
+    windows: np.ndarray
+    sources: np.ndarray
+    train: np.ndarray
+    train_sources: np.ndarray
+    overlap: bool
+    nearest_among: str
+
+    @classmethod
+    def of(cls, model: MelodyModel, dataset: WindowDataset, split: str) -> _Data:
+        windows = held_out_windows(model.provenance, dataset, split)
+        splits = splits_of(dataset, split)
+        overlap = "train" in splits
+        train = np.asarray(dataset.splits["train"])
+        return cls(
+            windows=windows,
+            sources=np.concatenate([dataset.sources_of(name) for name in splits]),
+            train=train,
+            train_sources=dataset.sources_of("train"),
+            overlap=overlap,
+            nearest_among=f"{len(train)} training windows of {dataset.folder}{', from other files' * overlap}",
+        )
+
+    def origin(self, places: np.ndarray | slice = slice(None)) -> Origin | None:
+        """Where windows and training windows are from, if a window could meet itself among the latter."""
+        return Origin(self.sources[places], self.train_sources) if self.overlap else None
+
+
+def _reconstruction(model: MelodyModel, data: _Data, seed: int) -> dict[str, Any]:
+    ratios, means = window_ratios(model, data.windows, seed)
+    without_z, _ = window_ratios(model, data.windows, seed, shuffle_z=True)
+    nearest = nearest_window_metrics(model, data, seed)
+    found: dict[str, Any] = {"active_units": active_units(means)}
+    for name, ratio in ratios.items():
+        nothing = ratios["no_event_accuracy"].value if name.endswith("_accuracy") else None
+        if name.endswith("_f1") or name == "exact_windows":
+            nothing = 0.0
+        baselines = {
+            "nothing": nothing,
+            "nearest": nearest.get(name),
+            "no z": None if name in ("no_event_accuracy", "kl_bits") else without_z[name].value,
+        }
+        found[name] = {"value": ratio.value, "interval": list(ratio.interval(seed)), "baselines": baselines}
+    return found
+
+
+def nearest_window_metrics(model: MelodyModel, data: _Data, seed: int) -> dict[str, float]:
+    """How near the nearest training window from another file is to windows, in any key; empty if there is none."""
+    if not len(data.train):
+        return {}
+    places = random_places(len(data.windows), NEAREST_WINDOWS, seed)
+    normal, train = model.vocabulary.normalise(data.windows[places]), model.vocabulary.normalise(data.train)
+    origin = data.origin(places)
+    if origin is None:
+        train = np.unique(train, axis=0)
+    differing, nearest = fewest_differences(normal, train, origin)
+    has_one = differing <= normal.shape[1]  # there is a training window from another file
+    if not has_one.any():
+        return {}
+    found, wanted = (torch.from_numpy(rows[has_one].astype(np.int64)) for rows in (train[nearest], normal))
+    return {
+        "greedy_accuracy": 1 - float(differing[has_one].mean()) / normal.shape[1],
+        "exact_windows": float((differing[has_one] == 0).mean()),
+        "note_f1": note_f1(found, wanted),
+    }
+
+
+def _bound(model: MelodyModel, data: _Data, count: int, seed: int) -> dict[str, Any]:
+    some = random_rows(data.windows, count, seed)
+    found: dict[str, Any] = {"windows": len(some)}
+    for name, samples in BOUND_SAMPLES.items():
+        ratio = Ratio(importance_weighted_bound(model, some, samples, seed), np.full(len(some), some.shape[1]))
+        found[name] = {"value": ratio.value, "interval": list(ratio.interval(seed))}
+    return found
+
+
+def _samples(model: MelodyModel, data: _Data, count: int, seed: int) -> dict[str, Any]:
+    steps_per_bar = model.config.steps_per_bar
+    priors: tuple[Prior, ...] = ("fitted", "normal") if has_fitted_prior(model) else ("normal",)
+    found: dict[str, Any] = {"count": count}
+    for prior in priors:
+        drawn = _drawn(model, count, prior, seed)
+        found[prior] = sample_metrics(drawn, data.windows, data.train, model.vocabulary, steps_per_bar, data.origin())
+    order = np.random.default_rng(seed).permutation(len(data.windows))
+    halves = [histograms(data.windows[order[start::2]], model.vocabulary, steps_per_bar) for start in (0, 1)]
+    found["floor"] = {f"js_{name}": jensen_shannon_bits(*(half[name] for half in halves)) for name in halves[0]}
+    return found
+
+
+def _structure(model: MelodyModel, data: _Data, count: int, seed: int) -> dict[str, Any]:
+    """How much of the windows, and of samples, repeats.
+
+    A model of more than two bars is compared with two-bar samples in a row, which know nothing of each other.
+    """
+    config = model.config
+    compared = {"windows": random_rows(data.windows, count, seed), "samples": _drawn(model, count, None, seed)}
+    short = MelodyModel.from_pretrained().to(model.device)
+    chained, rest = divmod(config.steps, short.config.steps)
+    if chained > 1 and not rest and short.config.steps_per_bar == config.steps_per_bar:
+        compared["chained"] = _drawn(short, count * chained, None, seed).reshape(count, config.steps)
+    return {
+        name: {
+            **repetition_metrics(rows, model.vocabulary, config.steps_per_bar),
+            "self_similarity": self_similarity(rows, model.vocabulary, config.steps_per_bar).tolist(),
+        }
+        for name, rows in compared.items()
+    }
+
+
+def _drawn(model: MelodyModel, count: int, prior: Prior | None, seed: int) -> np.ndarray:
+    """Sampled windows ``(count, T)`` at temperature 1."""
+    generator = torch.Generator(model.device).manual_seed(seed)
+    return decode_tokens(model, draw_latents(model, count, prior, generator), 1.0, generator)
+
+
+def _interpolations(model: MelodyModel, data: _Data, pairs: int, seed: int) -> dict[str, Any]:
+    """Where windows are training windows too, half of the files are interpolated, the others are the n-gram model's."""
+    windows, train = data.windows, data.train
+    if data.overlap:
+        windows, train = windows[data.sources % 2 == 0], train[data.train_sources % 2 == 1]
+    if len(windows) < 2 or not len(train):
+        raise DatasetError("there are too few windows to interpolate; leave interpolations out with --metrics")
+    language_model = NgramModel(train, model.vocabulary.size)
+    return interpolation_curves(model, windows, language_model, pairs, seed).to_dict()
