@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from data_prep.limits import Limits
-from data_prep.melodies.arrangement import backing_of, transposed
+from data_prep.melodies.arrangement import accompaniment_of, transposed
 from data_prep.melody import Melody
 from data_prep.tokens import TokenError
 from melodyvae.config import MelodyConfig
@@ -296,9 +296,9 @@ class MelodyVAE:
         decisions = [sentence for sentence in (picked.note, *found.decisions) if sentence]
         backings = None
         if keep_accompaniment:
-            backing = backing_of(read[0].found, picked.windows[0].grid_bar, sources[0].melody.bars)
-            backings = tuple(transposed(backing, shift) for shift in found.key_shifts)
-            decisions.append(f"A's other tracks play on: {len(backing)}" if backing else "A has no other tracks there")
+            accompaniment = accompaniment_of(read[0].found, picked.windows[0].grid_bar, sources[0].melody.bars)
+            backings = tuple(transposed(accompaniment.parts, shift) for shift in found.key_shifts)
+            decisions += [f"A's accompaniment: {sentence}" for sentence in accompaniment.sentences]
         return Interpolation(
             melodies=found.melodies,
             sources=sources,

@@ -1,12 +1,9 @@
-"""Melodies in a row, each in its own tempo, alone or over the other tracks of a piece -> one MIDI file.
-
-Contents: :func:`backing_of`, :func:`write_in_a_row`.
-"""
+"""Melodies in a row, each in its own tempo, alone or over the other tracks of a piece -> one MIDI file."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,13 +14,106 @@ import symusic
 from data_prep.files import whole_file
 from data_prep.melodies.regions import ReadMelody
 from data_prep.melody import TICKS_PER_QUARTER, Melody
-from data_prep.reading.notes import Part
+from data_prep.reading.notes import TIME_RESOLUTION, Part
 
 if TYPE_CHECKING:
     import pretty_midi
 
 LEAD_NAME = "melody"  # so that the lead is found again among the other tracks
 HIGHEST_PITCH = 127
+DOUBLING_SHARE = 0.6  # of the melody's notes are in a part that doubles it
+DOUBLING_QUARTERS = 0.13  # how far apart two players begin the same note
+
+
+@dataclass(frozen=True, eq=False)
+class Accompaniment:
+    """What plays under a melody, and which tracks would play the old melody along with a new one.
+
+    Attributes:
+        parts: times are quarters from the first bar's start; what doubles the melody is left out.
+        muted: the names of tracks that were left out, since they play the melody too.
+        thinned: the names of tracks of which only the notes that double the melody were left out.
+    """
+
+    parts: tuple[Part, ...]
+    muted: tuple[str, ...] = ()
+    thinned: tuple[str, ...] = ()
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What plays and what does not, for the user."""
+        if not (self.parts or self.muted):
+            return ("there are no other tracks in these bars",)
+        count = len(self.parts)
+        said = ["1 other track plays on" if count == 1 else f"{count} other tracks play on"]
+        if self.muted:
+            said.append(f"muted, since {_it_doubles(self.muted)} the tune: {', '.join(self.muted)}")
+        if self.thinned:
+            said.append(f"without its notes of the tune: {', '.join(self.thinned)}")
+        return tuple(said)
+
+    def strong_pitch_classes(self, steps: int, steps_per_quarter: int, meter: tuple[int, int]) -> np.ndarray:
+        """The pitch classes that sound on the strong beat in force at each step, booleans ``(steps, 12)``.
+
+        Strong beats are each half of a bar of four or two quarters, each dotted quarter of a compound meter, and the
+        first beat of other bars. All are True where no pitched part sounds.
+        """
+        span = strong_beat_steps(steps_per_quarter, meter)
+        per_quarter = steps_per_quarter
+        allowed = np.ones((steps, 12), bool)
+        for first in range(0, steps, span):
+            at, until = first / per_quarter, (first + 1) / per_quarter
+            sounding = np.zeros(12, bool)
+            for part in self.parts:
+                if not part.is_drum:
+                    sounds = (part.starts < until - TIME_RESOLUTION) & (part.ends > at + 0.5 / per_quarter)
+                    sounding[part.pitches[sounds] % 12] = True
+            if sounding.any():
+                allowed[first : first + span] = sounding
+        return allowed
+
+    def pitch_class_quarters(self) -> np.ndarray:
+        """How many quarters each pitch class sounds in the pitched parts, ``(12,)``."""
+        quarters = np.zeros(12)
+        for part in self.parts:
+            if not part.is_drum:
+                quarters += np.bincount(part.pitches % 12, weights=part.ends - part.starts, minlength=12)
+        return quarters
+
+
+def strong_beat_steps(steps_per_quarter: int, meter: tuple[int, int]) -> int:
+    """How many steps lie from one strong beat to the next; see :meth:`Accompaniment.strong_pitch_classes`."""
+    bar = 4 * meter[0] * steps_per_quarter // meter[1]
+    if meter[0] % 3 == 0 and meter[0] > 3:
+        return bar * 3 // meter[0]
+    return bar // 2 if meter[0] % 2 == 0 and bar % 2 == 0 else bar
+
+
+def accompaniment_of(found: ReadMelody, first_bar: int, bars: int) -> Accompaniment:
+    """What :func:`backing_of` gives, without the tracks and notes that double the melody.
+
+    A track doubles it if, over the whole piece, it has three fifths of the melody's notes, in whatever octave. Of a
+    track most of whose notes are others, only the doubling ones are left out.
+    """
+    if found.song is None:
+        return Accompaniment(())
+    parts, muted, thinned = [], [], []
+    lead = found.song.parts[found.part_index]
+    for index, part in enumerate(found.song.parts):
+        if index == found.part_index:
+            continue
+        name = part.name or f"track {index + 1}"
+        doubles = _doubles(lead, part)
+        if doubles.any():
+            if doubles.mean() >= DOUBLING_SHARE:
+                muted.append(name)
+                continue
+            thinned.append(name)
+            part = _notes_of(part, ~doubles)
+        cut = _in_bars(part, found, first_bar, bars)
+        if cut is not None:
+            parts.append(cut)
+    return Accompaniment(tuple(parts), tuple(muted), tuple(thinned))
 
 
 def backing_of(found: ReadMelody, first_bar: int, bars: int) -> tuple[Part, ...]:
@@ -41,25 +131,55 @@ def backing_of(found: ReadMelody, first_bar: int, bars: int) -> tuple[Part, ...]
     """
     if found.song is None:
         return ()
+    others = [part for index, part in enumerate(found.song.parts) if index != found.part_index]
+    cut = [_in_bars(part, found, first_bar, bars) for part in others]
+    return tuple(part for part in cut if part is not None)
+
+
+def _in_bars(part: Part, found: ReadMelody, first_bar: int, bars: int) -> Part | None:
+    """The notes of a part in some bars, times from their start; None if there are none."""
     layout = found.layout
     start = first_bar * layout.steps_per_bar / layout.steps_per_quarter
     length = bars * layout.steps_per_bar / layout.steps_per_quarter
-    backing = []
-    for index, part in enumerate(found.song.parts):
-        starts, ends = layout.place(part.starts) - start, layout.place(part.ends, is_end=True) - start
-        inside = (starts < length) & (ends > 0)
-        if index == found.part_index or not inside.any():
-            continue
-        backing.append(
-            replace(
-                part,
-                starts=np.maximum(starts[inside], 0),
-                ends=np.minimum(ends[inside], length),
-                pitches=part.pitches[inside],
-                velocities=part.velocities[inside],
-            )
-        )
-    return tuple(backing)
+    starts, ends = layout.place(part.starts) - start, layout.place(part.ends, is_end=True) - start
+    inside = (starts < length) & (ends > 0)
+    if not inside.any():
+        return None
+    placed = replace(part, starts=np.maximum(starts, 0), ends=np.minimum(ends, length))
+    return _notes_of(placed, inside)
+
+
+def _notes_of(part: Part, chosen: np.ndarray) -> Part:
+    return replace(
+        part,
+        starts=part.starts[chosen],
+        ends=part.ends[chosen],
+        pitches=part.pitches[chosen],
+        velocities=part.velocities[chosen],
+    )
+
+
+def _doubles(lead: Part, part: Part) -> np.ndarray:
+    """Which notes of a part are also the lead's, ``(N,)``; none of one that has less than three fifths of them."""
+    none = np.zeros(len(part), bool)
+    if part.is_drum or not len(part) or not len(lead):
+        return none
+    melody = np.stack([lead.starts, lead.pitches % 12])
+    order = np.argsort(part.starts, kind="stable")
+    is_double, is_doubled = none.copy(), np.zeros(len(lead), bool)
+    starts = part.starts[order]
+    firsts = np.searchsorted(starts, melody[0] - DOUBLING_QUARTERS, "left")
+    lasts = np.searchsorted(starts, melody[0] + DOUBLING_QUARTERS, "right")
+    for index, (first, last) in enumerate(zip(firsts.tolist(), lasts.tolist(), strict=True)):
+        near = order[first:last]
+        same = near[part.pitches[near] % 12 == melody[1, index]]
+        is_double[same] = True
+        is_doubled[index] = len(same) > 0
+    return is_double if is_doubled.mean() >= DOUBLING_SHARE else none
+
+
+def _it_doubles(names: Sequence[str]) -> str:
+    return "it plays" if len(names) == 1 else "they play"
 
 
 def transposed(backing: Sequence[Part], semitones: int) -> tuple[Part, ...]:

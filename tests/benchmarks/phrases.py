@@ -24,13 +24,23 @@ NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 
 
 def first_with_onset_in_every_bar(melody: Melody, bars: int) -> int:
-    """The first bar, from 0, of the first ``bars`` with an onset in each; failing that, of those with the most."""
+    """The first bar, from 0, of the first ``bars`` with an onset in each; failing that, of those with the most.
+
+    The bar after it if it holds a pickup only.
+    """
     if melody.bars <= bars:
         return 0
-    onsets = np.bincount(melody.line[:, 0] // melody.steps_per_bar, minlength=melody.bars)
+    starts = melody.line[:, 0]
+    onsets = np.bincount(starts // melody.steps_per_bar, minlength=melody.bars)
     windows = np.lib.stride_tricks.sliding_window_view(onsets, bars)
     is_full = (windows > 0).all(axis=1)
-    return int(is_full.argmax()) if is_full.any() else int(windows.sum(axis=1).argmax())
+    if not is_full.any():
+        return int(windows.sum(axis=1).argmax())
+    first = int(is_full.argmax())
+    in_first_beat = starts % melody.steps_per_bar < melody.steps_per_quarter
+    with_downbeat = set((starts[in_first_beat] // melody.steps_per_bar).tolist())
+    is_pickup = first not in with_downbeat and first + 1 in with_downbeat and is_full[first + 1 : first + 2].any()
+    return first + int(is_pickup)
 
 
 def told(melody: Melody) -> str:
@@ -55,6 +65,7 @@ def rows(melodies: Iterable[Melody], bars: int) -> dict[str, list[float]]:
             ("every bar", first_with_onset_in_every_bar(melody, bars) - first),
             ("phrases", choose_phrase(melody, bars).first_bar - first),
         ):
+            start = max(start, 0)
             taken = rest.window(start, bars)
             sounding = sum(note.end_step - note.start_step for note in taken.notes) / taken.length_steps
             is_structural = terms["structure"][start] >= 0.8

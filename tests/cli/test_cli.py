@@ -222,13 +222,15 @@ def test_the_other_tracks_of_a_play_on_and_the_lead_is_read_again(tunes, tmp_pat
     arguments = ["interpolate", tmp_path / "band.mid", tunes[1], "-n", "3", "--key", "none"]
     output = run(*arguments, "-o", tmp_path / "alone")
     assert "play on" not in output
-    assert "A's other tracks play on: 1" in run(*arguments, "-o", tmp_path / "band", "--keep-accompaniment")
+    assert "A's accompaniment: 1 other track plays on" in run(
+        *arguments, "-o", tmp_path / "band", "--keep-accompaniment"
+    )
     vocabulary = Vocabulary()
     for name in ("01.mid", "02.mid", "03.mid", "all.mid"):
         alone, over = (Melody.from_midi(tmp_path / folder / name) for folder in ("alone", "band"))
         assert np.array_equal(vocabulary.encode(alone), vocabulary.encode(over))
         assert len(pretty_midi.PrettyMIDI(str(tmp_path / "band" / name)).instruments) == 2
-    assert "A has no other tracks there" in run(
+    assert "A's accompaniment: there are no other tracks in these bars" in run(
         *("interpolate", *tunes, "-n", "2", "-o", tmp_path / "none", "--keep-accompaniment")
     )
 

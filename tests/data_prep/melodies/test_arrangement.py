@@ -8,10 +8,17 @@ import numpy as np
 import pytest
 import symusic
 
-from data_prep.melodies.arrangement import backing_of, transposed, write_in_a_row
-from data_prep.melodies.regions import ReadMelody, read_melody
+from data_prep.melodies.arrangement import (
+    accompaniment_of,
+    backing_of,
+    strong_beat_steps,
+    transposed,
+    write_in_a_row,
+)
+from data_prep.melodies.regions import ReadMelody, melody_of, read_melody
 from data_prep.melody import Melody, MelodyNote
 from data_prep.reading.midi import read_midi
+from tests.data_prep.smf import part, song
 
 
 class TestInARow:
@@ -77,6 +84,55 @@ def test_notes_across_the_borders_are_cut(band: ReadMelody) -> None:
     whole, cut = backing_of(band, 0, 1)[0], backing_of(ReadMelody.of(band.melody), 0, 1)
     assert whole.ends.max() <= 4
     assert cut == ()  # a melody alone has no backing
+
+
+TUNE = [(float(i), i + 1.0, 72 + (0, 2, 4, 5, 7, 5, 4, 2)[i % 8]) for i in range(16)]
+PADS = [(4.0 * i, 4 * i + 4.0, pitch) for i in range(4) for pitch in (48, 52, 55)]
+
+
+class TestAccompaniment:
+    def test_what_plays_the_tune_too_is_muted_and_named(self) -> None:
+        lower = [(start + 0.05, end, pitch - 12) for start, end, pitch in TUNE]
+        band = song(part(TUNE, "Vocals"), part(lower, "Sax"), part(lower[:12], ""), part(PADS, "Pads"))
+        found = accompaniment_of(melody_of(band, 0), 0, 2)
+        assert [part.name for part in found.parts] == ["Pads"]
+        assert found.muted == ("Sax", "track 3")
+        assert found.sentences == ("1 other track plays on", "muted, since they play the tune: Sax, track 3")
+
+    def test_of_a_piano_that_plays_chords_with_the_tune_on_top_the_chords_stay(self) -> None:
+        chords = [(float(i), i + 1.0, pitch) for i in range(16) for pitch in (48, 51)]
+        found = accompaniment_of(melody_of(song(part(TUNE, "Vocals"), part([*TUNE, *chords], "Piano")), 0), 0, 4)
+        (piano,) = found.parts
+        assert found.thinned == ("Piano",)
+        assert set(piano.pitches.tolist()) == {48, 51}
+
+    def test_what_shares_a_note_here_and_there_is_not_muted(self) -> None:
+        found = accompaniment_of(melody_of(song(part(TUNE, "Vocals"), part(PADS, "Pads")), 0), 0, 4)
+        assert (found.muted, found.thinned, len(found.parts[0])) == ((), (), 12)
+        alone = accompaniment_of(melody_of(song(part(TUNE)), 0), 0, 4)
+        assert alone.sentences == ("there are no other tracks in these bars",)
+
+    def test_the_pitch_classes_of_the_strong_beat_hold_until_the_next(self) -> None:
+        chords = [(0.0, 2.0, 48), (0.0, 2.0, 52), (2.0, 3.0, 53), (3.0, 4.0, 55), (8.0, 12.0, 50)]
+        band = song(part(TUNE, "Vocals"), part(chords, "Chords"), part([(0, 1, 61)], is_drum=True))
+        allowed = accompaniment_of(melody_of(band, 0), 0, 4).strong_pitch_classes(64, 4, (4, 4))
+        assert [set(np.flatnonzero(allowed[step]).tolist()) for step in (0, 7, 8, 15, 32)] == [
+            {0, 4},
+            {0, 4},
+            {5},
+            {5},
+            {2},
+        ]
+        assert allowed[16:32].all()  # nothing sounds in the second bar
+        assert allowed.shape == (64, 12)
+
+    @pytest.mark.parametrize(("meter", "steps"), [((4, 4), 8), ((3, 4), 12), ((6, 8), 6), ((2, 4), 4), ((5, 4), 20)])
+    def test_strong_beats_by_meter(self, meter: tuple[int, int], steps: int) -> None:
+        assert strong_beat_steps(4, meter) == steps
+
+    def test_how_long_each_pitch_class_sounds(self) -> None:
+        found = accompaniment_of(melody_of(song(part(TUNE, "Vocals"), part(PADS, "Pads")), 0), 0, 2)
+        assert {index: value for index, value in enumerate(found.pitch_class_quarters()) if value} == {0: 8, 4: 8, 7: 8}
 
 
 def test_another_key_moves_all_but_the_drums(band: ReadMelody) -> None:
