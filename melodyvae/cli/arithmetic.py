@@ -32,7 +32,7 @@ def arithmetic(generation: Generation, terms: tuple[str, ...], **options: Any) -
     melodyvae arithmetic a.mid + b.mid -o both
 
     The folder (arithmetic by default) gets result.mid, with A's tempo and instrument, all.mid with the terms and the
-    result in a row, and piano-rolls.png with the same.
+    result in a row, piano-rolls.png with the same, and index.html, a page that plays them.
     """
     files, signs = _parse(terms, click.get_current_context())
     with known_errors():

@@ -38,7 +38,7 @@ def complete(
     melodyvae complete a.mid --hide 3-4 -n 8
 
     The folder (FILE-completed by default) gets 01.mid, 02.mid, ..., each the whole tune, all.mid with all of them in a
-    row, and piano-rolls.png.
+    row, piano-rolls.png, and index.html, a page that plays them.
     """
     if (hide is None) == (extend is None):
         raise click.UsageError("give either --hide with the bars to fill in, or --extend to go on after the end")

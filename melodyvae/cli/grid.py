@@ -35,8 +35,9 @@ def grid(
     \b
     melodyvae grid a.mid b.mid c.mid d.mid -n 5
 
-    The folder (grid by default) gets row-1-column-1.mid and so on, all.mid with all of them in a row, and
-    piano-rolls.png. All have A's tempo and instrument; the first good bars of each are taken.
+    The folder (grid by default) gets row-1-column-1.mid and so on, all.mid with all of them in a row,
+    piano-rolls.png, and index.html, a page that plays them. All have A's tempo and
+    instrument.
     """
     with known_errors():
         folder, vae = generation.open("grid", grid_names(count))

@@ -78,9 +78,10 @@ def interpolate(
     melodyvae interpolate a.mid b.mid --bar-a 9 --track-b "lead" -o walk
     melodyvae interpolate a.mid b.mid --bars 8 --key a
 
-    The folder (A-to-B by default) gets 01.mid, 02.mid, ... from A to B, all.mid with all of them in a row, and
-    piano-rolls.png. All have A's instrument. Two bars of each tune are walked unless --bars asks for more;
-    longer tunes are walked two bars at a time, by the same model.
+    The folder (A-to-B by default) gets 01.mid, 02.mid, ... from A to B, all.mid with all of them in a row,
+    piano-rolls.png, and index.html, a page that plays them. All have A's instrument.
+    Two bars of each tune are walked unless --bars asks for more; longer tunes are walked two bars at a time, by the
+    same model.
     """
     with known_errors():
         folder, vae = generation.open(f"{a.stem}-to-{b.stem}", numbered_names(count))

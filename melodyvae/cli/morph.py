@@ -67,7 +67,7 @@ def morph(generation: Generation, file: Path, scale: str | None, count: int, **o
     named is kept as far as it can be.
 
     The folder (FILE-morphed by default) gets 01.mid, the tune as the model remembers it, to the last with the full
-    amounts, all.mid with all of them in a row, and piano-rolls.png.
+    amounts, all.mid with all of them in a row, piano-rolls.png, and index.html, a page that plays them.
     """
     if scale is None and not any(options[name.replace("-", "_")] for name in SLIDERS):
         raise click.UsageError("there is nothing to move; give an amount, such as --density +1, or a --scale")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import os
+import webbrowser
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from data_prep.errors import UserError
-from melodyvae.rendering.melody_files import names_written
+from melodyvae.rendering.melody_files import PAGE_FILE, names_written
 from melodyvae.rendering.output_folder import check_replaceable
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class Generation:
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         seed: None leaves it to the verb.
         audio: write WAV files, too.
+        play: open the page of the results in the browser.
         force: replace results that are there.
     """
 
@@ -87,6 +89,7 @@ class Generation:
     device: str
     seed: int | None
     audio: bool
+    play: bool
     force: bool
 
     def open(self, folder: str | Path, names: Sequence[str], joined: bool = True) -> tuple[Path, MelodyVAE]:
@@ -110,6 +113,8 @@ class Generation:
         told = [first, *others[:-1], *(["a WAV file of each"] if self.audio else []), others[-1]]
         where = f"{folder}{'' if str(folder).endswith('/') else '/'}"
         click.echo(f"Wrote {', '.join(told[:-1])} and {told[-1]} to {where}")
+        if self.play:
+            webbrowser.open((folder / PAGE_FILE).resolve().as_uri())
 
 
 def generation_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -127,6 +132,7 @@ def generation_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--seed", type=SEED, help="The same seed, the same files.  [default: 0; of sample: a new one]"),
         device_option,
         click.option("--audio", is_flag=True, help="Write a WAV file beside each MIDI file."),
+        click.option("--play", is_flag=True, help="Open the page with the results, which plays them."),
         click.option("--force", is_flag=True, help="Replace results that are already there."),
     )
 

@@ -29,8 +29,8 @@ def reconstruct(generation: Generation, files: tuple[Path, ...], **options: Any)
     melodyvae reconstruct song.mid
     melodyvae reconstruct *.mid -o remembered
 
-    The folder (reconstructions by default) gets one MIDI file a file, of its name, and piano-rolls.png with each
-    melody above what came back.
+    The folder (reconstructions by default) gets a MIDI file for each, of its name, piano-rolls.png with each melody
+    above what came back, and index.html, a page that plays them.
     """
     names = [f"{path.stem}.mid" for path in files]
     if len(set(names)) < len(names):

@@ -45,7 +45,8 @@ def sample(generation: Generation, count: int, **options: Any) -> None:
     melodyvae sample -n 4 --scale G:major
     melodyvae sample -n 100 --seed 7 --temperature 0.7 -o tunes
 
-    The folder (samples by default) gets 01.mid, 02.mid, ..., all.mid with all of them in a row, and piano-rolls.png.
+    The folder (samples by default) gets 01.mid, 02.mid, ..., all.mid with all of them in a row, piano-rolls.png,
+    and index.html, a page that plays them.
     Without --seed the tunes are new each time, and the seed with which they come again is printed.
     """
     with known_errors():

@@ -42,7 +42,7 @@ def vary(generation: Generation, file: Path, count: int, **options: Any) -> None
     melodyvae vary a.mid --amount 0.5 --bar 9 -o further
 
     The folder (FILE-varied by default) gets 01.mid, 02.mid, ..., all.mid with the tune and then all of them in a row,
-    and piano-rolls.png.
+    piano-rolls.png, and index.html, a page that plays them.
     """
     with known_errors():
         folder, vae = generation.open(f"{file.stem}-varied", numbered_names(count))

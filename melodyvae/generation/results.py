@@ -66,6 +66,12 @@ class Result(Sequence[Melody]):
         return melodies_html(self.rolls, self.sentences)
 
     @property
+    def title(self) -> str:
+        """What was made of what."""
+        stems = ", ".join(source.stem for source in self.sources)
+        return f"{type(self).__name__}: {stems}" if stems else type(self).__name__
+
+    @property
     def measured(self) -> tuple[str, ...]:
         """What was measured, a sentence each."""
         return ()
@@ -121,6 +127,8 @@ class Result(Sequence[Melody]):
             set_apart=self.set_apart,
             row=self.row,
             columns=self.columns,
+            title=self.title,
+            sentences=self.sentences,
             backings=self.accompaniment,
             audio=audio,
             replace=replace,

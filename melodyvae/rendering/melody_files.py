@@ -1,4 +1,4 @@
-"""Melodies -> a folder with a MIDI file of each, all of them in a row, their picture and, if wanted, their sound."""
+"""Melodies -> a folder: a MIDI file of each, all in a row, a picture, a page that plays them and, if wanted, sound."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 JOINED_FILE = "all.mid"
 PICTURE_FILE = "piano-rolls.png"
+PAGE_FILE = "index.html"
 
 
 def numbered_names(count: int) -> list[str]:
@@ -33,7 +34,7 @@ def names_written(names: Sequence[str], joined: bool = True, audio: bool = False
     """All files that :func:`write_melodies` writes for melodies of these ``names``."""
     midi_files = [*names, JOINED_FILE] if joined else list(names)
     wav_files = [str(Path(name).with_suffix(".wav")) for name in midi_files] if audio else []
-    return [*midi_files, *wav_files, PICTURE_FILE]
+    return [*midi_files, *wav_files, PICTURE_FILE, PAGE_FILE]
 
 
 def write_melodies(
@@ -45,6 +46,8 @@ def write_melodies(
     set_apart: Sequence[int] = (),
     row: Sequence[Melody] = (),
     columns: int | None = None,
+    title: str = "Melodies",
+    sentences: Sequence[str] = (),
     backings: Sequence[Sequence[Part]] | None = None,
     audio: bool = False,
     replace: bool = False,
@@ -60,6 +63,8 @@ def write_melodies(
         set_apart: which rolls have another colour, such as the ends of a walk; -1 is the last.
         row: what is joined into :data:`JOINED_FILE`; nothing is written there if it is empty.
         columns: draw the rolls in so many columns.
+        title: of the page.
+        sentences: what stands on the page under its heading.
         backings: what plays with each melody (see :mod:`data_prep.melodies.arrangement`).
         audio: write a WAV file beside each MIDI file.
         replace: replace files of an earlier run; see :func:`~melodyvae.rendering.output_folder.output_folder`.
@@ -72,6 +77,7 @@ def write_melodies(
     from data_prep.melodies.arrangement import write_in_a_row
     from melodyvae.rendering.audio import write_wav
     from melodyvae.rendering.piano_rolls import plot_grid_of_rolls, plot_piano_rolls
+    from melodyvae.rendering.web_page import write_page
 
     written = names_written(names, bool(row), audio)
     with output_folder(folder, written, replace, inputs) as staging:
@@ -89,4 +95,15 @@ def write_melodies(
             plot_grid_of_rolls(drawn, columns, staging / PICTURE_FILE)
         else:
             plot_piano_rolls(drawn, staging / PICTURE_FILE, titles, set_apart)
+        file_of = {id(melody): name for melody, name in zip(melodies, names, strict=True)}
+        write_page(
+            drawn,
+            staging / PAGE_FILE,
+            title,
+            titles,
+            [file_of.get(id(melody), "") for melody in drawn],
+            notes=sentences,
+            set_apart=set_apart,
+            columns=columns or 1,
+        )
     return written

@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import webbrowser
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,7 @@ def test_interpolate_writes_the_walk_the_row_and_the_picture(tunes, run_folder, 
         "04.mid",
         "05.mid",
         "all.mid",
+        "index.html",
         "piano-rolls.png",
     ]
     for line in ("A is first.mid: track 1 of 1", "A is taken from bars 1 to 2", "B reconstructed: "):
@@ -119,9 +121,22 @@ def test_the_same_inputs_and_seed_give_the_same_bytes(tunes, run_folder, tmp_pat
         options = ["-n", "3", "--model", run_folder, "--temperature", "1", "--seed", seed]
         run("interpolate", *tunes, "-o", folder, *options)
     contents = [{path.name: path.read_bytes() for path in folder.iterdir()} for folder in folders]
-    assert len(contents[0]) == 5
+    assert len(contents[0]) == 6
     assert contents[0] == contents[1]
     assert contents[0] != contents[2]
+
+
+def test_play_opens_the_page_of_the_results(tunes, run_folder, tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    run("vary", tunes[0], "-n", "2", "-o", tmp_path / "o", "--model", run_folder)
+    assert opened == []
+    run("vary", tunes[0], "-n", "2", "-o", tmp_path / "o", "--model", run_folder, "--force", "--play")
+    assert opened == [(tmp_path / "o" / "index.html").as_uri()]
+    page = (tmp_path / "o" / "index.html").read_text(encoding="utf-8")
+    assert page.count("data-tune=") == 3  # the tune and two more
+    assert 'href="01.mid"' in page
+    assert "the tune is taken from bars" in page
 
 
 def test_the_output_folder_is_named_after_the_files(tunes, run_folder, tmp_path, monkeypatch):
@@ -139,7 +154,13 @@ def test_a_folder_that_is_there_needs_no_room_beside_it(tunes, run_folder, tmp_p
     monkeypatch.setattr(tempfile, "mkdtemp", lambda *a, **k: made.append(Path(k["dir"])) or plain(*a, **k))
     run("interpolate", *tunes, "-n", "2", "-o", out, "--model", run_folder)
     assert made == [out]
-    assert sorted(path.name for path in out.iterdir()) == ["01.mid", "02.mid", "all.mid", "piano-rolls.png"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "01.mid",
+        "02.mid",
+        "all.mid",
+        "index.html",
+        "piano-rolls.png",
+    ]
 
 
 def test_results_are_never_silently_overwritten(tunes, run_folder, tmp_path):
@@ -147,7 +168,7 @@ def test_results_are_never_silently_overwritten(tunes, run_folder, tmp_path):
     run("interpolate", *tunes, "-n", "2", "-o", out, "--model", run_folder)
     (out / "01.mid").write_bytes(b"mine")
     output = run("interpolate", *tunes, "-n", "2", "-o", out, "--model", run_folder, status=1)
-    assert "already holds 01.mid and 3 more" in output
+    assert "already holds 01.mid and 4 more" in output
     assert "--force" in output
     assert (out / "01.mid").read_bytes() == b"mine"
     run("interpolate", *tunes, "-n", "2", "-o", out, "--model", run_folder, "--force")
@@ -324,7 +345,8 @@ def test_morph_writes_the_series_the_row_and_the_picture_and_says_what_changed(t
     out = tmp_path / "denser"
     arguments = ["morph", tunes[0], "--density", "+1", "--range", "-1", "-n", "3", "-o", out]
     output = run(*arguments, "--candidates", "12")
-    assert sorted(path.name for path in out.iterdir()) == ["01.mid", "02.mid", "03.mid", "all.mid", "piano-rolls.png"]
+    written = ["01.mid", "02.mid", "03.mid", "all.mid", "index.html", "piano-rolls.png"]
+    assert sorted(path.name for path in out.iterdir()) == written
     assert "the tune is taken from bars 1 to 2" in output
     assert re.search(r"^density +\d+\.\d\d +\d+\.\d\d +\d+\.\d\d +\d+\.\d\d  onsets a bar$", output, re.M)
     assert re.search(r"^diatonic +\d\.\d\d +\d\.\d\d +as it is +\d\.\d\d  share of notes$", output, re.M)
