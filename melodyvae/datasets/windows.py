@@ -64,6 +64,19 @@ class WindowDataset:
         """Whether a model of this provenance was trained on this very dataset."""
         return provenance.get("dataset_sha256") == self.fingerprint
 
+    def as_written(self, split: str) -> np.ndarray:
+        """The windows ``(N, T)`` of a split that begin at a bar line of their piece and are as fast as written.
+
+        All of them where there are no such, and of a folder that does not say.
+        """
+        windows = np.asarray(self.splits[split])
+        places = np.load(self.folder / "windows.npy")
+        if not {"speed", "phase"} <= set(places.dtype.names or ()):
+            return windows
+        of_split = places[places["split"] == SPLITS.index(split)]
+        is_as_written = (of_split["speed"] == 1) & (of_split["phase"] == 0)
+        return windows[is_as_written] if is_as_written.any() else windows
+
     def check_fits(self, config: MelodyConfig) -> None:
         """Raise :class:`DatasetError` unless windows, meter and vocabulary are those of the model."""
         for name, ours, theirs in (

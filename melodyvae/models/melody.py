@@ -9,6 +9,7 @@ bound E_q(z|x)[log p(x | z)] - beta * KL(q(z | x) || N(0, I)).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import torch
@@ -165,3 +166,24 @@ class MelodyModel(CheckpointedModel):
                 f"{flat.config.latent_size}; it must be flat, of {self.config.segment_bars} bars, with a z of "
                 f"{self.config.code_size}, and of the same read-out and LSTM sizes"
             ) from error
+
+    def take_steps_from(self, longer: MelodyModel) -> None:
+        """Start with the weights of a model whose windows have more steps, of the same sizes otherwise.
+
+        What its read-outs know of a step is that of the same number here, counted from the window's start.
+
+        Raises:
+            ConfigError: if the sizes differ in anything but bars and meter.
+        """
+        ours, theirs = self.state_dict(), longer.state_dict()
+        of_steps = ("encoder.posterior.weight", "decoder.step_features.weight", "decoder.step_features.bias")
+        sizes = replace(longer.config, bars=self.config.bars, meter=self.config.meter)
+        if sizes != self.config or self.config.readout != "position" or longer.config.steps < self.config.steps:
+            raise ConfigError(
+                f"the weights of a model of {longer.config.steps} steps a window cannot be taken for one of "
+                f"{self.config.steps}: both must have the position read-out and the same sizes, and the first no fewer "
+                "steps"
+            )
+        for name in of_steps:
+            theirs[name] = theirs[name][tuple(slice(size) for size in ours[name].shape)]
+        self.load_state_dict(theirs)

@@ -7,14 +7,13 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from melodyvae.config import ConfigError, MelodyConfig, MelodyTrainConfig, from_dict, override, to_dict
 from melodyvae.datasets.augmentation import Augmentation
 from melodyvae.datasets.batches import TrainingBatches, random_rows
 from melodyvae.datasets.held_out import source_marks
-from melodyvae.datasets.windows import WindowDataset
+from melodyvae.datasets.windows import SPLITS, WindowDataset
 from melodyvae.evaluation.reconstruction import reconstruction_metrics
 from melodyvae.generation.attribute_vectors import fit_directions
 from melodyvae.generation.novelty import NOVELTY_FILE, NoveltyIndex
@@ -56,7 +55,8 @@ def build_model_and_config(
     A budget given among ``changes`` (``max_updates``, ``max_minutes``) replaces the preset's. With ``init_from`` the
     model is that checkpoint, to be fine-tuned, and the options are those it was trained with (the preset's, if it does
     not say them), but for a quarter of the learning rate and beta from the start, so that what the model knows is not
-    lost.
+    lost. If the bars of ``dataset`` are shorter than the checkpoint's, the model is a new one for them that starts
+    with its weights.
 
     Raises:
         ConfigError: on an unknown preset, on a change that the configuration refuses, and on ``bars`` for a model that
@@ -83,8 +83,21 @@ def build_model_and_config(
         raise ConfigError(f"{init_from} has its weights already; leave out segments_from")
     if bars is not None:
         raise ConfigError(f"{init_from} has its number of bars already; leave out bars, or train a new model")
+    if dataset is not None:
+        model = _for_bars_of(dataset, model)
     training = _fine_tuning(model.provenance, preset.training)
     return model, override(_without_budget(training, changes), **changes)
+
+
+def _for_bars_of(dataset: WindowDataset, model: MelodyModel) -> MelodyModel:
+    """``model``, or if the dataset's bars are shorter a new one for them that starts with its weights."""
+    config = replace(model.config, meter=tuple(dataset.meta["meter"]))
+    if config.steps >= model.config.steps:
+        return model
+    shorter = MelodyModel(config)
+    shorter.take_steps_from(model)
+    shorter.provenance = model.provenance
+    return shorter
 
 
 def _without_budget(training: MelodyTrainConfig, changes: dict[str, Any]) -> MelodyTrainConfig:
@@ -219,24 +232,23 @@ def finish_melody_run(
 ) -> dict[str, dict[str, float]]:
     """Fit what goes with the network of a finished run, measure it on all held-out windows, and write both to its file.
 
+    Of a dataset of several speeds and phases the windows are taken that are as fast as written and begin at bar lines.
+
     Returns:
         The metrics by split, ``valid`` and ``test``; a split without windows is left out.
     """
     path = folder / MODEL_FILE
     model = MelodyModel.from_pretrained(path).to(device or torch.device("cpu"))
+    windows = {split: dataset.as_written(split) for split in SPLITS}
     model.metrics = {
-        split: reconstruction_metrics(model, np.asarray(dataset.splits[split]))
-        for split in ("valid", "test")
-        if len(dataset.splits[split])
+        split: reconstruction_metrics(model, windows[split]) for split in ("valid", "test") if len(windows[split])
     }
-    model.extras |= fit_directions(model, dataset.splits["train"]).to_extras()
+    model.extras |= fit_directions(model, windows["train"]).to_extras()
     if not model.config.look_back:  # its prior is learned: N(0, I) is it
-        model.extras |= fit_prior(model, dataset.splits["train"]).to_extras()
-    model.extras |= fit_quantiles(model, dataset.splits["valid"])
+        model.extras |= fit_prior(model, windows["train"]).to_extras()
+    model.extras |= fit_quantiles(model, windows["valid"])
     model.save(path)
-    NoveltyIndex.of(np.asarray(dataset.splits["train"]), model.config.steps_per_quarter).save(
-        beside(path, NOVELTY_FILE)
-    )
+    NoveltyIndex.of(windows["train"], model.config.steps_per_quarter).save(beside(path, NOVELTY_FILE))
     return model.metrics
 
 

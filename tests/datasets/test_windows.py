@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from data_prep.corpus.prepare import PrepOptions, prepare
 from data_prep.tokens import FIRST_NOTE_ON, Vocabulary
 from melodyvae.datasets.batches import TrainingBatches
 from melodyvae.datasets.shuffle import Shuffle
 from melodyvae.datasets.windows import DatasetError, open_dataset
 from melodyvae.presets import PRESETS
+from tests.data_prep.smf import tune
 from tests.windows import random_windows
 
 
@@ -42,6 +44,20 @@ def test_a_dataset_of_another_vocabulary_is_refused(dataset_folder):
     other = dataset.meta | {"vocabulary": dataset.meta["vocabulary"] | {"lowest_pitch": 36}}
     with pytest.raises(DatasetError, match=r"its vocabulary is .*36"):
         replace(dataset, meta=other).check_fits(PRESETS["tiny"].model)
+
+
+def test_windows_as_written_are_those_of_bar_lines_at_the_piece_s_own_speed(tmp_path):
+    scale = [60, 62, 64, 65, 67, 65, 64, 62]
+    for number in range(3):
+        data = tune([pitch + number for pitch in scale[number:] * 4])
+        (tmp_path / f"{number}.mid").write_bytes(data)
+    mixture, plain = (
+        open_dataset(prepare([tmp_path], tmp_path / name, options, workers=0).output)
+        for name, options in (("mixture", PrepOptions(speeds=(1, 2), phases=2)), ("plain", PrepOptions()))
+    )
+    assert len(mixture.splits["train"]) > len(plain.splits["train"]) > 0
+    assert mixture.as_written("train").tolist() == plain.splits["train"].tolist()
+    assert plain.as_written("train").tolist() == plain.splits["train"].tolist()
 
 
 def test_a_folder_that_is_no_dataset_says_how_to_make_one(tmp_path):

@@ -218,3 +218,19 @@ def test_a_flat_model_has_no_codes_to_learn_from():
     flat = MelodyModel(PRESETS["tiny"].model)
     with pytest.raises(ConfigError, match="two levels"):
         flat.code_loss_terms(torch.from_numpy(random_windows(2)).long())
+
+
+def test_a_model_of_shorter_bars_starts_with_what_the_longer_one_knows_of_the_same_steps():
+    torch.manual_seed(0)
+    longer = MelodyModel(PRESETS["tiny"].model).eval()
+    shorter = MelodyModel(replace(longer.config, meter=(3, 4))).eval()
+    shorter.take_steps_from(longer)
+    z = torch.randn(5, longer.config.latent_size)
+    assert shorter.decode(z).tolist() == longer.decode(z)[:, :24].tolist()
+    with torch.inference_mode():
+        features = longer.encoder.step_features(torch.randn(24, 3, 2 * longer.config.encoder_size))
+        read = features.transpose(0, 1).flatten(1)
+        padded = torch.nn.functional.pad(read, (0, 8 * longer.config.encoder_features))
+        assert torch.allclose(shorter.encoder.posterior(read), longer.encoder.posterior(padded), atol=1e-6)
+    with pytest.raises(ConfigError, match="a model of 24 steps a window cannot be taken for one of 32"):
+        longer.take_steps_from(shorter)

@@ -301,6 +301,16 @@ def test_fine_tuning_starts_from_the_checkpoint_and_remembers_it(run_folder, dat
     assert [line["update"] for line in lines] == [0, 3]  # before anything is changed, too
 
 
+def test_fine_tuning_on_shorter_bars_starts_a_model_of_them_with_the_weights(run_folder, dataset_folder):
+    dataset = open_dataset(dataset_folder)
+    of_waltzes = replace(dataset, meta=dataset.meta | {"meter": [3, 4]})
+    model, _ = build_model_and_config("tiny", str(run_folder), dataset=of_waltzes)
+    trained, _ = build_model_and_config("tiny", str(run_folder), dataset=dataset)
+    assert (model.config.meter, model.config.steps, trained.config.steps) == ((3, 4), 24, 32)
+    assert torch.equal(model.decoder.lstm.weight_hh_l0, trained.decoder.lstm.weight_hh_l0)
+    assert model.provenance == trained.provenance
+
+
 def test_the_learning_rate_warms_up_and_falls_to_zero():
     config = TrainConfig(learning_rate=0.1, warmup_updates=10)
     assert learning_rate(config, 0, 0.0) == pytest.approx(0.01)
