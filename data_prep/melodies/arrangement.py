@@ -12,6 +12,7 @@ import numpy as np
 import symusic
 
 from data_prep.files import whole_file
+from data_prep.melodies.feel import Feel
 from data_prep.melodies.regions import ReadMelody
 from data_prep.melody import TICKS_PER_QUARTER, Melody
 from data_prep.reading.notes import TIME_RESOLUTION, Part
@@ -197,6 +198,7 @@ def write_in_a_row(
     path: str | Path,
     backings: Sequence[Sequence[Part]] | None = None,
     markers: Sequence[str] = (),
+    feels: Sequence[Feel] = (),
 ) -> None:
     """Write a MIDI file of melodies one after the other, each in its own tempo, whole or not at all.
 
@@ -205,6 +207,7 @@ def write_in_a_row(
         path: the file.
         backings: what plays with each, as from :func:`backing_of`; tracks of one name and program become one.
         markers: the text of a marker where each melody begins; none by default.
+        feels: how each melody is played; by default as it is written, on the grid.
 
     Raises:
         ValueError: as :meth:`Melody.join`.
@@ -216,6 +219,15 @@ def write_in_a_row(
     steps = np.cumsum([0, *(melody.bars * melody.steps_per_bar for melody in melodies)])
     quarters = steps / joined.steps_per_quarter
     midi = (replace(joined, name=LEAD_NAME) if backings else joined).to_pretty_midi()
+    seconds = 60 / joined.quarters_per_minute
+    if feels:
+        midi.instruments[0].notes = [
+            pretty_midi.Note(
+                note.velocity, note.pitch, (at + note.start_quarters) * seconds, (at + note.end_quarters) * seconds
+            )
+            for at, melody, feel in zip(quarters, melodies, feels, strict=False)
+            for note in feel.play(melody)
+        ]
     instruments: dict[tuple[str, int, bool], pretty_midi.Instrument] = {}
     for start, backing in zip(quarters, backings or (), strict=False):
         for part in backing:
@@ -223,7 +235,6 @@ def write_in_a_row(
             if kind not in instruments:
                 instruments[kind] = pretty_midi.Instrument(part.program, part.is_drum, part.name)
                 midi.instruments.append(instruments[kind])
-            seconds = 60 / joined.quarters_per_minute
             instruments[kind].notes += [
                 pretty_midi.Note(max(int(velocity), 1), int(pitch), (start + begin) * seconds, (start + end) * seconds)
                 for velocity, pitch, begin, end in zip(

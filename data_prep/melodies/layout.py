@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from data_prep.melodies.feel import NO_SWING, straightened
 from data_prep.melodies.voice import one_voice_line
 from data_prep.reading.notes import TIME_RESOLUTION, Part, Section
 
@@ -54,10 +55,12 @@ class PlacedNotes:
     Attributes:
         line: an array as :attr:`data_prep.melody.Melody.line`, ``(N, 4)``; every note lasts at least one step.
         offsets: how much later than its step each note begins, in steps, ``(N,)``.
+        end_offsets: how much later than its step each note ends, in steps, ``(N,)``.
     """
 
     line: np.ndarray
     offsets: np.ndarray
+    end_offsets: np.ndarray
 
     @property
     def is_off_grid(self) -> np.ndarray:
@@ -82,12 +85,15 @@ class Layout:
         stretches: in order, without a gap.
         sections: the bars of the piece.
         steps_per_quarter, steps_per_bar: the grid.
+        swing: where in a quarter the second eighths begin that are laid on the middle of it; see
+            :mod:`data_prep.melodies.feel`.
     """
 
     stretches: tuple[Stretch, ...]
     sections: tuple[Section, ...]
     steps_per_quarter: int
     steps_per_bar: int
+    swing: float = NO_SWING
 
     @property
     def bars(self) -> int:
@@ -105,10 +111,11 @@ class Layout:
         steps, offsets = self._nearest(part.starts)
         line = np.empty((len(part), 4), np.int64)
         line[:, 0] = steps
-        line[:, 1] = np.maximum(self.ends(part.ends), steps + 1)
+        ends, end_offsets = self._nearest_ends(part.ends)
+        line[:, 1] = np.maximum(ends, steps + 1)
         line[:, 2] = part.pitches
         line[:, 3] = np.maximum(part.velocities, 1)
-        return PlacedNotes(line, offsets)
+        return PlacedNotes(line, offsets, end_offsets + ends - line[:, 1])
 
     def onsets(self, quarters: np.ndarray) -> np.ndarray:
         """The step nearest to each time of ``(N,)``; what rounds to the end of a stretch begins the next."""
@@ -116,7 +123,7 @@ class Layout:
 
     def ends(self, quarters: np.ndarray) -> np.ndarray:
         """The step nearest to each time of ``(N,)``; a note that lasts to the end of a stretch ends with it."""
-        return self._steps(quarters, self._stretches_at(quarters, is_end=True))
+        return self._nearest_ends(quarters)[0]
 
     def place(self, quarters: np.ndarray, *, is_end: bool = False) -> np.ndarray:
         """Where each time of ``(N,)`` lies on the grid, in quarters from its first step, not rounded."""
@@ -178,13 +185,19 @@ class Layout:
         """
         half_step = 0.5 / self.steps_per_quarter
         chosen = np.maximum(np.searchsorted(self._starts, quarters + half_step, "right") - 1, 0)
-        steps = self._steps(quarters, chosen)
-        return steps, self._exact(quarters, chosen) - (steps - self._first_steps[chosen])
+        return self._steps(quarters, chosen)
 
-    def _steps(self, quarters: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-        """The step of each time within its stretch ``chosen``, ``(N,)``."""
-        local = np.floor(self._exact(quarters, chosen) + 0.5).astype(np.int64)
-        return np.asarray(self._first_steps[chosen] + np.clip(local, 0, self._lengths[chosen]))
+    def _nearest_ends(self, quarters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The step nearest to each end of ``(N,)``, and how much later than it the end is, in steps."""
+        return self._steps(quarters, self._stretches_at(quarters, is_end=True))
+
+    def _steps(self, quarters: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The step of each time within its stretch ``chosen``, ``(N,)``, and how much later it is than that."""
+        exact = self._exact(quarters, chosen)
+        if self.swing != NO_SWING:
+            exact = straightened(exact / self.steps_per_quarter, self.swing) * self.steps_per_quarter
+        local = np.clip(np.floor(exact + 0.5).astype(np.int64), 0, self._lengths[chosen])
+        return self._first_steps[chosen] + local, exact - local
 
 
 class _Run(NamedTuple):

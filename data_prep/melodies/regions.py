@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from data_prep.limits import Limits
+from data_prep.melodies.feel import MIN_SWUNG_ONSETS, NO_SWING, find_swing
 from data_prep.melodies.layout import Layout, PlacedNotes, Stretch, alike, lay_out
 from data_prep.melodies.voice import AUTO, MelodyError, choose_part
 from data_prep.reading.limited import read_song
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 from data_prep.melody import Melody, notes_of
 
 SAID_OFF_GRID_SHARE = 0.1
+BEATS_OF_QUARTERS = (2, 4)  # lower numbers of the meters whose eighths may swing
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,6 +194,8 @@ def melody_of(
     part, bars = song.parts[part_index], song.bars()
     meter = meter or usual_meter(part, bars, steps_per_quarter)
     layout = lay_out(song.sections, meter, steps_per_quarter)
+    if meter[1] in BEATS_OF_QUARTERS:
+        layout = replace(layout, swing=_swing_of(song, part, layout))
     placed = layout.place_notes(part)
     # A note that begins in the piece's very last instant may need a bar more.
     steps = max(layout.bars * layout.steps_per_bar, int(placed.line[:, 1].max()))
@@ -208,9 +212,19 @@ def melody_of(
     off_grid = float(placed.is_off_grid.mean())
     said = [f"track {part_index + 1} of {len(song.parts)}" + (f" ({part.name})" if part.name else "")]
     said += [*song.notices, *_said_of_bars(bars, layout, meter)]
+    if layout.swing != NO_SWING:
+        said.append(f"its swing of {layout.swing:.2f} is laid straight")
     if off_grid > SAID_OFF_GRID_SHARE:
         said.append(f"{off_grid:.0%} of its onsets are moved to the nearest 1/{4 * steps_per_quarter} note")
     return ReadMelody(melody, part_index, ", ".join(said), layout, song.tempi, song)
+
+
+def _swing_of(song: Song, part: Part, layout: Layout) -> float:
+    """The swing of a part, or else, if it has hardly anything between beats, of the whole piece."""
+    of_part = find_swing(layout.place(part.starts))
+    if of_part != NO_SWING or (np.abs(layout.place(part.starts) % 1 - 0.5) < 0.3).sum() >= MIN_SWUNG_ONSETS:
+        return of_part
+    return find_swing(layout.place(np.concatenate([other.starts for other in song.parts])))
 
 
 def _said_of_bars(bars: Sequence[Bar], layout: Layout, meter: tuple[int, int]) -> list[str]:

@@ -1,0 +1,209 @@
+"""How a melody is played rather than written: swing, small timing, and how loud each note is.
+
+A model writes on a grid and knows none of these. They are taken from the bars that it starts from, as a template, and
+put back on what is written. Conventions: times are in quarters from the first bar's start; offsets are in steps, later
+is positive; swing is where in a quarter the second eighth begins: 0.5 is straight, 0.67 a shuffle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from data_prep.errors import UserError
+from data_prep.melody import DEFAULT_VELOCITY, Melody
+
+if TYPE_CHECKING:
+    from data_prep.melodies.regions import ReadMelody
+
+KEEP, STRAIGHT = "keep", "straight"
+NO_SWING = 0.5
+MIN_SWING, MAX_SWING = 0.5, 0.8
+SWUNG = (0.54, 0.72)  # where second eighths begin in a shuffle; a dotted eighth ends at 0.75
+FIRST_TRIPLET = (0.28, 0.39)
+MIN_SWUNG_ONSETS = 4
+MIN_SWUNG_SHARE = 0.8  # of the onsets between beats
+MAX_GUESSED_OFFSET_STEPS = 0.25  # of notes that the template does not have
+
+
+MIN_APART_STEPS = 0.25  # two notes, wherever their offsets move them
+
+
+class FeelError(UserError, ValueError):
+    """A feel is asked for that there is not."""
+
+
+class PlayedNote(NamedTuple):
+    """A note in time."""
+
+    start_quarters: float
+    end_quarters: float
+    pitch: int
+    velocity: int
+
+
+@dataclass(frozen=True, eq=False)
+class Feel:
+    """A template of T steps for the notes of melodies that are as long; a longer melody repeats it.
+
+    Attributes:
+        swing: where in a quarter the second eighth begins.
+        steps_per_quarter: the grid.
+        offsets: how much later than its step a note begins, ``(T,)``; NaN where none does.
+        end_offsets: how much later than a step a note ends that ends on it, ``(T + 1,)``; NaN where none does.
+        velocities: of the notes that begin on each step, ``(T,)``; NaN where none does.
+    """
+
+    swing: float
+    steps_per_quarter: int
+    offsets: np.ndarray
+    end_offsets: np.ndarray
+    velocities: np.ndarray
+
+    @classmethod
+    def straight(cls, steps_per_quarter: int = 4, swing: float = NO_SWING) -> Feel:
+        """No template but, perhaps, swing."""
+        return cls(swing, steps_per_quarter, np.full(1, np.nan), np.full(2, np.nan), np.full(1, np.nan))
+
+    @classmethod
+    def of(cls, found: ReadMelody, first_bar: int, bars: int) -> Feel:
+        """The feel of some bars of a piece, from ``first_bar`` (of the melody's bars, from 0)."""
+        melody = found.melody
+        first, steps = first_bar * melody.steps_per_bar, bars * melody.steps_per_bar
+        offsets, end_offsets, velocities = np.full(steps, np.nan), np.full(steps + 1, np.nan), np.full(steps, np.nan)
+        if found.song is None:
+            line, of_starts, of_ends = melody.line, np.zeros(len(melody.notes)), np.zeros(len(melody.notes))
+        else:
+            placed = found.layout.place_notes(found.song.parts[found.part_index])
+            order = np.lexsort((placed.line[:, 2], placed.line[:, 0]))  # of notes on one step the highest comes last
+            line, of_starts, of_ends = placed.line[order], placed.offsets[order], placed.end_offsets[order]
+        for (start, end, _, velocity), offset, end_offset in zip(
+            line - [first, first, 0, 0], of_starts, of_ends, strict=True
+        ):
+            if 0 <= start < steps:
+                offsets[start], velocities[start] = offset, velocity
+            if 0 < end <= steps:
+                end_offsets[end] = end_offset
+        return cls(found.layout.swing, melody.steps_per_quarter, offsets, end_offsets, velocities)
+
+    def blend(self, other: Feel, share: float) -> Feel:
+        """A feel at ``share`` (0 to 1) of the way to another one."""
+        if len(self.offsets) != len(other.offsets):
+            return self if share < 0.5 else other
+        columns = [
+            np.where(np.isnan(a), b, np.where(np.isnan(b), a, (1 - share) * a + share * b))
+            for a, b in (
+                (self.offsets, other.offsets),
+                (self.end_offsets, other.end_offsets),
+                (self.velocities, other.velocities),
+            )
+        ]
+        if share in (0, 1):
+            return other if share else self
+        return Feel((1 - share) * self.swing + share * other.swing, self.steps_per_quarter, *columns)
+
+    def with_swing(self, swing: float) -> Feel:
+        """The same with another swing."""
+        return Feel(swing, self.steps_per_quarter, self.offsets, self.end_offsets, self.velocities)
+
+    def play(self, melody: Melody) -> list[PlayedNote]:
+        """The notes of a melody in time.
+
+        A note on a step that the template has is played as there; another one as those at the same place of the beat
+        are on average. No note lasts into the next.
+        """
+        per_quarter = melody.steps_per_quarter
+        length = len(self.offsets)
+        guessed = np.clip(
+            _by_place(self.offsets, per_quarter, 0.0), -MAX_GUESSED_OFFSET_STEPS, MAX_GUESSED_OFFSET_STEPS
+        )
+        loudness = _by_place(self.velocities, per_quarter, DEFAULT_VELOCITY)
+        starts, ends, velocities = [], [], []
+        for note in melody.notes:
+            place, beat_place = note.start_step % length, note.start_step % per_quarter
+            known = not np.isnan(self.velocities[place])
+            offset = self.offsets[place] if known else guessed[beat_place]
+            velocity = self.velocities[place] if known else loudness[beat_place]
+            end_offset = self.end_offsets[(note.end_step - 1) % length + 1]
+            earliest = starts[-1] + MIN_APART_STEPS / per_quarter if starts else 0.0
+            starts.append(max((note.start_step + offset) / per_quarter, earliest))
+            ends.append((note.end_step + (0.0 if np.isnan(end_offset) else end_offset)) / per_quarter)
+            velocities.append(int(np.clip(round(velocity), 1, 127)))
+        begins = swung(np.array(starts), self.swing)
+        finishes = np.minimum(swung(np.array(ends), self.swing), np.append(begins[1:], np.inf))
+        finishes = np.minimum(finishes, melody.length_steps / per_quarter)
+        finishes = np.maximum(finishes, begins + 0.1 / per_quarter)
+        return [
+            PlayedNote(float(start), float(end), note.pitch, velocity)
+            for note, start, end, velocity in zip(melody.notes, begins, finishes, velocities, strict=True)
+        ]
+
+
+def parse_feel(text: str) -> float | None:
+    """The swing that ``--feel`` asks for: 0.5 of ``straight``, 0.62 of ``swing=0.62``; None of ``keep``.
+
+    Raises:
+        FeelError: if it is none of these.
+    """
+    if text == KEEP:
+        return None
+    if text == STRAIGHT:
+        return NO_SWING
+    name, _, number = text.partition("=")
+    try:
+        swing = float(number)
+    except ValueError:
+        swing = np.nan
+    if name != "swing" or not MIN_SWING <= swing <= MAX_SWING:
+        raise FeelError(
+            f"there is no feel {text!r}; give keep, straight, or swing= and a number from {MIN_SWING} (straight) "
+            f"to {MAX_SWING}, such as swing=0.62"
+        )
+    return swing
+
+
+def find_swing(quarters: np.ndarray) -> float:
+    """Where in a quarter the second eighths begin, of onsets ``(N,)`` counted from a beat; 0.5 if they do not swing.
+
+    They do if four fifths of the onsets between beats, and four at least, begin where a shuffle's second eighths do,
+    and hardly any where the first note of a triplet's two others does.
+    """
+    phases = np.asarray(quarters) % 1.0
+    between = phases[(phases > 0.2) & (phases < 0.8)]
+    is_swung = (between > SWUNG[0]) & (between < SWUNG[1])
+    if is_swung.sum() < MIN_SWUNG_ONSETS or is_swung.mean() < MIN_SWUNG_SHARE:
+        return NO_SWING
+    if ((between > FIRST_TRIPLET[0]) & (between < FIRST_TRIPLET[1])).mean() > 0.1:
+        return NO_SWING
+    return round(float(np.median(between[is_swung])), 3)
+
+
+def swung(quarters: np.ndarray, swing: float) -> np.ndarray:
+    """Times that are written straight, as they are played with a swing; :func:`straightened` is the inverse."""
+    return _warped(quarters, NO_SWING, swing)
+
+
+def straightened(quarters: np.ndarray, swing: float) -> np.ndarray:
+    """Times that are played with a swing, as they are written."""
+    return _warped(quarters, swing, NO_SWING)
+
+
+def _warped(quarters: np.ndarray, middle: float, target: float) -> np.ndarray:
+    """Each beat stretched so that what lies at ``middle`` of it comes to lie at ``target``."""
+    if middle == target:
+        return quarters
+    beats = np.floor(quarters)
+    phases = quarters - beats
+    first, second = phases * (target / middle), target + (phases - middle) * ((1 - target) / (1 - middle))
+    return np.asarray(beats + np.where(phases < middle, first, second))
+
+
+def _by_place(values: np.ndarray, steps_per_quarter: int, default: float) -> np.ndarray:
+    """The mean of known values by place in the beat, or of all of them, or the default: ``(steps_per_quarter,)``."""
+    known = ~np.isnan(values)
+    overall = float(values[known].mean()) if known.any() else default
+    places = np.arange(len(values)) % steps_per_quarter
+    chosen = [values[known & (places == place)] for place in range(steps_per_quarter)]
+    return np.array([float(of_place.mean()) if len(of_place) else overall for of_place in chosen])

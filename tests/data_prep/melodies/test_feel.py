@@ -1,0 +1,120 @@
+"""How melodies are played: what is taken from a piece comes back on what is written, swing and all."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pretty_midi
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data_prep.melodies.arrangement import write_in_a_row
+from data_prep.melodies.feel import Feel, FeelError, find_swing, parse_feel, straightened, swung
+from data_prep.melodies.regions import melody_of, read_melody
+from data_prep.melody import Melody, MelodyNote
+from data_prep.reading.midi import read_midi
+from tests.data_prep.smf import part, song
+from tests.data_prep.strategies import melodies
+
+EIGHTHS = np.arange(32) / 2
+PITCHES = [60 + (5 * index) % 12 for index in range(32)]
+
+
+def played(swing: float, late: float = 0.0) -> np.ndarray:
+    """The onsets of four bars of eighths, in quarters."""
+    return np.where(EIGHTHS % 1 == 0.5, np.floor(EIGHTHS) + swing, EIGHTHS) + late
+
+
+@pytest.mark.parametrize("swing", [0.5, 0.55, 0.58, 0.62, 0.66, 0.7])
+def test_a_shuffle_is_read_straight_and_comes_back_as_it_was(swing: float, tmp_path: Path) -> None:
+    starts = played(swing)
+    ends = np.append(starts[1:], 16.0)
+    found = melody_of(song(part(list(zip(starts, ends, PITCHES, strict=True)))), 0)
+    assert [note.start_step for note in found.melody.notes] == list(range(0, 64, 2))
+    assert found.layout.swing == pytest.approx(swing, abs=0.002)
+    window = found.window(1, 2)
+    write_in_a_row([window], tmp_path / "back.mid", feels=[Feel.of(found, 1, 2)])
+    back = read_midi(tmp_path / "back.mid").parts[0]
+    assert np.allclose(back.starts, starts[8:24] - 4, atol=2 / 480)
+    assert np.allclose(back.ends, ends[8:24] - 4, atol=2 / 480)
+    assert read_melody(tmp_path / "back.mid").melody.notes == window.notes  # two bars are enough to hear it
+
+
+@pytest.mark.parametrize(
+    "onsets",
+    [
+        np.arange(0, 16, 0.5),  # eighths
+        np.arange(0, 16, 0.25),  # sixteenths
+        np.arange(0, 16, 1 / 3),  # triplets
+        np.arange(0, 16, 2 / 3),  # triplets of quarters
+        np.concatenate([np.arange(8.0), np.arange(8) + 0.75]),  # dotted eighths
+        np.arange(16.0),
+        np.array([0.66, 1.66]),  # too few to tell
+    ],
+)
+def test_what_does_not_swing_is_left_alone(onsets: np.ndarray) -> None:
+    assert find_swing(onsets) == 0.5
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=9), st.floats(0.5, 0.8))
+def test_straightened_is_the_inverse_of_swung_and_keeps_beats_and_order(times: list[float], swing: float) -> None:
+    quarters = np.sort(times)
+    there = swung(quarters, swing)
+    assert np.allclose(straightened(there, swing), quarters, atol=1e-9)
+    assert (np.diff(there) >= -1e-9).all()
+    assert swung(np.arange(5.0), swing).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_small_timing_and_loudness_come_back_and_are_guessed_for_new_notes() -> None:
+    """Beats come early, off-beats late and softly; a note on another step takes the mean of its place in the beat."""
+    starts = EIGHTHS + np.where(EIGHTHS % 1 == 0, -0.02, 0.03)
+    starts[0] = 0.0
+    piece = part([(start, start + 0.4, pitch) for start, pitch in zip(starts, PITCHES, strict=True)])
+    piece.velocities[:] = np.where(EIGHTHS % 1 == 0, 110, 60)
+    found = melody_of(song(piece), 0)
+    feel = Feel.of(found, 0, 4)
+    back = feel.play(found.melody)
+    assert np.allclose([note.start_quarters for note in back], starts)
+    assert np.allclose([note.end_quarters for note in back], starts + 0.4)
+    assert [note.velocity for note in back] == piece.velocities.tolist()
+    template = Feel.of(found, 0, 1)
+    template.velocities[2] = template.offsets[2] = np.nan
+    (guessed,) = template.play(Melody((MelodyNote(2, 4, 60),), 16))
+    assert guessed.start_quarters == pytest.approx(0.53)
+    assert guessed.velocity == 60
+
+
+@given(melodies(), melodies(), st.floats(0, 1), st.floats(0.5, 0.8))
+def test_notes_stay_in_order_and_apart_whatever_is_played_with_whatever_feel(
+    melody: Melody, other: Melody, share: float, swing: float
+) -> None:
+    generator = np.random.default_rng(0)
+    feels = []
+    for tune in (melody, other):
+        feel = Feel.straight(4)
+        steps = max(tune.length_steps, 1)
+        offsets = generator.uniform(-0.5, 0.5, steps)
+        feels.append(Feel(swing, 4, offsets, generator.uniform(-0.5, 0.5, steps + 1), generator.uniform(1, 127, steps)))
+        assert [note.velocity for note in feel.play(tune)] == [80] * len(tune.notes)
+    notes = feels[0].blend(feels[1], share).play(melody)
+    assert len(notes) == len(melody.notes)
+    assert all(0 <= note.start_quarters < note.end_quarters for note in notes)
+    assert all(a.start_quarters < b.start_quarters for a, b in itertools.pairwise(notes))
+    assert all(1 <= note.velocity <= 127 for note in notes)
+
+
+def test_a_feel_of_words() -> None:
+    assert [parse_feel(text) for text in ("keep", "straight", "swing=0.62")] == [None, 0.5, 0.62]
+    for text in ("swing", "swing=2", "swing=0.3", "swing=nan", "loose"):
+        with pytest.raises(FeelError, match=r"there is no feel .*such as swing=0\.62"):
+            parse_feel(text)
+
+
+def test_without_a_feel_the_file_is_what_it_was(tmp_path: Path) -> None:
+    melody = Melody((MelodyNote(0, 4, 60, 90), MelodyNote(4, 16, 62, 40)), 16)
+    write_in_a_row([melody], tmp_path / "grid.mid")
+    notes = pretty_midi.PrettyMIDI(str(tmp_path / "grid.mid")).instruments[0].notes
+    assert [(note.start, note.end, note.velocity) for note in notes] == [(0, 0.5, 90), (0.5, 2.0, 40)]
