@@ -120,7 +120,9 @@ class Feel:
             _by_place(self.offsets, per_quarter, 0.0), -MAX_GUESSED_OFFSET_STEPS, MAX_GUESSED_OFFSET_STEPS
         )
         loudness = _by_place(self.velocities, per_quarter, DEFAULT_VELOCITY)
-        starts, ends, velocities = [], [], []
+        starts: list[float] = []
+        ends: list[float] = []
+        velocities: list[int] = []
         for note in melody.notes:
             place, beat_place = note.start_step % length, note.start_step % per_quarter
             known = not np.isnan(self.velocities[place])
