@@ -1,0 +1,153 @@
+"""Structure of whole tunes: what comes again and where, the key, leaps, range and silence, against held-out tunes.
+
+Conventions: windows are tokens ``(N, T)`` of whole bars; shares are 0 to 1; a lag is a number of bars; bars without an
+onset are left out of whatever compares bars. Distances are given beside their floor: the same between two halves of the
+held-out windows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from data_prep.melodies.keys import find_key
+from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
+from melodyvae.evaluation.repetition import repetition_figures
+from melodyvae.evaluation.samples import histograms, jensen_shannon_bits
+from melodyvae.generation.scales import SCALES
+
+OCTAVE = 12
+SCALE_KINDS = ("major", "minor", "harmonic-minor")
+MAJOR_TRIAD, MINOR_TRIAD = {0, 4, 7}, {0, 3, 7}
+
+
+@dataclass(frozen=True)
+class TuneMetrics:
+    """What windows are like.
+
+    Attributes:
+        shares: by name, the values of :func:`tune_metrics`.
+        spectrum: of each lag from 1, the share of bars that are exactly the bar so long before, ``(bars - 1,)``.
+        similarity: of each lag from 1, the mean overlap of two bars so far apart, ``(bars - 1,)``.
+    """
+
+    shares: dict[str, float]
+    spectrum: np.ndarray
+    similarity: np.ndarray
+
+
+def structure_metrics(
+    samples: np.ndarray, held_out: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int, seed: int = 0
+) -> dict[str, dict[str, float | list[float]]]:
+    """Of ``samples`` ``(M, T)`` and ``held_out`` ``(N, T)``: the shares and spectra of each, and distances.
+
+    ``distances`` holds ``similarity_error`` and ``js_*`` of the samples from the held-out windows, and ``floor`` the
+    same of one half of the held-out windows, drawn with ``seed``, from the other.
+    """
+    order = np.random.default_rng(seed).permutation(len(held_out))
+    first, second = held_out[order[::2]], held_out[order[1::2]]
+    found: dict[str, dict[str, float | list[float]]] = {}
+    for name, windows in (("held_out", held_out), ("samples", samples)):
+        metrics = tune_metrics(windows, vocabulary, steps_per_bar)
+        lists = {"spectrum": metrics.spectrum.tolist(), "similarity": metrics.similarity.tolist()}
+        found[name] = {**metrics.shares, **lists}
+    found["distances"] = {**distances(samples, held_out, vocabulary, steps_per_bar)}
+    found["floor"] = {**distances(first, second, vocabulary, steps_per_bar)}
+    return found
+
+
+def distances(one: np.ndarray, other: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int) -> dict[str, float]:
+    """How far windows ``(M, T)`` lie from others ``(N, T)``: ``similarity_error``, and ``js_*`` in bits.
+
+    The similarity error is the mean absolute difference, over lags, of :func:`similarity_by_lag` ("Museformer:
+    Transformer with Fine- and Coarse-Grained Attention for Music Generation", Yu et al., 2022,
+    https://arxiv.org/abs/2210.10349).
+    """
+    gap = similarity_by_lag(one, steps_per_bar) - similarity_by_lag(other, steps_per_bar)
+    ours, theirs = (histograms(windows, vocabulary, steps_per_bar) for windows in (one, other))
+    js = {f"js_{name}": jensen_shannon_bits(ours[name], theirs[name]) for name in ours}
+    return {"similarity_error": float(np.abs(gap).mean()) if len(gap) else 0.0} | js
+
+
+def tune_metrics(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int) -> TuneMetrics:
+    """What windows ``(N, T)`` are like, by name.
+
+    - ``repeats_*``: see :func:`~melodyvae.evaluation.repetition.repetition_figures`.
+    - ``range_semitones``: highest minus lowest pitch of a window, mean.
+    - ``leaps``: share of windows with an interval of more than an octave.
+    - ``silence``: share of steps at which nothing sounds.
+    - ``out_of_scale``: share of notes outside the scale (major, minor, harmonic minor, any tonic) that fits its window
+      best.
+    - ``ends_on_triad``: share of windows whose last note belongs to the triad of their tonic, the key being found by
+      :func:`~data_prep.melodies.keys.find_key`.
+    """
+    shares = repetition_figures(windows, vocabulary, steps_per_bar)
+    ranges, leaps, outside, notes, on_triad, sounding = [], 0, 0.0, 0, 0, vocabulary.held(windows) != NO_EVENT
+    for row, durations in zip(windows, _durations(windows), strict=True):
+        pitches = row[row >= FIRST_NOTE_ON].astype(np.int64) - FIRST_NOTE_ON + vocabulary.lowest_pitch
+        if not len(pitches):
+            continue
+        ranges.append(int(pitches.max() - pitches.min()))
+        leaps += bool((np.abs(np.diff(pitches)) > OCTAVE).any())
+        notes += len(pitches)
+        outside += len(pitches) - _in_best_scale(pitches)
+        key = find_key(pitches, durations)
+        triad = MINOR_TRIAD if key and key.is_minor else MAJOR_TRIAD
+        on_triad += key is not None and int(pitches[-1] - key.tonic) % OCTAVE in triad
+    tunes = max(len(ranges), 1)
+    shares |= {
+        "range_semitones": float(np.mean(ranges)) if ranges else 0.0,
+        "leaps": leaps / tunes,
+        "silence": float(1 - sounding.mean()),
+        "out_of_scale": outside / max(notes, 1),
+        "ends_on_triad": on_triad / tunes,
+    }
+    return TuneMetrics(shares, repeats_by_lag(windows, steps_per_bar), similarity_by_lag(windows, steps_per_bar))
+
+
+def repeats_by_lag(windows: np.ndarray, steps_per_bar: int) -> np.ndarray:
+    """For each lag from 1, the share of bars that are exactly the bar so long before, ``(bars - 1,)``."""
+    bars = windows.reshape(len(windows), -1, steps_per_bar)
+    has_onset = (bars >= FIRST_NOTE_ON).any(axis=2)
+    found = []
+    for lag in range(1, bars.shape[1]):
+        alike = (bars[:, lag:] == bars[:, :-lag]).all(axis=2)
+        counted = has_onset[:, lag:]
+        found.append(float((alike & counted).sum() / max(counted.sum(), 1)))
+    return np.array(found)
+
+
+def similarity_by_lag(windows: np.ndarray, steps_per_bar: int) -> np.ndarray:
+    """For each lag from 1, the mean Jaccard overlap of the onsets (step in the bar and pitch) of two bars so far apart.
+
+    Pairs of bars of which neither has an onset are left out: ``(bars - 1,)``.
+    """
+    bars = windows.reshape(len(windows), -1, steps_per_bar)
+    is_onset = bars >= FIRST_NOTE_ON
+    found = []
+    for lag in range(1, bars.shape[1]):
+        now, then = is_onset[:, lag:], is_onset[:, :-lag]
+        both = (now & then & (bars[:, lag:] == bars[:, :-lag])).sum(axis=2)
+        either = now.sum(axis=2) + then.sum(axis=2) - both
+        found.append(float((both[either > 0] / either[either > 0]).mean()) if (either > 0).any() else 0.0)
+    return np.array(found)
+
+
+def _in_best_scale(pitches: np.ndarray) -> int:
+    counts = np.bincount(pitches % OCTAVE, minlength=OCTAVE)
+    return max(
+        int(sum(counts[(tonic + step) % OCTAVE] for step in SCALES[kind]))
+        for kind in SCALE_KINDS
+        for tonic in range(OCTAVE)
+    )
+
+
+def _durations(windows: np.ndarray) -> list[np.ndarray]:
+    """Of each note of each window, the steps until the next event."""
+    found = []
+    for row in windows:
+        events = np.flatnonzero(row != NO_EVENT)
+        lasts = np.diff(np.append(events, len(row)))
+        found.append(lasts[row[events] >= FIRST_NOTE_ON])
+    return found

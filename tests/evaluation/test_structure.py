@@ -1,0 +1,84 @@
+"""Structure metrics on tunes whose values can be told by hand; the two-sample test on windows alike and unlike."""
+
+import numpy as np
+import pytest
+
+from data_prep.tokens import Vocabulary
+from melodyvae.evaluation.structure import distances, repeats_by_lag, similarity_by_lag, structure_metrics, tune_metrics
+from melodyvae.evaluation.two_sample import two_sample_accuracy
+from tests.windows import random_windows
+
+BAR = 4
+C, D, E, F_SHARP = (pitch - 21 + 2 for pitch in (60, 62, 64, 66))
+ABAC = np.array([[C, 0, E, 0, D, 0, 0, 1, C, 0, E, 0, C, D, E, C]], np.uint8)
+
+
+def test_repeats_are_found_at_their_lags():
+    assert repeats_by_lag(ABAC, BAR).tolist() == pytest.approx([0, 1 / 2, 0])
+    twice = np.concatenate([ABAC, ABAC], axis=1)
+    assert repeats_by_lag(twice, BAR)[3] == 1.0
+
+
+def test_similarity_is_the_overlap_of_onsets():
+    similarity = similarity_by_lag(ABAC, BAR)
+    # bars 1-2: nothing of {C@0, E@2, D@0}; 2-3 likewise; 3-4: {C@0, E@2} in {C@0, D@1, E@2, C@3}
+    assert similarity.tolist() == pytest.approx([(0 + 0 + 2 / 4) / 3, (1 + 0) / 2, 2 / 4])
+
+
+def test_a_tune_by_hand():
+    found = tune_metrics(ABAC, Vocabulary(), BAR).shares
+    assert found["repeats_exact"] == pytest.approx(1 / 3)
+    assert found["range_semitones"] == 4
+    assert found["leaps"] == 0
+    assert found["silence"] == pytest.approx(1 / 16)
+    assert found["out_of_scale"] == 0
+    assert found["ends_on_triad"] == 1
+
+
+def test_a_leap_and_a_note_outside_every_scale_are_counted():
+    chromatic = np.arange(12) + C
+    row = np.concatenate([chromatic, [C + 24, 0, 0, 0]]).astype(np.uint8)[None]
+    found = tune_metrics(row, Vocabulary(), BAR).shares
+    assert found["leaps"] == 1
+    assert found["out_of_scale"] == pytest.approx(5 / 13)  # seven of the twelve, and the thirteenth can be one of them
+
+
+def test_windows_without_a_note_are_no_error():
+    found = tune_metrics(np.zeros((2, 16), np.uint8), Vocabulary(), BAR)
+    assert found.shares["silence"] == 1
+    assert found.spectrum.tolist() == [0, 0, 0]
+
+
+def test_distances_from_oneself_are_nought_and_from_others_are_not():
+    windows = random_windows(20, 64)
+    near = distances(windows, windows, Vocabulary(), 16)
+    far = distances(np.full_like(windows, C), windows, Vocabulary(), 16)
+    assert set(near) == {
+        "similarity_error",
+        *(f"js_{n}" for n in ("pitch_class", "interval", "duration", "onset", "notes")),
+    }
+    assert all(value == 0 for value in near.values())
+    assert all(far[name] > 0.02 for name in set(far) - {"js_onset"})  # onsets are everywhere in both
+
+
+def test_the_floor_is_the_distance_of_two_halves():
+    windows = random_windows(40, 64)
+    found = structure_metrics(windows[:10], windows, Vocabulary(), 16)
+    assert len(found["samples"]["spectrum"]) == len(found["held_out"]["similarity"]) == 3
+    assert 0 < found["floor"]["js_interval"] < found["distances"]["js_interval"]
+
+
+def test_a_judge_tells_what_differs_and_cannot_tell_what_does_not():
+    windows = random_windows(240, 64, seed=1)
+    others = random_windows(240, 64, seed=2)
+    steady = others.copy()
+    steady[:, 32:] = steady[:, :32]  # the second half repeats the first
+    held = np.where(np.arange(64) % 4 == 0, others, 0).astype(np.uint8)
+    assert two_sample_accuracy(held, windows, 90) > 0.9
+    assert abs(two_sample_accuracy(others, windows, 90) - 0.5) < 0.15
+    assert two_sample_accuracy(steady, windows, 90) >= 0.4
+
+
+def test_too_few_windows_cannot_be_judged():
+    with pytest.raises(ValueError, match="at least four"):
+        two_sample_accuracy(random_windows(3), random_windows(9), 90)
