@@ -8,7 +8,8 @@ the KL divergence from N(0, I) is the one from the learned prior, and walks thro
 - Prior: codes of its own, an LSTM forwards over them.
 - Decoder: one LSTM over all steps, whose state is not cut at segment borders, reads the previous token, the
   sources of :mod:`melodyvae.models.look_back`, how well each has agreed, the place in the bar, the pitch classes heard
-  so far, and z. Its output is the mixture described there. Pitches are also seen, and said, as intervals.
+  so far, and z. Its output is the mixture described there. Pitches are also seen, and said, as intervals: from the
+  last onset, and from the middle of the tune so far.
 
 Windows of any number of whole segments can be written: nothing here depends on the number but the shape of e.
 
@@ -135,9 +136,15 @@ class ComposingDecoder(AutoregressiveDecoder):
         self.bar_numbers = nn.Embedding(KNOWN_BARS + 1, 8)
         self.waits = nn.Embedding(2 * (WAIT_STEPS + 1), 8)
         read = TOKEN_FEATURES + POINTERS * SOURCE_FEATURES + 16 + 8 + 8 + 3 * COPIES + PITCH_CLASSES
-        self.inputs = nn.Linear(read + config.decoder_features, config.decoder_size)
+        self.inputs = nn.Linear(read + config.decoder_features + 3, config.decoder_size)
         self.lstm = nn.LSTM(config.decoder_size, config.decoder_size, config.decoder_layers)
-        heads = {"tokens": vocabulary_size, "intervals": relative, "gates": POINTERS + 1, "key": 1}
+        heads = {
+            "tokens": vocabulary_size,
+            "intervals": relative,
+            "gates": POINTERS + 1,
+            "key": 1,
+            "register": relative,
+        }
         self.head_sizes = tuple(heads.values())
         self.output = nn.Linear(config.decoder_size, sum(self.head_sizes))
         self.bar_output = nn.Linear(config.decoder_size, 2 * COPIES + 1)  # of a bar's first step: components, slips
@@ -248,6 +255,7 @@ class ComposingDecoder(AutoregressiveDecoder):
             written.agreement(first, end, sources, self.output.weight.dtype),
             self._heard(written, first, end).gather(-1, self.turned[last % PITCH_CLASSES]),
             features,
+            self._extent(written, first, end),
         ]
         inputs: Tensor = F.relu(self.inputs(torch.cat(read, dim=-1)))
         return inputs
@@ -256,6 +264,13 @@ class ComposingDecoder(AutoregressiveDecoder):
         """The share of each pitch class among the onsets so far, ``(B, N, 12)``; less than 1 in all at the start."""
         counts = written.pitch_classes[:, first:end].to(self.output.weight.dtype)
         return counts / (counts.sum(-1, keepdim=True) + 2)
+
+    def _extent(self, written: Written, first: int, end: int) -> Tensor:
+        """How far, in octaves, the last onset lies above the lowest and middle and below the highest: ``(B, N, 3)``."""
+        last, middle = written.last_onset[:, first:end], written.middle(first, end)
+        lowest, highest = written.lowest[:, first:end], written.highest[:, first:end]
+        semitones = torch.stack([last - lowest, last - middle, highest - last], dim=-1)
+        return semitones.to(self.output.weight.dtype) / 12
 
     def _of_bar(self, outputs: Tensor, available: Tensor) -> tuple[Tensor, Tensor]:
         """Log p of the components ``(B, bars, C)`` and slips ``(B, bars, K)``, from the first steps of bars."""
@@ -266,13 +281,16 @@ class ComposingDecoder(AutoregressiveDecoder):
     def _free(self, outputs: Tensor, written: Written, sources: Sources, first: int) -> Tensor:
         """The probabilities of free writing, ``(B, N, V)``, from the LSTM's outputs ``(B, N, H)``."""
         end = first + outputs.shape[1]
-        logits, intervals, gates, sharpness = self.output(outputs).split(self.head_sizes, dim=-1)
+        logits, intervals, gates, sharpness, register = self.output(outputs).split(self.head_sizes, dim=-1)
         last, sounding = written.last_onset[:, first:end, None], written.sounding[:, first:end]
         heard = self._heard(written, first, end)
         in_key = self.key(heard[..., self.turned]).squeeze(-1) * (1 + sharpness)  # (B, N, 12)
         apart = (self.of_notes - last).clamp(-WIDEST_INTERVAL, WIDEST_INTERVAL) + WIDEST_INTERVAL
+        middle = written.middle(first, end).unsqueeze(-1)
+        from_middle = (self.of_notes - middle).clamp(-WIDEST_INTERVAL, WIDEST_INTERVAL) + WIDEST_INTERVAL
         of_pitch = in_key[..., self.of_notes % PITCH_CLASSES]
-        of_pitch = of_pitch + torch.where(last > 0, intervals.gather(-1, apart), 0.0)
+        relative = intervals.gather(-1, apart) + register.gather(-1, from_middle)
+        of_pitch = of_pitch + torch.where(last > 0, relative, 0.0)
         logits = forbid_silent_note_off(logits + F.pad(of_pitch, (FIRST_NOTE_ON, 0)), sounding)
         pointed = torch.cat([sources.tokens, sources.transposed], dim=-1)
         is_there = (pointed < self.vocabulary_size) & ((pointed != 1) | sounding.unsqueeze(-1))

@@ -81,6 +81,8 @@ class Written:
         self.last_event_step = zeros() - 1
         self.sounding = zeros().bool()
         self.misses = zeros(COPIES)  # how often each kind of copy has failed so far
+        self.lowest, self.highest = zeros(), zeros()  # token of an onset so far; 0 before the first one
+        self.onset_sum = zeros()  # of their tokens
         self.pitch_classes = zeros(PITCH_CLASSES)  # how many onsets there were of each (of the token, modulo 12)
 
     @classmethod
@@ -102,6 +104,11 @@ class Written:
         record.sounding = (at >= 0) & (record.tokens.gather(1, at.clamp(min=0)) >= FIRST_NOTE_ON)
         classes = F.one_hot(tokens % PITCH_CLASSES, PITCH_CLASSES) * is_onset.unsqueeze(-1)
         record.pitch_classes[:, 1:] = classes.cumsum(dim=1)
+        heights = torch.where(is_onset, tokens, 0)
+        record.onset_sum[:, 1:] = heights.cumsum(dim=1)
+        record.highest[:, 1:] = heights.cummax(dim=1).values
+        lowest = torch.where(is_onset, tokens, vocabulary_size).cummin(dim=1).values
+        record.lowest[:, 1:] = torch.where(lowest < vocabulary_size, lowest, 0)
         misses = record.sources(0, steps).misses(tokens)
         record.misses[:, 1:] = misses.long().cumsum(dim=1)
         return record
@@ -116,7 +123,17 @@ class Written:
         self.sounding[:, step + 1] = torch.where(chosen == NO_EVENT, self.sounding[:, step], is_onset)
         classes = F.one_hot(chosen % PITCH_CLASSES, PITCH_CLASSES) * is_onset.unsqueeze(-1)
         self.pitch_classes[:, step + 1] = self.pitch_classes[:, step] + classes
+        heights = torch.where(is_onset, chosen, 0)
+        self.onset_sum[:, step + 1] = self.onset_sum[:, step] + heights
+        self.highest[:, step + 1] = torch.maximum(self.highest[:, step], heights)
+        lower = is_onset & ((chosen < self.lowest[:, step]) | (self.lowest[:, step] == 0))
+        self.lowest[:, step + 1] = torch.where(lower, chosen, self.lowest[:, step])
         self.misses[:, step + 1] = self.misses[:, step] + sources.misses(chosen.unsqueeze(1))[:, 0]
+
+    def middle(self, first: int, end: int) -> Tensor:
+        """The mean token of the onsets before each step, rounded, ``(B, N)``; 0 before the first one."""
+        count = self.pitch_classes[:, first:end].sum(-1)
+        return (self.onset_sum[:, first:end] + count // 2) // count.clamp(min=1)
 
     def sources(self, first: int, end: int) -> Sources:
         """The sources of the steps from ``first`` until before ``end``."""

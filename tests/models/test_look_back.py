@@ -83,7 +83,18 @@ def test_writing_step_by_step_makes_the_same_record():
     stepwise = Written(3, 10 * BAR, BAR, V, tokens.device)
     for step in range(10 * BAR - 1):
         stepwise.write(step, tokens[:, step], stepwise.sources(step, step + 1))
-    for name in ("tokens", "last_onset", "last_onset_step", "last_event_step", "sounding", "misses", "pitch_classes"):
+    for name in (
+        "tokens",
+        "last_onset",
+        "last_onset_step",
+        "last_event_step",
+        "sounding",
+        "misses",
+        "pitch_classes",
+        "lowest",
+        "highest",
+        "onset_sum",
+    ):
         known = slice(0, 10 * BAR - (name == "tokens"))
         assert torch.equal(getattr(whole, name)[:, known], getattr(stepwise, name)[:, known]), name
 
