@@ -28,7 +28,7 @@ from data_prep.melodies.arrangement import accompaniment_of, transposed
 from data_prep.melody import Melody
 from data_prep.tokens import TokenError
 from melodyvae.config import MelodyConfig
-from melodyvae.generation import inpainting, morph, sampling, scoring, variation
+from melodyvae.generation import composing, inpainting, morph, sampling, scoring, variation
 from melodyvae.generation.attribute_vectors import Directions
 from melodyvae.generation.attributes import ATTRIBUTES, measure
 from melodyvae.generation.codec import decode_melodies, exact_latents, matching_steps, posterior_means
@@ -179,6 +179,10 @@ class MelodyVAE:
         self,
         count: int = 8,
         *,
+        bars: int | None = None,
+        key: str | None = None,
+        density: float | None = None,
+        pitches: tuple[int, int] | None = None,
         scale: str | None = None,
         tempo: float = 120.0,
         prior: Prior | None = None,
@@ -196,6 +200,10 @@ class MelodyVAE:
 
         Args:
             count: how many, at least 1.
+            bars: how long, of a model that looks back; None takes as many as the model has.
+            key: of the tunes that are chosen and moved, of such a model: ``G:major`` and so on.
+            density: notes per bar of the tunes that are chosen, of such a model.
+            pitches: the lowest and the highest of the tunes that are chosen and moved, of such a model.
             scale: no note outside it comes: ``G:major`` and so on; None allows all.
             tempo: quarters per minute.
             prior: z from a Gaussian ``fitted`` to the training windows, or from N(0, I), ``normal``; None takes the
@@ -209,25 +217,27 @@ class MelodyVAE:
             PriorError: if the fitted prior is asked of a model that has none.
             NoveltyError: if ``novel`` is asked of a model without the index of its training melodies.
             ScaleError: if there is no such scale.
+            ComposingError: if what only a model that looks back can do is asked of another, or there is no such key.
         """
+        low, high = pitches or (None, None)
+        wish = composing.Wish(None if key is None else composing.parse_key(key), density, low, high)
+        if bars not in (None, self.config.bars) or not wish.is_open:
+            composing.check_composes(self.model)
         is_new = seed is None and generator is None
         seed, generator = self._draws(int(torch.randint(2**32, ())) if is_new else seed, generator)
         rules = None if scale is None else morph.rules_of(self.model, Scale.parse(scale))
-        draw = partial(
-            sampling.sample,
-            self.model,
-            temperature=temperature,
-            generator=generator,
-            rules=rules,
-            prior=prior,
-            quarters_per_minute=tempo,
-        )
+        how = {"temperature": temperature, "generator": generator, "rules": rules, "quarters_per_minute": tempo}
+        if self.config.look_back and prior is None:
+            draw = partial(composing.compose, self.model, bars=bars, wish=wish, **how)
+        else:
+            draw = partial(sampling.sample, self.model, prior=prior, **how)
+        is_window = bars in (None, self.config.bars)
         melodies = self._drawn(draw, count, novel)
         return Samples(
             melodies=tuple(melodies),
             decisions=(f"seed {seed}: with it the same tunes come again",) if is_new else (),
             seed=seed,
-            known=self.novelty,
+            known=self.novelty if is_window else None,
             vocabulary=self.model.vocabulary,
         )
 
@@ -524,6 +534,46 @@ class MelodyVAE:
         terms = tuple(found.melody for found in taken)
         melody = variation.arithmetic(self.model, terms, signs, temperature, generator)
         return Arithmetic(melodies=(melody,), sources=taken, seed=seed, terms=terms, signs=tuple(signs))
+
+    def go_on(
+        self,
+        source: MelodySource,
+        count: int = 4,
+        *,
+        bars: int = 8,
+        track: str = "auto",
+        temperature: float = 1.0,
+        seed: int | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Completion:
+        """``count`` times ``source`` and ``bars`` bars more; see :func:`melodyvae.generation.composing.go_on`.
+
+        Args:
+            source: a path, a ``PrettyMIDI`` object or a melody.
+            count: how many, at least 1.
+            bars: how many to add, at least 1.
+            track: ``auto``, a number (from 1) or a name.
+            temperature: of the notes; the melodies differ at 0, too, since z is drawn.
+            seed: of the draws.
+            generator: in place of a seed.
+
+        Raises:
+            MidiError, MelodyError: if the source cannot be read, or has no melody.
+            ComposingError: if the model does not look back, or the last bars have no note.
+        """
+        composing.check_composes(self.model)
+        seed, generator = self._draws(seed, generator)
+        taken = self._take(source, "", track)
+        melodies = composing.go_on(self.model, taken.melody, bars, count, temperature, generator)
+        last = len(taken.found.layout.bar_starts)
+        return Completion(
+            melodies=tuple(melodies),
+            sources=(taken,),
+            decisions=(f"{'1 bar is' if bars == 1 else f'{bars} bars are'} added after bar {last}",),
+            seed=seed,
+            original=taken.melody,
+            hidden=tuple(range(last + 1, last + bars + 1)),
+        )
 
     def complete(
         self,

@@ -23,6 +23,7 @@ COMMANDS = (
     "grid",
     "arithmetic",
     "complete",
+    "continue",
     "score",
     "reconstruct",
     "studio",
@@ -30,6 +31,8 @@ COMMANDS = (
     "evaluate",
     "digits",
 )
+
+MODULES = {"continue": "go_on"}  # where a command cannot be called like its module
 
 
 class LazyGroup(click.Group):
@@ -43,8 +46,9 @@ class LazyGroup(click.Group):
         """The command of that name, or None."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"melodyvae.cli.{cmd_name}")
-        command: click.Command = getattr(module, cmd_name)
+        name = MODULES.get(cmd_name, cmd_name)
+        module = importlib.import_module(f"melodyvae.cli.{name}")
+        command: click.Command = getattr(module, name)
         return command
 
 

@@ -8,11 +8,12 @@ import os
 import webbrowser
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from data_prep.errors import UserError
 from melodyvae.rendering.melody_files import PAGE_FILE, names_written
@@ -115,6 +116,16 @@ class Generation:
         click.echo(f"Wrote {', '.join(told[:-1])} and {told[-1]} to {where}")
         if self.play:
             webbrowser.open((folder / PAGE_FILE).resolve().as_uri())
+
+
+COMPOSING_MODEL = "melody-compose"
+
+
+def composing(generation: Generation) -> Generation:
+    """The same with the model that composes, unless a model is named."""
+    context = click.get_current_context()
+    is_named = context.get_parameter_source("model_name") is not ParameterSource.DEFAULT
+    return generation if is_named else replace(generation, model_name=COMPOSING_MODEL)
 
 
 def generation_options(command: Callable[..., Any]) -> Callable[..., Any]:

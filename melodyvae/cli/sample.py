@@ -9,6 +9,7 @@ import click
 from melodyvae.cli.options import (
     FiniteFloat,
     Generation,
+    composing,
     generation_options,
     known_errors,
     novel_option,
@@ -27,6 +28,16 @@ from melodyvae.rendering.melody_files import numbered_names
     show_default=True,
     help="Quarters per minute.",
 )
+@click.option("--bars", type=click.IntRange(min=1), help="How long; melody-compose writes any number.")
+@click.option("--key", help="In this key, such as G:major or A:minor: chosen and transposed. By melody-compose.")
+@click.option("--density", type=FiniteFloat(min=0.1), help="Notes per bar: the nearest are chosen. By melody-compose.")
+@click.option(
+    "--range",
+    "pitches",
+    type=click.IntRange(0, 127),
+    nargs=2,
+    help="Lowest and highest MIDI pitch: chosen and transposed. By melody-compose.",
+)
 @scale_option
 @click.option(
     "--prior",
@@ -41,6 +52,8 @@ def sample(generation: Generation, count: int, **options: Any) -> None:
 
     \b
     melodyvae sample -n 8
+    melodyvae sample -n 8 --bars 16
+    melodyvae sample -n 4 --bars 32 --key A:minor --density 5 --range 60 81
     melodyvae sample -n 8 --prior normal
     melodyvae sample -n 4 --scale G:major
     melodyvae sample -n 100 --seed 7 --temperature 0.7 -o tunes
@@ -49,6 +62,8 @@ def sample(generation: Generation, count: int, **options: Any) -> None:
     and index.html, a page that plays them.
     Without --seed the tunes are new each time, and the seed with which they come again is printed.
     """
+    if any(options[name] is not None for name in ("bars", "key", "density", "pitches")):
+        generation = composing(generation)
     with known_errors():
         folder, vae = generation.open("samples", numbered_names(count))
         generation.finish(vae.sample(count, seed=generation.seed, **options), folder)

@@ -1,0 +1,40 @@
+"""``melodyvae continue``: a tune that goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from melodyvae.cli.options import (
+    Generation,
+    composing,
+    generation_options,
+    known_errors,
+    midi_file,
+    temperature_option,
+    track_option,
+)
+from melodyvae.rendering.melody_files import numbered_names
+
+
+@click.command("continue")
+@click.argument("file", type=midi_file)
+@click.option("--bars", type=click.IntRange(min=1, max=10_000), default=8, show_default=True, help="Bars to add.")
+@click.option("-n", "count", type=click.IntRange(min=1), default=4, show_default=True, help="Tunes.")
+@track_option
+@temperature_option(1.0)
+@generation_options
+def go_on(generation: Generation, file: Path, count: int, **options: Any) -> None:
+    """Write FILE, a MIDI file, with bars added after its end: in its key and manner, taking up what it has said.
+
+    \b
+    melodyvae continue a.mid --bars 8 -n 4
+
+    The model is melody-compose unless --model names another that looks back. The folder (FILE-continued by default)
+    gets 01.mid, 02.mid, ..., each the whole tune, all.mid with all of them in a row, and piano-rolls.png.
+    """
+    with known_errors():
+        folder, vae = composing(generation).open(f"{file.stem}-continued", numbered_names(count))
+        generation.finish(vae.go_on(file, count, seed=generation.seed, **options), folder)

@@ -1,0 +1,209 @@
+"""New tunes of any length, and tunes that go on, from a model that hears what it writes (its config has ``look_back``).
+
+A wish for a key, a density or a range is met by choice: more tunes are drawn than are wanted, each is moved to where it
+fits, and those nearest to the wish are kept. The notes stay those that the model wrote, so a chosen tune is as well
+formed as any other.
+
+Conventions: bars are whole; density is notes per bar; pitches are MIDI's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from data_prep.errors import UserError
+from data_prep.melodies.keys import Key, find_key, parse_tonic
+from data_prep.melody import Melody
+from melodyvae.generation.codec import check_count, fields_of, tied_like
+from melodyvae.models.token_rules import TokenRules
+
+if TYPE_CHECKING:
+    from melodyvae.models.melody import MelodyModel
+
+CANDIDATES = 8  # drawn for each tune that is wanted, where there is a wish
+MAX_DRAWN = 256
+MAX_HEARD_BARS = 32  # of a tune that goes on
+MODES = {"major": False, "minor": True}
+
+
+class ComposingError(UserError, ValueError):
+    """The model cannot compose, or a wish cannot be met."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What tunes should be like; None leaves it open.
+
+    Attributes:
+        key: the key that they are in, as :func:`~data_prep.melodies.keys.find_key` finds it.
+        density: notes per bar.
+        lowest_pitch: no note is lower.
+        highest_pitch: no note is higher.
+    """
+
+    key: Key | None = None
+    density: float | None = None
+    lowest_pitch: int | None = None
+    highest_pitch: int | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing is wished."""
+        return self == Wish()
+
+    def meet(self, melody: Melody) -> tuple[float, Melody]:
+        """How far a tune is from the wish, and the tune moved to where it is nearest; 0 is as wished.
+
+        A key of the other mode counts 4, as does each octave by which the range is too wide; density counts by the
+        logarithm of its ratio.
+        """
+        far, shifts = 0.0, list(range(-24, 25)) if self.lowest_pitch is not None else list(range(-5, 7))
+        pitches = [note.pitch for note in melody.notes]
+        if not pitches:
+            return 100.0, melody
+        if self.key is not None:
+            found = key_of(melody)
+            far += 4.0 * (found.is_minor != self.key.is_minor)
+            shifts = [shift for shift in shifts if (found.tonic + shift - self.key.tonic) % 12 == 0]
+        elif self.lowest_pitch is None:
+            shifts = [0]
+        low, high = self.lowest_pitch or 21, self.highest_pitch or 108
+        outside = {shift: max(low - min(pitches) - shift, 0) + max(max(pitches) + shift - high, 0) for shift in shifts}
+        shift = min(shifts, key=lambda shift: (outside[shift], abs(shift)))
+        far += outside[shift] / 3
+        if self.density is not None:
+            far += 4 * abs(float(np.log(len(pitches) / melody.bars / self.density)))
+        moved = melody.transpose(shift) if min(pitches) + shift >= 0 and max(pitches) + shift <= 127 else melody
+        return far, moved
+
+
+def parse_key(name: str) -> Key:
+    """The key of a name such as ``G:major`` or ``A:minor``; ``G`` alone is major.
+
+    Raises:
+        ComposingError: if it is none.
+    """
+    tonic, _, mode = name.strip().partition(":")
+    if (mode or "major").lower() not in MODES:
+        raise ComposingError(f"there is no mode {mode!r}; a key is given as in G:major or A:minor")
+    try:
+        return Key(parse_tonic(tonic), MODES[(mode or "major").lower()])
+    except ValueError as error:
+        raise ComposingError(f"{name!r} is no key: {error}; a key is given as in G:major or A:minor") from error
+
+
+def key_of(melody: Melody) -> Key:
+    """The key of a melody that has notes."""
+    line = melody.line
+    found = find_key(line[:, 2], line[:, 1] - line[:, 0])
+    if found is None:
+        raise ComposingError("a melody without notes has no key")
+    return found
+
+
+def compose(
+    model: MelodyModel,
+    count: int,
+    bars: int | None = None,
+    temperature: float = 1.0,
+    generator: torch.Generator | None = None,
+    rules: TokenRules | None = None,
+    wish: Wish | None = None,
+    **fields: Any,
+) -> list[Melody]:
+    """``count`` new tunes of ``bars`` bars, those of the model's windows by default.
+
+    Args:
+        model: one that looks back.
+        count: how many, at least 1.
+        bars: how long; any number.
+        temperature: of the notes; z is drawn from the learned prior in any case.
+        generator: the source of all draws.
+        rules: which tokens may come, the same at every step.
+        wish: what the tunes should be like.
+        fields: what else they carry, such as ``quarters_per_minute``.
+
+    Raises:
+        ComposingError: if the model does not look back.
+    """
+    check_composes(model)
+    check_count(count, 1)
+    length = bars or model.config.bars
+    wanted = wish or Wish()
+    drawn = count if wanted.is_open else max(min(count * CANDIDATES, MAX_DRAWN), count)
+    with torch.inference_mode():
+        tokens = model.decode(_draw_latents(model, drawn, length, generator), temperature, generator, rules)
+    grid = {"steps_per_quarter": model.config.steps_per_quarter, "meter": model.config.meter}
+    rows = tokens[:, : length * model.config.steps_per_bar].cpu().numpy().astype(np.uint8)
+    melodies = [model.vocabulary.decode(row, **(grid | fields)) for row in rows]
+    if wanted.is_open:
+        return melodies
+    met = sorted((wanted.meet(melody) for melody in melodies), key=lambda pair: pair[0])
+    return [melody for _, melody in met[:count]]
+
+
+def go_on(
+    model: MelodyModel,
+    melody: Melody,
+    bars: int,
+    count: int = 1,
+    temperature: float = 1.0,
+    generator: torch.Generator | None = None,
+    rules: TokenRules | None = None,
+) -> list[Melody]:
+    """``count`` melodies that are ``melody`` and ``bars`` bars more, written after its last ``MAX_HEARD_BARS`` bars.
+
+    The segments that are heard have the z that they say, those to be written one from the learned prior, given all
+    before. A note that sounds at the end may be held on.
+
+    Raises:
+        ComposingError: if the model does not look back, or the melody has no note in the bars that are heard.
+    """
+    check_composes(model)
+    check_count(count, 1)
+    check_count(bars, 1)
+    start = max(melody.bars - MAX_HEARD_BARS, 0)
+    heard = melody.pad_to(melody.bars).window(start, melody.bars - start)
+    if not heard.notes:
+        raise ComposingError(f"bars {start + 1} to {melody.bars} have no note, so there is nothing to go on from")
+    known = torch.from_numpy(model.vocabulary.encode(heard).astype(np.int64)).to(model.device)
+    length = heard.bars + bars
+    z = _draw_latents(model, count, length, generator)
+    segment_steps = model.config.steps // model.config.segments
+    whole = len(known) // segment_steps * segment_steps
+    steps = z.shape[1] // (model.config.latent_size // model.config.segments) * segment_steps
+    tokens = torch.zeros(count, steps, dtype=torch.long, device=model.device)
+    tokens[:, : len(known)] = known
+    with torch.inference_mode():
+        if whole:
+            said = model.encode(tokens[:1, :whole]).mean
+            z[:, : said.shape[1]] = said
+        visible = torch.arange(steps, device=model.device) < len(known)
+        filled = model.fill_in(z, tokens, visible, temperature, generator, rules)
+    rows = filled[:, : length * model.config.steps_per_bar].cpu().numpy().astype(np.uint8)
+    grid = {"steps_per_quarter": model.config.steps_per_quarter}
+    written = [model.vocabulary.decode(row, **(grid | fields_of(melody))) for row in rows]
+    if start:
+        written = [tied_like(Melody.join([melody.window(0, start), tail]), melody, 1) for tail in written]
+    return [replace(found, start_quarters=melody.start_quarters, name=melody.name) for found in written]
+
+
+def check_composes(model: MelodyModel) -> None:
+    """Raise :class:`ComposingError` unless the model looks back."""
+    if not model.config.look_back:
+        raise ComposingError(
+            f"the model writes {model.config.bars} bars and no more or less; --model melody-compose writes any number"
+        )
+
+
+def _draw_latents(model: MelodyModel, count: int, bars: int, generator: torch.Generator | None) -> Tensor:
+    """A draw from the prior for as many segments as ``bars`` bars take."""
+    config = model.config
+    segments = -(-bars // (config.segment_bars or config.bars))
+    shape = count, segments * (config.latent_size // config.segments)
+    return torch.randn(shape, generator=generator, device=model.device)

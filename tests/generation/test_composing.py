@@ -1,0 +1,135 @@
+"""Composing on a tiny untrained model that looks back: any length, wishes met by choice, tunes that go on."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from data_prep.melodies.keys import Key
+from data_prep.melody import Melody, MelodyNote
+from melodyvae.cli.main import main
+from melodyvae.config import MelodyConfig
+from melodyvae.generation.composing import MAX_HEARD_BARS, ComposingError, Wish, compose, go_on, key_of, parse_key
+from melodyvae.models.melody import MelodyModel
+from melodyvae.presets import PRESETS
+from melodyvae.vae import MelodyVAE
+
+CONFIG = MelodyConfig(
+    bars=4, segment_bars=2, look_back=True, latent_size=8, conductor_size=8, decoder_size=16, decoder_features=4
+)
+C_MAJOR = [60, 64, 67, 72, 71, 69, 67, 60]
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    found = MelodyModel(CONFIG).eval()
+    with torch.no_grad():
+        found.decoder.output.bias[0] = 3.0  # most steps have no event, as in tunes
+    return found
+
+
+def tune(bars: int) -> Melody:
+    """A tune with two notes per bar."""
+    pitches = [C_MAJOR[index % 8] for index in range(2 * bars)]
+    return Melody(tuple(MelodyNote(8 * i, 8 * i + 8, pitch) for i, pitch in enumerate(pitches)), 16 * bars)
+
+
+def draws(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("bars", [1, 2, 7])
+def test_a_tune_has_as_many_bars_as_asked(model, bars):
+    melodies = compose(model, 3, bars, generator=draws(), quarters_per_minute=90.0)
+    assert [(melody.length_steps, melody.quarters_per_minute) for melody in melodies] == [(16 * bars, 90.0)] * 3
+    assert melodies == compose(model, 3, bars, generator=draws(), quarters_per_minute=90.0)
+    assert len(set(melodies)) == 3
+
+
+def test_the_length_is_the_models_by_default(model):
+    assert compose(model, 1, generator=draws())[0].bars == 4
+
+
+def test_tunes_come_in_the_key_asked_for(model):
+    melodies = compose(model, 2, 2, generator=draws(), wish=Wish(key=Key(7, False)))
+    assert {key_of(melody).tonic for melody in melodies} == {7}
+
+
+def test_denser_tunes_are_chosen(model):
+    def notes(density):
+        return sum(len(melody.notes) for melody in compose(model, 2, 2, generator=draws(), wish=Wish(density=density)))
+
+    assert notes(2.0) < notes(14.0)
+
+
+def test_a_wish_moves_a_tune_and_changes_nothing_else():
+    far, moved = Wish(key=Key(2, False)).meet(tune(4))
+    assert far == 0
+    assert moved == tune(4).transpose(2)
+    assert Wish(key=Key(9, True)).meet(tune(4))[0] == 4
+    far, moved = Wish(lowest_pitch=72, highest_pitch=84).meet(tune(4))
+    assert far == 0
+    assert min(note.pitch for note in moved.notes) >= 72
+    assert Wish(lowest_pitch=60, highest_pitch=66).meet(tune(4))[0] == pytest.approx(2)  # six semitones too wide
+
+
+@pytest.mark.parametrize(
+    ("name", "key"), [("G", Key(7, False)), ("A:minor", Key(9, True)), ("f#:Major", Key(6, False))]
+)
+def test_keys_are_read(name, key):
+    assert parse_key(name) == key
+
+
+@pytest.mark.parametrize("name", ["H:major", "G:blues"])
+def test_what_is_no_key_is_refused(name):
+    with pytest.raises(ComposingError, match="as in G:major"):
+        parse_key(name)
+
+
+@pytest.mark.parametrize(("bars", "added"), [(1, 1), (3, 4), (MAX_HEARD_BARS + 3, 2)])
+def test_a_tune_goes_on_after_what_it_is(model, bars, added):
+    original = replace(tune(bars), quarters_per_minute=77.0, name="a tune")
+    melodies = go_on(model, original, added, 3, generator=draws())
+    assert len(melodies) == 3
+    for melody in melodies:
+        assert (melody.bars, melody.quarters_per_minute, melody.name) == (bars + added, 77.0, "a tune")
+        kept = melody.window(0, bars)
+        assert [note[:3] for note in kept.notes] == [note[:3] for note in original.notes]
+    assert len({melody.notes for melody in melodies}) > 1
+
+
+def test_silence_cannot_go_on(model):
+    with pytest.raises(ComposingError, match="have no note"):
+        go_on(model, Melody((), 64), 2)
+
+
+def test_other_models_cannot_compose():
+    other = MelodyModel(PRESETS["tiny"].model)
+    for use in (lambda: compose(other, 1), lambda: go_on(other, tune(2), 2), lambda: MelodyVAE(other).sample(bars=4)):
+        with pytest.raises(ComposingError, match="melody-compose"):
+            use()
+
+
+def test_the_verbs_compose_and_go_on(model):
+    vae = MelodyVAE(model)
+    assert [melody.bars for melody in vae.sample(2, bars=6, key="G:major", seed=1)] == [6, 6]
+    found = vae.go_on(tune(4), 2, bars=3, seed=1)
+    assert [melody.bars for melody in found] == [7, 7]
+    assert found.hidden == (5, 6, 7)
+    assert "3 bars are added after bar 4" in found.sentences
+
+
+def test_the_commands_write_files(model, tmp_path):
+    checkpoint = tmp_path / "composes.safetensors"
+    model.save(checkpoint)
+    tune(4).write(tmp_path / "a.mid")
+    runner = CliRunner()
+    arguments = ["--model", str(checkpoint), "--seed", "0", "-n", "2"]
+    for command in (["sample", "--bars", "6", "--density", "4"], ["continue", str(tmp_path / "a.mid"), "--bars", "2"]):
+        folder = tmp_path / command[0]
+        result = runner.invoke(main, [*command, *arguments, "-o", str(folder)])
+        assert result.exit_code == 0, result.output
+        assert Melody.from_midi(folder / "02.mid").bars == 6
+        assert (folder / "all.mid").is_file()
