@@ -226,7 +226,12 @@ class MelodyVAE:
         is_new = seed is None and generator is None
         seed, generator = self._draws(int(torch.randint(2**32, ())) if is_new else seed, generator)
         rules = None if scale is None else morph.rules_of(self.model, Scale.parse(scale))
-        how = {"temperature": temperature, "generator": generator, "rules": rules, "quarters_per_minute": tempo}
+        how: dict[str, Any] = {
+            "temperature": temperature,
+            "generator": generator,
+            "rules": rules,
+            "quarters_per_minute": tempo,
+        }
         if self.config.look_back and prior is None:
             draw = partial(composing.compose, self.model, bars=bars, wish=wish, **how)
         else:

@@ -39,6 +39,14 @@ EXPLAINED = {
     "repeats_exact": "bars that repeat an earlier one of theirs",
     "repeats_transposed": "the same, in any key",
     "repeats_rhythm": "the same, whatever the pitches",
+    "range_semitones": "from the lowest to the highest pitch, mean",
+    "leaps": "windows with an interval of more than an octave",
+    "silence": "steps at which nothing sounds",
+    "out_of_scale": "notes outside the scale that fits their window best",
+    "ends_on_triad": "windows whose last note is of their tonic triad",
+    "known_phrases": "windows with four bars running as in a training window, any key",
+    "similarity_error": "mean difference of the bars' overlap by lag",
+    "judged": "accuracy of a network trained to tell them from the windows, on fresh ones",
 }
 BASELINES = ("nothing", "nearest", "no z")
 
@@ -191,9 +199,16 @@ def _print_samples(report: Report) -> None:
 def _print_structure(report: Report) -> None:
     found = report.structure or {}
     click.echo(f"{'':<34}" + "".join(f"{name:>9}" for name in found))
-    for name in (name for name in found["windows"] if name.startswith("repeats_")):
+    far = ("similarity_error", *(name for name in found["windows"] if name.startswith("js_")), "judged")
+    like = [name for name, value in found["windows"].items() if isinstance(value, float) and name not in far]
+    for name in (*like, *(name for name in far if name in found["windows"])):
+        if name == far[0]:
+            click.echo("from the windows (of the windows: of one half from the other)")
         cells = "".join(f"{values[name]:9.4f}" for values in found.values())
         click.echo(f"{name:<34}{cells}  {EXPLAINED[name]}")
+    for name, values in found.items():
+        lags = " ".join(f"{share:.3f}" for share in values["repeats_by_lag"])
+        click.echo(f"bars that are the bar 1, 2, 3 ... before, {name}: {lags}")
 
 
 def _print_interpolations(report: Report) -> None:

@@ -19,7 +19,7 @@ from melodyvae.evaluation.interpolation import interpolation_curves
 from melodyvae.evaluation.iwae import importance_weighted_bound
 from melodyvae.evaluation.ngram import NgramModel
 from melodyvae.evaluation.reconstruction import Ratio, note_f1, window_ratios
-from melodyvae.evaluation.repetition import repetition_metrics, self_similarity
+from melodyvae.evaluation.repetition import self_similarity
 from melodyvae.evaluation.samples import (
     Origin,
     fewest_differences,
@@ -27,6 +27,8 @@ from melodyvae.evaluation.samples import (
     jensen_shannon_bits,
     sample_metrics,
 )
+from melodyvae.evaluation.structure import distances, known_phrases, tune_metrics
+from melodyvae.evaluation.two_sample import MIN_WINDOWS, two_sample_accuracy
 from melodyvae.generation.codec import decode_tokens
 from melodyvae.generation.prior import Prior, draw_latents, has_fitted_prior
 from melodyvae.models.latent import active_units
@@ -223,9 +225,9 @@ def _samples(model: MelodyModel, data: _Data, count: int, seed: int) -> dict[str
 
 
 def _structure(model: MelodyModel, data: _Data, count: int, seed: int) -> dict[str, Any]:
-    """How much of the windows, and of samples, repeats.
+    """What windows and samples are like, and how far samples are from windows.
 
-    A model of more than two bars is compared with two-bar samples in a row, which know nothing of each other.
+    Two halves of the windows are the floor of every distance. A model of more than two bars is compared with two-bar samples in a row, which know nothing of each other.
     """
     config = model.config
     compared = {"windows": random_rows(data.windows, count, seed), "samples": _drawn(model, count, None, seed)}
@@ -233,13 +235,27 @@ def _structure(model: MelodyModel, data: _Data, count: int, seed: int) -> dict[s
     chained, rest = divmod(config.steps, short.config.steps)
     if chained > 1 and not rest and short.config.steps_per_bar == config.steps_per_bar:
         compared["chained"] = _drawn(short, count * chained, None, seed).reshape(count, config.steps)
-    return {
-        name: {
-            **repetition_metrics(rows, model.vocabulary, config.steps_per_bar),
-            "self_similarity": self_similarity(rows, model.vocabulary, config.steps_per_bar).tolist(),
+    table, bar = model.vocabulary, config.steps_per_bar
+    found: dict[str, Any] = {}
+    for name, rows in compared.items():
+        like = tune_metrics(rows, table, bar)
+        found[name] = {
+            **like.shares,
+            "known_phrases": known_phrases(rows, data.train, table, bar),
+            "repeats_by_lag": like.spectrum.tolist(),
+            "similarity_by_lag": like.similarity.tolist(),
+            "self_similarity": self_similarity(rows, table, bar).tolist(),
         }
-        for name, rows in compared.items()
+    windows, order = data.windows, np.random.default_rng(seed).permutation(len(data.windows))
+    against = {name: (rows, windows) for name, rows in compared.items()} | {
+        "windows": (windows[order[::2]], windows[order[1::2]])
     }
+    for name, (ours, theirs) in against.items():
+        found[name] |= distances(ours, theirs, table, bar)
+        if min(len(ours), len(theirs)) >= MIN_WINDOWS:
+            judged = (windows[::2], windows[1::2]) if name == "windows" else (ours, theirs)
+            found[name]["judged"] = two_sample_accuracy(*judged, table.size, seed=seed)
+    return found
 
 
 def _drawn(model: MelodyModel, count: int, prior: Prior | None, seed: int) -> np.ndarray:

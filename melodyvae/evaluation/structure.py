@@ -13,11 +13,13 @@ import numpy as np
 
 from data_prep.melodies.keys import find_key
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
-from melodyvae.evaluation.repetition import repetition_figures
+from melodyvae.evaluation.repetition import repetition_metrics
 from melodyvae.evaluation.samples import histograms, jensen_shannon_bits
 from melodyvae.generation.scales import SCALES
 
 OCTAVE = 12
+PHRASE_BARS = 4
+BATCH = 2000
 SCALE_KINDS = ("major", "minor", "harmonic-minor")
 MAJOR_TRIAD, MINOR_TRIAD = {0, 4, 7}, {0, 3, 7}
 
@@ -73,7 +75,7 @@ def distances(one: np.ndarray, other: np.ndarray, vocabulary: Vocabulary, steps_
 def tune_metrics(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int) -> TuneMetrics:
     """What windows ``(N, T)`` are like, by name.
 
-    - ``repeats_*``: see :func:`~melodyvae.evaluation.repetition.repetition_figures`.
+    - ``repeats_*``: see :func:`~melodyvae.evaluation.repetition.repetition_metrics`.
     - ``range_semitones``: highest minus lowest pitch of a window, mean.
     - ``leaps``: share of windows with an interval of more than an octave.
     - ``silence``: share of steps at which nothing sounds.
@@ -82,7 +84,7 @@ def tune_metrics(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int
     - ``ends_on_triad``: share of windows whose last note belongs to the triad of their tonic, the key being found by
       :func:`~data_prep.melodies.keys.find_key`.
     """
-    shares = repetition_figures(windows, vocabulary, steps_per_bar)
+    shares = repetition_metrics(windows, vocabulary, steps_per_bar)
     ranges, leaps, outside, notes, on_triad, sounding = [], 0, 0.0, 0, 0, vocabulary.held(windows) != NO_EVENT
     for row, durations in zip(windows, _durations(windows), strict=True):
         pitches = row[row >= FIRST_NOTE_ON].astype(np.int64) - FIRST_NOTE_ON + vocabulary.lowest_pitch
@@ -130,8 +132,41 @@ def similarity_by_lag(windows: np.ndarray, steps_per_bar: int) -> np.ndarray:
         now, then = is_onset[:, lag:], is_onset[:, :-lag]
         both = (now & then & (bars[:, lag:] == bars[:, :-lag])).sum(axis=2)
         either = now.sum(axis=2) + then.sum(axis=2) - both
-        found.append(float((both[either > 0] / either[either > 0]).mean()) if (either > 0).any() else 0.0)
+        counted = np.asarray(either > 0)
+        found.append(float((both[counted] / either[counted]).mean()) if counted.any() else 0.0)
     return np.array(found)
+
+
+def known_phrases(
+    windows: np.ndarray, train: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int, bars: int = PHRASE_BARS
+) -> float:
+    """The share of ``windows`` ``(N, T)`` with ``bars`` bars running as in one of ``train`` ``(M, T)``, in any key.
+
+    Bars of fewer than two onsets on the mean are left out: they are too easily alike.
+    """
+    if windows.shape[1] < bars * steps_per_bar or not len(windows) or not len(train):
+        return 0.0
+    known = np.unique(np.concatenate([_phrases(part, vocabulary, steps_per_bar, bars) for part in _parts(train)]))
+    found = [np.isin(_phrases(part, vocabulary, steps_per_bar, bars), known) for part in _parts(windows)]
+    per_window = (windows.shape[1] - bars * steps_per_bar) // steps_per_bar + 1
+    return float(np.concatenate(found).reshape(len(windows), per_window).any(axis=1).mean())
+
+
+def _parts(windows: np.ndarray) -> list[np.ndarray]:
+    return [np.asarray(windows[start : start + BATCH]) for start in range(0, len(windows), BATCH)]
+
+
+def _phrases(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int, bars: int) -> np.ndarray:
+    """A 64-bit hash of each stretch of ``bars`` bars, the same in every key; a number of its own if notes are few."""
+    length = bars * steps_per_bar
+    stretches = np.lib.stride_tricks.sliding_window_view(windows, length, axis=1)[:, ::steps_per_bar].reshape(
+        -1, length
+    )
+    factors = np.random.default_rng(0).integers(1, 2**63, length, dtype=np.uint64) | np.uint64(1)
+    hashes = (vocabulary.normalise(stretches).astype(np.uint64) * factors).sum(axis=1, dtype=np.uint64)
+    is_full = (stretches >= FIRST_NOTE_ON).sum(axis=1) >= 2 * bars
+    its_own = np.random.default_rng(len(windows)).integers(2**63, size=len(hashes), dtype=np.uint64)
+    return np.where(is_full, hashes, its_own)
 
 
 def _in_best_scale(pitches: np.ndarray) -> int:

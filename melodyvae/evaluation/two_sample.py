@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+MIN_WINDOWS = 4
 TOKEN_FEATURES = 24
 SIZE = 64  # LSTM units in each direction
 EPOCHS = 12
@@ -50,7 +51,7 @@ def two_sample_accuracy(
         ValueError: if there are fewer than four of either.
     """
     count = min(len(samples), len(real)) // 2 * 2
-    if count < 4:
+    if count < MIN_WINDOWS:
         raise ValueError(
             f"there are {len(samples)} samples and {len(real)} real windows; at least four of each are needed"
         )
@@ -61,7 +62,7 @@ def two_sample_accuracy(
     is_real = torch.arange(count) >= count // 2
     judge = _train(learned, is_real.float(), vocabulary_size, first_note_on, seed)
     with torch.inference_mode():
-        said = torch.cat([judge(part) for part in asked.split(256)]) > 0
+        said = torch.cat([judge(part) for part in torch.split(asked, 256)]) > 0
     return float((said == is_real).float().mean())
 
 
@@ -74,7 +75,7 @@ def _train(tokens: Tensor, is_real: Tensor, vocabulary_size: int, first_note_on:
     total = EPOCHS * -(-len(tokens) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=total)
     for _ in range(EPOCHS):
-        for rows in torch.randperm(len(tokens), generator=generator).split(BATCH):
+        for rows in torch.split(torch.randperm(len(tokens), generator=generator), BATCH):
             batch = tokens[rows]
             shift = torch.randint(-TRANSPOSE, TRANSPOSE + 1, (len(rows), 1), generator=generator)
             moved = (batch + shift).clamp(first_note_on, vocabulary_size - 1)

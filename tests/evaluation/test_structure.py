@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from data_prep.tokens import Vocabulary
-from melodyvae.evaluation.structure import distances, repeats_by_lag, similarity_by_lag, structure_metrics, tune_metrics
+from melodyvae.evaluation.structure import (
+    distances,
+    known_phrases,
+    repeats_by_lag,
+    similarity_by_lag,
+    structure_metrics,
+    tune_metrics,
+)
 from melodyvae.evaluation.two_sample import two_sample_accuracy
 from tests.windows import random_windows
 
@@ -59,6 +66,17 @@ def test_distances_from_oneself_are_nought_and_from_others_are_not():
     }
     assert all(value == 0 for value in near.values())
     assert all(far[name] > 0.02 for name in set(far) - {"js_onset"})  # onsets are everywhere in both
+
+
+def test_phrases_are_known_in_any_key_and_at_any_bar():
+    train = random_windows(3, 8 * 16)
+    copied = random_windows(4, 8 * 16, seed=1)
+    copied[1, 32 : 32 + 64] = train[2, 16 : 16 + 64]  # four bars, one bar later
+    copied[2, :64] = Vocabulary().transpose(train[0, 64:], 3)
+    copied[3, :48] = train[1, :48]  # three bars only
+    copied[3, 48] = 2 + (copied[3, 48] != 2)
+    assert known_phrases(copied, train, Vocabulary(), 16) == 0.5
+    assert known_phrases(copied[:1, :32], train, Vocabulary(), 16) == 0.0
 
 
 def test_the_floor_is_the_distance_of_two_halves():
