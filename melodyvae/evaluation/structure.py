@@ -111,10 +111,10 @@ def tune_metrics(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int
 def repeats_by_lag(windows: np.ndarray, steps_per_bar: int) -> np.ndarray:
     """For each lag from 1, the share of bars that are exactly the bar so long before, ``(bars - 1,)``."""
     bars = windows.reshape(len(windows), -1, steps_per_bar)
-    has_onset = (bars >= FIRST_NOTE_ON).any(axis=2)
+    has_onset = np.asarray((bars >= FIRST_NOTE_ON).any(axis=2))
     found = []
     for lag in range(1, bars.shape[1]):
-        alike = (bars[:, lag:] == bars[:, :-lag]).all(axis=2)
+        alike = np.asarray((bars[:, lag:] == bars[:, :-lag]).all(axis=2))
         counted = has_onset[:, lag:]
         found.append(float((alike & counted).sum() / max(counted.sum(), 1)))
     return np.array(found)
