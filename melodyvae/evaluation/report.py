@@ -227,7 +227,8 @@ def _samples(model: MelodyModel, data: _Data, count: int, seed: int) -> dict[str
 def _structure(model: MelodyModel, data: _Data, count: int, seed: int) -> dict[str, Any]:
     """What windows and samples are like, and how far samples are from windows.
 
-    Two halves of the windows are the floor of every distance. A model of more than two bars is compared with two-bar samples in a row, which know nothing of each other.
+    Two halves of the windows are the floor of every distance. A model of more than two bars is compared with two-bar
+    samples in a row, which know nothing of each other.
     """
     config = model.config
     compared = {"windows": random_rows(data.windows, count, seed), "samples": _drawn(model, count, None, seed)}
