@@ -7,7 +7,7 @@ import pytest
 
 from data_prep.melody import Melody
 from data_prep.tokens import FIRST_NOTE_ON, Vocabulary
-from melodyvae.evaluation.reconstruction import reconstruction_metrics
+from melodyvae.evaluation.reconstruction import reconstruction_metrics, window_ratios
 from melodyvae.models.melody import MelodyModel
 
 TUNES = Path(__file__).parents[2] / "examples" / "tunes"
@@ -27,6 +27,26 @@ def windows_of_our_own() -> np.ndarray:
                 upside_down = np.where(tokens >= FIRST_NOTE_ON, 2 * first - tokens, tokens)
                 rows += [vocabulary.transpose(row, shift) for row in (tokens, upside_down) for shift in range(-6, 6)]
     return np.unique(np.stack(rows), axis=0).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def measured():
+    """The metrics of the shipped model on every eighth window, with its own z and with that of another window."""
+    windows = windows_of_our_own()[::8]
+    assert len(windows) > 60
+    model = MelodyModel.from_pretrained("melody-2bar")
+    found = [window_ratios(model, windows, shuffle_z=shuffle_z)[0] for shuffle_z in (False, True)]
+    return [{name: ratio.value for name, ratio in ratios.items()} for ratios in found]
+
+
+def test_it_gives_windows_back_that_it_was_not_trained_on(measured):
+    metrics, without_z = measured
+    assert metrics["note_f1"] >= RECORDED_NOTE_F1 - MAY_FALL
+    assert metrics["exact_windows"] >= 0.97
+    assert metrics["sampled_accuracy"] >= 0.97
+    assert metrics["negative_elbo_nats_per_step"] <= 1.5
+    assert without_z["note_f1"] < 0.5  # it is z that tells the notes
+    assert metrics["no_event_accuracy"] < 0.85
 
 
 @pytest.mark.slow
