@@ -107,7 +107,7 @@ class TestVerbs:
         assert found.exact == (True, True)
         assert [note[:3] for note in found[0].notes] == [note[:3] for note in a.window(2, 2).notes]
         assert "A is taken from bars 3 to 4" in found.sentences
-        assert "A reconstructed: exact" in found.sentences
+        assert "A reconstructed: exact on the grid" in found.sentences
         assert len(found.distances) == 2
         assert found.key_shifts == (0, 0, 0)
         assert list(found[1:]) == [found[1], found[2]]
@@ -132,6 +132,27 @@ class TestVerbs:
         assert [len(backing) for backing in found.backings] == [1, 1]
         found.write(tmp_path / "out")
         assert len(pretty_midi.PrettyMIDI(str(tmp_path / "out" / "01.mid")).instruments) == 2
+
+    def test_what_is_written_has_the_swing_and_loudness_of_its_source_or_what_is_asked_for(self, vae, tmp_path):
+        shuffle = pretty_midi.PrettyMIDI(initial_tempo=120, resolution=480)
+        lead = pretty_midi.Instrument(0, name="lead")
+        times = [beat + swung for beat in range(16) for swung in (0, 2 / 3)] + [16]
+        for index, (start, end) in enumerate(zip(times, times[1:], strict=False)):
+            lead.notes.append(pretty_midi.Note(110 if start % 1 == 0 else 50, 60 + 2 * (index % 5), start / 2, end / 2))
+        shuffle.instruments.append(lead)
+        shuffle.write(str(tmp_path / "shuffle.mid"))
+        found = vae.interpolate(tmp_path / "shuffle.mid", tune(2), 2, first_bar=(1, None))
+        assert "its swing of 0.67 is laid straight" in found.sentences[0]
+
+        def eighths(feel):
+            found.write(tmp_path / feel, feel=feel)
+            notes = pretty_midi.PrettyMIDI(str(tmp_path / feel / "01.mid")).instruments[0].notes
+            return [round(2 * note.start % 1, 2) for note in notes[:4]], [note.velocity for note in notes[:4]]
+
+        assert eighths("keep") == ([0, 0.67, 0, 0.67], [110, 50, 110, 50])
+        assert eighths("straight") == ([0, 0.5, 0, 0.5], [110, 50, 110, 50])
+        assert eighths("swing=0.6") == ([0, 0.6, 0, 0.6], [110, 50, 110, 50])
+        assert vae.sample(1, seed=0).feels("swing=0.6")[0].swing == 0.6
 
     def test_vary(self, vae):
         found = vae.vary(tune(1), 3, amount=0.3, first_bar=2)

@@ -28,6 +28,7 @@ MIN_SWUNG_SHARE = 0.8  # of the onsets between beats
 MAX_GUESSED_OFFSET_STEPS = 0.25  # of notes that the template does not have
 
 
+AUDIBLE_OFFSET_STEPS = 0.02
 MIN_APART_STEPS = 0.25  # two notes, wherever their offsets move them
 
 
@@ -88,25 +89,14 @@ class Feel:
                 end_offsets[end] = end_offset
         return cls(found.layout.swing, melody.steps_per_quarter, offsets, end_offsets, velocities)
 
-    def blend(self, other: Feel, share: float) -> Feel:
-        """A feel at ``share`` (0 to 1) of the way to another one."""
-        if len(self.offsets) != len(other.offsets):
-            return self if share < 0.5 else other
-        columns = [
-            np.where(np.isnan(a), b, np.where(np.isnan(b), a, (1 - share) * a + share * b))
-            for a, b in (
-                (self.offsets, other.offsets),
-                (self.end_offsets, other.end_offsets),
-                (self.velocities, other.velocities),
-            )
-        ]
-        if share in (0, 1):
-            return other if share else self
-        return Feel((1 - share) * self.swing + share * other.swing, self.steps_per_quarter, *columns)
+    def on_the_grid(self, swing: float = NO_SWING) -> Feel:
+        """The loudness of this feel on the grid, or with a swing."""
+        return Feel(swing, self.steps_per_quarter, 0 * self.offsets, 0 * self.end_offsets, self.velocities)
 
-    def with_swing(self, swing: float) -> Feel:
-        """The same with another swing."""
-        return Feel(swing, self.steps_per_quarter, self.offsets, self.end_offsets, self.velocities)
+    @property
+    def is_audible(self) -> bool:
+        """Whether it swings, or a note begins off the grid."""
+        return self.swing != NO_SWING or bool((np.abs(self.offsets) > AUDIBLE_OFFSET_STEPS).any())
 
     def play(self, melody: Melody) -> list[PlayedNote]:
         """The notes of a melody in time.

@@ -80,6 +80,7 @@ class Generation:
         model_name: a shipped model, a checkpoint file or a run folder.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         seed: None leaves it to the verb.
+        feel: how melodies are played: ``keep``, ``straight`` or such as ``swing=0.62``.
         audio: write WAV files, too.
         play: open the page of the results in the browser.
         force: replace results that are there.
@@ -89,6 +90,7 @@ class Generation:
     model_name: str
     device: str
     seed: int | None
+    feel: str
     audio: bool
     play: bool
     force: bool
@@ -107,7 +109,10 @@ class Generation:
         """Print what a verb found, write its melodies, and say where."""
         for sentence in result.sentences:
             click.echo(sentence)
-        written = result.write(folder, audio=self.audio, replace=self.force)
+        if self.feel == "keep" and result.sources and result.sources[0].feel.is_audible:
+            label = result.sources[0].label or "the tune"
+            click.echo(f"played with the swing and timing of {label}; --feel straight writes all on the grid")
+        written = result.write(folder, feel=self.feel, audio=self.audio, replace=self.force)
         names = result.names
         first = names[0] if len(names) == 1 else f"{names[0]} ... {names[-1]}"
         others = [name for name in written if name not in names and not name.endswith(".wav")]
@@ -142,10 +147,27 @@ def generation_options(command: Callable[..., Any]) -> Callable[..., Any]:
         model_option,
         click.option("--seed", type=SEED, help="The same seed, the same files.  [default: 0; of sample: a new one]"),
         device_option,
+        click.option(
+            "--feel",
+            default="keep",
+            show_default=True,
+            callback=_check_feel,
+            help="keep: with the tune's swing, timing and loudness; straight: on the grid; or such as swing=0.62.",
+        ),
         click.option("--audio", is_flag=True, help="Write a WAV file beside each MIDI file."),
         click.option("--play", is_flag=True, help="Open the page with the results, which plays them."),
         click.option("--force", is_flag=True, help="Replace results that are already there."),
     )
+
+
+def _check_feel(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    from data_prep.melodies.feel import FeelError, parse_feel
+
+    try:
+        parse_feel(value)
+    except FeelError as error:
+        raise click.BadParameter(str(error)) from error
+    return value
 
 
 def source_options(command: Command) -> Command:

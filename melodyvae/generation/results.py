@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
+from data_prep.melodies.feel import KEEP, NO_SWING, Feel, parse_feel
 from data_prep.melody import Melody, pitch_name
 from data_prep.tokens import Vocabulary
 from melodyvae.rendering.melody_files import grid_names, numbered_names, write_melodies
@@ -112,10 +113,28 @@ class Result(Sequence[Melody]):
         """What plays with each melody; None if they are alone."""
         return None
 
-    def write(self, folder: str | Path, *, audio: bool = False, replace: bool = False) -> list[str]:
-        """The names of what was written into ``folder``: MIDI files, a picture and, with ``audio``, WAV files.
+    def feels(self, feel: str = KEEP) -> tuple[Feel, ...]:
+        """How each melody is played: as the bars of the first source with ``keep``, or on the grid with their loudness.
+
+        The latter with ``straight``, or with a swing, such as ``swing=0.62``. There is none of melodies without a
+        source, unless a swing is asked for.
 
         Raises:
+            FeelError: if there is no such feel.
+        """
+        swing = parse_feel(feel)
+        if not self.sources:
+            return () if swing is None or swing == NO_SWING else (Feel.straight(swing=swing),) * len(self)
+        template = self.sources[0].feel
+        return (template if swing is None else template.on_the_grid(swing),) * len(self)
+
+    def write(self, folder: str | Path, *, feel: str = KEEP, audio: bool = False, replace: bool = False) -> list[str]:
+        """The names of what was written into ``folder``: MIDI files, a picture and, with ``audio``, WAV files.
+
+        ``feel`` is as in :meth:`feels`.
+
+        Raises:
+            FeelError: if there is no such feel.
             OutputExistsError: if a file of one of these names is there already and may not be replaced.
             OSError: if the place cannot be written to.
         """
@@ -130,6 +149,7 @@ class Result(Sequence[Melody]):
             title=self.title,
             sentences=self.sentences,
             backings=self.accompaniment,
+            feels=self.feels(feel),
             audio=audio,
             replace=replace,
             inputs=[source.path for source in self.sources if source.path is not None],
@@ -449,6 +469,12 @@ class Reconstruction(Result):
             for source, melody, right in zip(self.sources, self.originals, self.steps_right, strict=True)
         )
 
+    def feels(self, feel: str = KEEP) -> tuple[Feel, ...]:
+        """How each melody is played: as its own source; see :meth:`Result.feels`."""
+        swing = parse_feel(feel)
+        templates = [source.feel for source in self.sources]
+        return tuple(template if swing is None else template.on_the_grid(swing) for template in templates)
+
     @property
     def names(self) -> list[str]:
         """Those of the sources."""
@@ -521,7 +547,7 @@ class Scores(Sequence["WindowScore"]):
 
 
 def _came_back(label: str, right: int, steps: int) -> str:
-    return f"{label} reconstructed: {'exact' if right == steps else f'{right} of {steps} steps'}"
+    return f"{label} reconstructed: {'exact on the grid' if right == steps else f'{right} of {steps} steps'}"
 
 
 def _letter(index: int) -> str:

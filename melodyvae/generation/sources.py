@@ -6,11 +6,13 @@ Conventions: a *window* is a melody of exactly the model's bars and grid. Bars a
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from data_prep.errors import UserError
 from data_prep.limits import Limits
+from data_prep.melodies.feel import Feel
 from data_prep.melodies.phrases import Phrase, choose_phrase
 from data_prep.melodies.regions import ReadMelody, read_melody
 from data_prep.melody import Melody
@@ -69,6 +71,12 @@ class Taken:
     def melody(self) -> Melody:
         """The bars that were taken."""
         return self.found.melody if self.window is None else self.window.melody
+
+    @cached_property
+    def feel(self) -> Feel:
+        """How the bars that were taken are played."""
+        first_bar = 0 if self.window is None else self.window.grid_bar
+        return Feel.of(self.found, first_bar, self.melody.bars)
 
     @property
     def name(self) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from melodyvae.rendering.output_folder import output_folder
 
 if TYPE_CHECKING:
+    from data_prep.melodies.feel import Feel
     from data_prep.melody import Melody
     from data_prep.reading.notes import Part
 
@@ -49,6 +50,7 @@ def write_melodies(
     title: str = "Melodies",
     sentences: Sequence[str] = (),
     backings: Sequence[Sequence[Part]] | None = None,
+    feels: Sequence[Feel] = (),
     audio: bool = False,
     replace: bool = False,
     inputs: Iterable[Path] = (),
@@ -66,6 +68,7 @@ def write_melodies(
         title: of the page.
         sentences: what stands on the page under its heading.
         backings: what plays with each melody (see :mod:`data_prep.melodies.arrangement`).
+        feels: how each melody is played (see :mod:`data_prep.melodies.feel`); on the grid by default.
         audio: write a WAV file beside each MIDI file.
         replace: replace files of an earlier run; see :func:`~melodyvae.rendering.output_folder.output_folder`.
         inputs: files that are never replaced.
@@ -82,12 +85,13 @@ def write_melodies(
     written = names_written(names, bool(row), audio)
     with output_folder(folder, written, replace, inputs) as staging:
         for index, (melody, name) in enumerate(zip(melodies, names, strict=True)):
-            if backings:
-                write_in_a_row([melody], staging / name, [backings[index]])
+            backing, feel = backings[index : index + 1] if backings else None, feels[index : index + 1]
+            if backing or feel:
+                write_in_a_row([melody], staging / name, backing, feels=feel)
             else:
                 melody.write(staging / name)
         if row:
-            write_in_a_row(row, staging / JOINED_FILE, backings)
+            write_in_a_row(row, staging / JOINED_FILE, backings, feels=feels if len(row) == len(feels) else ())
         for wav_file in (name for name in written if name.endswith(".wav")):
             write_wav(staging / Path(wav_file).with_suffix(".mid"), staging / wav_file)
         titles, drawn = [title for title, _ in rolls], [melody for _, melody in rolls]

@@ -87,23 +87,25 @@ def test_small_timing_and_loudness_come_back_and_are_guessed_for_new_notes() -> 
     assert guessed.velocity == 60
 
 
-@given(melodies(), melodies(), st.floats(0, 1), st.floats(0.5, 0.8))
-def test_notes_stay_in_order_and_apart_whatever_is_played_with_whatever_feel(
-    melody: Melody, other: Melody, share: float, swing: float
+@given(melodies(), melodies(), st.floats(0.5, 0.8))
+def test_notes_stay_in_order_and_apart_with_the_feel_of_any_other_melody(
+    melody: Melody, other: Melody, swing: float
 ) -> None:
-    generator = np.random.default_rng(0)
-    feels = []
-    for tune in (melody, other):
-        feel = Feel.straight(4)
-        steps = max(tune.length_steps, 1)
-        offsets = generator.uniform(-0.5, 0.5, steps)
-        feels.append(Feel(swing, 4, offsets, generator.uniform(-0.5, 0.5, steps + 1), generator.uniform(1, 127, steps)))
-        assert [note.velocity for note in feel.play(tune)] == [80] * len(tune.notes)
-    notes = feels[0].blend(feels[1], share).play(melody)
+    steps, generator = max(other.length_steps, 1), np.random.default_rng(0)
+    offsets, ends = (generator.uniform(-0.5, 0.5, count) for count in (steps, steps + 1))
+    notes = Feel(swing, 4, offsets, ends, generator.uniform(1, 127, steps)).play(melody)
     assert len(notes) == len(melody.notes)
     assert all(0 <= note.start_quarters < note.end_quarters for note in notes)
     assert all(a.start_quarters < b.start_quarters for a, b in itertools.pairwise(notes))
     assert all(1 <= note.velocity <= 127 for note in notes)
+
+
+def test_on_the_grid_only_loudness_and_a_swing_that_is_asked_for_stay() -> None:
+    feel = Feel(0.66, 4, np.array([0.1, np.nan]), np.array([np.nan, 0.1, 0.2]), np.array([100, np.nan]))
+    assert feel.is_audible
+    assert not feel.on_the_grid().is_audible
+    (note,) = feel.on_the_grid(0.62).play(Melody((MelodyNote(2, 4, 60),), 16))
+    assert note == (0.62, 1.0, 60, 100)
 
 
 def test_a_feel_of_words() -> None:
