@@ -2,6 +2,7 @@
 
 import base64
 import io
+import itertools
 import wave
 import xml.etree.ElementTree as ElementTree
 
@@ -137,7 +138,7 @@ class TestVerbs:
         shuffle = pretty_midi.PrettyMIDI(initial_tempo=120, resolution=480)
         lead = pretty_midi.Instrument(0, name="lead")
         times = [beat + swung for beat in range(16) for swung in (0, 2 / 3)] + [16]
-        for index, (start, end) in enumerate(zip(times, times[1:], strict=False)):
+        for index, (start, end) in enumerate(itertools.pairwise(times)):
             lead.notes.append(pretty_midi.Note(110 if start % 1 == 0 else 50, 60 + 2 * (index % 5), start / 2, end / 2))
         shuffle.instruments.append(lead)
         shuffle.write(str(tmp_path / "shuffle.mid"))
