@@ -1,0 +1,238 @@
+// What all ways of playing share: the model, the player, messages, progress, and lanes that show and play a tune.
+
+import * as api from "./api.js";
+import { Player } from "./player.js";
+import { Roll, describe, tuneColour } from "./roll.js";
+import { change, doc, newTune } from "./store.js";
+import { offerDrag, saveMidi } from "./take.js";
+
+export const element = (id) => document.getElementById(id);
+
+/** The model, once the server has it: bars, attributes, scales and so on. */
+export const model = {};
+
+export const player = new Player(() => doc.sound);
+
+const MESSAGE_MILLISECONDS = 7000;
+
+export function say(sentence, { bad = false } = {}) {
+  const toast = Object.assign(document.createElement("div"), { className: bad ? "toast bad" : "toast" });
+  const text = document.createElement("span");
+  text.textContent = sentence;
+  const close = Object.assign(document.createElement("button"), { className: "button tiny", textContent: "OK" });
+  close.onclick = () => toast.remove();
+  toast.append(text, close);
+  element("toasts").append(toast);
+  setTimeout(() => toast.remove(), bad ? 2 * MESSAGE_MILLISECONDS : MESSAGE_MILLISECONDS);
+}
+
+export const complain = (error) => {
+  if (!(error instanceof api.Stale)) say(error.message, { bad: true });
+};
+
+// Work for the model: one of each verb at a time, with its progress and a way to stop it
+
+const running = new Map();
+const SHOWN_AFTER_MILLISECONDS = 350;
+
+function showWork() {
+  const latest = [...running.values()].filter((work) => work.visible).at(-1);
+  element("work").hidden = !latest;
+  if (!latest) return;
+  element("work-said").textContent = latest.said;
+  const bar = element("work-share");
+  if (latest.share === null || latest.share === undefined) bar.removeAttribute("value");
+  else bar.value = latest.share;
+  element("work-cancel").onclick = () => latest.stop.abort();
+}
+
+/** The result of a verb; a newer one of the same verb cancels it. Null if it was cancelled or failed (which is said). */
+export async function work(verb, said, request, names) {
+  running.get(verb)?.stop.abort();
+  const own = { said, share: null, visible: false, stop: new AbortController() };
+  running.set(verb, own);
+  const timer = setTimeout(() => {
+    own.visible = true;
+    showWork();
+  }, SHOWN_AFTER_MILLISECONDS);
+  try {
+    return await api.perform(verb, request, {
+      names,
+      signal: own.stop.signal,
+      onProgress: (share) => {
+        own.share = share;
+        showWork();
+      },
+    });
+  } catch (error) {
+    complain(error);
+    return null;
+  } finally {
+    clearTimeout(timer);
+    if (running.get(verb) === own) running.delete(verb);
+    showWork();
+  }
+}
+
+/** The shell command that does what is on the screen. */
+export function showCommand(mode, command) {
+  commands[mode] = command ?? "";
+  refreshCommand();
+}
+const commands = {};
+export function refreshCommand() {
+  const line = commands[doc.mode] ?? "";
+  element("shell").hidden = !line;
+  element("shell-line").textContent = line;
+}
+
+/** File, bar and track of a tune, as the command line would be told. */
+export function named(tune) {
+  const { source } = tune;
+  if (!source || source.edited) return { file: `${tune.name}.mid` };
+  return {
+    file: source.file,
+    bar: source.first_bar,
+    track: source.tracks?.length > 1 ? source.track : null,
+  };
+}
+
+/** The name under which a tune is downloaded; for commands that take whole files. */
+export const downloaded = (tune) => ({ file: `${tune.name}.mid` });
+
+// Lanes
+
+let shown = [];
+
+/** A lane: a tune's roll that plays when it is clicked, is kept, downloaded or dragged out. */
+export class Lane {
+  constructor(parent) {
+    const node = element("lane-template").content.firstElementChild.cloneNode(true);
+    parent.append(node);
+    this.node = node;
+    this.button = node.querySelector(".lane-play");
+    this.roll = new Roll(node.querySelector("canvas"));
+    this.label = node.querySelector(".lane-label");
+    this.button.onclick = () => this.play();
+    node.querySelector(".lane-keep").onclick = () => this.keep();
+    node.querySelector(".lane-save").onclick = () => saveMidi([this.melody], this.name).catch(complain);
+    offerDrag(node, () => ({ name: this.name, melody: this.melody, colour: this.colourIndex }));
+    shown = shown.filter((lane) => lane.node.isConnected);
+    shown.push(this);
+  }
+
+  /** `name` is also the file's; `queue()` is what is played from here on, this lane at `index`. */
+  show({ melody, name, label, colour, colourIndex, range, queue, index = 0, key, ...roll }) {
+    Object.assign(this, { melody, name, colourIndex, queue, index, key });
+    this.colour = colour ?? tuneColour(colourIndex ?? 0);
+    this.node.style.setProperty("--colour", this.colour);
+    this.node.dataset.key = key;
+    this.label.replaceChildren(Object.assign(document.createElement("span"), { textContent: label ?? "" }));
+    const spoken = `${label || name}, ${describe(melody)}`;
+    this.button.setAttribute("aria-label", `Play ${spoken}`);
+    this.node.querySelector(".lane-keep").setAttribute("aria-label", `Keep ${label || name} on the shelf`);
+    this.node.querySelector(".lane-keep").title = "Keep on the shelf (K)";
+    this.node.querySelector(".lane-save").setAttribute("aria-label", `Download ${label || name} as MIDI`);
+    this.node.querySelector(".lane-save").title = "Download, or drag the tune out";
+    this.roll.options = { melody, range, colour: this.colour, ...roll };
+    this.roll.paint();
+  }
+
+  play() {
+    const heard = player.current;
+    if (player.playing && heard?.key === this.key && player.one) return player.stop();
+    player.play(this.queue?.() ?? [this.item()], { index: this.index, one: true });
+  }
+
+  item() {
+    const lane = this;
+    return {
+      get melody() {
+        return lane.melody;
+      },
+      key: this.key,
+      name: this.name,
+      colour: this.colour,
+    };
+  }
+
+  keep() {
+    keep(this.name, this.melody, this.colourIndex);
+  }
+}
+
+/** Put a tune on the shelf. */
+export function keep(name, melody) {
+  const tune = newTune(name, structuredClone(melody));
+  change((now) => now.tunes.push(tune));
+  say(`"${tune.name}" is on the shelf.`);
+  return tune;
+}
+
+/** Lanes in `parent`, as many as there are tunes; they are made once and shown anew. */
+export function showLanes(parent, lanes, tunes) {
+  while (lanes.length > tunes.length) lanes.pop().node.remove();
+  while (lanes.length < tunes.length) lanes.push(new Lane(parent));
+  const queue = () => lanes.map((lane) => lane.item());
+  lanes.forEach((lane, index) => lane.show({ queue, index, ...tunes[index] }));
+}
+
+/** Draw the playheads, called for every frame. */
+export function paintPlayheads() {
+  const heard = player.playing || player.history.length ? player.heard() : null;
+  for (const lane of shown) {
+    if (!lane.node.isConnected) continue;
+    const plays = heard && lane.key !== undefined && heard.item?.key === lane.key;
+    if (plays) {
+      lane.roll.options.playStep = lane.roll.options.playAt = heard.step;
+      lane.roll.paint();
+      lane.wasPlaying = true;
+      lane.node.classList.add("playing");
+    } else if (lane.wasPlaying) {
+      lane.roll.options.playStep = lane.roll.options.playAt = undefined;
+      lane.wasPlaying = false;
+      lane.node.classList.remove("playing");
+      lane.roll.paint();
+    }
+  }
+  return heard;
+}
+
+/** The lane that plays, or was played last. */
+export const currentLane = () => shown.find((lane) => lane.node.isConnected && lane.key === player.current?.key);
+
+/** Lanes on the screen, for the arrow keys. */
+export const visibleLanes = () => shown.filter((lane) => lane.node.isConnected && lane.node.offsetParent);
+
+// Choices of tunes and scales
+
+/** Fill a select with the shelf; its edge has the tune's colour. */
+export function fillTunes(select, chosen) {
+  const options = doc.tunes.map((tune) => new Option(tune.name, tune.id, false, tune.id === chosen));
+  select.replaceChildren(...options);
+  const tune = doc.tunes.find((one) => one.id === chosen);
+  select.style.setProperty("--colour", tune ? tuneColour(tune.colour) : "transparent");
+}
+
+const TONICS = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"];
+
+export function fillScale(tonic, scale, chosen) {
+  if (!tonic.options.length) {
+    tonic.replaceChildren(new Option("any", ""), ...TONICS.map((name) => new Option(name.replace("#", "♯").replace("b", "♭"), name)));
+    scale.replaceChildren(...model.scales.map((name) => new Option(name.replace("-", " "), name)));
+  }
+  tonic.value = chosen.tonic;
+  scale.value = chosen.scale;
+  scale.disabled = !chosen.tonic;
+}
+
+export const scaleOf = ({ tonic, scale }) => (tonic ? `${tonic}:${scale}` : null);
+
+/** The first window of a tune's melody that the model takes. */
+export function windowOf(tune) {
+  const steps = model.bars * model.steps_per_bar;
+  const { melody } = tune;
+  if (melody.length_steps === steps) return melody;
+  const notes = melody.notes.filter((note) => note[0] < steps).map(([start, end, ...rest]) => [start, Math.min(end, steps), ...rest]);
+  return { ...melody, notes, length_steps: steps };
+}
