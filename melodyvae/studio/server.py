@@ -274,14 +274,13 @@ async def _do(studio: Studio, request: Request) -> Response:
 
 async def _lines(job: Job, shell: str | None) -> AsyncIterator[str]:
     future = asyncio.wrap_future(job.future)
+    future.add_done_callback(lambda done: done.cancelled() or done.exception())  # looked at, if nobody waits for it
     try:
         while not (await asyncio.wait({future}, timeout=PROGRESS_SECONDS))[0]:
             yield json.dumps({"progress": job.share}) + "\n"
         yield json.dumps(_outcome(future, shell)) + "\n"
     finally:
         job.cancel()
-        if future.done() and not future.cancelled():
-            future.exception()  # looked at, so that nobody warns of it
 
 
 def _outcome(future: asyncio.Future[Any], shell: str | None) -> dict[str, Any]:
