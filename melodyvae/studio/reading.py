@@ -74,7 +74,7 @@ class Piece:
     Attributes:
         found: the melody; without the song, which is not sent from process to process.
         tracks: one entry a track with notes, as the page shows them.
-        why: the reasons for the track that was taken; empty if it was asked for.
+        why: the reasons for the track that was taken; empty if it is not the likeliest.
     """
 
     found: ReadMelody
@@ -134,7 +134,7 @@ def read_upload(upload: Upload) -> Piece | str:
     if song is None:
         return Piece(found, (), "")
     tracks, why = _tracks(song, found.part_index)
-    return Piece(replace(found, song=None), tracks, why if upload.track == "auto" else "")
+    return Piece(replace(found, song=None), tracks, why)
 
 
 def shown_name(name: str) -> str:
@@ -165,7 +165,7 @@ def _tracks(song: Song, chosen: int) -> tuple[tuple[dict[str, Any], ...], str]:
         }
         for index, part in enumerate(song.parts[:MAX_TRACKS_TOLD])
     )
-    if len(scores) < 2 or chosen not in scores:
+    if len(scores) < 2 or chosen != next(iter(scores)):
         return told, ""
     others = [score for index, score in scores.items() if index != chosen]
     ahead = {

@@ -1,7 +1,9 @@
-"""One studio for all tests that talk to it: its model is the shipped one."""
+"""One studio for all tests that talk to it, its model the shipped one; and a browser, where there is one."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,15 @@ import pytest
 from melodyvae.studio.server import Studio
 
 TUNES = Path(__file__).parents[2] / "examples" / "tunes"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# The first ones keep the browser from looking for its maker's hosts; the last lets a test play without a gesture.
+FLAGS = (
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"),
+    *("--no-first-run", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
+    "--autoplay-policy=no-user-gesture-required",
+)
+TRACES = os.environ.get("STUDIO_TRACES")  # a folder: what a failing test saw is kept there
+MILLISECONDS = 60_000  # the machines are shared; nothing is tested by how long it takes
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +30,73 @@ def studio() -> Iterator[Studio]:
     found.start()
     yield found
     found.stop()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, as the system has it."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip("there is no chromium; install it, such as by `apt-get install chromium`")
+    sync_api.expect.set_options(timeout=MILLISECONDS)
+    with sync_api.sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield found
+        found.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    setattr(item, f"report_{report.when}", report)
+    return report
+
+
+@pytest.fixture
+def open_page(browser, studio, request):
+    """A function that opens the page; at the end any error, and any request to another machine, fails the test."""
+    contexts, faults = [], []
+    own = f"http://127.0.0.1:{studio.port}/"
+
+    def look_at(page):
+        page.on("pageerror", lambda error: faults.append(f"error: {error}"))
+        page.on("console", lambda message: message.type == "error" and faults.append(f"console: {message.text}"))
+        page.on(
+            "request",
+            lambda asked: asked.url.startswith((own, "data:", "blob:")) or faults.append(f"request to {asked.url}"),
+        )
+
+    def open_it(width=1280, height=860, theme="dark", script=None, url=None, **options):
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=theme, accept_downloads=True, **options
+        )
+        context.set_default_timeout(MILLISECONDS)
+        if TRACES:
+            context.tracing.start(screenshots=True, snapshots=True)
+        if script:
+            context.add_init_script(script)
+        contexts.append(context)
+        page = context.new_page()
+        look_at(page)
+        page.goto(url or studio.url)
+        page.wait_for_selector("html[data-ready]")
+        return page
+
+    open_it.faults = faults
+    yield open_it
+    failed = getattr(request.node, "report_call", None) is not None and request.node.report_call.failed
+    for number, context in enumerate(contexts):
+        if TRACES:
+            kept = Path(TRACES) / f"{request.node.name}-{number}.zip" if failed else None
+            context.tracing.stop(path=kept)
+        context.close()
+    assert faults == []
+
+
+@pytest.fixture
+def page(open_page):
+    """The page with its two tunes."""
+    found = open_page()
+    found.wait_for_selector(".card >> nth=1")
+    return found

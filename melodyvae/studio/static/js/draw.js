@@ -295,3 +295,10 @@ async function complete(bars) {
   );
   showCommand("draw", found.command);
 }
+
+/** Where a step and a pitch are on the screen, in CSS pixels. */
+export function placeOf(step, pitch) {
+  const box = element("editor").getBoundingClientRect();
+  const [low, high] = roll.range;
+  return [box.left + roll.x(step) + 2, box.top + roll.y(pitch) + roll.height / (high - low + 1) / 2];
+}

@@ -74,7 +74,11 @@ function setUpTabs() {
   }
 }
 
-const setMode = (mode) => store.set(() => (doc.mode = mode));
+function setMode(mode) {
+  if (mode === doc.mode) return;
+  document.querySelector(".stage").scrollTop = 0;
+  store.set(() => (doc.mode = mode));
+}
 
 function showMode() {
   const empty = !doc.tunes.length && doc.mode !== "fresh" && doc.mode !== "draw";

@@ -9,6 +9,7 @@ const SIZE = 17;
 const LONG_SIZE = 9; // of models of more bars
 const LONG_BARS = 4;
 const STEP = 1 / 16;
+const MARGIN = 14; // pixels at the edge that belong to the edge, so that the corners are easy to reach
 let asked = "";
 let found = null;
 let lane = null;
@@ -37,7 +38,8 @@ export function setUpPad() {
   pad.onpointermove = (event) => {
     if (!pad.hasPointerCapture(event.pointerId)) return;
     const box = pad.getBoundingClientRect();
-    move((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
+    const share = (at, start, size) => (at - start - MARGIN) / (size - 2 * MARGIN);
+    move(share(event.clientX, box.left, box.width), share(event.clientY, box.top, box.height));
   };
   pad.onpointerup = () => set(() => {});
   pad.onkeydown = (event) => {
@@ -172,9 +174,10 @@ function paint() {
   const keys = found?.cells.map((notes) => JSON.stringify(notes));
   for (let row = 0; row < size; row += 1) {
     for (let column = 0; column < size; column += 1) {
-      pen.globalAlpha = dark ? 0.62 : 0.78;
+      const [left, top] = [Math.round(column * w), Math.round(row * h)];
+      pen.globalAlpha = dark ? 0.66 : 0.78;
       pen.fillStyle = mix(colours, weights(column / (size - 1), row / (size - 1)));
-      pen.fillRect(column * w - 0.5, row * h - 0.5, w + 1, h + 1);
+      pen.fillRect(left, top, Math.round((column + 1) * w) - left, Math.round((row + 1) * h) - top);
     }
   }
   pen.globalAlpha = 1;

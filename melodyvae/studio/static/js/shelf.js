@@ -128,10 +128,9 @@ export function setUpDrops() {
   for (const id of ["add-files", "empty-open"]) element(id).onclick = () => element("file-input").click();
   element("try-examples").onclick = async () => {
     try {
-      const wanted = model.examples.map((_, index) => index);
-      const twinkle = model.examples.indexOf("twinkle");
-      if (twinkle > 0) wanted.unshift(...wanted.splice(twinkle, 1)); // a walk that everybody knows comes first
-      for (const index of wanted) await openExample(index);
+      const first = ["twinkle", "ode-to-joy"]; // a walk that everybody knows
+      const order = [...first.filter((name) => model.examples.includes(name)), ...model.examples.filter((name) => !first.includes(name))];
+      for (const name of order) await openExample(model.examples.indexOf(name));
     } catch (error) {
       complain(error);
     }
@@ -191,8 +190,10 @@ class Card {
     this.more = button("icon", "#i-more", "", () => openSheet(this.id));
     this.bin = button("icon", "#i-bin", "", () => this.remove());
     const line = Object.assign(document.createElement("div"), { className: "card-line" });
-    line.append(this.name, this.more, this.bin);
-    this.node.append(this.play, line, this.where);
+    line.append(this.name);
+    const tools = Object.assign(document.createElement("div"), { className: "card-tools" });
+    tools.append(this.more, this.bin);
+    this.node.append(this.play, line, this.where, tools);
     this.roll = new Roll(canvas);
     this.play.onclick = () => {
       set((now) => (now.selected = this.id));
