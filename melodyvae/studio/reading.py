@@ -1,22 +1,21 @@
 """Uploaded bytes -> pieces, in a process of its own with bounds on time and memory.
 
-The readers run in the worker processes of ``melodyvae prep`` (:mod:`data_prep.corpus.workers`), so that a hostile file
-costs its sender an error and nobody else anything. The name of an upload is what sentences call it, and never part of a
-path.
+Whatever a file says, reading it and laying it out happen in a limited process (:mod:`data_prep.limits`), so that a
+hostile file costs its sender an error and nobody else anything. The name of an upload is what sentences call it, and
+never part of a path.
 """
 
 from __future__ import annotations
 
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from data_prep.corpus.workers import work_on_executor
-from data_prep.limits import Limits, Lost
+from data_prep.limits import LimitedProcess, Limits, Lost
 from data_prep.melodies.regions import ReadMelody, read_melody
 from data_prep.melodies.voice import WEIGHTS, MelodyError, score_parts
 from data_prep.reading.midi import MidiError
@@ -86,13 +85,14 @@ class Reader:
     """One process that reads uploads, one at a time."""
 
     def __init__(self, limits: StudioLimits) -> None:
-        self.limits = limits
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="reader")  # its thread keeps the process
-        self._caller = ThreadPoolExecutor(1, thread_name_prefix="reading")
+        bounds = Limits(limits.read_seconds, limits.read_memory_bytes)
+        self._process: LimitedProcess[Upload, Piece | str] = LimitedProcess(read_upload, bounds, warm_up)
+        self._turn = threading.Lock()
 
-    def warm_up(self) -> None:
+    def start(self) -> None:
         """Start the process, so that the first upload need not wait for its imports."""
-        self._caller.submit(self._read, Upload(b"", "", "auto", (4, 4), 4, (21, 108)))
+        with self._turn:
+            self._process.start()
 
     def read(self, upload: Upload) -> Piece:
         """The piece in an upload; waits for those before it.
@@ -100,22 +100,25 @@ class Reader:
         Raises:
             ReadingError: if it cannot be read, or takes more than the limits.
         """
-        outcome = self._caller.submit(self._read, upload).result()
+        with self._turn:
+            (outcome,) = self._process([upload])
         if isinstance(outcome, Piece):
             return outcome
+        if isinstance(outcome, Lost):
+            raise ReadingError(f"{shown_name(upload.name)} could not be read: {outcome.detail}")
         raise ReadingError(outcome)
 
     def close(self) -> None:
         """End the process."""
-        self._caller.shutdown(wait=False, cancel_futures=True)
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._process.kill()
+        with self._turn:
+            self._process.close()
 
-    def _read(self, upload: Upload) -> Piece | str:
-        limits = Limits(self.limits.read_seconds, self.limits.read_memory_bytes)
-        (outcome,) = work_on_executor(self._executor, read_upload, [upload], limits)
-        if isinstance(outcome, Lost):
-            return f"{shown_name(upload.name)} could not be read: {outcome.detail}"
-        return outcome
+
+def warm_up() -> None:
+    """Import what the first score will need."""
+    import music21.abcFormat
+    import music21.musicxml.xmlToM21  # noqa: F401
 
 
 def read_upload(upload: Upload) -> Piece | str:

@@ -82,7 +82,7 @@ class Studio:
         self.port: int = self._socket.getsockname()[1]
         self.engine = Engine(model_name, device, self.limits)
         self.reader = Reader(self.limits)
-        self.reader.warm_up()
+        self.reader.start()
         self.sessions = Sessions(self.limits)
         self.app = self._application(framed)
         self._server: uvicorn.Server | None = None

@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import pytest
 
+from data_prep.melody import Melody
+from melodyvae.config import MelodyConfig
+from melodyvae.generation.sources import pick_window, read_source
 from melodyvae.studio.server import Studio
 
 TUNES = Path(__file__).parents[2] / "examples" / "tunes"
@@ -21,6 +26,36 @@ FLAGS = (
 )
 TRACES = os.environ.get("STUDIO_TRACES")  # a folder: what a failing test saw is kept there
 MILLISECONDS = 60_000  # the machines are shared; nothing is tested by how long it takes
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A tune as the shelf shows it, its name there and its first bar in the file; chosen as the commands choose."""
+
+    name: str
+    first_bar: int
+    melody: Melody
+
+    @classmethod
+    def of(cls, name: str) -> Self:
+        config = MelodyConfig()
+        window = pick_window(read_source(TUNES / f"{name}.mid", config), config)
+        return cls(f"{name} {window.first_bar}-{window.last_bar}", window.first_bar, window.melody)
+
+    @property
+    def notes(self) -> list[list[int]]:
+        """Start, end and pitch of each note."""
+        return [list(note[:3]) for note in self.melody.notes]
+
+
+@pytest.fixture(scope="session")
+def twinkle() -> Shown:
+    return Shown.of("twinkle")
+
+
+@pytest.fixture(scope="session")
+def ode() -> Shown:
+    return Shown.of("ode-to-joy")
 
 
 @pytest.fixture(scope="session")

@@ -110,7 +110,13 @@ def test_scores_are_read_too(client):
 
 def test_a_walk_is_the_walk_of_the_command_line(client, pieces, tmp_path, monkeypatch):
     a, b = pieces[3], pieces[1]
-    query = [("command", 1), ("file", "twinkle.mid"), ("file", "ode-to-joy.mid"), ("bar", 1), ("bar", 1)]
+    query = [
+        ("command", 1),
+        ("file", "twinkle.mid"),
+        ("file", "ode-to-joy.mid"),
+        ("bar", a["first_bar"]),
+        ("bar", b["first_bar"]),
+    ]
     result = do(
         client,
         "walk",
@@ -181,8 +187,8 @@ def test_new_tunes_come_in_the_scale_and_near_the_density(client):
 
 
 def test_a_wrong_note_is_doubtful(client, melodies):
-    wrong = json.loads(json.dumps(melodies[3]))
-    wrong["notes"][2][2] += 6
+    notes = [[0, 4, 60, 80], [4, 8, 60, 80], [8, 12, 73, 80], [12, 16, 67, 80], [16, 20, 69, 80], [24, 32, 67, 80]]
+    wrong = melodies[3] | {"notes": notes}
     result = do(client, "score", melody=wrong)["result"]
     assert len(result["windows"]) == 1
     doubtful = [note["start"] for note in result["notes"] if note["doubtful"]]

@@ -133,9 +133,9 @@ def test_the_examples_are_a_click_away(page):
 # 2 Walk
 
 
-def test_the_walk_goes_from_one_tune_to_the_other_and_is_heard_kept_and_downloaded(page, tmp_path):
+def test_the_walk_goes_from_one_tune_to_the_other_and_is_heard_kept_and_downloaded(page, tmp_path, twinkle, ode):
     expect(lanes(page)).to_have_count(8)
-    expect(page.locator("#walk-said")).to_contain_text("twinkle 1-2 comes back exactly")
+    expect(page.locator("#walk-said")).to_contain_text(f"{twinkle.name} comes back exactly")
     page.locator("#walk-count").fill("5")
     expect(lanes(page)).to_have_count(5)
     lanes(page).nth(2).locator(".lane-play").click()
@@ -153,18 +153,19 @@ def test_the_walk_goes_from_one_tune_to_the_other_and_is_heard_kept_and_download
     page.locator("#walk-bars").select_option("4")
     page.locator("#walk-options summary").click()
     expect(page.locator("#shell-line")).to_have_text(
-        "melodyvae interpolate twinkle.mid ode-to-joy.mid -n 5 --bar-a 1 --bar-b 1 --bars 4 --key a"
+        f"melodyvae interpolate twinkle.mid ode-to-joy.mid -n 5 --bar-a {twinkle.first_bar} --bar-b {ode.first_bar} "
+        "--bars 4 --key a"
     )
     path = saved(page, page.locator("#walk-save").click, tmp_path / "walk.mid")
     walked = Melody.from_midi(path)
     assert walked.bars == 5 * 4
-    assert walked.window(0, 4).notes == Melody.from_midi(TUNES / "twinkle.mid").window(0, 4).notes
+    assert walked.window(0, 4).notes == Melody.from_midi(TUNES / "twinkle.mid").window(twinkle.first_bar - 1, 4).notes
 
 
 # 3 Pad
 
 
-def test_the_pad_follows_the_point_in_time_without_a_gap_and_its_path_is_a_midi_file(page, tmp_path):
+def test_the_pad_follows_the_point_in_time_without_a_gap_and_its_path_is_a_midi_file(page, tmp_path, ode):
     page.locator("#tab-pad").click()
     expect(page.locator("#pad-said")).to_contain_text("different tunes between the four")
     page.get_by_role("button", name="Record the path").click()
@@ -180,8 +181,7 @@ def test_the_pad_follows_the_point_in_time_without_a_gap_and_its_path_is_a_midi_
     for entry, following in pairwise(history):
         assert following["time"] == pytest.approx(entry["time"] + entry["duration"], abs=1e-6)
     here = melody_on(page, "#pad-lane .lane")
-    ode = Melody.from_midi(TUNES / "ode-to-joy.mid").window(0, 2)
-    assert [note[:3] for note in here["notes"]] == [list(note[:3]) for note in ode.notes]
+    assert [note[:3] for note in here["notes"]] == ode.notes
     page.get_by_role("button", name="Stop recording").click()
     path = saved(page, page.get_by_role("button", name="Path as MIDI").click, tmp_path / "path.mid")
     recorded = Melody.from_midi(path)
@@ -189,15 +189,14 @@ def test_the_pad_follows_the_point_in_time_without_a_gap_and_its_path_is_a_midi_
     assert recorded.bars >= 1
 
 
-def test_the_point_moves_by_the_keys(page):
+def test_the_point_moves_by_the_keys(page, twinkle):
     page.locator("#tab-pad").click()
     expect(page.locator("#pad-said")).to_contain_text("different tunes")
     page.locator("#pad").focus()
     for key in ["ArrowLeft"] * 8 + ["ArrowUp"] * 8:
         page.keyboard.press(key)
     expect(page.locator("#pad")).to_have_attribute("aria-label", re.compile("0 percent across, 0 percent down"))
-    twinkle = Melody.from_midi(TUNES / "twinkle.mid").window(0, 2)
-    assert [note[:3] for note in melody_on(page, "#pad-lane .lane")["notes"]] == [list(n[:3]) for n in twinkle.notes]
+    assert [note[:3] for note in melody_on(page, "#pad-lane .lane")["notes"]] == twinkle.notes
 
 
 # 4 Shape, vary, complete, sample, score
@@ -229,7 +228,7 @@ def test_eight_like_this_are_eight_different_tunes(page):
     expect(cards(page)).to_have_count(3)
 
 
-def test_a_hidden_bar_is_written_anew_with_progress_and_can_be_cancelled(page):
+def test_a_hidden_bar_is_written_anew_with_progress_and_can_be_cancelled(page, ode):
     page.locator("#tab-draw").click()
     page.get_by_role("button", name="Bar 2: hide it").click()
     write = page.get_by_role("button", name="Write the hidden bars")
@@ -243,7 +242,7 @@ def test_a_hidden_bar_is_written_anew_with_progress_and_can_be_cancelled(page):
     expect(tiles).to_have_count(2)
     own, written = selected_notes(page), melody_on(page, "#complete-tiles .lane")["notes"]
     assert [note for note in written if note[1] <= 16] == [note for note in own if note[1] <= 16]
-    expect(page.locator("#shell-line")).to_contain_text("complete 'ode-to-joy 1-2.mid' --hide 2 -n 2")
+    expect(page.locator("#shell-line")).to_contain_text(f"complete '{ode.name}.mid' --hide 2 -n 2")
 
 
 def test_new_tunes_come_in_a_key_with_as_many_notes_as_wanted(page):
@@ -305,9 +304,9 @@ def test_a_tune_is_drawn_by_the_keys_alone(page):
 
 def test_a_wrong_note_is_painted_as_doubtful(page):
     page.locator("#tab-draw").click()
-    page.locator("#panel-draw select[data-selected]").select_option(label="twinkle 1-2")
-    page.mouse.click(*place(page, 9, 67))
-    page.mouse.click(*place(page, 8.5, 73))
+    page.get_by_role("button", name="Blank tune").click()
+    for step, pitch in enumerate([60, 60, 73, 67, 69, 69, 67]):
+        page.mouse.click(*place(page, 4 * step, pitch))
     page.get_by_role("button", name="Doubtful notes").click()
     expect(page.locator("#draw-said")).to_contain_text("Doubtful: bar 1: C sharp 5, rather")
 
@@ -351,7 +350,7 @@ def test_silence_is_silent_and_a_soundfont_of_ones_own_is_taken_or_refused_with_
     expect(page.locator(".toast.bad")).to_contain_text("this is no SoundFont 2 file")
 
 
-def test_tempo_loop_metronome_volume_and_instrument_are_at_hand(page):
+def test_tempo_loop_metronome_volume_and_instrument_are_at_hand(page, twinkle, ode):
     expect(lanes(page)).to_have_count(8)
     page.get_by_role("button", name="Loop").click()
     page.locator("#tempo").fill("300")
@@ -360,7 +359,7 @@ def test_tempo_loop_metronome_volume_and_instrument_are_at_hand(page):
     page.get_by_role("button", name="Metronome").click()
     page.locator("#volume").fill("0.4")
     lanes(page).nth(1).locator(".lane-play").click()
-    expect(page.locator("#now-name")).to_have_text("twinkle 1-2 to ode-to-joy 1-2 2")
+    expect(page.locator("#now-name")).to_have_text(f"{twinkle.name} to {ode.name} 2")
     expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()  # it ends, since it does not loop
     sound = page.evaluate("() => import('/static/js/store.js').then(({ doc }) => doc.sound)")
     assert sound == sound | {"loop": False, "tempo": 300, "instrument": 73, "metronome": True, "volume": 0.4}
@@ -369,15 +368,16 @@ def test_tempo_loop_metronome_volume_and_instrument_are_at_hand(page):
 # 7 Out
 
 
-def test_a_tune_all_tunes_and_the_session_are_downloaded_and_a_session_is_opened_again(page, tmp_path, open_page):
+def test_a_tune_all_tunes_and_the_session_are_downloaded_and_a_session_is_opened_again(
+    page, tmp_path, open_page, twinkle, ode
+):
     expect(lanes(page)).to_have_count(8)
     lanes(page).nth(7).hover()
     path = saved(page, lanes(page).nth(7).get_by_role("button", name="Download").click, tmp_path / "one.mid")
-    ode = Melody.from_midi(TUNES / "ode-to-joy.mid").window(0, 2)
-    assert [note[:3] for note in Melody.from_midi(path).notes] == [note[:3] for note in ode.notes]
+    assert [list(note[:3]) for note in Melody.from_midi(path).notes] == ode.notes
     page.locator("#out-menu summary").click()
     path = saved(page, page.locator("#save-zip").click, tmp_path / "all.zip")
-    assert zipfile.ZipFile(path).namelist() == ["twinkle 1-2.mid", "ode-to-joy 1-2.mid", "all.mid"]
+    assert zipfile.ZipFile(path).namelist() == [f"{twinkle.name}.mid", f"{ode.name}.mid", "all.mid"]
     page.locator("#out-menu summary").click()
     session = saved(page, page.locator("#save-session").click, tmp_path / "session.json")
     other = open_page()
@@ -389,7 +389,7 @@ def test_a_tune_all_tunes_and_the_session_are_downloaded_and_a_session_is_opened
     expect(other.locator(".toast.bad")).to_have_count(2)
 
 
-def test_a_tune_is_dragged_out_as_a_midi_file(page, tmp_path):
+def test_a_tune_is_dragged_out_as_a_midi_file(page, tmp_path, twinkle):
     expect(lanes(page)).to_have_count(8)
     lanes(page).nth(0).hover()
     script = """async () => {
@@ -402,12 +402,12 @@ def test_a_tune_is_dragged_out_as_a_midi_file(page, tmp_path):
         }
     }"""
     kind, name, address = page.evaluate(script).split(":", 2)
-    assert (kind, name) == ("audio/midi", "twinkle 1-2.mid")
+    assert (kind, name) == ("audio/midi", f"{twinkle.name}.mid")
     (tmp_path / "out.mid").write_bytes(base64.b64decode(address.split(",")[1]))
-    assert Melody.from_midi(tmp_path / "out.mid").notes == Melody.from_midi(TUNES / "twinkle.mid").window(0, 2).notes
+    assert Melody.from_midi(tmp_path / "out.mid").notes == twinkle.melody.notes
 
 
-def test_notes_go_to_a_midi_port_in_time(open_page):
+def test_notes_go_to_a_midi_port_in_time(open_page, twinkle):
     page = open_page(script=MIDI_STUB)
     expect(lanes(page)).to_have_count(8)
     page.locator("#out-menu summary").click()
@@ -419,7 +419,7 @@ def test_notes_go_to_a_midi_port_in_time(open_page):
     page.wait_for_timeout(2600)
     sent = page.evaluate("() => window.sent")
     on = [(data[1], at) for data, at in sent if data[0] == 0x90]
-    notes = Melody.from_midi(TUNES / "twinkle.mid").window(0, 2).notes
+    notes = twinkle.melody.notes
     assert len(on) >= 5
     assert [pitch for pitch, _ in on[: len(notes)]] == [note.pitch for note in notes][: len(on)]
     for (first, second), (_, at), (_, following) in zip(pairwise(notes), on, on[1:], strict=False):
@@ -428,10 +428,11 @@ def test_notes_go_to_a_midi_port_in_time(open_page):
     assert off[:3] == [note.pitch for note in notes[:3]]
 
 
-def test_the_shell_command_is_copied(open_page):
+def test_the_shell_command_is_copied(open_page, twinkle, ode):
     page = open_page(permissions=["clipboard-read", "clipboard-write"])
     expect(page.locator("#shell-line")).to_have_text(
-        "melodyvae interpolate twinkle.mid ode-to-joy.mid -n 8 --bar-a 1 --bar-b 1 --bars 2"
+        f"melodyvae interpolate twinkle.mid ode-to-joy.mid -n 8 --bar-a {twinkle.first_bar} --bar-b {ode.first_bar} "
+        "--bars 2"
     )
     page.get_by_role("button", name="Copy the shell command").click()
     expect(page.locator(".toast")).to_contain_text("copied")
