@@ -110,7 +110,8 @@ def evaluate(
     from melodyvae.cli.options import load_model
     from melodyvae.datasets.windows import open_dataset
     from melodyvae.evaluation import report as reports
-    from melodyvae.rendering.piano_rolls import plot_interpolations, plot_similarities
+    from melodyvae.rendering.curves import plot_interpolations
+    from melodyvae.rendering.matrices import plot_similarities
 
     for file in (json_file, plot_file, similarity_file):
         if file is not None and file.exists():

@@ -94,7 +94,7 @@ def train(
     from melodyvae.datasets.windows import open_dataset
     from melodyvae.device import choose_device, use_threads
     from melodyvae.ranks import join_ranks
-    from melodyvae.rendering.piano_rolls import plot_curves
+    from melodyvae.rendering.curves import plot_curves
     from melodyvae.training.melody import build_model_and_config, collapse_warning, finish_melody_run, melody_trainer
     from melodyvae.training.trainer import METRICS_FILE, MODEL_FILE, STATE_FILE, read_metrics
 

@@ -31,7 +31,7 @@ from melodyvae.generation.attributes import ATTRIBUTES, measure
 from melodyvae.generation.codec import posterior_means
 from melodyvae.generation.morph import CANDIDATES, effect_matrix
 from melodyvae.models.melody import MelodyModel
-from melodyvae.rendering.piano_rolls import plot_effects
+from melodyvae.rendering.matrices import plot_effects
 
 
 def as_markdown(effects: np.ndarray, corner: str) -> str:

@@ -24,7 +24,7 @@ from melodyvae.generation.morph import CANDIDATES, SHORTHANDS, effect_matrix, mo
 from melodyvae.generation.scales import Scale
 from melodyvae.models.latent import DiagonalGaussian
 from melodyvae.models.melody import MelodyModel
-from melodyvae.rendering.piano_rolls import plot_effects
+from melodyvae.rendering.matrices import plot_effects
 from melodyvae.vae import MelodyVAE
 from tests.conftest import tune
 from tests.windows import random_windows

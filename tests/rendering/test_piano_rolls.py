@@ -4,7 +4,8 @@ import matplotlib.image
 import pytest
 
 from data_prep.melody import Melody, MelodyNote
-from melodyvae.rendering.piano_rolls import PlotError, plot_piano_rolls
+from melodyvae.rendering.piano_rolls import plot_piano_rolls
+from melodyvae.rendering.style import PlotError
 
 
 def pixels(count: int, path) -> tuple[int, int]:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import click
 
-from melodyvae.cli.digits.training import evaluate, train
-from melodyvae.cli.digits.uses import anomaly, impute, interpolate, plot, sample
+from melodyvae.cli.digits.anomaly import anomaly
+from melodyvae.cli.digits.evaluate import evaluate
+from melodyvae.cli.digits.impute import impute
+from melodyvae.cli.digits.interpolate import interpolate
+from melodyvae.cli.digits.plot import plot
+from melodyvae.cli.digits.sample import sample
+from melodyvae.cli.digits.train import train
 
 
 @click.group()

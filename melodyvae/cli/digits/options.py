@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+DIGIT = click.IntRange(0, 9)
+STAND_IN_HELP = "Folder of the four MNIST files.  [default: digits drawn from a shipped model]"
+MNIST_HELP = "Folder of the four MNIST files, gzipped or not.  [default: download them]"
+
 
 def data_option(text: str) -> Callable[[Command], Command]:
     """Add ``--data``, with this help."""
