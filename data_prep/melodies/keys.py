@@ -8,8 +8,12 @@ long each pitch class sounds. The profiles, the order of summation and the choic
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from data_prep.melody import Melody
 
 PITCH_CLASS_NAMES = ("C", "C#", "D", "E-", "E", "F", "F#", "G", "A-", "A", "B-", "B")
 TONICS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -31,6 +35,11 @@ class Key:
         return f"{PITCH_CLASS_NAMES[self.tonic].replace('-', 'b')} {'minor' if self.is_minor else 'major'}"
 
     @property
+    def short(self) -> str:
+        """As musicians write it in a file's name: ``C``, ``Am``, ``F#m``."""
+        return f"{str(self).split()[0]}{'m' if self.is_minor else ''}"
+
+    @property
     def major_tonic(self) -> int:
         """The tonic of the major key with the same notes."""
         return (self.tonic + MINOR_BELOW_MAJOR * self.is_minor) % 12
@@ -38,6 +47,12 @@ class Key:
     def shift_to(self, major_tonic: int) -> int:
         """The semitones, -5 to 6, that bring it to that major key or to the relative minor of it."""
         return (major_tonic - self.major_tonic + 5) % 12 - 5
+
+
+def key_of(melody: Melody) -> Key | None:
+    """The key of a melody; None of one without notes."""
+    line = melody.line
+    return find_key(line[:, 2], line[:, 1] - line[:, 0])
 
 
 def find_key(pitches: np.ndarray, durations: np.ndarray) -> Key | None:

@@ -15,7 +15,6 @@ from melodyvae.cli.options import (
     temperature_option,
     track_option,
 )
-from melodyvae.rendering.melody_files import numbered_names
 
 MAX_HIDDEN_BARS = 10_000
 
@@ -37,14 +36,14 @@ def complete(
     melodyvae complete a.mid --extend 2
     melodyvae complete a.mid --hide 3-4 -n 8
 
-    The folder (FILE-completed by default) gets 01.mid, 02.mid, ..., each the whole tune, all.mid with all of them in a
-    row, piano-rolls.png, and index.html, a page that plays them.
+    The folder (FILE-completed by default) gets MIDI files such as 01-of-4_C_120bpm.mid, each the whole tune,
+    all.mid with all of them in a row, piano-rolls.png, and index.html, a page that plays them.
     """
     if (hide is None) == (extend is None):
         raise click.UsageError("give either --hide with the bars to fill in, or --extend to go on after the end")
     hidden = [] if hide is None else _parse_bars(hide)
     with known_errors():
-        folder, vae = generation.open(f"{file.stem}-completed", numbered_names(count))
+        folder, vae = generation.open(f"{file.stem}-completed")
         result = vae.complete(file, count, hide=hidden, extend=extend or 0, seed=generation.seed, **options)
         generation.finish(result, folder)
 

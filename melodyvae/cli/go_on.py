@@ -16,7 +16,6 @@ from melodyvae.cli.options import (
     temperature_option,
     track_option,
 )
-from melodyvae.rendering.melody_files import numbered_names
 
 
 @click.command("continue")
@@ -36,5 +35,5 @@ def go_on(generation: Generation, file: Path, count: int, **options: Any) -> Non
     gets 01.mid, 02.mid, ..., each the whole tune, all.mid with all of them in a row, and piano-rolls.png.
     """
     with known_errors():
-        folder, vae = composing(generation).open(f"{file.stem}-continued", numbered_names(count))
+        folder, vae = composing(generation).open(f"{file.stem}-continued")
         generation.finish(vae.go_on(file, count, seed=generation.seed, **options), folder)

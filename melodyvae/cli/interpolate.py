@@ -17,7 +17,6 @@ from melodyvae.cli.options import (
     midi_file,
     temperature_option,
 )
-from melodyvae.rendering.melody_files import numbered_names
 
 
 @click.command()
@@ -78,13 +77,13 @@ def interpolate(
     melodyvae interpolate a.mid b.mid --bar-a 9 --track-b "lead" -o walk
     melodyvae interpolate a.mid b.mid --bars 8 --key a
 
-    The folder (A-to-B by default) gets 01.mid, 02.mid, ... from A to B, all.mid with all of them in a row,
-    piano-rolls.png, and index.html, a page that plays them. All have A's instrument.
+    The folder (A-to-B by default) gets a MIDI file for each tune from A to B, such as 01-of-8_C_100bpm.mid,
+    all.mid with all of them in a row, piano-rolls.png, and index.html, a page that plays them. All have A's instrument.
     Two bars of each tune are walked unless --bars asks for more; longer tunes are walked two bars at a time, by the
     same model.
     """
     with known_errors():
-        folder, vae = generation.open(f"{a.stem}-to-{b.stem}", numbered_names(count))
+        folder, vae = generation.open(f"{a.stem}-to-{b.stem}")
         result = vae.interpolate(
             a, b, count, first_bar=(bar_a, bar_b), track=(track_a, track_b), seed=generation.seed, **options
         )

@@ -18,7 +18,6 @@ from melodyvae.cli.options import (
     source_options,
     temperature_option,
 )
-from melodyvae.rendering.melody_files import numbered_names
 
 SLIDERS = {
     "density": "More notes (+) or fewer (-).",
@@ -66,11 +65,12 @@ def morph(generation: Generation, file: Path, scale: str | None, count: int, **o
     An AMOUNT is in standard deviations over the model's training tunes: +1 is much more, -1 is much less. What is not
     named is kept as far as it can be.
 
-    The folder (FILE-morphed by default) gets 01.mid, the tune as the model remembers it, to the last with the full
-    amounts, all.mid with all of them in a row, piano-rolls.png, and index.html, a page that plays them.
+    The folder (FILE-morphed by default) gets MIDI files such as 01-of-5_C_120bpm.mid, from the tune as the model
+    remembers it to the one with the full amounts, all.mid with all of them in a row, piano-rolls.png, and index.html, a
+    page that plays them.
     """
     if scale is None and not any(options[name.replace("-", "_")] for name in SLIDERS):
         raise click.UsageError("there is nothing to move; give an amount, such as --density +1, or a --scale")
     with known_errors():
-        folder, vae = generation.open(f"{file.stem}-morphed", numbered_names(count))
+        folder, vae = generation.open(f"{file.stem}-morphed")
         generation.finish(vae.morph(file, count, scale=scale, seed=generation.seed, **options), folder)

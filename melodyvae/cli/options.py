@@ -95,11 +95,12 @@ class Generation:
     play: bool
     force: bool
 
-    def open(self, folder: str | Path, names: Sequence[str], joined: bool = True) -> tuple[Path, MelodyVAE]:
+    def open(self, folder: str | Path, names: Sequence[str] = (), joined: bool = True) -> tuple[Path, MelodyVAE]:
         """The folder for the results, ``folder`` if none was asked for, and the model.
 
         Raises:
-            OutputExistsError: before anything else is done, if one of ``names`` is there.
+            OutputExistsError: before anything else is done, if one of ``names`` is there, or the files that are written
+                beside melodies whose names are known only when they are made.
         """
         place = self.output or Path(folder)
         check_replaceable(place, names_written(names, joined, self.audio), self.force, input_files())

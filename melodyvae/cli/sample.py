@@ -16,7 +16,6 @@ from melodyvae.cli.options import (
     scale_option,
     temperature_option,
 )
-from melodyvae.rendering.melody_files import numbered_names
 
 
 @click.command()
@@ -58,12 +57,12 @@ def sample(generation: Generation, count: int, **options: Any) -> None:
     melodyvae sample -n 4 --scale G:major
     melodyvae sample -n 100 --seed 7 --temperature 0.7 -o tunes
 
-    The folder (samples by default) gets 01.mid, 02.mid, ..., all.mid with all of them in a row, piano-rolls.png,
-    and index.html, a page that plays them.
+    The folder (samples by default) gets a MIDI file for each tune, such as 01-of-8_C_120bpm.mid, all.mid with all of
+    them in a row, piano-rolls.png, and index.html, a page that plays them.
     Without --seed the tunes are new each time, and the seed with which they come again is printed.
     """
     if any(options[name] is not None for name in ("bars", "key", "density", "pitches")):
         generation = composing(generation)
     with known_errors():
-        folder, vae = generation.open("samples", numbered_names(count))
+        folder, vae = generation.open("samples")
         generation.finish(vae.sample(count, seed=generation.seed, **options), folder)

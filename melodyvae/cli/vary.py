@@ -17,7 +17,6 @@ from melodyvae.cli.options import (
     source_options,
     temperature_option,
 )
-from melodyvae.rendering.melody_files import numbered_names
 
 
 @click.command()
@@ -41,9 +40,9 @@ def vary(generation: Generation, file: Path, count: int, **options: Any) -> None
     melodyvae vary a.mid -n 8
     melodyvae vary a.mid --amount 0.5 --bar 9 -o further
 
-    The folder (FILE-varied by default) gets 01.mid, 02.mid, ..., all.mid with the tune and then all of them in a row,
-    piano-rolls.png, and index.html, a page that plays them.
+    The folder (FILE-varied by default) gets a MIDI file for each tune, such as 01-of-8_C_120bpm.mid, all.mid
+    with the tune and then all of them in a row, piano-rolls.png, and index.html, a page that plays them.
     """
     with known_errors():
-        folder, vae = generation.open(f"{file.stem}-varied", numbered_names(count))
+        folder, vae = generation.open(f"{file.stem}-varied")
         generation.finish(vae.vary(file, count, seed=generation.seed, **options), folder)

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from data_prep.melodies.feel import KEEP, NO_SWING, Feel, parse_feel
+from data_prep.melodies.keys import Key, find_key, key_of
 from data_prep.melody import Melody, pitch_name
 from data_prep.tokens import Vocabulary
-from melodyvae.rendering.melody_files import grid_names, numbered_names, write_melodies
+from melodyvae.rendering.melody_files import described_names, grid_names, write_melodies
 
 if TYPE_CHECKING:
     from data_prep.reading.notes import Part
@@ -86,7 +87,12 @@ class Result(Sequence[Melody]):
     @property
     def names(self) -> list[str]:
         """The names of the melodies' MIDI files."""
-        return numbered_names(len(self.melodies))
+        return described_names(self.melodies, self.keys)
+
+    @property
+    def keys(self) -> list[Key | None]:
+        """The key of each melody; None of one without notes."""
+        return [key_of(melody) for melody in self.melodies]
 
     @property
     def rolls(self) -> list[tuple[str, Melody]]:
@@ -188,7 +194,7 @@ class _Drawn(Result):
         if self.known is None or self.beats_known is None:
             return ("similarity to training melodies is unknown: the model came without its index of them",)
         counts = self.beats_known
-        told = [f"{name} {count}" for name, count in zip(self.names, counts, strict=True)]
+        told = [f"{number}: {count}" for number, count in enumerate(counts, start=1)]
         if len(told) > MAX_NAMED:
             told = [f"{counts.count(count)} with {count}" for count in sorted(set(counts))]
         share = f"beats shared with the most similar training melody (of {self.known.beats}, in any key)"
@@ -268,6 +274,14 @@ class Interpolation(Result):
         return self.steps_right[0] == steps, self.steps_right[1] == steps
 
     @property
+    def keys(self) -> list[Key | None]:
+        """The key of each melody: one key is found for the whole walk, and moved as the walk moves it."""
+        lines = [melody.line - [0, 0, shift, 0] for melody, shift in zip(self.melodies, self.key_shifts, strict=True)]
+        line = np.concatenate(lines)
+        key = find_key(line[:, 2], line[:, 1] - line[:, 0])
+        return [key and Key((key.tonic + shift) % 12, key.is_minor) for shift in self.key_shifts]
+
+    @property
     def measured(self) -> tuple[str, ...]:
         """Whether the ends came back, and how even the way is."""
         steps = self.melodies[0].length_steps
@@ -312,7 +326,7 @@ class Morph(Result):
         """A table of the attributes."""
         from melodyvae.generation.attributes import UNITS
 
-        lines = [f"{'':<16}{'the tune':>10}{self.names[0]:>10}{'asked':>10}{'the last':>10}"]
+        lines = [f"{'':<16}{'the tune':>10}{'the first':>10}{'asked':>10}{'the last':>10}"]
         for name, (tune, before, after, wanted) in self.measures.items():
             asked = "as it is" if wanted is None else f"{wanted:.2f}"
             lines.append(f"{name:<16}{tune:>10.2f}{before:>10.2f}{asked:>10}{after:>10.2f}  {UNITS[name]}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,18 +12,23 @@ from melodyvae.rendering.output_folder import output_folder
 
 if TYPE_CHECKING:
     from data_prep.melodies.feel import Feel
+    from data_prep.melodies.keys import Key
     from data_prep.melody import Melody
     from data_prep.reading.notes import Part
 
 JOINED_FILE = "all.mid"
 PICTURE_FILE = "piano-rolls.png"
 PAGE_FILE = "index.html"
+DESCRIBED = re.compile(r"\d+-of-\d+(_[A-G][#b]?m?)?_\d+bpm\.(mid|wav)")  # a name as of described_names
 
 
-def numbered_names(count: int) -> list[str]:
-    """01.mid, 02.mid, ... with as many digits as the count needs, at least two."""
-    digits = max(2, len(str(count)))
-    return [f"{index:0{digits}d}.mid" for index in range(1, count + 1)]
+def described_names(melodies: Sequence[Melody], keys: Sequence[Key | None]) -> list[str]:
+    """Names such as ``03-of-8_Am_96bpm.mid``: the number, the key where there is one, and the tempo."""
+    digits = max(2, len(str(len(melodies))))
+    return [
+        f"{index:0{digits}d}-of-{len(melodies)}{f'_{key.short}' if key else ''}_{melody.quarters_per_minute:.0f}bpm.mid"
+        for index, (melody, key) in enumerate(zip(melodies, keys, strict=True), start=1)
+    ]
 
 
 def grid_names(count: int) -> list[str]:
@@ -86,12 +93,15 @@ def write_melodies(
     with output_folder(folder, written, replace, inputs) as staging:
         for index, (melody, name) in enumerate(zip(melodies, names, strict=True)):
             backing, feel = backings[index : index + 1] if backings else None, feels[index : index + 1]
+            named = dataclasses.replace(melody, name=Path(name).stem)
             if backing or feel:
-                write_in_a_row([melody], staging / name, backing, feels=feel)
+                write_in_a_row([named], staging / name, backing, feels=feel)
             else:
-                melody.write(staging / name)
+                named.write(staging / name)
         if row:
-            write_in_a_row(row, staging / JOINED_FILE, backings, feels=feels if len(row) == len(feels) else ())
+            markers = [name.removesuffix(".mid") for name in names] if len(row) == len(names) else ()
+            row_feels = feels if len(row) == len(feels) else ()
+            write_in_a_row(row, staging / JOINED_FILE, backings, markers, feels=row_feels)
         for wav_file in (name for name in written if name.endswith(".wav")):
             write_wav(staging / Path(wav_file).with_suffix(".mid"), staging / wav_file)
         titles, drawn = [title for title, _ in rolls], [melody for _, melody in rolls]
@@ -110,4 +120,8 @@ def write_melodies(
             set_apart=set_apart,
             columns=columns or 1,
         )
+    kept = {*written, *(path.name for path in inputs if path.resolve().parent == folder.resolve())}
+    for path in folder.iterdir():  # an earlier run's, whose names said another key or tempo
+        if replace and DESCRIBED.fullmatch(path.name) and path.name not in kept:
+            path.unlink()
     return written

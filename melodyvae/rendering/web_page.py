@@ -13,6 +13,7 @@ from html import escape
 from importlib import resources
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from data_prep.melody import Melody
 from melodyvae.rendering.svg import pitch_range, roll_svg
@@ -82,7 +83,7 @@ def page(
 
 
 def _tune(index: int, melody: Melody, roll: str, name: str, link: str, is_end: bool) -> str:
-    download = f'<a href="{escape(link)}" download>MIDI</a>' if link else ""
+    download = f'<a href="{escape(quote(link))}" download>MIDI</a>' if link else ""
     tempo = f"{melody.quarters_per_minute:.0f} bpm"
     return (
         f'<section class="tune{" end" if is_end else ""}" data-tune="{index}">'

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import webbrowser
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pretty_midi
@@ -65,12 +66,17 @@ def run(*arguments, status=0):
     return result.output
 
 
+def written(folder: Path) -> list[Path]:
+    """The MIDI files of the tunes in a folder of results, in order."""
+    return sorted(folder.glob("[0-9]*-of-*.mid"))
+
+
 def test_interpolate_walks_two_bars_of_long_tunes_too(tmp_path):
     for seed, (name, bars) in enumerate(zip("ab", (16, 20), strict=True)):
         tune(seed, bars=bars).write(tmp_path / f"{name}.mid")
     a, b, out = (tmp_path / name for name in ("a.mid", "b.mid", "walk"))
     run("interpolate", a, b, "-n", "2", "-o", out, "--ends", "original", "--spacing", "latent")
-    assert {Melody.from_midi(out / f"0{index}.mid").bars for index in (1, 2)} == {2}
+    assert [Melody.from_midi(path).bars for path in written(out)] == [2, 2]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -93,19 +99,12 @@ def test_interpolate_writes_the_walk_the_row_and_the_picture(tunes, run_folder, 
     out = tmp_path / "walk"
     options = ["--model", run_folder, "--temperature", "1", "--ends", "original"]
     output = run("interpolate", *tunes, "-n", "5", "-o", out, *options)
-    assert sorted(path.name for path in out.iterdir()) == [
-        "01.mid",
-        "02.mid",
-        "03.mid",
-        "04.mid",
-        "05.mid",
-        "all.mid",
-        "index.html",
-        "piano-rolls.png",
-    ]
+    beside = {path.name for path in out.iterdir()} - {path.name for path in written(out)}
+    assert beside == {"all.mid", "index.html", "piano-rolls.png"}
+    assert [path.name.partition("_")[0] for path in written(out)] == [f"0{index}-of-5" for index in range(1, 6)]
     for line in ("A is first.mid: track 1 of 1", "A is taken from bars 1 to 2", "B reconstructed: "):
         assert line in output
-    melodies = [Melody.from_midi(out / f"0{index}.mid") for index in range(1, 6)]
+    melodies = [Melody.from_midi(path) for path in written(out)]
     assert {melody.bars for melody in melodies} == {2}
     assert [round(melody.quarters_per_minute) for melody in melodies] == [100, 105, 110, 115, 120]
     assert {melody.program for melody in melodies} == {0}
@@ -135,14 +134,14 @@ def test_play_opens_the_page_of_the_results(tunes, run_folder, tmp_path, monkeyp
     assert opened == [(tmp_path / "o" / "index.html").as_uri()]
     page = (tmp_path / "o" / "index.html").read_text(encoding="utf-8")
     assert page.count("data-tune=") == 3  # the tune and two more
-    assert 'href="01.mid"' in page
+    assert f'href="{quote(written(tmp_path / "o")[0].name)}"' in page
     assert "the tune is taken from bars" in page
 
 
 def test_the_output_folder_is_named_after_the_files(tunes, run_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run("interpolate", *tunes, "-n", "2", "--model", run_folder)
-    assert (tmp_path / "first-to-second" / "02.mid").is_file()
+    assert len(written(tmp_path / "first-to-second")) == 2
 
 
 def test_a_folder_that_is_there_needs_no_room_beside_it(tunes, run_folder, tmp_path, monkeypatch):
@@ -154,25 +153,23 @@ def test_a_folder_that_is_there_needs_no_room_beside_it(tunes, run_folder, tmp_p
     monkeypatch.setattr(tempfile, "mkdtemp", lambda *a, **k: made.append(Path(k["dir"])) or plain(*a, **k))
     run("interpolate", *tunes, "-n", "2", "-o", out, "--model", run_folder)
     assert made == [out]
-    assert sorted(path.name for path in out.iterdir()) == [
-        "01.mid",
-        "02.mid",
-        "all.mid",
-        "index.html",
-        "piano-rolls.png",
-    ]
+    assert {"all.mid", "index.html", "piano-rolls.png"} < {path.name for path in out.iterdir()}
+    assert len(list(out.iterdir())) == 5
 
 
 def test_results_are_never_silently_overwritten(tunes, run_folder, tmp_path):
     out = tmp_path / "out"
     run("interpolate", *tunes, "-n", "2", "-o", out, "--model", run_folder)
-    (out / "01.mid").write_bytes(b"mine")
+    first = written(out)[0]
+    first.write_bytes(b"mine")
     output = run("interpolate", *tunes, "-n", "2", "-o", out, "--model", run_folder, status=1)
-    assert "already holds 01.mid and 4 more" in output
+    assert "already holds all.mid and 2 more" in output
     assert "--force" in output
-    assert (out / "01.mid").read_bytes() == b"mine"
-    run("interpolate", *tunes, "-n", "2", "-o", out, "--model", run_folder, "--force")
-    assert (out / "01.mid").read_bytes().startswith(b"MThd")
+    assert first.read_bytes() == b"mine"
+    (out / "notes-of-mine.mid").write_bytes(b"mine")
+    run("interpolate", *tunes, "-n", "3", "-o", out, "--model", run_folder, "--force")
+    assert [path.name.partition("_")[0] for path in written(out)] == ["01-of-3", "02-of-3", "03-of-3"]
+    assert (out / "notes-of-mine.mid").read_bytes() == b"mine"
 
 
 def test_force_replaces_results_only_and_never_an_input(tunes, run_folder, tmp_path):
@@ -180,13 +177,19 @@ def test_force_replaces_results_only_and_never_an_input(tunes, run_folder, tmp_p
     album.mkdir()
     for number in (1, 2):
         (album / f"0{number}.mid").write_bytes(Path(tunes[0]).read_bytes())
+    (album / "all.mid").write_bytes(b"mine")
     output = run("sample", "-n", "2", "-o", album, "--model", run_folder, "--force", status=1)
-    assert "album holds 01.mid, but no piano-rolls.png beside it, so it is no folder of results" in output
+    assert "album holds all.mid, but no piano-rolls.png beside it, so it is no folder of results" in output
     run("sample", "-n", "2", "-o", tmp_path / "own", "--model", run_folder)
-    before = (tmp_path / "own" / "01.mid").read_bytes()
-    asked = ["interpolate", tmp_path / "own" / "01.mid", tunes[1], "-o", tmp_path / "own", "--model", run_folder]
-    assert "own holds 01.mid, an input, which is not replaced" in run(*asked, "-n", "2", "--force", status=1)
-    assert (tmp_path / "own" / "01.mid").read_bytes() == before
+    joined = tmp_path / "own" / "all.mid"
+    before = joined.read_bytes()
+    asked = ["interpolate", joined, tunes[1], "-o", tmp_path / "own", "--model", run_folder]
+    assert "own holds all.mid, an input, which is not replaced" in run(*asked, "-n", "2", "--force", status=1)
+    assert joined.read_bytes() == before
+    first = written(tmp_path / "own")[0]
+    before = first.read_bytes()
+    run("interpolate", first, tunes[1], "-o", tmp_path / "own", "--model", run_folder, "-n", "3", "--force")
+    assert first.read_bytes() == before
     assert (album / "01.mid").read_bytes() == Path(tunes[0]).read_bytes()
 
 
@@ -229,8 +232,8 @@ def test_audio_comes_beside_each_midi_file(tunes, run_folder, tmp_path):
     out = tmp_path / "o"
     output = run("interpolate", *tunes, "-n", "2", "-o", out, "--model", run_folder, "--audio", "--ends", "original")
     assert "a WAV file of each" in output
-    for name in ("01", "02", "all"):
-        assert (out / f"{name}.wav").read_bytes().startswith(b"RIFF")
+    for path in (*written(out), out / "all.mid"):
+        assert path.with_suffix(".wav").read_bytes().startswith(b"RIFF")
     assert "already holds" in run("sample", "-n", "1", "-o", out, "--model", run_folder, "--audio", status=1)
 
 
@@ -247,7 +250,8 @@ def test_the_other_tracks_of_a_play_on_and_the_lead_is_read_again(tunes, tmp_pat
         *arguments, "-o", tmp_path / "band", "--keep-accompaniment"
     )
     vocabulary = Vocabulary()
-    for name in ("01.mid", "02.mid", "03.mid", "all.mid"):
+    assert len(written(tmp_path / "band")) == 3
+    for name in (*(path.name for path in written(tmp_path / "band")), "all.mid"):
         alone, over = (Melody.from_midi(tmp_path / folder / name) for folder in ("alone", "band"))
         assert np.array_equal(vocabulary.encode(alone), vocabulary.encode(over))
         assert len(pretty_midi.PrettyMIDI(str(tmp_path / "band" / name)).instruments) == 2
@@ -279,7 +283,7 @@ def test_one_note_and_too_few_bars_are_padded_and_it_is_said(tunes, run_folder, 
     Melody((MelodyNote(0, 4, 60),), 16).write(tmp_path / "one.mid")
     output = run("interpolate", tmp_path / "one.mid", tunes[0], "-o", tmp_path / "o", "--model", run_folder)
     assert "it has 1 bar, 2 are taken: padded with silence" in output
-    assert len(list((tmp_path / "o").glob("0*.mid"))) == 8
+    assert len(written(tmp_path / "o")) == 8
 
 
 def test_an_unwritable_output_gets_a_sentence(tunes, run_folder, tmp_path):
@@ -306,8 +310,9 @@ def test_sample_refuses_no_samples():
 
 def test_more_than_a_hundred_tunes_keep_their_order_by_name(run_folder, tmp_path):
     run("sample", "-n", "101", "-o", tmp_path / "out", "--model", run_folder)
-    names = sorted(path.name for path in (tmp_path / "out").glob("*.mid"))
-    assert (names[0], names[100]) == ("001.mid", "101.mid")
+    names = [path.name for path in written(tmp_path / "out")]
+    assert len(names) == 101
+    assert (names[0][:10], names[100][:10]) == ("001-of-101", "101-of-101")
 
 
 def test_reconstruct_writes_each_file_at_its_own_length(tunes, run_folder, tmp_path):
@@ -322,7 +327,7 @@ def test_reconstruct_writes_each_file_at_its_own_length(tunes, run_folder, tmp_p
 def test_sample_says_how_near_its_tunes_are_to_the_training_and_draws_near_copies_again(run_folder, tmp_path):
     arguments = ["--model", run_folder, "--temperature", "1", "--seed", "0"]
     output = run("sample", "-n", "3", "-o", tmp_path / "few", *arguments)
-    assert re.search(r"training melody \(of 8, in any key\): 01\.mid \d, 02\.mid \d, 03", output)
+    assert re.search(r"training melody \(of 8, in any key\): 1: \d, 2: \d, 3: \d", output)
     output = run("sample", "-n", "40", "-o", tmp_path / "many", *arguments, "--novel")
     assert re.search(r"in any key\): \d+ with \d", output)
     assert "near-copies" not in output
@@ -345,22 +350,23 @@ def test_morph_writes_the_series_the_row_and_the_picture_and_says_what_changed(t
     out = tmp_path / "denser"
     arguments = ["morph", tunes[0], "--density", "+1", "--range", "-1", "-n", "3", "-o", out]
     output = run(*arguments, "--candidates", "12")
-    written = ["01.mid", "02.mid", "03.mid", "all.mid", "index.html", "piano-rolls.png"]
-    assert sorted(path.name for path in out.iterdir()) == written
+    assert len(written(out)) == 3
+    assert {"all.mid", "index.html", "piano-rolls.png"} < {path.name for path in out.iterdir()}
     assert "the tune is taken from bars 1 to 2" in output
     assert re.search(r"^density +\d+\.\d\d +\d+\.\d\d +\d+\.\d\d +\d+\.\d\d  onsets a bar$", output, re.M)
     assert re.search(r"^diatonic +\d\.\d\d +\d\.\d\d +as it is +\d\.\d\d  share of notes$", output, re.M)
     assert Melody.from_midi(out / "all.mid").bars == 6
-    before = (out / "03.mid").read_bytes()
-    assert "already holds 01.mid" in run(*arguments, status=1)
+    last = written(out)[2]
+    before = last.read_bytes()
+    assert "already holds all.mid" in run(*arguments, status=1)
     run(*arguments, "--candidates", "12", "--force")
-    assert (out / "03.mid").read_bytes() == before
+    assert last.read_bytes() == before
 
 
 def test_morph_names_its_folder_after_the_file(tunes, run_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run("morph", tunes[1], "--scale", "C:minor", "--bar", "3", "-n", "2", "--model", run_folder)
-    assert (tmp_path / "second-morphed" / "02.mid").is_file()
+    assert len(written(tmp_path / "second-morphed")) == 2
 
 
 @pytest.mark.parametrize(
@@ -497,7 +503,7 @@ def test_a_new_model_takes_the_meter_of_its_dataset_and_the_bars_it_is_told(tmp_
     config = load_checkpoint(out).config
     assert (config["bars"], config["meter"]) == (4, [3, 4])
     run("sample", "-n", "1", "--model", out, "-o", tmp_path / "samples", "--seed", "0")
-    assert Melody.from_midi(tmp_path / "samples" / "01.mid").meter == (3, 4)
+    assert [Melody.from_midi(path).meter for path in written(tmp_path / "samples")] == [(3, 4)]
 
 
 def test_a_run_is_resumed_with_its_own_settings_and_data_only(dataset_folder, midi_folder, tmp_path):
