@@ -4,7 +4,7 @@ Conventions, the same in all verbs:
 
 - a source is a path, a ``PrettyMIDI`` object or a :class:`~data_prep.melody.Melody`;
 - ``track`` is ``auto``, a track's number (from 1) or its name; ``first_bar`` is the first bar to take (from 1), None
-  takes the first good one; ``bars`` is how many to take, None takes as many as the model has;
+  takes a phrase; ``bars`` is how many to take, None takes as many as the model has;
 - a verb of several sources takes one ``track`` and one ``first_bar`` for all, or a tuple with one for each;
 - ``temperature`` is that of the notes: 0 takes the most probable ones;
 - ``seed`` or ``generator`` is the source of all draws: the same seed gives the same melodies. Without either, the seed
@@ -122,7 +122,7 @@ class MelodyVAE:
             x: a path, a ``PrettyMIDI`` object, a melody, or token ids ``(T,)`` as a NumPy array or a tensor; or a list
                 or tuple of these, or token ids ``(N, T)``.
             track: ``auto``, a number (from 1) or a name.
-            first_bar: from 1; None takes the first good one.
+            first_bar: from 1; None takes a phrase.
             exact: refine z until the windows come back; otherwise it is the posterior mean.
 
         Raises:
@@ -280,7 +280,7 @@ class MelodyVAE:
             end: likewise.
             count: how many, at least 2.
             track: of both or of each: ``auto``, a number (from 1) or a name.
-            first_bar: of both or of each, from 1; None takes the first good one.
+            first_bar: of both or of each, from 1; None takes a phrase.
             bars: how many to take of each; None takes as many as the model has. More are walked window by window.
             ends: ``exact`` refines z until both come back; ``model`` takes them as the model remembers them;
                 ``original`` puts the melodies themselves at both ends.
@@ -352,7 +352,7 @@ class MelodyVAE:
             count: how many, at least 1.
             amount: how far away, 0 to 1: 0 is the melody as the model remembers it, 1 a new one.
             track: ``auto``, a number (from 1) or a name.
-            first_bar: from 1; None takes the first good one.
+            first_bar: from 1; None takes a phrase.
             novel: draw near-copies of training melodies again.
             temperature: of the notes; 0 takes the most probable ones.
             seed: of the draws.
@@ -427,7 +427,7 @@ class MelodyVAE:
             syncopation_16: the same of sixteenths.
             diatonic: notes in the major scale that fits best.
             track: ``auto``, a number (from 1) or a name.
-            first_bar: from 1; None takes the first good one.
+            first_bar: from 1; None takes a phrase.
             scale: no note outside it comes, from the first melody on: ``G:major`` and so on.
             candidates: how many melodies are tried for each one written; 1 takes the bare attribute vectors.
             temperature: of the notes; 0 takes the most probable ones.
@@ -486,7 +486,7 @@ class MelodyVAE:
             sources: four: top left, top right, bottom left, bottom right.
             count: how many rows, at least 2, and columns.
             track: of all or of each: ``auto``, a number (from 1) or a name.
-            first_bar: of all or of each, from 1; None takes the first good one.
+            first_bar: of all or of each, from 1; None takes a phrase.
             exact: refine z until the four come back; otherwise they are as the model remembers them.
 
         Raises:
@@ -526,7 +526,7 @@ class MelodyVAE:
             sources: at least one.
             signs: of each, 1 or -1.
             track: of all or of each: ``auto``, a number (from 1) or a name.
-            first_bar: of all or of each, from 1; None takes the first good one.
+            first_bar: of all or of each, from 1; None takes a phrase.
             temperature: of the notes; 0 takes the most probable ones.
             seed: of the draws.
             generator: in place of a seed.

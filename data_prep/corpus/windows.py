@@ -18,7 +18,7 @@ import numpy as np
 from data_prep.corpus.ledger import meter_reason
 from data_prep.errors import UserError
 from data_prep.melodies.keys import find_key, parse_tonic
-from data_prep.melodies.layout import alike
+from data_prep.melodies.layout import alike, lay_out
 from data_prep.melodies.regions import Region, find_regions, usual_meter
 from data_prep.melodies.voice import AUTO, DrumsOnlyError, NoNotesError, choose_part
 from data_prep.melody import fold_line, legato_line
@@ -253,8 +253,7 @@ def _why_none(
     if longest < options.bars:
         return "too_short", longest
     if left_out["off_grid"] > left_out["sparse"] + left_out["silence"]:
-        steps = part.starts * options.steps_per_quarter
-        off = np.abs(steps - np.round(steps)) > 0.25
+        off = lay_out(song.sections, options.bar_meter, options.steps_per_quarter).place_notes(part).is_off_grid
         twelfths = part.starts[off] * TRIPLET_STEPS_PER_QUARTER
         has_triplets = len(twelfths) > 0 and float((np.abs(twelfths - np.round(twelfths)) < 0.1).mean()) > 0.8
         return ("triplets" if has_triplets else "off_grid"), round(float(off.mean()), 3)

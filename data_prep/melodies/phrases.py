@@ -19,6 +19,7 @@ MAX_EMPTY_SHARE = 0.25  # of a window's bars
 MAX_SILENT_SHARE = 0.4  # of a window's steps
 LONG_NOTE_QUARTERS = 2  # as good as a rest before a phrase
 REST_QUARTERS = 1
+RECURS = (0.0, 0.0, 0.5, 0.85, 1.0)  # what a window is worth by how often it comes
 STRUCTURAL = {8: 1.0, 4: 0.8, 2: 0.3}  # what a start a multiple of so many bars from the first full bar is worth
 # What a window is worth by, against the bars that pass before it. Set by reading the notes of twenty songs;
 # `python -m tests.benchmarks.phrases` shows them.
@@ -26,6 +27,7 @@ WEIGHTS = {
     "downbeat": 1.0,
     "phrase": 0.8,
     "structure": 1.0,
+    "opening": 0.2,
     "recurs": 1.2,
     "closes": 0.3,
     "varied": 0.6,
@@ -81,7 +83,8 @@ def phrase_terms(melody: Melody, bars: int) -> tuple[dict[str, np.ndarray], np.n
     - ``downbeat``: 1 if a note begins on its first beat, 0.5 if one sounds there.
     - ``phrase``: 1 if its first note, or the pickup before it, comes after a rest or a long note.
     - ``structure``: 1, 0.8, 0.3 on every eighth, fourth, second bar line.
-    - ``recurs``: 0 if it comes once only, 0.7 for twice, to 1 for four times or more.
+    - ``opening``: 1 for the first full bar.
+    - ``recurs``: 0 if it comes once only, 0.5 for twice, to 1 for four times or more.
     - ``closes``: 1 if a rest or a long note ends it.
     - ``varied``: the share of four different pitches that it has.
     - ``empty``: bars without an onset, beyond a quarter of them.
@@ -130,7 +133,8 @@ def phrase_terms(melody: Melody, bars: int) -> tuple[dict[str, np.ndarray], np.n
         "downbeat": np.where(on_first_beat, 1.0, 0.5 * sounds_first)[:count],
         "phrase": begins_phrase[:count].astype(float),
         "structure": structure,
-        "recurs": np.where(times > 1, np.minimum(0.55 + 0.15 * (times - 1), 1.0), 0.0),
+        "opening": (distance == 0).astype(float),
+        "recurs": np.array(RECURS)[np.minimum(times, len(RECURS) - 1)],
         "closes": closes.astype(float),
         "varied": np.minimum(np.array(pitches) / 4, 1.0),
         "empty": np.maximum(empty - int(MAX_EMPTY_SHARE * bars), 0).astype(float),

@@ -56,7 +56,7 @@ class MusicFile(click.Path):
 
 SEED = click.IntRange(0, 2**32 - 1)  # what NumPy and torch both take
 BAR = click.IntRange(min=1)
-FIRST_BAR_HELP = "First bar to take{of}, from 1.  [default: the first good one]"
+FIRST_BAR_HELP = "First bar to take{of}, from 1.  [default: a phrase]"
 TRACK_HELP = "Track{of}: auto, a number (from 1) or a name."
 midi_file = MusicFile(exists=True, dir_okay=False, path_type=Path)
 scale_option = click.option("--scale", help="Notes of this scale only, such as G:major, A:minor or F#:dorian.")

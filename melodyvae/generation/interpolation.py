@@ -164,7 +164,7 @@ def pick_ends(
     bars: int | None = None,
     options: WalkOptions | None = None,
 ) -> WalkEnds:
-    """The bars to walk between: those asked for, or the first good ones.
+    """The bars to walk between: those asked for, or phrases.
 
     Of two pieces of which one has fewer than ``bars`` bars, as many are taken as that one has (and the model takes at
     least); from the other one, unless told where, those that are most like them in rhythm and contour.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 
@@ -9,6 +11,7 @@ from data_prep.melodies.phrases import choose_phrase
 from data_prep.melody import Melody, MelodyNote
 from tests.data_prep.strategies import melodies
 
+EXAMPLES = Path(__file__).parents[3] / "examples" / "tunes"
 BAR = 16
 VERSE = [(0, 60), (4, 62), (8, 64), (12, 65), (16, 67), (20, 65), (24, 64)]  # two bars, the last note long
 CHORUS = [(0, 72), (2, 74), (4, 76), (8, 79), (12, 76), (16, 74), (20, 71), (24, 72)]
@@ -41,6 +44,11 @@ def test_a_long_window_may_hold_the_rests_of_a_singer() -> None:
     sung = [(4 * phrase, [*VERSE, (48, 60 + phrase)]) for phrase in range(8)]
     every_bar = [(32 + 2 * phrase, VERSE) for phrase in range(4)]
     assert choose_phrase(song_of(*sung, *every_bar, bars=40), 8).first_bar == 0
+
+
+def test_a_short_tune_is_taken_from_its_opening_though_its_middle_comes_twice() -> None:
+    """Twinkle: its third line is sung twice, and nobody means that line."""
+    assert choose_phrase(Melody.from_midi(EXAMPLES / "twinkle.mid"), 2).first_bar == 0
 
 
 def test_a_pickup_is_not_the_beginning_of_the_window() -> None:
