@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from data_prep.errors import UserError
+from melodyvae.datasets.batches import random_places, random_rows
 from melodyvae.generation.attributes import ATTRIBUTES, measure
 from melodyvae.generation.codec import decode_tokens, posterior_means
 
@@ -33,11 +34,11 @@ if TYPE_CHECKING:
     from melodyvae.models.melody import MelodyModel
 
 EXTRA = "attributes."
-MOST_WINDOWS = 20_000  # 8,000 give the same effects; encoding takes most of the time
+MAX_WINDOWS = 20_000  # 8,000 give the same effects; encoding takes most of the time
 CALIBRATION_WINDOWS = 128
 TRIED_LENGTHS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0)
 FALLBACK_LENGTH = 2.0
-LEAST_EFFECT = 0.05
+MIN_EFFECT = 0.05
 RIDGE = 1e-3
 
 
@@ -88,19 +89,18 @@ class Directions:
 
 
 def fit_directions(
-    model: MelodyModel, windows: np.ndarray, seed: int = 0, most_windows: int = MOST_WINDOWS
+    model: MelodyModel, windows: np.ndarray, seed: int = 0, max_windows: int = MAX_WINDOWS
 ) -> Directions:
-    """The directions of a trained model, from training windows ``(N, T)``, of which at most ``most_windows`` are drawn.
+    """The directions of a trained model, from training windows ``(N, T)``, of which at most ``max_windows`` are drawn.
 
     An attribute that is the same in all windows gets the direction zero.
     """
-    order = np.random.default_rng(seed).permutation(len(windows))
-    chosen = np.asarray(windows[np.sort(order[:most_windows])])
+    chosen = random_rows(windows, max_windows, seed)
     measured = measure(chosen, model.config)
     means, deviations = measured.mean(axis=0), measured.std(axis=0)
     z = posterior_means(model, chosen)
     vectors = joint_directions(z.cpu().double().numpy(), (measured - means) / _not_zero(deviations))
-    some = np.random.default_rng(seed + 1).permutation(len(chosen))[:CALIBRATION_WINDOWS]
+    some = random_places(len(chosen), CALIBRATION_WINDOWS, seed + 1)
     lengths = _calibrate(model, z[torch.from_numpy(some).to(z.device)], vectors, deviations)
     return Directions(
         torch.from_numpy(vectors * lengths[:, None]).float(),
@@ -143,7 +143,7 @@ def _calibrate(model: MelodyModel, z: Tensor, vectors: np.ndarray, deviations: n
     lengths = np.where(deviations > 0, FALLBACK_LENGTH, 0.0)
     for index in np.flatnonzero(deviations > 0):
         direction = torch.from_numpy(vectors[index]).to(z)
-        best = LEAST_EFFECT
+        best = MIN_EFFECT
         for length in TRIED_LENGTHS:
             after = measure(decode_tokens(model, z + length * direction), model.config)
             effect = (after - before)[:, index].mean() / deviations[index]

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from data_prep.errors import UserError
 from data_prep.melody import Melody
 from melodyvae.generation.codec import fields_of, tied_like
 from melodyvae.generation.scoring import negative_elbo
+from melodyvae.models.loss import token_nats
 
 if TYPE_CHECKING:
     from melodyvae.models.melody import MelodyModel
@@ -129,7 +129,7 @@ def _fitted(model: MelodyModel, tokens: Tensor, visible: Tensor, generator: torc
     for _ in range(UPDATES):
         # cuDNN's LSTM has a backward pass only in training mode.
         with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
-            losses = F.cross_entropy(model.logits(z, tokens).transpose(1, 2), tokens, reduction="none")
+            losses = token_nats(model.logits(z, tokens), tokens)
             (z.grad,) = torch.autograd.grad(losses[:, visible].sum(), z)
         optimizer.step()
     return z.detach()

@@ -23,7 +23,7 @@ from melodyvae.models.checkpoint import beside
 from melodyvae.models.melody import MelodyModel
 
 FIRST_NOTE = 1000  # stands for the interval of a window's first note, which has none
-MOST_DRAWS = 20
+MAX_DRAWS = 20
 NOVELTY_FILE = "novelty.npy"  # beside a checkpoint
 BATCH = 10_000
 
@@ -138,10 +138,10 @@ def redraw_near_copies(
         NoveltyError: if near-copies come again and again.
     """
     kept: list[Melody] = []
-    for _ in range(MOST_DRAWS):
+    for _ in range(MAX_DRAWS):
         drawn = list(draw(count - len(kept)))
         tokens = np.stack([vocabulary.encode(melody) for melody in drawn])
         kept += [melody for melody, is_copy in zip(drawn, index.is_near_copy(tokens), strict=True) if not is_copy]
         if len(kept) >= count:
             return kept
-    raise NoveltyError(f"in {MOST_DRAWS} draws only {len(kept)} of {count} melodies were no near-copies")
+    raise NoveltyError(f"in {MAX_DRAWS} draws only {len(kept)} of {count} melodies were no near-copies")

@@ -1,16 +1,16 @@
-"""The prior that samples are drawn from: a Gaussian fitted to the codes of the training windows, and settling.
+"""The prior that samples are drawn from: a Gaussian fitted to the codes of the training windows, and Gibbs steps.
 
 A sharp model (a low beta) codes its windows where N(0, I) is not: the aggregate posterior, which is the mean of
-q(z | x) over the training windows, is no standard normal, and what is drawn from one decodes to tunes of odd rhythms
-and wild leaps. A density fitted to draws from the aggregate posterior afterwards mends the rhythms ("From Variational
-to Deterministic Autoencoders", Ghosh et al., 2019, https://arxiv.org/abs/1903.12436). The leaps are tamed by letting
-draws settle: each melody is read back by the encoder and drawn anew from there, a Markov chain that tends to the
-distribution in which encoder and decoder agree ("Generalized Denoising Auto-Encoders as Generative Models", Bengio et
-al., 2013, https://arxiv.org/abs/1305.6663).
+q(z | x) over the training windows, is no standard normal, and draws from N(0, I) decode to tunes of odd rhythms and
+wild leaps. A density fitted to draws from the aggregate posterior afterwards mends the rhythms ("From Variational to
+Deterministic Autoencoders", Ghosh et al., 2019, https://arxiv.org/abs/1903.12436). Gibbs steps tame the leaps: a melody
+is drawn given z, then z given the melody by the encoder. This Markov chain tends to the distribution in which encoder
+and decoder agree ("Generalized Denoising Auto-Encoders as Generative Models", Bengio et al., 2013,
+https://arxiv.org/abs/1305.6663).
 
 Mixtures and a normalising flow were tried, too (``tests/benchmarks/priors.py``): straight from the prior they are
-somewhat better than one Gaussian, but once settled they are not. That, and ten rounds, were chosen on the valid split
-of the data of melody-2bar.
+somewhat better than one Gaussian, but after Gibbs steps they are not. That, and ten steps, were chosen on the valid
+split of the data of melody-2bar.
 
 Conventions: Z latent dimensions; log-densities in nats.
 """
@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from data_prep.errors import UserError
+from melodyvae.datasets.batches import random_rows, token_batches
 from melodyvae.models.token_rules import TokenRules
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 
 Prior = Literal["fitted", "normal"]
 EXTRA = "prior."
-SETTLING_ROUNDS = 10
-MOST_WINDOWS = 30_000
+GIBBS_STEPS = 10
+MAX_WINDOWS = 30_000
 BATCH = 1024
 
 
@@ -91,12 +92,12 @@ def fit_prior(model: MelodyModel, windows: np.ndarray, seed: int = 0) -> FittedG
 
     The windows are taken in their own keys, so that samples come in the keys that there are.
     """
-    order = np.random.default_rng(seed).permutation(len(windows))
-    chosen = np.asarray(windows[np.sort(order[:MOST_WINDOWS])])
     generator = torch.Generator(model.device).manual_seed(seed)
-    batches = torch.split(torch.from_numpy(chosen.astype(np.int64)), BATCH)
     with torch.inference_mode():
-        draws = [model.encode(batch.to(model.device)).sample(generator).float().cpu() for batch in batches]
+        draws = [
+            model.encode(tokens).sample(generator).float().cpu()
+            for tokens in token_batches(random_rows(windows, MAX_WINDOWS, seed), BATCH, model.device)
+        ]
     return fit_gaussian(torch.cat(draws).clone())
 
 
@@ -117,30 +118,30 @@ def draw_latents(
     prior: Prior | None = None,
     generator: torch.Generator | None = None,
     rules: TokenRules | None = None,
-    rounds: int = SETTLING_ROUNDS,
+    gibbs_steps: int = GIBBS_STEPS,
 ) -> Tensor:
-    """``count`` latent vectors ``(count, Z)``: from N(0, I), or from the fitted Gaussian and settled.
+    """``count`` latent vectors ``(count, Z)``: from N(0, I), or from the fitted Gaussian after Gibbs steps.
 
     Args:
         model: the model.
         count: how many, at least 1.
         prior: None takes the fitted one of a model that has one.
         generator: the source of all draws.
-        rules: which tokens may come in the melodies of settling, the same for all of them; None allows all.
-        rounds: of settling: a melody is drawn at z, and then z from the melody's posterior.
+        rules: which tokens may come in the melodies of the Gibbs steps, the same for all of them; None allows all.
+        gibbs_steps: in each, a melody is drawn given z, and then z given the melody.
 
     Raises:
         PriorError: if the fitted prior is asked of a model that has none.
     """
     if prior == "normal" or (prior is None and not has_fitted_prior(model)):
         return model.prior(count).sample(generator)
-    settled = []
+    found = []
     with torch.inference_mode():
         for z in torch.split(FittedGaussian.from_extras(model.extras, model.device).sample(count, generator), BATCH):
-            for _ in range(rounds):
+            for _ in range(gibbs_steps):
                 z = model.encode(model.decode(z, 1.0, generator, rules)).sample(generator)
-            settled.append(z)
-    return torch.cat(settled).clone()
+            found.append(z)
+    return torch.cat(found).clone()
 
 
 def has_fitted_prior(model: MelodyModel) -> bool:

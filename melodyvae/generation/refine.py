@@ -12,6 +12,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from melodyvae.models.loss import token_nats
+
 UPDATES = 60
 LEARNING_RATE = 0.05
 SURE_LOGITS = 0.1  # how far the right token must lead: a token is not to hang on a rounding error
@@ -35,7 +37,7 @@ def refine_latents(
         # cuDNN's LSTM has a backward pass only in training mode.
         with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
             logits = logits_of(z, tokens)
-            loss = torch.nn.functional.cross_entropy(logits.transpose(1, 2), tokens, reduction="none").sum()
+            loss = token_nats(logits, tokens).sum()
             right = _sure_steps(logits.detach(), tokens)
             better = right > best_right
             best, best_right = torch.where(better[:, None], z.detach(), best), torch.maximum(right, best_right)

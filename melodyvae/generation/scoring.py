@@ -1,6 +1,6 @@
 """How unusual each window of a tune is, and which of its notes are.
 
-A window's score is its negative ELBO, in nats a step; beside it stands the percentile among held-out windows of the
+A window's score is its negative ELBO, in nats per step; beside it stands the percentile among held-out windows of the
 model's own training data, whose quantiles are kept with the model. A note's score is by how many nats its window's
 negative ELBO would fall if its pitch were another one near, and :data:`OUTSIDE_NATS` more if it lies outside the major
 scale that holds most of the tune's notes: a model that remembers windows exactly remembers a wrong note nearly as well
@@ -19,6 +19,8 @@ from torch import Tensor
 
 from data_prep.melody import Melody, MelodyNote
 from data_prep.tokens import FIRST_NOTE_ON
+from melodyvae.datasets.batches import random_rows, token_batches
+from melodyvae.models.loss import token_nats
 
 if TYPE_CHECKING:
     from melodyvae.models.melody import MelodyModel
@@ -29,7 +31,7 @@ OUTSIDE_NATS = 6.0
 MAJOR_SCALE = np.isin(np.arange(12), (0, 2, 4, 5, 7, 9, 11))
 OTHER_PITCHES = (-4, -3, -2, -1, 1, 2, 3, 4)  # semitones away
 ROWS_AT_ONCE = 512
-MOST_WINDOWS = 4096
+MAX_WINDOWS = 4096
 
 
 @dataclass(frozen=True)
@@ -132,19 +134,17 @@ def negative_elbo(model: MelodyModel, windows: np.ndarray) -> np.ndarray:
     """
     found = []
     with torch.inference_mode():
-        for rows in torch.split(torch.from_numpy(windows.astype(np.int64)), ROWS_AT_ONCE):
-            tokens = rows.to(model.device)
+        for tokens in token_batches(windows, ROWS_AT_ONCE, model.device):
             posterior = model.encode(tokens)
-            log_probabilities = model.logits(posterior.mean, tokens).log_softmax(-1)
-            reconstruction = -log_probabilities.gather(2, tokens[..., None]).sum((1, 2))
+            reconstruction = token_nats(model.logits(posterior.mean, tokens), tokens).sum(dim=1)
             found.append(reconstruction + posterior.kl_to_standard_normal())
     return torch.cat(found).double().cpu().numpy()
 
 
 def fit_quantiles(model: MelodyModel, held_out: np.ndarray, seed: int = 0) -> dict[str, Tensor]:
-    """What :func:`score` compares with, for a model's extras: quantiles ``(101,)`` of held-out windows' nats a step."""
+    """Quantiles ``(101,)`` of held-out windows' nats per step, for a model's extras: :func:`score` ranks with them."""
     if not len(held_out):
         return {}
-    some = held_out[np.sort(np.random.default_rng(seed).permutation(len(held_out))[:MOST_WINDOWS])]
+    some = random_rows(held_out, MAX_WINDOWS, seed)
     per_step = negative_elbo(model, some) / some.shape[1]
     return {QUANTILES: torch.from_numpy(np.quantile(per_step, np.linspace(0, 1, PERCENTILES))).float()}

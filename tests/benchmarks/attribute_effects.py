@@ -21,7 +21,7 @@ import torch
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.device import choose_device
 from melodyvae.generation.attribute_vectors import (
-    MOST_WINDOWS,
+    MAX_WINDOWS,
     Directions,
     DirectionsError,
     fit_directions,
@@ -44,7 +44,7 @@ def as_markdown(effects: np.ndarray, corner: str) -> str:
 
 def paper_directions(model: MelodyModel, windows: np.ndarray, fitted: Directions) -> Directions:
     """The quartile differences, each as long as the fitted direction, so that the two can be compared."""
-    chosen = windows[np.random.default_rng(0).permutation(len(windows))[:MOST_WINDOWS]]
+    chosen = windows[np.random.default_rng(0).permutation(len(windows))[:MAX_WINDOWS]]
     standardised = (measure(chosen, model.config) - fitted.means.numpy()) / fitted.deviations.numpy()
     vectors = quartile_directions(posterior_means(model, chosen).cpu().double().numpy(), standardised)
     return replace(fitted, vectors=torch.from_numpy(vectors).float() * fitted.vectors.norm(dim=1, keepdim=True))

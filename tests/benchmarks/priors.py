@@ -1,11 +1,11 @@
-"""Which prior makes samples most like held-out melodies? N(0, I), mixtures and a normalising flow, settled or not.
+"""Which prior makes samples most like held-out melodies? N(0, I), mixtures and a normalising flow, and Gibbs steps.
 
     python -m tests.benchmarks.priors DATASET [--model melody-2bar] [--split valid] [--samples 2000]
 
 DATASET is the one that the model was trained on: the priors are fitted to its training windows (in their own keys) and
 compared with those of the split. Printed for each are the density of held-out codes in nats a window (of draws from
 q(z | x)), and the Jensen-Shannon distances in bits of samples at temperature 1, drawn straight from the prior and after
-ten rounds of settling (melodyvae.generation.prior). The line "training windows" is what a perfect prior and decoder
+ten Gibbs steps (melodyvae.generation.prior). The line "training windows" is what a perfect prior and decoder
 would reach.
 """
 
@@ -22,7 +22,7 @@ from melodyvae.datasets.windows import open_dataset
 from melodyvae.device import use_threads
 from melodyvae.evaluation.samples import histograms, jensen_shannon_bits
 from melodyvae.generation.codec import decode_tokens
-from melodyvae.generation.prior import BATCH, MOST_WINDOWS, SETTLING_ROUNDS, FittedGaussian, fit_gaussian
+from melodyvae.generation.prior import BATCH, GIBBS_STEPS, MAX_WINDOWS, FittedGaussian, fit_gaussian
 from melodyvae.models.latent import standard_normal
 from melodyvae.models.melody import MelodyModel
 
@@ -97,7 +97,7 @@ def main() -> None:
     model = MelodyModel.from_pretrained(arguments.model)
     splits = open_dataset(arguments.dataset).splits
     held_out, train = np.asarray(splits[arguments.split]), np.asarray(splits["train"])
-    some = np.random.default_rng(arguments.seed).permutation(len(train))[:MOST_WINDOWS]
+    some = np.random.default_rng(arguments.seed).permutation(len(train))[:MAX_WINDOWS]
     codes, held_out_codes = (_draws(model, windows, arguments.seed) for windows in (train[np.sort(some)], held_out))
     size = codes.shape[1]
     normal = standard_normal(1, size, like=codes)
@@ -110,24 +110,24 @@ def main() -> None:
     }
     wanted = histograms(held_out, model.vocabulary, model.config.steps_per_bar)
     print(f"{arguments.model}, {arguments.samples} samples against {len(held_out)} windows ({arguments.split})")
-    print(f"{'':<24}{'nats':>9}  {'settled':>8}" + "".join(f"{name:>13}" for name in NAMES))
+    print(f"{'':<24}{'nats':>9}  {'steps':>8}" + "".join(f"{name:>13}" for name in NAMES))
     _print_line("training windows", None, "", train, wanted, model)
     for name, (log_density, sample) in priors.items():
         nats = float(log_density(held_out_codes).mean())
-        for rounds in (0, SETTLING_ROUNDS):
+        for steps in (0, GIBBS_STEPS):
             generator = torch.Generator().manual_seed(arguments.seed)
             z = sample(arguments.samples, generator)
-            for _ in range(rounds):
+            for _ in range(steps):
                 z = _draws(model, decode_tokens(model, z, 1.0, generator), generator)
-            _print_line(name, nats, str(rounds), decode_tokens(model, z, 1.0, generator), wanted, model)
+            _print_line(name, nats, str(steps), decode_tokens(model, z, 1.0, generator), wanted, model)
 
 
 def _print_line(
-    name: str, nats: float | None, settled: str, windows: np.ndarray, wanted: dict, model: MelodyModel
+    name: str, nats: float | None, steps: str, windows: np.ndarray, wanted: dict, model: MelodyModel
 ) -> None:
     found = histograms(windows, model.vocabulary, model.config.steps_per_bar)
     cells = "".join(f"{jensen_shannon_bits(found[name], wanted[name]):13.4f}" for name in NAMES)
-    print(f"{name:<24}{'' if nats is None else f'{nats:.1f}':>9}  {settled:>8}{cells}", flush=True)
+    print(f"{name:<24}{'' if nats is None else f'{nats:.1f}':>9}  {steps:>8}{cells}", flush=True)
 
 
 def _draws(model: MelodyModel, windows: np.ndarray, seed: int | torch.Generator) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from data_prep.melody import Melody
 from data_prep.tokens import Vocabulary
-from melodyvae.cli.morph import MOST_AMOUNT, SLIDERS
+from melodyvae.cli.morph import MAX_AMOUNT, SLIDERS
 from melodyvae.config import MelodyConfig
 from melodyvae.generation import attribute_vectors as fitting
 from melodyvae.generation.attribute_vectors import (
@@ -132,7 +132,7 @@ def test_directions_are_fitted_to_so_many_windows_at_most(monkeypatch):
     seen = []
     monkeypatch.setattr(fitting, "posterior_means", lambda model, rows: seen.append(len(rows)) or torch.zeros(1, 2))
     monkeypatch.setattr(fitting, "_calibrate", lambda *_: np.ones(len(NAMES)))
-    fit_directions(CountingModel(), counted_windows(), most_windows=1)
+    fit_directions(CountingModel(), counted_windows(), max_windows=1)
     assert seen == [1]
 
 
@@ -231,7 +231,7 @@ def test_amounts_have_names_shorthands_and_bounds(trained, window):
 
 def test_the_command_offers_every_attribute():
     assert set(SLIDERS) == {*NAMES, *SHORTHANDS}
-    assert MOST_AMOUNT == 5
+    assert MAX_AMOUNT == 5
     assert CANDIDATES == 192
 
 

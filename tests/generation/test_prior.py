@@ -56,26 +56,26 @@ def test_a_trained_model_samples_from_it_unless_told_otherwise(run_folder):
     model = MelodyModel.from_pretrained(run_folder)
     assert has_fitted_prior(model)
 
-    def drawn(prior, rounds=2):
-        return draw_latents(model, 6, prior, torch.Generator().manual_seed(3), rounds=rounds)
+    def drawn(prior, steps=2):
+        return draw_latents(model, 6, prior, torch.Generator().manual_seed(3), gibbs_steps=steps)
 
     assert torch.equal(drawn(None), drawn("fitted"))
     assert torch.equal(drawn("normal"), torch.randn(6, 16, generator=torch.Generator().manual_seed(3)))
-    assert not torch.equal(drawn("fitted"), drawn("fitted", rounds=0))
+    assert not torch.equal(drawn("fitted"), drawn("fitted", steps=0))
     melodies = MelodyVAE(model).sample(3, generator=torch.Generator().manual_seed(0))
     assert melodies == MelodyVAE(model).sample(3, generator=torch.Generator().manual_seed(0), prior="fitted")
     assert melodies != MelodyVAE(model).sample(3, generator=torch.Generator().manual_seed(0), prior="normal")
 
 
-def test_settling_leaves_latents_where_the_encoder_puts_melodies(run_folder):
+def test_gibbs_steps_leave_latents_where_the_encoder_puts_melodies(run_folder):
     model = MelodyModel.from_pretrained(run_folder)
     codes = model.encode(torch.from_numpy(random_windows(400)).long())
     spread = codes.sample(torch.Generator().manual_seed(0)).detach().std(dim=0)
-    settled = draw_latents(model, 400, "fitted", torch.Generator().manual_seed(0)).std(dim=0)
-    assert float((settled / spread).log().abs().mean()) < 0.5
+    drawn = draw_latents(model, 400, "fitted", torch.Generator().manual_seed(0)).std(dim=0)
+    assert float((drawn / spread).log().abs().mean()) < 0.5
 
 
-def test_it_keeps_to_a_scale_while_it_settles(run_folder):
+def test_it_keeps_to_a_scale_during_gibbs_steps(run_folder):
     model = MelodyModel.from_pretrained(run_folder)
     melodies = MelodyVAE(model).sample(8, generator=torch.Generator().manual_seed(0), scale="C:major")
     assert {note.pitch % 12 for melody in melodies for note in melody.notes} <= {0, 2, 4, 5, 7, 9, 11}
