@@ -48,8 +48,8 @@ class Melody:
        step 0.
     8. ``len`` is the number of notes; ``+`` joins melodies, the left one's tempo, meter and program hold for both.
     9. Written to a file and read again, a melody on whole bars comes back equal but for ``start_quarters``, and but for
-       its tempo's rounding to whole microseconds a quarter. One without notes is written, but a file without notes has
-       no melody: reading it raises :class:`~data_prep.melodies.voice.NoNotesError`.
+       its tempo's rounding to whole microseconds per quarter. One without notes is written, but a file without notes
+       has no melody: reading it raises :class:`~data_prep.melodies.voice.NoNotesError`.
     """
 
     notes: tuple[MelodyNote, ...]
@@ -71,7 +71,7 @@ class Melody:
         if min(self.meter) < 1 or 4 * self.meter[0] * self.steps_per_quarter % self.meter[1]:
             raise ValueError(
                 f"a bar of {self.meter[0]}/{self.meter[1]} is no whole number of steps at "
-                f"{self.steps_per_quarter} steps a quarter"
+                f"{self.steps_per_quarter} steps per quarter"
             )
         free_from = 0
         for note in self.notes:

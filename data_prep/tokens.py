@@ -7,8 +7,6 @@
 A sequence is *legal* if no note off comes while nothing sounds. Decoding and encoding are inverse over all legal
 sequences, so whatever a model draws can be written to a file, read again, and encoded to the same ids. (In Magenta's
 code they are not: https://github.com/magenta/magenta/issues/1944.)
-
-Contents: :class:`Vocabulary`, the one table that everything else is derived from.
 """
 
 from __future__ import annotations

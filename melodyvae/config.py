@@ -1,12 +1,8 @@
 """Every hyper-parameter, with its unit and default, and the named presets.
 
 Conventions: ``*_steps`` in a model are grid steps (sixteenth notes by default); ``*_updates`` in a training are
-optimiser updates; KL and reconstruction are in nats a window (or an image). A value that is unknown or of the wrong
+optimiser updates; KL and reconstruction are in nats per window (or an image). A value that is unknown or of the wrong
 type is an error: a misspelt key never falls back to a default.
-
-Contents: :class:`MelodyConfig`, :class:`TrainConfig`, :class:`MelodyTrainConfig`, :class:`Preset`,
-:data:`PRESETS`, :func:`from_dict`, :func:`to_dict`, :func:`override`, and the checks that every configuration makes:
-:func:`check_types`, :func:`check_choice`, :func:`check_at_least`.
 """
 
 from __future__ import annotations
@@ -44,13 +40,13 @@ class MelodyConfig:
     readout: Readout = "position"
     encoder_size: int = 512  # LSTM units in each direction
     encoder_features: int = 32  # numbers kept of each encoder step (position read-out only)
-    decoder_size: int = 256  # LSTM units a layer
+    decoder_size: int = 256  # LSTM units per layer
     decoder_layers: int = 2
     decoder_features: int = 64  # numbers of z given to each decoder step (position read-out only)
     encoder_layers: int = 1
     segment_bars: int | None = None  # bars that the lower level writes at a time; None: there is but one level
     code_size: int = 256  # numbers between the levels, for each segment
-    conductor_size: int = 256  # LSTM units a layer of the upper level, in the encoder in each direction
+    conductor_size: int = 256  # LSTM units per layer of the upper level, in the encoder in each direction
     conductor_layers: int = 1
     conductor_features: int = 128  # numbers of z for each segment (position read-out only)
     look_back: bool = False  # the network that composes: z by segment, a learned prior, a decoder that hears itself
@@ -79,7 +75,7 @@ class MelodyConfig:
         if min(self.meter) < 1 or 4 * self.meter[0] * self.steps_per_quarter % self.meter[1]:
             raise ConfigError(
                 f"a bar of {self.meter[0]}/{self.meter[1]} is no whole number of steps "
-                f"at {self.steps_per_quarter} steps a quarter"
+                f"at {self.steps_per_quarter} steps per quarter"
             )
 
     @property
@@ -117,8 +113,8 @@ class TrainConfig:
     anneal_after_updates: int = 0  # beta is 0 until then
     anneal_updates: int = 2000  # linear: until beta is reached; cyclical: one cycle
     anneal_rate: float = 0.99999  # exponential: beta * (1 - rate ** update), MusicVAE's form
-    free_nats: float = 0.0  # KL a window that costs nothing
-    target_bits: float | None = None  # KL a window that beta is steered to, once annealed
+    free_nats: float = 0.0  # KL per window that costs nothing
+    target_bits: float | None = None  # KL per window that beta is steered to, once annealed
     seed: int = 0
     evaluate_every: int = 500  # updates between two looks at held-out data
     save_every_minutes: float = 5.0

@@ -3,8 +3,6 @@
 Every rank holds the whole model; the gradients are averaged by DistributedDataParallel ("PyTorch Distributed", Li et
 al., 2020, https://arxiv.org/abs/2006.15704), over NCCL between GPUs and gloo between CPUs. The first rank alone
 evaluates and writes files; before each update all agree on how much of the budget is spent and whether to stop.
-
-Contents: :class:`Ranks`, :data:`ALONE`, :func:`join_ranks`.
 """
 
 from __future__ import annotations

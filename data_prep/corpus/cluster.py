@@ -2,8 +2,6 @@
 
 Each machine needs this package, in the same versions, and the files under the same paths. Dask gives the work of a
 machine that is gone to another.
-
-Contents: :func:`cluster_executor`.
 """
 
 from __future__ import annotations

@@ -1,11 +1,9 @@
 """What the sources gave, kept on disk while a dataset is made, so that memory stays flat and a stopped run can go on.
 
-A journal is a folder of three files: ``options.json``; ``results.jsonl``, a line a source; ``windows.bin``, where each
-line's windows lie: for each of its tracks the tokens, the first bars and the phases. A line is written after its
+A journal is a folder of three files: ``options.json``; ``results.jsonl``, a line per source; ``windows.bin``, with each
+line's windows: for each of its tracks the tokens, the first bars and the phases. A line is written after its
 windows, so whatever cuts a run short leaves at most bytes at the end of ``windows.bin`` or half a line, which are cut
 off.
-
-Contents: :class:`Journal`, :class:`Entry`.
 """
 
 from __future__ import annotations
@@ -128,7 +126,7 @@ class Journal:
         return SourceResult(line["name"], line["sha256"], line["reason"], line["detail"], tuple(tracks))
 
     def line(self, entry: Entry) -> dict[str, Any]:
-        """The same without tokens and bars, as plain values; ``windows`` says how many windows a track has."""
+        """The same without tokens and bars, as plain values; ``windows`` says how many windows per track has."""
         self._lines.seek(entry.line_at)
         line: dict[str, Any] = json.loads(self._lines.readline())
         return line

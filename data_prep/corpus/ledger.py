@@ -1,7 +1,4 @@
-"""Why a file, a track or a window is left out: one table of reasons, and what option would bring most of it back.
-
-Contents: :data:`REASONS`, :func:`meter_reason`, :func:`explain`, :func:`rescue`.
-"""
+"""Why a file, a track or a window is left out: one table of reasons, and what option would bring most of it back."""
 
 from __future__ import annotations
 
@@ -37,7 +34,7 @@ REASONS: dict[str, str] = {
     "no_window": "bars enough, but no window passed the rules below",
     # of windows; off_grid too
     "silence": "more than a bar of silence in a row",
-    "sparse": "fewer notes than one a bar, or than --notes-a-bar",
+    "sparse": "fewer notes than one per bar, or than --notes-a-bar",
     # of windows, and of the files and tracks that have no others
     "duplicate_window": "the same window was taken before",
     "in_train": "held out, but occurs in train in some key",

@@ -8,15 +8,13 @@ A dataset folder holds
                                      phase (steps after that bar's beginning), speed (at which the piece was read),
                                      shift (semitones that it was moved by, with a key that was asked for)
     meta.json                        vocabulary, meter, bars, counts, options, versions, hash of every source
-    ledger.jsonl                     one JSON object a source and one a track of it (and speed) that was considered: its
-                                     windows, or why it has none, with the number that decided, and how many onsets
+    ledger.jsonl                     one JSON object per source and one per track of it (and speed) that was considered:
+                                     its windows, or why it has none, with the number that decided, and how many onsets
                                      were moved to the grid
 
 and is a function of the files' contents and the options: order, names' order, workers and machine do not change a byte
 of the arrays. The split is by source: a file's SHA-256 alone says where it goes, in every dataset it is ever part of
 (but for datasets so small that a split would be empty).
-
-Contents: :func:`prepare`, :class:`PrepReport`, :func:`split_of`.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 A window is left out if an onset in it lies off the grid, if it has fewer notes than bars, or if more than a bar of it
 in a row is silent. In a track that has few onsets off the grid (ornaments) these are moved to it instead.
-
-Contents: :class:`PrepOptions`, :class:`PrepError`; :func:`cut_windows`, :class:`TrackWindows`.
 """
 
 from __future__ import annotations
@@ -125,7 +123,7 @@ class PrepOptions:
             at = "" if speed == 1 else f" at {speed} times the speed"
             raise PrepError(
                 f"a bar of {numerator}/{denominator} is no whole number of steps "
-                f"at {self.steps_per_quarter} a quarter{at}"
+                f"at {self.steps_per_quarter} per quarter{at}"
             )
         return steps // denominator
 

@@ -221,7 +221,9 @@ def lay_out(sections: Sequence[Section], meter: tuple[int, int], steps_per_quart
         ValueError: if there is no bar, or a bar of ``meter`` is no whole number of steps.
     """
     if 4 * meter[0] * steps_per_quarter % meter[1]:
-        raise ValueError(f"a bar of {meter[0]}/{meter[1]} is no whole number of steps at {steps_per_quarter} a quarter")
+        raise ValueError(
+            f"a bar of {meter[0]}/{meter[1]} is no whole number of steps at {steps_per_quarter} per quarter"
+        )
     runs = list(_runs(sections, meter))
     if not runs:
         raise ValueError("there is no bar to lay out")

@@ -118,7 +118,7 @@ def score_parts(song: Song) -> list[PartScore]:
     - ``coverage``: 1 if a note begins in half of the piece's stretches or more, less below.
     - ``pauses``: 1 if none begins in a quarter of the stretches, 0 if one does in all: a singer waits, a piano does
       not. Times the coverage, so that a part of a few notes gains nothing.
-    - ``rate``: 1 between half a note and two notes a quarter while it plays, less beyond.
+    - ``rate``: 1 between half a note and two notes per quarter while it plays, less beyond.
     - ``range``: 1 for five semitones to seventeen between the lowest and the highest twentieth, less beyond.
     - ``steps``: the share of intervals of two semitones at most.
     - ``rhythm``: the entropy of the times from onset to onset: 0 for a constant pulse, 1 from two bits on.

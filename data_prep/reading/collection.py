@@ -1,8 +1,4 @@
-"""The collections of scores that music21 installs: inputs such as ``music21:essenFolksong``, with no download.
-
-Contents: :func:`collection_of`, :func:`collection_files`, :func:`collection_names`, :func:`licence_words`;
-:class:`NoSuchCollectionError`.
-"""
+"""The collections of scores that music21 installs: inputs such as ``music21:essenFolksong``, with no download."""
 
 from __future__ import annotations
 

@@ -4,9 +4,6 @@ Readers differ in what they let pass; here the chunks are checked first, so that
 reader. Forgiven, since players forgive it: a wrong count of tracks, bytes after the last chunk, chunks of other kinds,
 a missing end of track; left out: a tempo of zero, a note that is never ended. The file format: "Standard MIDI Files
 1.0" (MIDI Manufacturers Association, 1988), https://midi.org/standard-midi-files
-
-Contents: :func:`read_midi`, :func:`file_bytes`, :func:`song_from_bytes`, :func:`write_midi`, :class:`MidiError` and its
-kinds.
 """
 
 from __future__ import annotations
@@ -190,7 +187,7 @@ def _check_chunks(data: bytes, name: str) -> None:
             f"{name} counts time in film frames (SMPTE), not in beats, so it has no bars; save it with beats"
         )
     if division == 0:
-        raise CorruptMidiError(f"{name} has a damaged header: 0 ticks a quarter")
+        raise CorruptMidiError(f"{name} has a damaged header: 0 ticks per quarter")
     position = CHUNK_HEADER_BYTES + header_length
     tracks = 0
     while position + CHUNK_HEADER_BYTES <= len(data):

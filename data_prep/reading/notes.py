@@ -2,9 +2,6 @@
 
 Conventions: times are in quarter notes from the start of the piece; intervals are half-open, [start, end); pitches and
 velocities are MIDI's 0..127.
-
-Contents: :class:`Tempo`, :func:`quarters_per_minute_at`, :class:`Meter`, :class:`Part`, :class:`Bar`, :class:`Section`,
-:class:`Song`.
 """
 
 from __future__ import annotations
@@ -113,7 +110,7 @@ class Song:
 
     Attributes:
         parts: in the order of the file's tracks; parts without notes are left out.
-        tempi: sorted by time; empty means 120 quarters a minute.
+        tempi: sorted by time; empty means 120 quarters per minute.
         meters: sorted by time; empty means 4/4 from the start, by the MIDI standard.
         end_quarters: where the last event lies, which may be after the last note.
         notices: what was mended on reading, for the user, each in a few words.

@@ -5,8 +5,6 @@ chords, and ends at a title or a reference number that it cannot parse. So only 
 and of the music only notes, rests, chords, ties, tuplets, broken rhythms and bar lines; grace notes, slurs, chord
 symbols, annotations, decorations and words go. The format: "ABC music standard 2.1",
 https://abcnotation.com/wiki/abc:standard:v2.1
-
-Contents: :func:`plain_abc`, :func:`abc_version`.
 """
 
 from __future__ import annotations

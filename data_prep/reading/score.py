@@ -2,9 +2,6 @@
 
 What is written is read, not what is played: repeats are not played again. Grace notes, chord symbols and words are left
 out; transposing instruments are at sounding pitch. Ties and bar lines are as in :mod:`~data_prep.reading.written`.
-
-Contents: :data:`SCORE_SUFFIXES`, :func:`is_score`; :func:`read_scores`, :func:`read_first_score`;
-:func:`song_from_score_bytes`, :func:`song_from_tune`; :class:`NotAScoreError`, :class:`CorruptScoreError`.
 """
 
 from __future__ import annotations

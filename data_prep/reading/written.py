@@ -4,8 +4,6 @@ A bar that is shorter than its signature says (a pickup, or a bar that a repeat 
 begins anew after it; two short bars that make a whole one, as around a repeat, are one bar. A bar that is longer, but
 not twice as long, or one without a signature, has the signature of its own length; in one that is longer still, bar
 lines were left out, and are filled in. Times are exact fractions of quarter notes.
-
-Contents: :class:`WrittenNote`, :class:`WrittenBar`; :func:`part_of`, :func:`meters_of`.
 """
 
 from __future__ import annotations

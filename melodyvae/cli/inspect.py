@@ -45,7 +45,7 @@ def _inspect_midi(path: Path) -> None:
     short = sum(not bar.is_whole for bar in bars)
     tempi = sorted({round(tempo.quarters_per_minute, 1) for tempo in song.tempi}) or [120.0]
     click.echo(f"{path}: {len(bars)} bars ({short} short), meters {', '.join(meters) or 'none'}")
-    click.echo(f"tempo {tempi[0]:g}" + (f" to {tempi[-1]:g}" if len(tempi) > 1 else "") + " quarters a minute")
+    click.echo(f"tempo {tempi[0]:g}" + (f" to {tempi[-1]:g}" if len(tempi) > 1 else "") + " quarters per minute")
     if not song.parts:
         click.echo("no notes")
         return
@@ -76,7 +76,7 @@ def _inspect_dataset(path: Path) -> None:
     )
     for split, count in meta["counts"].items():
         share = (dataset.splits[split] >= meta["vocabulary"]["first_note_on"]).mean() if count else 0.0
-        click.echo(f"{split:>6} {count:8} windows, {share * meta['steps'] / meta['bars']:.1f} notes a bar")
+        click.echo(f"{split:>6} {count:8} windows, {share * meta['steps'] / meta['bars']:.1f} notes per bar")
     for kind, reasons in (("files", meta["left_out_files"]), ("windows", meta["left_out_windows"])):
         if reasons:
             told = ", ".join(f"{count} {reason}" for reason, count in reasons.items())

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--bars", type=click.IntRange(min=1), help="Bars of a new model.  [default: the preset's]")
 @click.option("--minutes", "max_minutes", type=float, help="Stop after that long.  [default: the preset's]")
 @click.option("--steps", "max_updates", type=int, help="Stop after that many optimiser updates.")
-@click.option("--batch-size", type=int, help="Windows an update.")
+@click.option("--batch-size", type=int, help="Windows per update.")
 @click.option("--learning-rate", type=float, help="Adam's highest rate.")
 @click.option("--beta", type=float, help="Final weight of the KL: lower is more exact, higher samples better.")
 @click.option(
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 @click.option("--anneal-after", "anneal_after_updates", type=int, help="Updates before beta begins to grow from 0.")
 @click.option("--anneal-steps", "anneal_updates", type=int, help="Updates until beta is reached, or of a cycle.")
 @click.option("--anneal-rate", type=float, help="Exponential annealing: beta * (1 - RATE ** update).")
-@click.option("--free-nats", type=float, help="KL a window that costs nothing.")
-@click.option("--target-bits", type=float, help="Steer beta so that z holds this many bits a window (58: MusicVAE's).")
+@click.option("--free-nats", type=float, help="KL per window that costs nothing.")
+@click.option("--target-bits", type=float, help="Steer beta so that z holds so many bits per window (58: MusicVAE's).")
 @click.option(
     "--scheduled-sampling",
     "scheduled_sampling_rate",

@@ -82,7 +82,7 @@ class WindowDataset:
         for name, ours, theirs in (
             ("bars", self.meta["bars"], config.bars),
             ("meter", tuple(self.meta["meter"]), config.meter),
-            ("steps a quarter", self.meta["steps_per_quarter"], config.steps_per_quarter),
+            ("steps per quarter", self.meta["steps_per_quarter"], config.steps_per_quarter),
             ("vocabulary", self.meta["vocabulary"], vocabulary_of(config).to_dict()),
         ):
             if ours != theirs:

@@ -1,8 +1,6 @@
 """Images that are no digits, found by their negative ELBO: a model of digits gives them few nats' worth of belief.
 
 Conventions: as in :mod:`melodyvae.digits.data`. A higher score is stranger.
-
-Contents: :func:`letters`, :func:`noise`, :func:`upside_down`, :func:`roc_auc`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 """The sizes of the digit models, how they are trained, and their presets.
 
-Conventions: as in :mod:`melodyvae.config`; KL and reconstruction are in nats an image.
-
-Contents: :class:`DigitsConfig`, :class:`DigitsTrainConfig`, :class:`DigitsPreset`, :data:`DIGITS_PRESETS`.
+Conventions: as in :mod:`melodyvae.config`; KL and reconstruction are in nats per image.
 """
 
 from __future__ import annotations

@@ -1,14 +1,11 @@
 """MNIST: four idx files -> images and labels; the download; the batches of a training.
 
 An idx file is a big-endian magic number (two zero bytes, the type 8 for uint8, the number of dimensions), one 32-bit
-length a dimension, then the bytes. "The MNIST database of handwritten digits" (LeCun, Cortes, Burges, 1998):
+length per dimension, then the bytes. "The MNIST database of handwritten digits" (LeCun, Cortes, Burges, 1998):
 http://yann.lecun.com/exdb/mnist/ . The images may be passed on under CC BY-SA 3.0.
 
 Conventions: images are kept as uint8 ``(N, 28, 28)``, 0 paper to 255 ink, labels as uint8 ``(N,)``; what a model gets
 is float, 0 to 1. The last 5,000 training images are held out for choices; the test images are for the final metrics.
-
-Contents: :class:`Digits`, :class:`DigitSplits`, :func:`read_digits`, :func:`read_idx`, :func:`download_digits`,
-:func:`binarise`, :func:`black_and_white`, :class:`DigitBatches`.
 """
 
 from __future__ import annotations

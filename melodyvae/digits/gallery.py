@@ -1,7 +1,4 @@
-"""The picture book: what a VAE is, in pictures of shipped models or of one's own.
-
-Contents: :data:`BOOK`, :func:`own_pictures`, :func:`draw_pictures`, :func:`typical`.
-"""
+"""The picture book: what a VAE is, in pictures of shipped models or of one's own."""
 
 from __future__ import annotations
 

@@ -3,9 +3,6 @@ drawn from a shipped model, for use where there is no data set at hand.
 
 Conventions: images are float ``(N, 28, 28)``, 0 paper to 1 ink; every model here takes no labels, but that of
 :func:`drawn_digits`.
-
-Contents: :func:`drawn_digits`, :func:`walk`, :func:`slant`, :func:`stroke_width`, :func:`attribute_direction`,
-:func:`fill_in`.
 """
 
 from __future__ import annotations

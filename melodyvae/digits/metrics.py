@@ -1,10 +1,7 @@
 """How good a digit model is, on digits it was not trained on, in the terms of the literature.
 
-Conventions: nats an image; shares 0 to 1. The bounds are of binarised images: each pixel of each image is drawn once
+Conventions: nats per image; shares 0 to 1. The bounds are of binarised images: each pixel of each image is drawn once
 from its grey value (one draw of the dynamic binarisation, which depends on the seed alone).
-
-Contents: :func:`digit_metrics`, :func:`importance_weighted_nats`, :func:`classifier_accuracies`,
-:func:`posterior_means`, :func:`negative_elbos`, :data:`PUBLISHED`.
 """
 
 from __future__ import annotations
@@ -62,7 +59,7 @@ def digit_metrics(
     Args:
         model: in evaluation mode.
         digits: at least one.
-        importance_samples: draws of z an image for the importance-weighted bound.
+        importance_samples: draws of z per image for the importance-weighted bound.
         seed: of the binarisation and of every draw of z.
         progress: called now and then with the images that have got their importance-weighted bound since the last call.
     """

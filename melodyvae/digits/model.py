@@ -4,11 +4,9 @@ Only encoder, decoder and likelihood are their own. An image is 28 x 28 independ
 white, drawn anew from its grey values at every visit (dynamic binarisation; see :mod:`melodyvae.digits.data`).
 
 Conventions: images are ``(B, 28, 28)``, float, 0 (paper) to 1 (ink); labels are integers ``(B,)``, 0 to 9; z is
-``(B, Z)``; loss terms are in nats an image.
+``(B, Z)``; loss terms are in nats per image.
 
 "Auto-Encoding Variational Bayes" (Kingma, Welling, 2013): https://arxiv.org/abs/1312.6114
-
-Contents: :class:`DigitVAE`.
 """
 
 from __future__ import annotations

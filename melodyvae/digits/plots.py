@@ -1,9 +1,6 @@
 """Pictures of digits and of what a model makes of them. matplotlib is imported only when a picture is drawn.
 
 Conventions: images are float ``(N, 28, 28)``, 0 paper to 1 ink; each function writes one PNG.
-
-Contents: :func:`plot_rows`, :func:`plot_grid`, :func:`manifold`, :func:`plot_latent_map`, :func:`plot_both_terms`,
-:func:`plot_digit_curves`, :func:`plot_scores`.
 """
 
 from __future__ import annotations
@@ -135,7 +132,7 @@ def plot_digit_curves(lines: Sequence[dict[str, Any]], path: Path) -> None:
             held_out = [line[held_out_key] for line in lines]
             axis.plot(seen, held_out, color=colour, label=f"{name}, held out", linestyle="--", linewidth=1.2)
     axis.set_xlabel("thousand images seen")
-    axis.set_ylabel("nats an image")
+    axis.set_ylabel("nats per image")
     axis.set_ylim(bottom=0)
     axis.grid(alpha=0.3)
     figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=8)
@@ -167,7 +164,7 @@ def plot_scores(scores: Mapping[str, Tensor], examples: Mapping[str, Tensor], pa
         if histogram is not axes[-1, 0]:
             histogram.tick_params(labelbottom=False)
         _show(pictures, tile(examples[kind][:8], 8, gap=2 * GAP))
-    axes[-1, 0].set_xlabel("negative ELBO, nats an image (dashed: 95% of the digits lie to the left)", fontsize=9)
+    axes[-1, 0].set_xlabel("negative ELBO, nats per image (dashed: 95% of the digits lie to the left)", fontsize=9)
     figure.savefig(path, dpi=120)
 
 

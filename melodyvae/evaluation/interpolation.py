@@ -2,8 +2,6 @@
 
 "A Hierarchical Latent Vector Model for Learning Long-Term Structure in Music" (Roberts et al., 2018), section 5.2 and
 figure 4, https://arxiv.org/abs/1803.05428
-
-Contents: :func:`interpolation_curves`, :class:`InterpolationCurves`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 """A tighter bound on -log p(x) than the negative ELBO: the importance-weighted one.
 
 "Importance Weighted Autoencoders" (Burda, Grosse, Salakhutdinov, 2015), https://arxiv.org/abs/1509.00519
-
-Contents: :func:`importance_weighted_bound`.
 """
 
 from __future__ import annotations

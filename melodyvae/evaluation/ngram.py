@@ -4,8 +4,6 @@ Interpolated with Witten and Bell's weights: p_n(w | h) = (c(hw) + t(h) p_{n-1}(
 occurrences in the training windows, t(h) the different tokens after h, and h' is h without its oldest token; below one
 token of context all tokens are equally probable. "The Zero-Frequency Problem" (Witten, Bell, 1991),
 https://doi.org/10.1109/18.87000
-
-Contents: :class:`NgramModel`.
 """
 
 from __future__ import annotations
@@ -57,7 +55,7 @@ class NgramModel:
         return found
 
     def cost(self, windows: np.ndarray) -> np.ndarray:
-        """-log p of each window of ``(N, T)`` in nats a step: ``(N,)``."""
+        """-log p of each window of ``(N, T)`` in nats per step: ``(N,)``."""
         cost: np.ndarray = -np.log(self.probabilities(windows)).mean(axis=1)
         return cost
 

@@ -1,9 +1,7 @@
 """How good a model is, in the terms of the MusicVAE paper, on windows it was not trained on.
 
-Conventions: windows are integers ``(N, T)``; accuracies, rates and F1 are shares, 0 to 1; KL is in bits a window;
+Conventions: windows are integers ``(N, T)``; accuracies, rates and F1 are shares, 0 to 1; KL is in bits per window;
 reconstruction and negative ELBO in nats. Where a trivial guess has a value, it stands beside.
-
-Contents: :func:`reconstruction_metrics`, :func:`window_ratios`, :class:`Ratio`; :func:`notes_right`, :func:`note_f1`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 """How much of a melody comes again: the share of bars that repeat an earlier one, and which bars are like which.
 
 Conventions: windows are tokens ``(N, T)`` of whole bars, N_bars of them each; bars without an onset are left out.
-
-Contents: :func:`repetition_metrics`, :func:`self_similarity`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""How much like real melodies samples are, by their histograms, and whether they are only copies.
-
-Contents: :func:`sample_metrics`, :func:`histograms`, :func:`jensen_shannon_bits`, :func:`fewest_differences`.
-"""
+"""How much like real melodies samples are, by their histograms, and whether they are only copies."""
 
 from __future__ import annotations
 

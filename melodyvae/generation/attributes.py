@@ -93,7 +93,7 @@ ATTRIBUTES: dict[str, Callable[[np.ndarray, MelodyConfig], np.ndarray]] = {
 }
 
 UNITS: dict[str, str] = {
-    "density": "onsets a bar",
+    "density": "onsets per bar",
     "range": "semitones",
     "interval": "semitones",
     "syncopation-8": "share of onsets",

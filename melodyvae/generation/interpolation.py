@@ -247,7 +247,7 @@ def _plan_tempi(start: Melody, end: Melody, options: WalkOptions) -> list[str]:
     first, last = start.quarters_per_minute, end.quarters_per_minute
     if options.tempo != "glide" or round(first, 1) == round(last, 1):
         return []
-    return [f"the tempo glides from {first:.4g} to {last:.4g} quarters a minute"]
+    return [f"the tempo glides from {first:.4g} to {last:.4g} quarters per minute"]
 
 
 def _latents(model: MelodyModel, melody: Melody, ends: Ends) -> Tensor:

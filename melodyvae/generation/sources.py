@@ -115,7 +115,7 @@ def read_source(
     if isinstance(source, Melody):
         if source.steps_per_quarter != config.steps_per_quarter:
             raise WindowError(
-                f"the melody has {source.steps_per_quarter} steps a quarter, the model {config.steps_per_quarter}; "
+                f"the melody has {source.steps_per_quarter} steps per quarter, the model {config.steps_per_quarter}; "
                 "write it to a file and give that, or read it on the model's grid"
             )
         found = ReadMelody.of(source, config.meter)

@@ -2,9 +2,6 @@
 
 The weights are tensors, stored in float16 unless told otherwise; everything else is JSON in the file's header under
 the key ``melodyvae``. Reading one runs no code from it.
-
-Contents: :class:`Checkpoint`, :class:`CheckpointedModel`, :func:`save_checkpoint`, :func:`load_checkpoint`,
-:func:`locate`, :func:`beside`, :func:`shipped_names`; :func:`write_tensors` and :func:`read_tensors`.
 """
 
 from __future__ import annotations

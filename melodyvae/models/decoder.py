@@ -8,9 +8,6 @@ Two read-outs:
 - ``position``: z gives each step numbers of its own, fed to the LSTM beside the previous token.
 - ``last-state``: MusicVAE's. z sets the LSTM's first state through a tanh layer and is fed to every step alike
   (Roberts et al., 2018, section 3.2, https://arxiv.org/abs/1803.05428).
-
-Contents: :class:`AutoregressiveDecoder`, :class:`MelodyDecoder`, :class:`Choice`, :class:`Before`,
-:func:`sounding_before`, :func:`forbid_silent_note_off`, :func:`draw`.
 """
 
 from __future__ import annotations

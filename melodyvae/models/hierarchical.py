@@ -14,8 +14,6 @@ Two read-outs, each at both levels:
   Structure in Music", Roberts et al., 2018, section 3, https://arxiv.org/abs/1803.05428).
 
 Conventions: S segments of U steps each in a window of T = S * U steps; C numbers in a code.
-
-Contents: :class:`HierarchicalEncoder`, :class:`HierarchicalDecoder`.
 """
 
 from __future__ import annotations

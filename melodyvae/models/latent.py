@@ -1,8 +1,6 @@
 """The latent space: a diagonal Gaussian, its KL divergence, and straight and spherical paths. No networks.
 
 Conventions: shapes are ``(..., Z)``; log-variances are natural logarithms; KL is in nats, summed over Z.
-
-Contents: :class:`DiagonalGaussian`, :func:`active_units`, :func:`lerp`, :func:`slerp`.
 """
 
 from __future__ import annotations

@@ -180,7 +180,7 @@ class MelodyModel(CheckpointedModel):
         sizes = replace(longer.config, bars=self.config.bars, meter=self.config.meter)
         if sizes != self.config or self.config.readout != "position" or longer.config.steps < self.config.steps:
             raise ConfigError(
-                f"the weights of a model of {longer.config.steps} steps a window cannot be taken for one of "
+                f"the weights of a model of {longer.config.steps} steps per window cannot be taken for one of "
                 f"{self.config.steps}: both must have the position read-out and the same sizes, and the first no fewer "
                 "steps"
             )

@@ -13,7 +13,7 @@ LSTMState = tuple[Tensor, Tensor]  # hidden and cell, each (layers, B, H)
 
 @dataclass(frozen=True)
 class DecoderContext:
-    """All that the steps need of z, computed once a window.
+    """All that the steps need of z, computed once per window.
 
     Attributes:
         features: what each step reads of z, ``(T, B, F)``.

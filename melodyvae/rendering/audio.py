@@ -27,7 +27,7 @@ KICKS, HATS = frozenset({35, 36}), frozenset({42, 44, 46})
 
 
 def write_wav(midi_file: Path, path: Path) -> None:
-    """Write what a MIDI file sounds like: 16 bits, one channel, 44,100 samples a second, whole bars.
+    """Write what a MIDI file sounds like: 16 bits, one channel, 44,100 samples per second, whole bars.
 
     Raises:
         OSError: if the place cannot be written to.

@@ -4,7 +4,7 @@ A run lives in a folder:
 
     model.safetensors    the weights that did best on held-out data (the last ones where none is held out)
     state.safetensors    everything that `resume` needs: weights and optimiser in float32, progress
-    metrics.jsonl        one JSON object a line: the metrics of each evaluation
+    metrics.jsonl        one JSON object per line: the metrics of each evaluation
 
 Randomness: the noise of update i is drawn from (seed, i), as its batch is, so that a stopped and resumed training takes
 the same path as an uninterrupted one, to the bit on a CPU. (The learning rate falls with the share of the budget that

@@ -1,7 +1,4 @@
-"""Facts that are counted, not timed, and so the same on every machine: what no change may make worse unseen.
-
-Contents: :class:`Count`, :func:`counts`.
-"""
+"""Facts that are counted, not timed, and so the same on every machine: what no change may make worse unseen."""
 
 from __future__ import annotations
 

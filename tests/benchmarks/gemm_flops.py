@@ -3,9 +3,6 @@
 Conventions: a product of (m, k) and (k, n) counts 2 m k n. Training counts each product three times (forward, gradient
 of the weights, gradient of the inputs), but twice where nothing needs the latter: the encoder's one-hot tokens, and a
 first state that is always 0.
-
-Contents: :class:`Recurrent`, :func:`recurrent_layers`, :func:`layer_flops`, :func:`layer_training_flops`,
-:func:`training_flops`, :func:`drawing_flops`.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ whose run lies in FOLDER already is not trained again. The second form only read
 ``melodyvae train`` may be put there too.
 
 Printed are windows and minutes until the greedy decode from the posterior mean has 0.95 of the steps of held-out
-windows right (interpolated between two looks), and, at the end: windows a second, note F1, how many steps more are
+windows right (interpolated between two looks), and, at the end: windows per second, note F1, how many steps more are
 right with the true past than with the model's own draws (the gap), and the KL.
 """
 

@@ -52,7 +52,7 @@ def rows(windows: int, batch: int, device: torch.device) -> Iterator[Row]:
         yield Row(
             f"getting a batch of {batch} of {windows:,} windows, as a share of an update",
             f"{1000 * seconds:.2g} ms",
-            f"{1000 * update:.3g} ms an update of {PRESET}",
+            f"{1000 * update:.3g} ms per update of {PRESET}",
             seconds / update,
         )
         get_batches()

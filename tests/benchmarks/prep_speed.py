@@ -99,7 +99,7 @@ def show(name: str, runs: list[Run], files: int) -> None:
     seconds = median(runs)
     every = ", ".join(f"{run.seconds:.2f}" for run in runs)
     click.echo(
-        f"{name:10} {seconds:8.2f} s ({every}), {1000 * seconds / files:.3f} ms a file, cpu {median_cpu(runs):.2f} s; "
+        f"{name:10} {seconds:8.2f} s ({every}), {1000 * seconds / files:.3f} ms/file, cpu {median_cpu(runs):.2f} s; "
         f"{runs[0].windows} windows, {runs[0].said}"
     )
 

@@ -3,7 +3,7 @@
     python -m tests.benchmarks.priors DATASET [--model melody-2bar] [--split valid] [--samples 2000]
 
 DATASET is the one that the model was trained on: the priors are fitted to its training windows (in their own keys) and
-compared with those of the split. Printed for each are the density of held-out codes in nats a window (of draws from
+compared with those of the split. Printed for each are the density of held-out codes in nats per window (of draws from
 q(z | x)), and the Jensen-Shannon distances in bits of samples at temperature 1, drawn straight from the prior and after
 ten Gibbs steps (melodyvae.generation.prior). The line "training windows" is what a perfect prior and decoder
 would reach.

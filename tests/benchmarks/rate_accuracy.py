@@ -68,7 +68,7 @@ def read_point(run: str | Path, split: str) -> Point:
 
 
 def plot(points: list[Point], shipped: Point | None, path: Path) -> None:
-    """Draw accuracy over KL, a line a read-out, the shipped model and the published figure marked."""
+    """Draw accuracy over KL, a line per read-out, the shipped model and the published figure marked."""
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
@@ -88,7 +88,7 @@ def plot(points: list[Point], shipped: Point | None, path: Path) -> None:
             )
         if measure == "sampled_accuracy":
             axis.plot(*PUBLISHED, "kx", label="MusicVAE, as published\n(its own data)")
-        axis.set(xlabel="KL, bits a window", ylabel=label)
+        axis.set(xlabel="KL, bits per window", ylabel=label)
         axis.grid(color="0.9")
     axes[0].legend(frameon=False, fontsize=8)
     figure.savefig(path, dpi=150)

@@ -1,7 +1,4 @@
-"""What the benchmarks of speed share: timing in turn, one table of ratios, and what they ran on.
-
-Contents: :class:`Row`, :func:`print_table`, :func:`fastest_seconds`, :func:`machine`.
-"""
+"""What the benchmarks of speed share: timing in turn, one table of ratios, and what they ran on."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def plot(points: list[dict[str, Any]], path: Path) -> None:
         for point in points:
             where = (point["kl_bits"], point[measure])
             axis.annotate(f"{point['beta']:g}", where, (3, -9), textcoords="offset points", fontsize=7, color="0.4")
-        axis.set(xlabel="KL, bits a window", ylabel=label)
+        axis.set(xlabel="KL, bits per window", ylabel=label)
         axis.grid(color="0.9")
     axes[0].plot(*PUBLISHED, "kx", label="MusicVAE, as published\n(its own data)")
     axes[0].legend(frameon=False, fontsize=8)

@@ -1,4 +1,4 @@
-"""How fast is a model trained? Windows a second, in float32 and bf16, and beside what the machine can multiply.
+"""How fast is a model trained? Windows per second, in float32 and bf16, and beside what the machine can multiply.
 
     python -m tests.benchmarks.training_speed [--presets melody-2bar musicvae-small] [--batch 512] [--device cpu]
 
@@ -114,7 +114,7 @@ def recurrence(layer: Recurrent, steps: int, batch: int, precision: str, device:
 
 
 def matmul_rate(dtype: torch.dtype, device: torch.device) -> float:
-    """FLOPs a second of one large product."""
+    """FLOPs per second of one large product."""
     left, right = (torch.randn(LARGE, LARGE, device=device).to(dtype) for _ in range(2))
 
     def product() -> None:

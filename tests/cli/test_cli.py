@@ -353,7 +353,7 @@ def test_morph_writes_the_series_the_row_and_the_picture_and_says_what_changed(t
     assert len(written(out)) == 3
     assert {"all.mid", "index.html", "piano-rolls.png"} < {path.name for path in out.iterdir()}
     assert "the tune is taken from bars 1 to 2" in output
-    assert re.search(r"^density +\d+\.\d\d +\d+\.\d\d +\d+\.\d\d +\d+\.\d\d  onsets a bar$", output, re.M)
+    assert re.search(r"^density +\d+\.\d\d +\d+\.\d\d +\d+\.\d\d +\d+\.\d\d  onsets per bar$", output, re.M)
     assert re.search(r"^diatonic +\d\.\d\d +\d\.\d\d +as it is +\d\.\d\d  share of notes$", output, re.M)
     assert Melody.from_midi(out / "all.mid").bars == 6
     last = written(out)[2]
@@ -408,7 +408,7 @@ def test_sample_keeps_to_a_scale(run_folder, tmp_path):
 def test_inspect_explains_the_choice_of_track(tunes):
     output = run("inspect", tunes[0])
     assert "4 bars (0 short), meters 4/4" in output
-    assert "tempo 100 quarters a minute" in output
+    assert "tempo 100 quarters per minute" in output
     assert "<- the melody" in output
 
 
@@ -429,7 +429,7 @@ def test_a_file_name_with_signs_of_mathematics_or_of_another_script_is_drawn_as_
 def test_inspect_says_what_is_in_a_dataset(dataset_folder):
     output = run("inspect", dataset_folder)
     assert "windows of 2 bars of 4/4, 32 steps, from 30 files" in output
-    assert "notes a bar" in output
+    assert "notes per bar" in output
 
 
 def test_inspect_says_what_is_in_a_checkpoint_in_a_screenful(run_folder):

@@ -33,7 +33,7 @@ def legal_tokens(draw: st.DrawFn, max_bars: int = 3, steps_per_bar: int = 16) ->
 
 @st.composite
 def melodies(draw: st.DrawFn, max_bars: int = 3) -> Melody:
-    """A melody of whole bars on 4 steps a quarter, with silence anywhere, perhaps without a note."""
+    """A melody of whole bars on 4 steps per quarter, with silence anywhere, perhaps without a note."""
     meter = draw(st.sampled_from(METERS))
     steps_per_bar = 16 * meter[0] // meter[1]
     length = steps_per_bar * draw(st.integers(1, max_bars))

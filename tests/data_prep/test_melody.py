@@ -235,7 +235,7 @@ class TestReadMelody:
     def test_a_window_has_the_tempo_and_the_place_of_its_own_bar(self, tmp_path: Path) -> None:
         path = tmp_path / "song.mid"
         note = f"00 90 3c 50 {QUARTER} 80 3c 00"
-        faster = "ff 51 03 05 16 15"  # 180 quarters a minute
+        faster = "ff 51 03 05 16 15"  # 180 quarters per minute
         path.write_bytes(smf(f"{note * 8} 00 {faster} {note * 8} {END_OF_TRACK}"))
         read = read_melody(path)
         tempi = [read.window(bar, 2).quarters_per_minute for bar in range(4)]

@@ -31,7 +31,7 @@ def test_a_dataset_opens_as_memory_maps_and_fits_its_model(dataset_folder):
     [
         ({"bars": 16}, "its bars is 2, the model's is 16"),
         ({"meter": (3, 4)}, r"its meter is \(4, 4\), the model's is \(3, 4\)"),
-        ({"steps_per_quarter": 8}, "its steps a quarter is 4, the model's is 8"),
+        ({"steps_per_quarter": 8}, "its steps per quarter is 4, the model's is 8"),
     ],
 )
 def test_a_dataset_that_does_not_fit_is_refused(dataset_folder, change, message):

@@ -180,7 +180,7 @@ def test_files_objects_and_melodies_are_all_sources(tmp_path):
 
 
 def test_a_melody_on_another_grid_is_refused():
-    with pytest.raises(WindowError, match="has 8 steps a quarter, the model 4"):
+    with pytest.raises(WindowError, match="has 8 steps per quarter, the model 4"):
         read_source(Melody((), 64, steps_per_quarter=8), UniformModel.config)
 
 

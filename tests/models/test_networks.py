@@ -232,5 +232,5 @@ def test_a_model_of_shorter_bars_starts_with_what_the_longer_one_knows_of_the_sa
         read = features.transpose(0, 1).flatten(1)
         padded = torch.nn.functional.pad(read, (0, 8 * longer.config.encoder_features))
         assert torch.allclose(shorter.encoder.posterior(read), longer.encoder.posterior(padded), atol=1e-6)
-    with pytest.raises(ConfigError, match="a model of 24 steps a window cannot be taken for one of 32"):
+    with pytest.raises(ConfigError, match="a model of 24 steps per window cannot be taken for one of 32"):
         longer.take_steps_from(shorter)

@@ -14,7 +14,7 @@ LABELS = {
     "reconstruction_nats": "  reconstruction, nats",
     "kl_nats": "  KL, nats",
     "importance_weighted_nats": "importance-weighted bound, {samples} samples, nats",
-    "mean_squared_error": "reconstruction of grey digits: mean squared error a pixel",
+    "mean_squared_error": "reconstruction of grey digits: mean squared error per pixel",
     "cross_entropy_nats": "reconstruction of grey digits: cross-entropy, nats",
     "active_units": "active units",
     "nearest_neighbour_accuracy": "1-nearest-neighbour accuracy on z",

@@ -155,7 +155,10 @@ class TestMixture:
             ({"meter": "3/4,4/4"}, "4/4 has no whole number of bars of 3/4"),
             ({"speeds": (3,)}, "at 3 times the speed a quarter has no whole number of the grid's 4 steps"),
             ({"speeds": (1, 1)}, r"speeds are \(1, 1\); they must be different whole numbers of at least 1"),
-            ({"speeds": (1, 4), "meter": "5/8"}, "a bar of 5/8 is no whole number of steps at 4 a quarter at 4 times"),
+            (
+                {"speeds": (1, 4), "meter": "5/8"},
+                "a bar of 5/8 is no whole number of steps at 4 per quarter at 4",
+            ),
             ({"phases": 3}, "a bar of 16 steps has no 3 evenly spaced places; phases must divide it"),
             ({"off_grid": 1.5}, "off_grid is 1.5; it must lie between 0 and 1"),
         ],

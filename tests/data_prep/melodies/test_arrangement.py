@@ -49,7 +49,7 @@ class TestInARow:
 
 @pytest.fixture
 def band(tmp_path: Path) -> ReadMelody:
-    """Four bars: a tune, two chords a bar off the grid, drums on the beat, and a bass that rests in bar three."""
+    """Four bars: a tune, two chords per bar off the grid, drums on the beat, and a bass that rests in bar three."""
     import pretty_midi
 
     midi = pretty_midi.PrettyMIDI(initial_tempo=120)

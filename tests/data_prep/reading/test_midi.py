@@ -65,7 +65,7 @@ def test_a_note_that_is_never_ended_is_left_out() -> None:
 
 def test_two_tempi() -> None:
     data = smf(
-        "00 ff 51 03 07 a1 20"  # 500,000 microseconds a quarter
+        "00 ff 51 03 07 a1 20"  # 500,000 microseconds per quarter
         f"{QUARTER} ff 51 03 0f 42 40"  # 1,000,000
         f"00 90 3c 50 {QUARTER} 80 3c 00 {END_OF_TRACK}"
     )
@@ -113,7 +113,7 @@ def test_notes_come_sorted_by_start_and_then_pitch() -> None:
         pytest.param(tune([60])[:-5], TruncatedMidiError, r"the chunk at byte 14 announces \d+ bytes", id="truncated"),
         pytest.param(smf(END_OF_TRACK, kind=2), UnsupportedMidiError, "type 2 .*save it as type 0 or 1", id="type 2"),
         pytest.param(smf(END_OF_TRACK, division=0xE728), UnsupportedMidiError, "film frames", id="SMPTE"),
-        pytest.param(smf(END_OF_TRACK, division=0), CorruptMidiError, "0 ticks a quarter", id="no ticks"),
+        pytest.param(smf(END_OF_TRACK, division=0), CorruptMidiError, "0 ticks per quarter", id="no ticks"),
         pytest.param(smf(END_OF_TRACK, kind=7), CorruptMidiError, "damaged header: type 7", id="type 7"),
         pytest.param(smf(f"00 90 3c 50 {QUARTER} 80 3c"), CorruptMidiError, "damaged: .*EOF", id="cut event"),
         pytest.param(smf("00 3c 50"), CorruptMidiError, "damaged: .*running status", id="data before any status"),
