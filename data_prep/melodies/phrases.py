@@ -19,7 +19,8 @@ MAX_EMPTY_SHARE = 0.25  # of a window's bars
 MAX_SILENT_SHARE = 0.4  # of a window's steps
 LONG_NOTE_QUARTERS = 2  # as good as a rest before a phrase
 REST_QUARTERS = 1
-RECURS = (0.0, 0.0, 0.5, 0.85, 1.0)  # what a window is worth by how often it comes
+RETURN_BARS = 8  # later at least does a window come back; sooner it is a line that is sung twice
+RECURS = (0.0, 0.0, 0.7, 0.85, 1.0)  # what a window is worth by how often it comes
 STRUCTURAL = {8: 1.0, 4: 0.8, 2: 0.3}  # what a start a multiple of so many bars from the first full bar is worth
 # What a window is worth by, against the bars that pass before it. Set by reading the notes of twenty songs;
 # `python -m tests.benchmarks.phrases` shows them.
@@ -84,7 +85,7 @@ def phrase_terms(melody: Melody, bars: int) -> tuple[dict[str, np.ndarray], np.n
     - ``phrase``: 1 if its first note, or the pickup before it, comes after a rest or a long note.
     - ``structure``: 1, 0.8, 0.3 on every eighth, fourth, second bar line.
     - ``opening``: 1 for the first full bar.
-    - ``recurs``: 0 if it comes once only, 0.5 for twice, to 1 for four times or more.
+    - ``recurs``: 0 if it comes once only, 0.7 for twice, to 1 for four times or more.
     - ``closes``: 1 if a rest or a long note ends it.
     - ``varied``: the share of four different pitches that it has.
     - ``empty``: bars without an onset, beyond a quarter of them.
@@ -152,7 +153,7 @@ def _is_after_break(line: np.ndarray, steps_per_quarter: int) -> np.ndarray:
 
 
 def _times(melody: Melody, bars: int) -> np.ndarray:
-    """How often each window comes, itself included and overlaps left out, by first bar."""
+    """How often each window comes, itself included, overlaps and repetitions at once left out, by first bar."""
     line, steps_per_bar = melody.line, melody.steps_per_bar
     marks = np.zeros((melody.bars, steps_per_bar * 128), np.float32)
     marks[line[:, 0] // steps_per_bar, line[:, 0] % steps_per_bar * 128 + line[:, 2]] = 1
@@ -167,7 +168,7 @@ def _times(melody: Melody, bars: int) -> np.ndarray:
     for place in np.flatnonzero(alike.sum(axis=1) > 1):
         found, last = 1, place
         for other in np.flatnonzero(alike[place]):
-            if abs(other - place) >= bars and (last == place or other - last >= bars):
+            if abs(other - place) >= max(bars, RETURN_BARS) and (last == place or other - last >= bars):
                 found, last = found + 1, other
         times[place] = found
     return times
