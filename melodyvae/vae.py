@@ -24,19 +24,20 @@ import torch
 from torch import Tensor
 
 from data_prep.limits import Limits
-from data_prep.melodies.arrangement import accompaniment_of, transposed
+from data_prep.melodies.arrangement import Accompaniment, accompaniment_of, transposed
 from data_prep.melody import Melody
 from data_prep.tokens import TokenError
 from melodyvae.config import MelodyConfig
 from melodyvae.generation import composing, inpainting, morph, sampling, scoring, variation
+from melodyvae.generation.alignment import AlignedTunes
 from melodyvae.generation.attribute_vectors import Directions
 from melodyvae.generation.attributes import ATTRIBUTES, measure
 from melodyvae.generation.codec import decode_melodies, exact_latents, matching_steps, posterior_means
+from melodyvae.generation.harmony import Harmony
+from melodyvae.generation.in_scale import rules_near, rules_of
 from melodyvae.generation.interpolation import (
     Ends,
-    KeyPlan,
     Spacing,
-    TempoPlan,
     WalkEnds,
     WalkOptions,
     pick_ends,
@@ -57,7 +58,7 @@ from melodyvae.generation.results import (
     Scores,
     Variations,
 )
-from melodyvae.generation.scales import Scale
+from melodyvae.generation.scales import Scale, ScaleChoice, key_of, moved_to_scale, parse_choice, weights_of
 from melodyvae.generation.sources import MelodySource, Taken, take, take_window
 from melodyvae.models.melody import MelodyModel
 
@@ -183,7 +184,7 @@ class MelodyVAE:
         key: str | None = None,
         density: float | None = None,
         pitches: tuple[int, int] | None = None,
-        scale: str | None = None,
+        scale: str | Scale = "auto",
         tempo: float = 120.0,
         prior: Prior | None = None,
         novel: bool = False,
@@ -204,7 +205,8 @@ class MelodyVAE:
             key: of the tunes that are chosen and moved, of such a model: ``G:major`` and so on.
             density: notes per bar of the tunes that are chosen, of such a model.
             pitches: the lowest and the highest of the tunes that are chosen and moved, of such a model.
-            scale: no note outside it comes: ``G:major`` and so on; None allows all.
+            scale: ``auto`` keeps each melody to the scale that fits it best; ``none`` does not; ``G:major`` and so on
+                keep all to one.
             tempo: quarters per minute.
             prior: z from a Gaussian ``fitted`` to the training windows, or from N(0, I), ``normal``; None takes the
                 fitted one if there is one.
@@ -225,17 +227,17 @@ class MelodyVAE:
             composing.check_composes(self.model)
         is_new = seed is None and generator is None
         seed, generator = self._draws(int(torch.randint(2**32, ())) if is_new else seed, generator)
-        rules = None if scale is None else morph.rules_of(self.model, Scale.parse(scale))
+        chosen = parse_choice(scale)
         how: dict[str, Any] = {
             "temperature": temperature,
             "generator": generator,
-            "rules": rules,
             "quarters_per_minute": tempo,
         }
         if self.config.look_back and prior is None:
-            draw = partial(composing.compose, self.model, bars=bars, wish=wish, **how)
+            rules = rules_of(self.model, chosen) if isinstance(chosen, Scale) else None
+            draw = partial(composing.compose, self.model, bars=bars, wish=wish, rules=rules, **how)
         else:
-            draw = partial(sampling.sample, self.model, prior=prior, **how)
+            draw = partial(sampling.sample, self.model, prior=prior, scale=chosen, **how)
         is_window = bars in (None, self.config.bars)
         melodies = self._drawn(draw, count, novel)
         return Samples(
@@ -257,8 +259,9 @@ class MelodyVAE:
         bars: int | None = None,
         ends: Ends = "exact",
         spacing: Spacing = "even",
-        key: KeyPlan = "glide",
-        tempo: TempoPlan = "glide",
+        key: str = "a",
+        tempo: str | float = "a",
+        scale: str | Scale = "auto",
         keep_accompaniment: bool = False,
         temperature: float = 0.0,
         seed: int | None = None,
@@ -285,10 +288,14 @@ class MelodyVAE:
             ends: ``exact`` refines z until both come back; ``model`` takes them as the model remembers them;
                 ``original`` puts the melodies themselves at both ends.
             spacing: ``even`` to the ear, or ``latent``: equal steps of z.
-            key: ``glide`` from the key and register of the first to those of the second; ``a``, ``b``: all in the key
-                of one; ``none`` leaves the pitches alone.
-            tempo: ``glide``, ``a`` or ``b``.
-            keep_accompaniment: let the other tracks of ``start`` play with each melody that is written.
+            key: ``a``, ``b``: all in the key of one, and in the register of the first; ``glide`` from the key and
+                register of the first to those of the second; a key such as ``C`` or ``Am``; ``none`` leaves the
+                pitches alone.
+            tempo: ``a``, ``b``, ``glide``, or quarters per minute.
+            scale: ``auto`` keeps what lies between to the scale of the two; ``none`` does not; a scale such as
+                ``Eb:major`` moves both to it, and all keep to it.
+            keep_accompaniment: let the other tracks of ``start`` play with each melody that is written; what lies
+                between keeps to their scale, and prefers the notes that they play on the beats.
             temperature: of the notes between the ends; 0 takes the most probable ones.
             seed: of the draws.
             generator: in place of a seed.
@@ -296,8 +303,9 @@ class MelodyVAE:
         Raises:
             MidiError, MelodyError: if a source cannot be read, or has no melody.
             WindowError: if there is no such bar, or no note in the bars.
+            ScaleError: if there is no such scale or key.
         """
-        options = WalkOptions(count, temperature, ends, spacing, key, tempo)
+        options = WalkOptions(count, temperature, ends, spacing, key, tempo, scale)
         seed, generator = self._draws(seed, generator)
         tracks, first_bars = _for_each(track, 2, "track"), _for_each(first_bar, 2, "first_bar")
         read = [
@@ -307,11 +315,15 @@ class MelodyVAE:
             self.model, (read[0].found, read[1].found), (first_bars[0], first_bars[1]), bars, options
         )
         sources = tuple(replace(taken, window=window) for taken, window in zip(read, picked.windows, strict=True))
-        found = walk(self.model, sources[0].melody, sources[1].melody, options, generator, picked.keys)
+        start_melody, end_melody = (taken.melody for taken in sources)
+        accompaniment = Accompaniment(())
+        if keep_accompaniment:
+            accompaniment = accompaniment_of(read[0].found, picked.windows[0].grid_bar, start_melody.bars)
+        harmony = Harmony.of(accompaniment.parts, start_melody.length_steps, start_melody.steps_per_quarter)
+        found = walk(self.model, start_melody, end_melody, options, generator, picked.keys, picked.pieces, harmony)
         decisions = [sentence for sentence in (picked.note, *found.decisions) if sentence]
         backings = None
         if keep_accompaniment:
-            accompaniment = accompaniment_of(read[0].found, picked.windows[0].grid_bar, sources[0].melody.bars)
             backings = tuple(transposed(accompaniment.parts, shift) for shift in found.key_shifts)
             decisions += [f"A's accompaniment: {sentence}" for sentence in accompaniment.sentences]
         return Interpolation(
@@ -334,6 +346,7 @@ class MelodyVAE:
         amount: float = 0.3,
         track: str = "auto",
         first_bar: int | None = None,
+        scale: str | Scale = "auto",
         novel: bool = False,
         temperature: float = 0.0,
         seed: int | None = None,
@@ -353,34 +366,46 @@ class MelodyVAE:
             amount: how far away, 0 to 1: 0 is the melody as the model remembers it, 1 a new one.
             track: ``auto``, a number (from 1) or a name.
             first_bar: from 1; None takes a phrase.
+            scale: ``auto`` keeps the melodies to the scale of the source, and near its range; ``none`` does not; a
+                scale such as ``Eb:major`` moves the source to it, and all keep to it.
             novel: draw near-copies of training melodies again.
             temperature: of the notes; 0 takes the most probable ones.
             seed: of the draws.
             generator: in place of a seed.
 
         Raises:
-            MidiError, MelodyError, WindowError: as :meth:`interpolate`.
+            MidiError, MelodyError, WindowError, ScaleError: as :meth:`interpolate`.
             NoveltyError: as :meth:`sample`.
         """
+        chosen = parse_choice(scale)
         seed, generator = self._draws(seed, generator)
         taken = self._take_window(source, "the tune", track, first_bar)
+        tune, piece = taken.melody, taken.found.melody
+        decisions = []
+        if isinstance(chosen, Scale):
+            tune = moved_to_scale(tune, chosen, key_of(piece))
+            decisions.append(f"the tune is moved to {chosen}")
         draw = partial(
             variation.vary,
             self.model,
-            taken.melody,
+            tune,
             amount=amount,
             temperature=temperature,
             generator=generator,
+            rules=rules_near(self.model, tune, chosen, weights_of(piece)),
         )
         melodies = self._drawn(draw, count, novel)
+        if len(melodies) < count:
+            decisions.append(_fewer(count, len(melodies)))
         return Variations(
             melodies=tuple(melodies),
             sources=(taken,),
+            decisions=tuple(decisions),
             seed=seed,
             known=self.novelty,
             vocabulary=self.model.vocabulary,
-            original=taken.melody,
-            steps_changed=tuple(variation.steps_changed(self.model, melody, taken.melody) for melody in melodies),
+            original=tune,
+            steps_changed=tuple(variation.steps_changed(self.model, melody, tune) for melody in melodies),
         )
 
     def morph(
@@ -397,7 +422,7 @@ class MelodyVAE:
         diatonic: float = 0.0,
         track: str = "auto",
         first_bar: int | None = None,
-        scale: str | None = None,
+        scale: str | Scale = "auto",
         candidates: int = CANDIDATES,
         temperature: float = 0.0,
         seed: int | None = None,
@@ -428,7 +453,8 @@ class MelodyVAE:
             diatonic: notes in the major scale that fits best.
             track: ``auto``, a number (from 1) or a name.
             first_bar: from 1; None takes a phrase.
-            scale: no note outside it comes, from the first melody on: ``G:major`` and so on.
+            scale: ``auto`` keeps the melodies to the scale of the source; ``none`` does not; a scale such as
+                ``Eb:major`` moves the source to it first, and all keep to it.
             candidates: how many melodies are tried for each one written; 1 takes the bare attribute vectors.
             temperature: of the notes; 0 takes the most probable ones.
             seed: of the draws.
@@ -440,7 +466,7 @@ class MelodyVAE:
             ScaleError: if there is no such scale.
         """
         seed, generator = self._draws(seed, generator)
-        chosen = None if scale is None else Scale.parse(scale)
+        chosen = parse_choice(scale)
         named = {
             "density": density,
             "range": range,
@@ -453,7 +479,17 @@ class MelodyVAE:
         amounts = {name: amount for name, amount in named.items() if amount}
         wanted = morph.wanted_amounts(amounts)
         taken = self._take_window(source, "the tune", track, first_bar)
-        melodies = morph.morph(self.model, taken.melody, amounts, count, temperature, generator, chosen, candidates)
+        melodies = morph.morph(
+            self.model,
+            taken.melody,
+            amounts,
+            count,
+            temperature,
+            generator,
+            chosen,
+            candidates,
+            key_of(taken.found.melody),
+        )
         measured = [taken.melody, melodies[0], melodies[-1]]
         rows = np.stack([self.model.vocabulary.encode(melody) for melody in measured])
         tune, before, after = measure(rows, self.config).tolist()
@@ -463,7 +499,14 @@ class MelodyVAE:
             for value, amount, deviation in zip(before, wanted.tolist(), deviations, strict=True)
         ]
         measures = dict(zip(ATTRIBUTES, zip(tune, before, after, asked, strict=True), strict=True))
-        return Morph(melodies=tuple(melodies), sources=(taken,), seed=seed, original=taken.melody, measures=measures)
+        return Morph(
+            melodies=tuple(melodies),
+            sources=(taken,),
+            decisions=(f"the tune is moved to {chosen}",) if isinstance(chosen, Scale) else (),
+            seed=seed,
+            original=taken.melody,
+            measures=measures,
+        )
 
     def grid(
         self,
@@ -472,7 +515,11 @@ class MelodyVAE:
         *,
         track: ForEach[str] = "auto",
         first_bar: ForEach[int | None] = None,
+        bars: int | None = None,
         exact: bool = True,
+        key: str = "a",
+        tempo: str | float = "a",
+        scale: str | Scale = "auto",
     ) -> Grid:
         """``count`` rows of ``count`` melodies between four; see :func:`melodyvae.generation.variation.grid`.
 
@@ -487,18 +534,27 @@ class MelodyVAE:
             count: how many rows, at least 2, and columns.
             track: of all or of each: ``auto``, a number (from 1) or a name.
             first_bar: of all or of each, from 1; None takes a phrase.
+            bars: how many to take of each; None takes as many as the model has. More are decoded window by window.
             exact: refine z until the four come back; otherwise they are as the model remembers them.
+            key: all four are brought into the key of the first (``a``), and all melodies then into that of the second
+                (``b``), each into its own share of their keys (``glide``), or into a key such as ``C``; ``none``: no.
+            tempo: ``a``, ``b``, ``glide``, or quarters per minute.
+            scale: as of :meth:`interpolate`.
 
         Raises:
-            MidiError, MelodyError, WindowError: as :meth:`interpolate`.
+            MidiError, MelodyError, WindowError, ScaleError: as :meth:`interpolate`.
         """
-        taken = self._windows(sources, track, first_bar)
-        corners = tuple(found.melody for found in taken)
-        rows = variation.grid(self.model, corners, count, exact=exact)
+        chosen, vocabulary = parse_choice(scale), self.model.vocabulary
+        taken = self._windows(sources, track, first_bar, bars)
+        aligned = self._aligned(taken, key, chosen)
+        rows = variation.grid(self.model, aligned.melodies, count, exact=exact, scale=chosen)
         found = (rows[0][0], rows[0][-1], rows[-1][0], rows[-1][-1])
+        cells = zip((melody for row in rows for melody in row), variation.grid_shares(count), strict=True)
+        corners = aligned.melodies
         return Grid(
-            melodies=tuple(melody for row in rows for melody in row),
+            melodies=tuple(aligned.placed(vocabulary, melody, share, key, tempo) for melody, share in cells),
             sources=taken,
+            decisions=aligned.decisions,
             corners=corners,
             steps_right=tuple(matching_steps(self.model, *pair) for pair in zip(corners, found, strict=True)),
         )
@@ -510,6 +566,10 @@ class MelodyVAE:
         *,
         track: ForEach[str] = "auto",
         first_bar: ForEach[int | None] = None,
+        bars: int | None = None,
+        key: str = "a",
+        tempo: str | float = "a",
+        scale: str | Scale = "auto",
         temperature: float = 0.0,
         seed: int | None = None,
         generator: torch.Generator | None = None,
@@ -527,18 +587,33 @@ class MelodyVAE:
             signs: of each, 1 or -1.
             track: of all or of each: ``auto``, a number (from 1) or a name.
             first_bar: of all or of each, from 1; None takes a phrase.
+            bars: how many to take of each; None takes as many as the model has.
+            key: all are brought into the key of the first; the sum is in it (``a``), in that of the second (``b``), or
+                in a key such as ``C``; ``none``: pitches are left alone.
+            tempo: ``a``, ``b``, ``glide`` (the mean), or quarters per minute.
+            scale: ``auto`` keeps the sum to the scale of the melodies that are added; as of :meth:`interpolate`.
             temperature: of the notes; 0 takes the most probable ones.
             seed: of the draws.
             generator: in place of a seed.
 
         Raises:
-            MidiError, MelodyError, WindowError: as :meth:`interpolate`.
+            MidiError, MelodyError, WindowError, ScaleError: as :meth:`interpolate`.
         """
+        chosen = parse_choice(scale)
         seed, generator = self._draws(seed, generator)
-        taken = self._windows(sources, track, first_bar)
-        terms = tuple(found.melody for found in taken)
-        melody = variation.arithmetic(self.model, terms, signs, temperature, generator)
-        return Arithmetic(melodies=(melody,), sources=taken, seed=seed, terms=terms, signs=tuple(signs))
+        taken = self._windows(sources, track, first_bar, bars)
+        aligned = self._aligned(taken, key, chosen)
+        terms = aligned.melodies
+        found = variation.arithmetic(self.model, terms, signs, temperature, generator, chosen)
+        shares = np.full(len(terms), 1 / len(terms))
+        return Arithmetic(
+            melodies=(aligned.placed(self.model.vocabulary, found, shares, key, tempo),),
+            sources=taken,
+            decisions=aligned.decisions,
+            seed=seed,
+            terms=terms,
+            signs=tuple(signs),
+        )
 
     def go_on(
         self,
@@ -721,11 +796,22 @@ class MelodyVAE:
     def _take(self, source: MelodySource, label: str, track: str) -> Taken:
         return take(source, self.config, label, track, self.limits)
 
-    def _take_window(self, source: MelodySource, label: str, track: str, first_bar: int | None) -> Taken:
-        return take_window(source, self.config, label, track, first_bar, limits=self.limits)
+    def _take_window(
+        self, source: MelodySource, label: str, track: str, first_bar: int | None, bars: int | None = None
+    ) -> Taken:
+        return take_window(source, self.config, label, track, first_bar, bars, self.limits)
+
+    def _aligned(self, taken: Sequence[Taken], key: str, scale: Scale | ScaleChoice) -> AlignedTunes:
+        """What was taken, in one key."""
+        keys = [key_of(found.found.melody) for found in taken]
+        return AlignedTunes.of(self.model.vocabulary, [found.melody for found in taken], keys, key, scale)
 
     def _windows(
-        self, sources: Sequence[MelodySource], track: ForEach[str], first_bar: ForEach[int | None]
+        self,
+        sources: Sequence[MelodySource],
+        track: ForEach[str],
+        first_bar: ForEach[int | None],
+        bars: int | None = None,
     ) -> tuple[Taken, ...]:
         tracks, first_bars = (
             _for_each(track, len(sources), "track"),
@@ -733,7 +819,7 @@ class MelodyVAE:
         )
         labels = ["ABCDEFGHIJKLMNOPQRSTUVWXYZ"[index % 26] for index in range(len(sources))]
         return tuple(
-            self._take_window(source, label, wanted, bar)
+            self._take_window(source, label, wanted, bar, bars)
             for source, label, wanted, bar in zip(sources, labels, tracks, first_bars, strict=True)
         )
 
@@ -751,6 +837,11 @@ class MelodyVAE:
             return None, generator
         seed = seed or 0
         return seed, torch.Generator(self.model.device).manual_seed(seed)
+
+
+def _fewer(count: int, found: int) -> str:
+    """What to say where fewer melodies are distinct than were asked for."""
+    return f"{count} tunes were asked for; only {found} distinct ones were found, and are written"
 
 
 def _for_each(value: ForEach[Kind], count: int, name: str) -> list[Kind]:

@@ -9,9 +9,11 @@ import click
 
 from melodyvae.cli.options import (
     Generation,
+    check_musical,
     generation_options,
     known_errors,
     midi_file,
+    musical_options,
     source_options,
     temperature_option,
 )
@@ -22,6 +24,7 @@ SIGNS = {"+": 1, "-": -1}
 @click.command()
 @click.argument("terms", nargs=-1, required=True, metavar="A [+|-] B [[+|-] C ...]")
 @source_options
+@musical_options
 @temperature_option(0.0)
 @generation_options
 def arithmetic(generation: Generation, terms: tuple[str, ...], **options: Any) -> None:
@@ -31,11 +34,12 @@ def arithmetic(generation: Generation, terms: tuple[str, ...], **options: Any) -
     melodyvae arithmetic a.mid - b.mid + c.mid
     melodyvae arithmetic a.mid + b.mid -o both
 
-    The folder (arithmetic by default) gets result.mid, with A's tempo and instrument, all.mid with the terms and the
-    result in a row, piano-rolls.png with the same, and index.html, a page that plays them.
+    The folder (arithmetic by default) gets result.mid, with A's key, tempo and instrument, all.mid with the terms and
+    the result in a row, piano-rolls.png with the same, and index.html, a page that plays them.
     """
     files, signs = _parse(terms, click.get_current_context())
     with known_errors():
+        check_musical(**options)
         folder, vae = generation.open("arithmetic", ["result.mid"])
         generation.finish(vae.arithmetic(files, signs, seed=generation.seed, **options), folder)
 

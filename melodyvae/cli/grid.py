@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from melodyvae.cli.options import Generation, generation_options, known_errors, midi_file, source_options
+from melodyvae.cli.options import (
+    Generation,
+    check_musical,
+    generation_options,
+    known_errors,
+    midi_file,
+    musical_options,
+    source_options,
+)
 from melodyvae.rendering.melody_files import grid_names
 
 
@@ -21,14 +30,14 @@ from melodyvae.rendering.melody_files import grid_names
     help="exact: z is refined until the four come back; model: as the model remembers them.",
 )
 @source_options
+@musical_options
 @generation_options
 def grid(
     generation: Generation,
     files: tuple[Path, Path, Path, Path],
     count: int,
     ends: str,
-    track: str,
-    first_bar: int | None,
+    **options: Any,
 ) -> None:
     """Write rows of tunes between four MIDI files: A top left, B top right, C bottom left, D bottom right.
 
@@ -36,10 +45,11 @@ def grid(
     melodyvae grid a.mid b.mid c.mid d.mid -n 5
 
     The folder (grid by default) gets row-1-column-1.mid and so on, all.mid with all of them in a row,
-    piano-rolls.png, and index.html, a page that plays them. All have A's tempo and
-    instrument.
+    piano-rolls.png, and index.html, a page that plays them. All have A's key, tempo
+    and instrument, and keep to the scale of the four.
     """
     with known_errors():
+        check_musical(**options)
         folder, vae = generation.open("grid", grid_names(count))
-        result = vae.grid(files, count, track=track, first_bar=first_bar, exact=ends == "exact")
+        result = vae.grid(files, count, exact=ends == "exact", **options)
         generation.finish(result, folder)

@@ -12,9 +12,11 @@ from melodyvae.cli.options import (
     FIRST_BAR_HELP,
     TRACK_HELP,
     Generation,
+    check_musical,
     generation_options,
     known_errors,
     midi_file,
+    musical_options,
     temperature_option,
 )
 
@@ -27,7 +29,6 @@ from melodyvae.cli.options import (
 @click.option("--bar-b", type=BAR, help=FIRST_BAR_HELP.format(of=" from B"))
 @click.option("--track-a", default="auto", show_default=True, help=TRACK_HELP.format(of=" of A"))
 @click.option("--track-b", default="auto", show_default=True, help=TRACK_HELP.format(of=" of B"))
-@click.option("--bars", type=click.IntRange(min=1), help="Bars to take of each.  [default: the model's: 2]")
 @click.option(
     "--ends",
     type=click.Choice(["exact", "model", "original"]),
@@ -42,20 +43,7 @@ from melodyvae.cli.options import (
     show_default=True,
     help="Evenly far apart to the ear, or in equal steps of z.",
 )
-@click.option(
-    "--key",
-    type=click.Choice(["glide", "a", "b", "none"]),
-    default="glide",
-    show_default=True,
-    help="From A's key and register to B's; all in A's or B's key; or pitches left alone.",
-)
-@click.option(
-    "--tempo",
-    type=click.Choice(["glide", "a", "b"]),
-    default="glide",
-    show_default=True,
-    help="From A's tempo to B's, or one of them throughout.",
-)
+@musical_options
 @click.option("--keep-accompaniment", is_flag=True, help="Let A's other tracks play on under each tune.")
 @temperature_option(0.0)
 @generation_options
@@ -75,14 +63,16 @@ def interpolate(
     \b
     melodyvae interpolate a.mid b.mid -n 8
     melodyvae interpolate a.mid b.mid --bar-a 9 --track-b "lead" -o walk
-    melodyvae interpolate a.mid b.mid --bars 8 --key a
+    melodyvae interpolate a.mid b.mid --bars 8 --key glide --tempo 96
 
     The folder (A-to-B by default) gets a MIDI file for each tune from A to B, such as 01-of-8_C_100bpm.mid,
-    all.mid with all of them in a row, piano-rolls.png, and index.html, a page that plays them. All have A's instrument.
+    all.mid with all of them in a row, piano-rolls.png, and index.html, a page that plays them. All have A's
+    key, tempo and instrument, and keep to the scale of the two tunes.
     Two bars of each tune are walked unless --bars asks for more; longer tunes are walked two bars at a time, by the
     same model.
     """
     with known_errors():
+        check_musical(**options)
         folder, vae = generation.open(f"{a.stem}-to-{b.stem}")
         result = vae.interpolate(
             a, b, count, first_bar=(bar_a, bar_b), track=(track_a, track_b), seed=generation.seed, **options

@@ -11,6 +11,7 @@ import click
 from melodyvae.cli.options import (
     FiniteFloat,
     Generation,
+    check_musical,
     generation_options,
     known_errors,
     midi_file,
@@ -54,7 +55,7 @@ def slider_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @temperature_option(0.0)
 @generation_options
-def morph(generation: Generation, file: Path, scale: str | None, count: int, **options: Any) -> None:
+def morph(generation: Generation, file: Path, scale: str, count: int, **options: Any) -> None:
     """Write FILE, a MIDI file, with its character moved, little by little.
 
     \b
@@ -65,12 +66,13 @@ def morph(generation: Generation, file: Path, scale: str | None, count: int, **o
     An AMOUNT is in standard deviations over the model's training tunes: +1 is much more, -1 is much less. What is not
     named is kept as far as it can be.
 
-    The folder (FILE-morphed by default) gets MIDI files such as 01-of-5_C_120bpm.mid, from the tune as the model
-    remembers it to the one with the full amounts, all.mid with all of them in a row, piano-rolls.png, and index.html, a
+    The folder (FILE-morphed by default) gets MIDI files such as 01-of-5_C_120bpm.mid, from the tune itself
+    to the one with the full amounts, all.mid with all of them in a row, piano-rolls.png, and index.html, a
     page that plays them.
     """
-    if scale is None and not any(options[name.replace("-", "_")] for name in SLIDERS):
+    if scale in ("auto", "none") and not any(options[name.replace("-", "_")] for name in SLIDERS):
         raise click.UsageError("there is nothing to move; give an amount, such as --density +1, or a --scale")
     with known_errors():
+        check_musical(scale)
         folder, vae = generation.open(f"{file.stem}-morphed")
         generation.finish(vae.morph(file, count, scale=scale, seed=generation.seed, **options), folder)

@@ -59,7 +59,12 @@ BAR = click.IntRange(min=1)
 FIRST_BAR_HELP = "First bar to take{of}, from 1.  [default: a phrase]"
 TRACK_HELP = "Track{of}: auto, a number (from 1) or a name."
 midi_file = MusicFile(exists=True, dir_okay=False, path_type=Path)
-scale_option = click.option("--scale", help="Notes of this scale only, such as G:major, A:minor or F#:dorian.")
+scale_option = click.option(
+    "--scale",
+    default="auto",
+    show_default=True,
+    help="auto: in the scale of the tunes; none: any notes; or a scale such as G:major, Am or F#:dorian.",
+)
 novel_option = click.option("--novel", is_flag=True, help="Draw near-copies of training melodies again.")
 device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 model_option = click.option(
@@ -180,6 +185,24 @@ def source_options(command: Command) -> Command:
     )
 
 
+def musical_options(command: Command) -> Command:
+    """Add ``--bars``, ``--key``, ``--tempo`` and ``--scale``, of commands with several tunes."""
+    return add_options(
+        command,
+        click.option("--bars", type=BAR, help="Bars to take of each.  [default: the model's: 2]"),
+        click.option(
+            "--key",
+            default="a",
+            show_default=True,
+            help="a or b: all in the key of A or B; glide: from A's on; or a key such as C or Am; none: as they are.",
+        ),
+        click.option(
+            "--tempo", default="a", show_default=True, help="a or b: that of A or B; glide; or quarters per minute."
+        ),
+        scale_option,
+    )
+
+
 def track_option(command: Command | None = None) -> Any:
     """``--track``."""
     option = click.option("--track", default="auto", show_default=True, help=TRACK_HELP.format(of=""))
@@ -223,6 +246,24 @@ def load_model(name: str, device: str) -> MelodyVAE:
     vae = MelodyVAE.from_pretrained(name, choose_device(device))
     vae.limits = Limits()
     return vae
+
+
+def check_musical(scale: str | None = None, key: str | None = None, tempo: str | float | None = None, **_: Any) -> None:
+    """Refuse a scale, key or tempo that is none, before anything is loaded.
+
+    Raises:
+        ScaleError: if the scale or the key is none.
+    """
+    from melodyvae.generation.scales import parse_choice, parse_key, parse_tempo
+
+    parse_choice(scale)
+    if key is not None:
+        parse_key(key)
+    if tempo is not None:
+        try:
+            parse_tempo(tempo)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import click
 from melodyvae.cli.options import (
     FiniteFloat,
     Generation,
+    check_musical,
     composing,
     generation_options,
     known_errors,
@@ -64,5 +65,6 @@ def sample(generation: Generation, count: int, **options: Any) -> None:
     if any(options[name] is not None for name in ("bars", "key", "density", "pitches")):
         generation = composing(generation)
     with known_errors():
+        check_musical(scale=options["scale"])
         folder, vae = generation.open("samples")
         generation.finish(vae.sample(count, seed=generation.seed, **options), folder)

@@ -10,10 +10,12 @@ import click
 from melodyvae.cli.options import (
     FiniteFloat,
     Generation,
+    check_musical,
     generation_options,
     known_errors,
     midi_file,
     novel_option,
+    scale_option,
     source_options,
     temperature_option,
 )
@@ -30,6 +32,7 @@ from melodyvae.cli.options import (
     help="How far away: 0 is the tune itself, 1 a new one.",
 )
 @source_options
+@scale_option
 @novel_option
 @temperature_option(0.0)
 @generation_options
@@ -44,5 +47,6 @@ def vary(generation: Generation, file: Path, count: int, **options: Any) -> None
     with the tune and then all of them in a row, piano-rolls.png, and index.html, a page that plays them.
     """
     with known_errors():
+        check_musical(**options)
         folder, vae = generation.open(f"{file.stem}-varied")
         generation.finish(vae.vary(file, count, seed=generation.seed, **options), folder)

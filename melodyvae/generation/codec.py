@@ -43,6 +43,13 @@ def tied_like(melody: Melody, original: Melody, window_bars: int) -> Melody:
     return replace(melody, notes=tuple(notes))
 
 
+def whole_melody(model: MelodyModel, row: np.ndarray, like: Melody) -> Melody:
+    """The melody of tokens ``(W * T,)``, window by window, as long as ``like`` and with its ties over the borders."""
+    windows = [model.vocabulary.decode(part, **fields_of(like)) for part in row.reshape(-1, model.config.steps)]
+    joined = replace(Melody.join(windows).window(0, like.bars), steps_per_quarter=model.config.steps_per_quarter)
+    return tied_like(joined, like, model.config.bars)
+
+
 def matching_steps(model: MelodyModel, melody: Melody, other: Melody) -> int:
     """On how many steps two windows have the same token."""
     return int((model.vocabulary.encode(melody) == model.vocabulary.encode(other)).sum())

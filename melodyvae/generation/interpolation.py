@@ -3,33 +3,45 @@
 The two ends are encoded; their latents are refined until the tunes come back exactly
 (:mod:`melodyvae.generation.refine`); the great arc between them is decoded on a fine grid, and of what is found there
 melodies are taken that are evenly far apart (:mod:`melodyvae.generation.path`). The walk is made in one key and
-register, the first tune's, since z also holds the pitch: otherwise a walk between two keys passes through neither. Key
-and tempo then glide from the one to the other.
+register, the first tune's, since z also holds the pitch: otherwise a walk between two keys passes through neither. It
+keeps to the scale of the two tunes (:mod:`melodyvae.generation.in_scale`). Key and tempo stay the first tune's, or
+glide to the second's, or are any others.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from data_prep.melodies.keys import Key, find_key
+from data_prep.melodies.keys import Key
 from data_prep.melodies.regions import ReadMelody
 from data_prep.melody import Melody
+from melodyvae.generation.alignment import moved_in_range, shift_to, told_shift, within_octave
 from melodyvae.generation.codec import (
     check_count,
-    decode_tokens,
     exact_latents,
-    fields_of,
     matching_steps,
     posterior_means,
-    tied_like,
+    whole_melody,
 )
 from melodyvae.generation.distance import musical_distances
+from melodyvae.generation.harmony import Harmony
+from melodyvae.generation.in_scale import Surroundings, told_scales
 from melodyvae.generation.path import even_places
+from melodyvae.generation.scales import (
+    Scale,
+    ScaleChoice,
+    key_of,
+    moved_to_scale,
+    parse_choice,
+    parse_key,
+    parse_tempo,
+    weights_of,
+)
 from melodyvae.generation.sources import Window, pick_window, windows_of
 from melodyvae.models.latent import slerp
 
@@ -38,10 +50,9 @@ if TYPE_CHECKING:
 
 Ends = Literal["exact", "model", "original"]
 Spacing = Literal["even", "latent"]
-KeyPlan = Literal["glide", "a", "b", "none"]
-TempoPlan = Literal["glide", "a", "b"]
+Weights: TypeAlias = np.ndarray  # how many notes each pitch class has, (12,)
 PATH_POINTS = 129
-MOST_PATH_POINTS = 1025
+MAX_PATH_POINTS = 1025
 
 
 @dataclass(frozen=True)
@@ -54,23 +65,30 @@ class WalkOptions:
         ends: ``exact`` refines the latents of both ends until the greedy melody is the tune itself; ``model`` takes
             the posterior means as they are; ``original`` puts the tunes themselves at both ends.
         spacing: ``even`` to the ear, or ``latent``: equal steps along the arc.
-        key: ``glide`` from the key and register of the first to those of the second; ``a``, ``b``: all in the key of
-            the first, or of the second, and in the register of the first; ``none``: pitches are left alone.
-        tempo: likewise.
+        key: ``a``, ``b``: all in the key of the first, or of the second, and in the register of the first; ``glide``
+            from the key and register of the first to those of the second; a key such as ``C`` or ``Am``: all in it;
+            ``none``: pitches are left alone.
+        tempo: ``a``, ``b``, ``glide``, or quarters per minute.
+        scale: ``auto`` keeps what lies between to the scale of the two tunes; ``none`` does not; a scale such as
+            ``Eb:major`` moves both tunes to it, and all keep to it.
     """
 
     count: int = 8
     temperature: float = 0.0
     ends: Ends = "exact"
     spacing: Spacing = "even"
-    key: KeyPlan = "glide"
-    tempo: TempoPlan = "glide"
+    key: str = "a"
+    tempo: str | float = "a"
+    scale: str | Scale = "auto"
 
     def __post_init__(self) -> None:
         check_count(self.count, 2)
-        for name, choices in (("ends", Ends), ("spacing", Spacing), ("key", KeyPlan), ("tempo", TempoPlan)):
+        for name, choices in (("ends", Ends), ("spacing", Spacing)):
             if getattr(self, name) not in get_args(choices):
                 raise ValueError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(get_args(choices))}")
+        parse_key(self.key)
+        parse_tempo(self.tempo)
+        parse_choice(self.scale)
 
 
 @dataclass(frozen=True)
@@ -78,7 +96,8 @@ class Walk:
     """Melodies from one tune to another.
 
     Attributes:
-        melodies: from the first to the second.
+        melodies: from the first to the second, fewer than were asked for if no more are distinct.
+        ends: what the first and the last melody should be, as walked.
         steps_right: on how many steps the first and the last melody are the tunes they should be.
         distances: from each melody to the next, as walked (before the key glides); see
             :mod:`melodyvae.generation.distance`.
@@ -88,6 +107,7 @@ class Walk:
     """
 
     melodies: tuple[Melody, ...]
+    ends: tuple[Melody, Melody]
     steps_right: tuple[int, int]
     distances: tuple[float, ...]
     distinct: int
@@ -102,6 +122,8 @@ def walk(
     options: WalkOptions | None = None,
     generator: torch.Generator | None = None,
     keys: tuple[Key | None, Key | None] | None = None,
+    pieces: tuple[Weights, Weights] | None = None,
+    harmony: Harmony | None = None,
 ) -> Walk:
     """The melodies between two, both included; all have the instrument of ``start``.
 
@@ -114,31 +136,51 @@ def walk(
         options: how to walk.
         generator: the source of the draws when the temperature is above 0.
         keys: of the pieces that the two are from; by default they are found in the two themselves.
+        pieces: how many notes each pitch class has in these pieces.
+        harmony: what plays under all melodies, in the key of ``start``.
     """
     options = options or WalkOptions()
     if start.length_steps != end.length_steps:
         raise ValueError(f"the ends are {start.length_steps} and {end.length_steps} steps long; they must be as long")
-    shift, decisions = _plan_keys(model, start, end, options, keys)
+    keys = keys or (key_of(start), key_of(end))
+    scale = parse_choice(options.scale)
+    said = []
+    if isinstance(scale, Scale):
+        start, end = (moved_to_scale(melody, scale, key) for melody, key in zip((start, end), keys, strict=True))
+        keys, pieces = (scale.key, scale.key), None
+        said.append(f"A and B are moved to {scale}")
+    shift, decisions = _plan_keys(model, start, end, options, keys, harmony)
     moved_end = end.transpose(shift)
+    around = _surroundings(model, start, moved_end, scale, pieces, shift, harmony)
     latents = [_latents(model, melody, options.ends) for melody in (start, moved_end)]
-    rows = _walked_tokens(model, latents[0], latents[1], options, generator)
+    places, rows = _walked_tokens(model, latents[0], latents[1], options, generator, around)
     shares = np.linspace(0, 1, options.count)
-    walked = [_melody(model, row, moved_end if share > 0.5 else start) for row, share in zip(rows, shares, strict=True)]
+    walked = [
+        whole_melody(model, row, moved_end if share > 0.5 else start) for row, share in zip(rows, shares, strict=True)
+    ]
     if options.ends == "original":
         walked[0], walked[-1] = start, moved_end
+    shifts = _key_shifts(shares, shift, options, keys[0])
+    kept = _distinct(walked, shifts)
+    walked, places = [walked[index] for index in kept], places[kept]
+    shares = np.linspace(0, 1, len(kept))
+    shifts = _key_shifts(shares, shift, options, keys[0])
     tokens = np.stack([model.vocabulary.encode(melody) for melody in walked])
-    shifts = [_glide(float(share), shift, options) for share in shares]
     glided = [
         _glided(model, melody, start, end, float(share), glide, options)
         for melody, share, glide in zip(walked, shares, shifts, strict=True)
     ]
+    if len(kept) < options.count:
+        said.append(f"{options.count} tunes were asked for; only {len(kept)} distinct ones were found, and are written")
+    said += decisions
     return Walk(
         melodies=tuple(glided),
+        ends=(start, moved_end),
         steps_right=(matching_steps(model, start, walked[0]), matching_steps(model, moved_end, walked[-1])),
         distances=tuple(np.diagonal(musical_distances(tokens, tokens), offset=1).tolist()),
         distinct=len(np.unique(tokens, axis=0)),
-        decisions=tuple(decisions + _plan_tempi(start, end, options)),
-        key_shifts=tuple(_within_octave(glide) for glide in shifts),
+        decisions=tuple(said + told_scales(around, places, shifts) + _plan_tempi(start, end, options)),
+        key_shifts=tuple(within_octave(glide) for glide in shifts),
     )
 
 
@@ -149,11 +191,13 @@ class WalkEnds:
     Attributes:
         windows: of the first and of the second, equally long.
         keys: of the two pieces as a whole; None where keys do not matter or there is none.
+        pieces: how many notes each pitch class has in the two pieces as a whole.
         note: what had to be decided for both, in a sentence; empty if nothing.
     """
 
     windows: tuple[Window, Window]
     keys: tuple[Key | None, Key | None] | None
+    pieces: tuple[Weights, Weights]
     note: str = ""
 
 
@@ -193,9 +237,10 @@ def pick_ends(
         windows[long] = _best_match(model, sources[long], windows[short].melody)
         note += f"; from {'AB'[long]} those that are most like {'AB'[short]}"
     keys = None
-    if (options or WalkOptions()).key != "none":
-        keys = (_key_of(sources[0].melody), _key_of(sources[1].melody))
-    return WalkEnds((windows[0], windows[1]), keys, note if taken < wanted else "")
+    if parse_key((options or WalkOptions()).key) != "none":
+        keys = (key_of(sources[0].melody), key_of(sources[1].melody))
+    pieces = (weights_of(sources[0].melody), weights_of(sources[1].melody))
+    return WalkEnds((windows[0], windows[1]), keys, pieces, note if taken < wanted else "")
 
 
 def _best_match(model: MelodyModel, found: ReadMelody, target: Melody) -> Window:
@@ -210,44 +255,64 @@ def _best_match(model: MelodyModel, found: ReadMelody, target: Melody) -> Window
     return pick_window(found, model.config, found.layout.piece_bar(candidates[nearest][0]), bars)
 
 
+def _surroundings(
+    model: MelodyModel,
+    start: Melody,
+    end: Melody,
+    scale: Scale | ScaleChoice,
+    pieces: tuple[Weights, Weights] | None,
+    shift: int,
+    harmony: Harmony | None,
+) -> Surroundings:
+    """What the walk keeps to; ``end`` has been moved by ``shift``, its piece has not."""
+    tunes = [windows_of(model, melody) for melody in (start, end)]
+    in_key = None if pieces is None else (pieces[0], np.roll(pieces[1], shift))
+    return Surroundings.of(model.vocabulary, tunes, scale, in_key, harmony)
+
+
 def _plan_keys(
     model: MelodyModel,
     start: Melody,
     end: Melody,
     options: WalkOptions,
-    keys: tuple[Key | None, Key | None] | None,
+    keys: tuple[Key | None, Key | None],
+    harmony: Harmony | None,
 ) -> tuple[int, list[str]]:
     """By how many semitones the end is moved for the walk, and what to say about it."""
-    if options.key == "none" or not start.notes or not end.notes:
+    plan = parse_key(options.key)
+    if plan == "none" or not start.notes or not end.notes:
         return 0, []
-    of_start, of_end = keys or (_key_of(start), _key_of(end))
-    in_key = of_end.shift_to(of_start.major_tonic) if of_start and of_end else 0
-    octaves = round((_mean_pitch(start) - _mean_pitch(end) - in_key) / 12)
-    lowest = min(note.pitch for note in end.notes) + in_key
-    highest = max(note.pitch for note in end.notes) + in_key
-    while lowest + 12 * octaves < model.vocabulary.lowest_pitch:
-        octaves += 1
-    while highest + 12 * octaves > model.vocabulary.highest_pitch:
-        octaves -= 1
-    shift = in_key + 12 * octaves
-    if lowest + 12 * octaves < model.vocabulary.lowest_pitch:
+    of_start, of_end = keys
+    shift = shift_to(model.vocabulary, start, end, of_start, of_end, harmony)
+    if shift is None:
         return 0, ["B spans so many octaves that it is not moved to A's key"]
-    told = {
-        "glide": "key and register glide to B's",
-        "a": "all are in A's key and register",
-        "b": "all are in B's key and A's register",
-    }[options.key]
+    if isinstance(plan, Key):
+        told = f"all are moved to {plan}, or to the major or minor key with the same notes"
+    else:
+        told = {
+            "glide": "key and register glide to B's",
+            "a": "all are in A's key and register",
+            "b": "all are in B's key and A's register",
+        }[plan]
     named = f"A is in {of_start}, B in {of_end}" if of_start and of_end else "the keys are unknown"
     if shift == 0:
-        return 0, [f"{named}: nothing is moved"]
-    return shift, [f"{named}: B is moved {_semitones(shift)} for the walk; {told}"]
+        return 0, [f"{named}: {told if isinstance(plan, Key) else 'nothing is moved'}"]
+    return shift, [f"{named}: B is moved {told_shift(shift)} for the walk; {told}"]
 
 
 def _plan_tempi(start: Melody, end: Melody, options: WalkOptions) -> list[str]:
     first, last = start.quarters_per_minute, end.quarters_per_minute
-    if options.tempo != "glide" or round(first, 1) == round(last, 1):
+    plan = parse_tempo(options.tempo)
+    if isinstance(plan, float):
+        return [f"all are at {plan:g} quarters per minute"]
+    if round(first, 1) == round(last, 1):
         return []
-    return [f"the tempo glides from {first:.4g} to {last:.4g} quarters per minute"]
+    told = {
+        "glide": f"the tempo glides from {first:.4g} to {last:.4g} quarters per minute",
+        "a": f"all are at A's {first:.4g} quarters per minute",
+        "b": f"all are at B's {last:.4g} quarters per minute",
+    }
+    return [told[plan]]
 
 
 def _latents(model: MelodyModel, melody: Melody, ends: Ends) -> Tensor:
@@ -257,57 +322,75 @@ def _latents(model: MelodyModel, melody: Melody, ends: Ends) -> Tensor:
 
 
 def _walked_tokens(
-    model: MelodyModel, first: Tensor, last: Tensor, options: WalkOptions, generator: torch.Generator | None
-) -> np.ndarray:
-    """The tokens of the walk, ``(count, W * T)``, from latents ``(W, Z)`` to latents ``(W, Z)``."""
-    places, rows = _places(model, first, last, options)
+    model: MelodyModel,
+    first: Tensor,
+    last: Tensor,
+    options: WalkOptions,
+    generator: torch.Generator | None,
+    around: Surroundings,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where on the path the melodies are, from 0 to 1, ``(count,)``, and their tokens, ``(count, W * T)``."""
+    places, rows = _places(model, first, last, options, around)
     if options.temperature > 0:
-        drawn = _decoded(model, _path(first, last, places), options.temperature, generator)
+        drawn = _decoded(model, first, last, places, around, options.temperature, generator)
         between = slice(None) if options.ends == "model" else slice(1, -1)
         rows[between] = drawn[between]
-    return rows
+    return places, rows
 
 
-def _places(model: MelodyModel, first: Tensor, last: Tensor, options: WalkOptions) -> tuple[Tensor, np.ndarray]:
+def _places(
+    model: MelodyModel, first: Tensor, last: Tensor, options: WalkOptions, around: Surroundings
+) -> tuple[np.ndarray, np.ndarray]:
     """Where on the path the melodies are taken, ``(count,)``, from 0 to 1, and their greedy tokens."""
     if options.spacing == "latent":
-        places = torch.linspace(0, 1, options.count, device=first.device)
-        return places, _decoded(model, _path(first, last, places), 0.0, None)
+        places = np.linspace(0, 1, options.count)
+        return places, _decoded(model, first, last, places, around)
     points = PATH_POINTS
     while True:
-        grid = torch.linspace(0, 1, points, device=first.device)
-        rows = _decoded(model, _path(first, last, grid), 0.0, None)
+        grid = np.linspace(0, 1, points)
+        rows = _decoded(model, first, last, grid, around)
         is_new = np.append(True, (rows[1:] != rows[:-1]).any(axis=1))
-        if is_new.sum() >= options.count or points >= MOST_PATH_POINTS:
+        if is_new.sum() >= options.count or points >= MAX_PATH_POINTS:
             chosen = even_places(musical_distances(rows, rows), options.count)
-            return grid[torch.from_numpy(chosen).to(grid.device)], rows[chosen]
+            return grid[chosen], rows[chosen]
         points = 2 * points - 1
 
 
-def _path(first: Tensor, last: Tensor, places: Tensor) -> Tensor:
-    """The great arcs from each of ``(W, Z)`` to its fellow, at ``places`` ``(N,)``: ``(N, W, Z)``."""
-    return torch.stack([slerp(a, b, places) for a, b in zip(first, last, strict=True)], dim=1)
+def _decoded(
+    model: MelodyModel,
+    first: Tensor,
+    last: Tensor,
+    places: np.ndarray,
+    around: Surroundings,
+    temperature: float = 0.0,
+    generator: torch.Generator | None = None,
+) -> np.ndarray:
+    """The tokens ``(N, W * T)`` at places ``(N,)`` of the great arcs from each of ``(W, Z)`` to its fellow."""
+    along = torch.from_numpy(places).to(first)
+    path = torch.stack([slerp(a, b, along) for a, b in zip(first, last, strict=True)], dim=1)  # (N, W, Z)
+    return around.decode(model, path, np.stack([1 - places, places], axis=1), temperature, generator)
 
 
-def _decoded(model: MelodyModel, path: Tensor, temperature: float, generator: torch.Generator | None) -> np.ndarray:
-    count, windows, size = path.shape
-    return decode_tokens(model, path.reshape(count * windows, size), temperature, generator).reshape(count, -1)
+def _key_shifts(shares: np.ndarray, shift: int, options: WalkOptions, of_start: Key | None) -> list[int]:
+    """By how many semitones the melody at each of ``shares`` is moved, where the end was moved by ``shift``."""
+    plan = parse_key(options.key)
+    if isinstance(plan, Key):
+        return [of_start.shift_to(plan.major_tonic) if of_start else 0] * len(shares)
+    if plan == "glide":
+        return [round(-shift * share) for share in shares.tolist()]
+    return [-within_octave(shift) if plan == "b" else 0] * len(shares)
 
 
-def _melody(model: MelodyModel, row: np.ndarray, like: Melody) -> Melody:
-    """The melody of tokens ``(W * T,)``, window by window, with notes tied over the borders as in ``like``."""
-    steps = model.config.steps
-    windows = [model.vocabulary.decode(part, **fields_of(like)) for part in row.reshape(-1, steps)]
-    return tied_like(Melody.join(windows).window(0, like.bars), like, model.config.bars)
-
-
-def _glide(share: float, shift: int, options: WalkOptions) -> int:
-    """By how many semitones a melody at ``share`` of the way is moved, where the end was moved by ``shift``."""
-    return {"glide": round(-shift * share), "b": -_within_octave(shift)}.get(options.key, 0)
-
-
-def _within_octave(semitones: int) -> int:
-    return (semitones + 5) % 12 - 5
+def _distinct(walked: list[Melody], shifts: list[int]) -> list[int]:
+    """Which melodies, moved by ``shifts``, are not those before them over again; the first and the last always are."""
+    heard: set[object] = set()
+    kept = []
+    keys = [(melody.notes, shift) for melody, shift in zip(walked, shifts, strict=True)]
+    for index, key in enumerate(keys):
+        if index in (0, len(keys) - 1) or (key not in heard and key != keys[-1]):
+            kept.append(index)
+        heard.add(key)
+    return kept
 
 
 def _glided(
@@ -320,25 +403,11 @@ def _glided(
     options: WalkOptions,
 ) -> Melody:
     """A melody of the walk at ``share`` of the way, ``back`` semitones higher, in the tempo that it is to have."""
-    pitches = [note.pitch for note in melody.notes] or [60]
-    while max(pitches) + back > model.vocabulary.highest_pitch:
-        back -= 12
-    while min(pitches) + back < model.vocabulary.lowest_pitch:
-        back += 12
-    lean = {"glide": share, "b": 1.0}.get(options.tempo, 0.0)
-    tempo = start.quarters_per_minute ** (1 - lean) * end.quarters_per_minute**lean
-    moved = melody.transpose(back).fold_into(model.vocabulary.lowest_pitch, model.vocabulary.highest_pitch)
+    plan = parse_tempo(options.tempo)
+    if isinstance(plan, float):
+        tempo = plan
+    else:
+        lean = {"glide": share, "b": 1.0, "a": 0.0}[plan]
+        tempo = start.quarters_per_minute ** (1 - lean) * end.quarters_per_minute**lean
+    moved = moved_in_range(model.vocabulary, melody, back)
     return replace(moved, quarters_per_minute=tempo, program=start.program)
-
-
-def _key_of(melody: Melody) -> Key | None:
-    lengths = [note.end_step - note.start_step for note in melody.notes]
-    return find_key(np.array([note.pitch for note in melody.notes]), np.array(lengths))
-
-
-def _mean_pitch(melody: Melody) -> float:
-    return float(np.mean([note.pitch for note in melody.notes]))
-
-
-def _semitones(count: int) -> str:
-    return f"{'up' if count > 0 else 'down'} {abs(count)} semitone{'' if abs(count) == 1 else 's'}"

@@ -21,11 +21,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from data_prep.melodies.keys import Key
 from data_prep.melody import Melody
 from melodyvae.generation.attribute_vectors import Directions
 from melodyvae.generation.attributes import ATTRIBUTES, measure
-from melodyvae.generation.codec import decode_tokens, posterior_means
-from melodyvae.generation.scales import Scale
+from melodyvae.generation.codec import decode_tokens, exact_latents, posterior_means
+from melodyvae.generation.in_scale import rules_near, rules_of
+from melodyvae.generation.scales import Scale, ScaleChoice, moved_to_scale
 from melodyvae.models.token_rules import TokenRules
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ OVERSHOOT = 3.0  # the longest straight move that is tried, in times of what is 
 SIDEWAYS = 0.4  # standard deviation of the moves along the other directions
 NOISE = (0.0, 0.2, 0.4)  # of the spread of z over the training windows
 MOST_AMOUNT = 5.0
+FREE_MARGIN = 24  # semitones beyond the tune's range, which is one of the attributes
 SHORTHANDS = {"syncopation": ("syncopation-8", "syncopation-16")}
 
 
@@ -49,10 +52,11 @@ def morph(
     count: int = 5,
     temperature: float = 0.0,
     generator: torch.Generator | None = None,
-    scale: Scale | None = None,
+    scale: Scale | ScaleChoice = "none",
     candidates: int = CANDIDATES,
+    key: Key | None = None,
 ) -> list[Melody]:
-    """``count`` melodies, from ``melody`` as the model remembers it to that with its attributes moved by ``amounts``.
+    """``count`` melodies, from ``melody`` itself to the one with its attributes moved by ``amounts``.
 
     An attribute cannot be moved beyond what it can be (no less than no syncopation): the nearest found is taken.
 
@@ -63,8 +67,10 @@ def morph(
         count: how many melodies, at least 2; the amounts grow evenly.
         temperature: 0 takes the most probable melody at each point.
         generator: the source of all draws; None draws the same every time.
-        scale: no note outside it comes, from the first melody on.
+        scale: ``auto`` keeps the melodies to the scale that fits ``melody`` best, and to the notes of its own; ``none``
+            does not; a scale moves ``melody`` to it first, and all keep to it.
         candidates: how many melodies are tried for each one; 1 takes the straight move.
+        key: of the piece that ``melody`` is from, for the move to a scale.
 
     Raises:
         DirectionsError: if the model has no directions.
@@ -79,9 +85,17 @@ def morph(
     wanted = wanted_amounts(amounts)
     directions = Directions.from_extras(model.extras, model.device)
     generator = generator or torch.Generator(model.device).manual_seed(0)
-    rules = None if scale is None else rules_of(model, scale)
-    z = posterior_means(model, model.vocabulary.encode(melody)[None])
-    tokens = decode_tokens(model, z, temperature, generator, rules)
+    if isinstance(scale, Scale):
+        melody = moved_to_scale(melody, scale, key)
+        rules: TokenRules | None = rules_of(model, scale)
+    else:
+        rules = rules_near(model, melody, scale, margin=FREE_MARGIN)
+    z = exact_latents(model, [melody])
+    tokens = (
+        model.vocabulary.encode(melody)[None]
+        if temperature == 0
+        else decode_tokens(model, z, temperature, generator, rules)
+    )
     start, rows = (z, tokens), [tokens[0]]
     for index in range(1, count):
         part = wanted * index / (count - 1)
@@ -116,11 +130,6 @@ def wanted_amounts(amounts: Mapping[str, float]) -> np.ndarray:
         if not -MOST_AMOUNT <= amount <= MOST_AMOUNT:
             raise ValueError(f"{name} is {amount:g}; it must lie between {-MOST_AMOUNT:g} and {MOST_AMOUNT:g}")
     return wanted
-
-
-def rules_of(model: MelodyModel, scale: Scale) -> TokenRules:
-    """What keeps a melody in ``scale``, on the model's device."""
-    return TokenRules.only(torch.from_numpy(scale.allowed_tokens(model.vocabulary)).to(model.device))
 
 
 def move(

@@ -7,10 +7,18 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from data_prep.melody import Melody
-from melodyvae.generation.codec import check_count, decode_melodies, fields_of, posterior_means, tied_like
+from melodyvae.generation.codec import (
+    check_count,
+    decode_melodies,
+    decode_tokens,
+    fields_of,
+    posterior_means,
+    tied_like,
+)
+from melodyvae.generation.in_scale import rules_of, rules_of_each
 from melodyvae.generation.prior import Prior, draw_latents
+from melodyvae.generation.scales import Scale, ScaleChoice
 from melodyvae.generation.sources import windows_of
-from melodyvae.models.token_rules import TokenRules
 
 if TYPE_CHECKING:
     from melodyvae.models.melody import MelodyModel
@@ -21,7 +29,7 @@ def sample(
     count: int,
     temperature: float = 1.0,
     generator: torch.Generator | None = None,
-    rules: TokenRules | None = None,
+    scale: Scale | ScaleChoice = "none",
     prior: Prior | None = None,
     **fields: Any,
 ) -> list[Melody]:
@@ -32,7 +40,8 @@ def sample(
         count: how many, at least 1.
         temperature: of the tokens' draw; 0 takes the most probable token.
         generator: the source of all draws.
-        rules: which tokens may come, such as those of a scale, the same for all melodies; None allows all.
+        scale: ``auto`` writes each melody a second time, in the scale that fits it best; ``none`` does not; a scale
+            keeps all to it.
         prior: ``fitted`` to the codes of the training windows or ``normal``; None takes the fitted one if there is one.
         fields: what else the melodies carry, such as ``quarters_per_minute`` or ``program``.
 
@@ -40,7 +49,10 @@ def sample(
         PriorError: if the fitted prior is asked of a model that has none.
     """
     check_count(count, 1)
+    rules = rules_of(model, scale) if isinstance(scale, Scale) else None
     z = draw_latents(model, count, prior, generator, rules)
+    if scale == "auto":
+        rules = rules_of_each(model, decode_tokens(model, z, temperature, generator))
     return decode_melodies(model, z, temperature, generator, rules, **fields)
 
 

@@ -1,17 +1,20 @@
-"""Scales by name, such as ``G:major``, and the tokens that keep a melody in one.
+"""Scales, keys and tempi as people write them, and the scale that fits a melody best.
 
-Conventions: pitch classes are 0..11 with C 0; a scale's steps are semitones above its tonic.
+Conventions: pitch classes are 0..11 with C 0; a scale's steps are semitones above its tonic. The weight of a pitch
+class is how many notes have it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Self
+import re
+from dataclasses import dataclass, replace
+from typing import Literal, Self, get_args
 
 import numpy as np
 
 from data_prep.errors import UserError
-from data_prep.melodies.keys import parse_tonic
+from data_prep.melodies.keys import Key, find_key, parse_tonic
+from data_prep.melody import Melody
 from data_prep.tokens import FIRST_NOTE_ON, Vocabulary
 
 SCALES: dict[str, frozenset[int]] = {
@@ -27,6 +30,19 @@ SCALES: dict[str, frozenset[int]] = {
     "blues": frozenset({0, 3, 5, 6, 7, 10}),
     "whole-tone": frozenset({0, 2, 4, 6, 8, 10}),
 }
+ALIASES = {
+    **{"": "major", "maj": "major", "ionian": "major", "dur": "major", "major-pentatonic": "pentatonic"},
+    **{"m": "minor", "min": "minor", "aeolian": "minor", "natural-minor": "minor", "harmonic": "harmonic-minor"},
+    **{"pent": "pentatonic", "minor-pent": "minor-pentatonic", "wholetone": "whole-tone", "mixo": "mixolydian"},
+}
+TONIC_NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+ScaleChoice = Literal["auto", "none"]
+KeyPlan = Literal["glide", "a", "b", "none"]
+TempoPlan = Literal["glide", "a", "b"]
+MIN_TEMPO, MAX_TEMPO = 10.0, 400.0  # quarters per minute
+# The letter; an accidental, where a hyphen before a letter only parts the two words (C-major); the kind.
+NAME = re.compile(r"\s*(?P<letter>[A-Za-z])(?P<accidental>#|b|♯|♭|-(?![A-Za-z]))?[\s:_-]*(?P<kind>.*?)\s*")
+TONIC_WEIGHT = 1e-4  # how much the notes of the tonic triad say where several scales hold as many notes
 
 
 class ScaleError(UserError, ValueError):
@@ -40,26 +56,42 @@ class Scale:
     tonic: int
     kind: str = "major"
 
+    def __str__(self) -> str:
+        return f"{TONIC_NAMES[self.tonic]} {self.kind.replace('-', ' ')}"
+
     @classmethod
     def parse(cls, name: str) -> Self:
-        """The scale of a name such as ``G:major`` or ``F#:dorian``; ``G`` alone is major.
+        """The scale of a name such as ``G:major``, ``Gmaj``, ``g minor``, ``Am`` or ``F# dorian``; ``G`` is major.
 
         Raises:
             ScaleError: if the tonic or the kind is unknown.
         """
-        tonic, _, kind = name.strip().partition(":")
-        kind = kind.lower() or "major"
+        found = NAME.fullmatch(name)
+        if found is None:
+            raise ScaleError(f"{name!r} is no scale; give one such as G:major, Am or F# dorian")
+        kind = found["kind"]
+        kind = "major" if kind in ("M", "MAJ") else re.sub(r"[\s:_-]+", "-", kind.lower())
+        kind = ALIASES.get(kind, kind)
+        tonic = found["letter"].upper() + {"♯": "#", "♭": "b", None: ""}.get(found["accidental"], found["accidental"])
+        try:
+            scale = cls(parse_tonic(tonic), kind)
+        except ValueError as error:
+            raise ScaleError(
+                f"{name!r} is no scale: {error}; a scale is given as in G:major, Am or F# dorian"
+            ) from error
         if kind not in SCALES:
             raise ScaleError(f"there is no scale {kind!r}; choose one of {', '.join(SCALES)}, as in G:major")
-        try:
-            return cls(parse_tonic(tonic), kind)
-        except ValueError as error:
-            raise ScaleError(f"{name!r} is no scale: {error}; a scale is given as in G:major or F#:dorian") from error
+        return scale
 
     @property
     def pitch_classes(self) -> frozenset[int]:
         """The notes in it."""
         return frozenset((self.tonic + step) % 12 for step in SCALES[self.kind])
+
+    @property
+    def key(self) -> Key:
+        """The key that it is nearest to."""
+        return Key(self.tonic, is_minor=3 in SCALES[self.kind] and 4 not in SCALES[self.kind])
 
     def __contains__(self, pitch: int) -> bool:
         """Whether a MIDI pitch lies in it, in whatever octave."""
@@ -69,3 +101,138 @@ class Scale:
         """Whether each token may come, booleans ``(V,)``: all but the note ons outside the scale."""
         pitches = np.arange(vocabulary.size) - FIRST_NOTE_ON + vocabulary.lowest_pitch
         return (np.arange(vocabulary.size) < FIRST_NOTE_ON) | np.isin(pitches % 12, list(self.pitch_classes))
+
+    def transposed(self, semitones: int) -> Scale:
+        """The same on another tonic."""
+        return replace(self, tonic=(self.tonic + semitones) % 12)
+
+
+CANDIDATES = tuple(Scale(tonic, kind) for kind in ("major", "harmonic-minor") for tonic in range(12))
+IN_SCALE = np.array([[pitch in scale for pitch in range(12)] for scale in CANDIDATES], dtype=np.float64)  # (24, 12)
+TRIADS = np.array([[scale.tonic, scale.tonic + 4 - scale.key.is_minor, scale.tonic + 7] for scale in CANDIDATES]) % 12
+
+
+def parse_choice(name: str | Scale | None) -> Scale | ScaleChoice:
+    """What ``--scale`` asks for: ``auto``, ``none`` (also None), or a scale by name.
+
+    Raises:
+        ScaleError: if the name is none.
+    """
+    if name is None:
+        return "none"
+    if isinstance(name, Scale):
+        return name
+    choice = name.strip().lower()
+    return choice if choice in ("auto", "none") else Scale.parse(name)  # type: ignore[return-value]  # of these two
+
+
+def parse_key(text: str) -> KeyPlan | Key:
+    """What ``key`` asks for: a plan, or a key such as ``C`` or ``Am``; ``a`` and ``b`` are the tunes'.
+
+    Raises:
+        ScaleError: if it is neither.
+    """
+    plan = text.strip().lower()
+    if plan in get_args(KeyPlan):
+        return plan  # type: ignore[return-value]  # it is one of them
+    try:
+        return Scale.parse(text).key
+    except ScaleError as error:
+        raise ScaleError(f"key is {text!r}; choose one of glide, a, b and none, or a key such as C or Am") from error
+
+
+def parse_tempo(value: str | float) -> TempoPlan | float:
+    """What ``tempo`` asks for: a plan, or quarters per minute.
+
+    Raises:
+        ValueError: if it is neither.
+    """
+    plan = str(value).strip().lower()
+    if plan in get_args(TempoPlan):
+        return plan  # type: ignore[return-value]  # it is one of them
+    try:
+        tempo = float(plan)
+    except ValueError:
+        tempo = 0.0
+    if not MIN_TEMPO <= tempo <= MAX_TEMPO:
+        raise ValueError(
+            f"tempo is {value!r}; choose one of glide, a and b, or a number from {MIN_TEMPO:g} to {MAX_TEMPO:g}"
+        )
+    return tempo
+
+
+def pitch_class_weights(pitches: np.ndarray) -> np.ndarray:
+    """How many of MIDI pitches ``(N,)`` each pitch class has, ``(12,)``."""
+    return np.bincount(np.asarray(pitches, np.int64) % 12, minlength=12).astype(np.float64)
+
+
+def weights_of(melody: Melody) -> np.ndarray:
+    """How many notes of a melody each pitch class has, ``(12,)``."""
+    return pitch_class_weights(melody.line[:, 2])
+
+
+def key_of(melody: Melody) -> Key | None:
+    """The key of a melody; None of one without notes."""
+    line = melody.line
+    return find_key(line[:, 2], line[:, 1] - line[:, 0])
+
+
+def best_scale(weights: np.ndarray) -> Scale:
+    """Of the 12 major and 12 harmonic minor scales, the one that holds most of the weights ``(12,)``.
+
+    Of several that hold as much, the one in whose tonic triad most lies; of these, major before minor.
+    """
+    total = max(float(weights.sum()), 1e-12)
+    held = IN_SCALE @ weights / total + TONIC_WEIGHT * (weights[TRIADS].sum(axis=1) + weights[TRIADS[:, 0]]) / total
+    return CANDIDATES[int(held.argmax())]
+
+
+def share_outside(weights: np.ndarray, scale: Scale | None = None) -> float:
+    """The share of the weights ``(12,)`` that lies outside a scale, by default the best one; 0 of no notes."""
+    inside = [pitch in (scale or best_scale(weights)) for pitch in range(12)]
+    return 1 - float(weights[inside].sum() / weights.sum()) if weights.sum() else 0.0
+
+
+def moved_to_scale(melody: Melody, scale: Scale, key: Key | None = None) -> Melody:
+    """``melody`` in ``scale``: transposed to where most of its notes lie in it, and the others on the nearest degrees.
+
+    A melody in the key of the scale's own tonic stays where it is: C major in C minor gets a minor third, sixth and
+    seventh, degree by degree. Every other one is moved by at most six semitones.
+
+    Args:
+        melody: the melody.
+        scale: where it goes.
+        key: of the piece that it is from; by default that of the scale that fits the melody best.
+    """
+    if not melody.notes:
+        return melody
+    weights = weights_of(melody)
+    own = best_scale(weights) if key is None else Scale(key.tonic, "minor" if key.is_minor else "major")
+    if own.tonic == scale.tonic:
+        shift = 0
+    else:
+        # As many notes as can be on the scale; of equal shifts, the one between the two keys, and then the shortest.
+        between = own.key.shift_to(scale.key.major_tonic)
+        shift = min(
+            range(-5, 7),
+            key=lambda by: (round(share_outside(np.roll(weights, by), scale), 6), by != between, abs(by)),
+        )
+    lowest, highest = min(note.pitch for note in melody.notes), max(note.pitch for note in melody.notes)
+    if lowest + shift < 1 or highest + shift > 126:  # a note moved to a degree may go one further
+        shift += 12 if shift < 0 else -12
+    own = own.transposed(shift)
+    moved = {pitch: _on_degree(pitch + shift, own, scale) for pitch in {note.pitch for note in melody.notes}}
+    return replace(melody, notes=tuple(note._replace(pitch=moved[note.pitch]) for note in melody.notes))
+
+
+def _on_degree(pitch: int, own: Scale, scale: Scale) -> int:
+    """The pitch of ``scale`` nearest to ``pitch``; of two equally near, the one of the same degree as in ``own``."""
+    if pitch in scale:
+        return pitch
+    near = min(abs(pitch - other) for other in range(pitch - 6, pitch + 7) if other in scale)
+    choices = [other for other in (pitch - near, pitch + near) if other in scale]
+    degrees = {tone: degree for degree, tone in enumerate(sorted(SCALES[own.kind]))}
+    wanted = degrees.get((pitch - own.tonic) % 12)
+    in_scale = {tone: degree for degree, tone in enumerate(sorted(SCALES[scale.kind]))}
+    same = [other for other in choices if in_scale[(other - scale.tonic) % 12] == wanted]
+    return (same if own.tonic == scale.tonic and same else choices)[0]

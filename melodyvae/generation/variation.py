@@ -16,13 +16,17 @@ import torch
 from data_prep.melody import Melody
 from melodyvae.generation.codec import (
     check_count,
-    decode_melodies,
     decode_tokens,
     exact_latents,
     fields_of,
     posterior_means,
+    whole_melody,
 )
+from melodyvae.generation.in_scale import NEAR_MARGIN, Surroundings
+from melodyvae.generation.scales import Scale, ScaleChoice
+from melodyvae.generation.sources import windows_of
 from melodyvae.models.latent import slerp
+from melodyvae.models.token_rules import TokenRules
 
 if TYPE_CHECKING:
     from melodyvae.models.melody import MelodyModel
@@ -37,8 +41,9 @@ def vary(
     amount: float = 0.3,
     temperature: float = 0.0,
     generator: torch.Generator | None = None,
+    rules: TokenRules | None = None,
 ) -> list[Melody]:
-    """``count`` near neighbours of a window, each different from it and from the others while that is to be had.
+    """Near neighbours of a window, each different from it and from the others: ``count``, or as many as there are.
 
     z = sqrt(1 - amount^2) * mean + amount * draw, with the posterior mean and a draw from the model's prior: where both
     are distributed as N(0, I), so is z. Amount 0 is the window as the model remembers it, 1 a new melody.
@@ -50,6 +55,7 @@ def vary(
         amount: 0 to 1.
         temperature: of the tokens' draw; 0 takes the most probable melody at each z.
         generator: the source of all draws.
+        rules: what keeps them in a scale (see :func:`~melodyvae.generation.in_scale.rules_near`); None allows all.
 
     Raises:
         ValueError: if the count or the amount is out of range.
@@ -64,25 +70,34 @@ def vary(
     for _ in range(MOST_DRAWS if amount > 0 or temperature > 0 else 1):
         wanted = count - len(found)
         z = math.sqrt(1 - amount**2) * mean + amount * model.prior(wanted).sample(generator)
-        for row in decode_tokens(model, z, temperature, generator):
+        for row in decode_tokens(model, z, temperature, generator, rules):
             (spare if row.tobytes() in known else found).append(row)
             known.add(row.tobytes())
         if len(found) == count:
             break
-    rows = [*found, *spare][:count]
+    rows = found or spare[:1]  # the window itself, if nothing else is to be had
     return [model.vocabulary.decode(row, **_grid_of(model), **fields_of(window)) for row in rows]
 
 
-def grid(model: MelodyModel, corners: Sequence[Melody], count: int = 5, *, exact: bool = True) -> list[list[Melody]]:
-    """``count`` rows of ``count`` melodies between four windows: first and last of the first row, then of the last.
+def grid(
+    model: MelodyModel,
+    corners: Sequence[Melody],
+    count: int = 5,
+    *,
+    exact: bool = True,
+    scale: Scale | ScaleChoice = "none",
+) -> list[list[Melody]]:
+    """``count`` rows of ``count`` melodies between four: first and last of the first row, then of the last.
 
-    Along the left and the right edge, and then along each row, the way is the great arc.
+    Along the left and the right edge, and then along each row, the way is the great arc. Longer melodies than the
+    model's windows are decoded window by window.
 
     Args:
         model: the model.
-        corners: four windows: top left, top right, bottom left, bottom right.
+        corners: four melodies of one length, in one key: top left, top right, bottom left, bottom right.
         count: at least 2.
         exact: refine the latents of the corners until they come back; otherwise they are as the model remembers them.
+        scale: ``auto`` keeps what lies between to the scale of the four; ``none`` does not; a scale keeps all to it.
 
     Raises:
         ValueError: if there are not four corners, or the count is too low.
@@ -90,31 +105,51 @@ def grid(model: MelodyModel, corners: Sequence[Melody], count: int = 5, *, exact
     check_count(count, 2)
     if len(corners) != 4:
         raise ValueError(f"a grid has 4 corners, not {len(corners)}")
-    latents = exact_latents(model, corners) if exact else posterior_means(model, corners)
-    weights = torch.linspace(0, 1, count, device=latents.device)
-    left, right = slerp(latents[0], latents[2], weights), slerp(latents[1], latents[3], weights)
-    rows = torch.cat([slerp(start, end, weights) for start, end in zip(left, right, strict=True)])
-    melodies = decode_melodies(model, rows, 0.0, None, **fields_of(corners[0]))
+    tunes = [windows_of(model, corner) for corner in corners]
+    latents = [exact_latents(model, tune) if exact else posterior_means(model, tune) for tune in tunes]
+    along = torch.linspace(0, 1, count, device=latents[0].device)
+    paths = []
+    for a, b, c, d in zip(*latents, strict=True):
+        left, right = slerp(a, c, along), slerp(b, d, along)
+        paths.append(torch.cat([slerp(start, end, along) for start, end in zip(left, right, strict=True)]))
+    around = Surroundings.of(model.vocabulary, tunes, scale)
+    rows = around.decode(model, torch.stack(paths, dim=1), grid_shares(count))
+    melodies = [whole_melody(model, row, corners[0]) for row in rows]
     return [melodies[start : start + count] for start in range(0, count**2, count)]
+
+
+def grid_shares(count: int) -> np.ndarray:
+    """How much of each corner there is in each melody of a grid, row by row: ``(count ** 2, 4)``."""
+    down, across = np.meshgrid(np.linspace(0, 1, count), np.linspace(0, 1, count), indexing="ij")
+    corners = [(1 - down) * (1 - across), (1 - down) * across, down * (1 - across), down * across]
+    return np.stack([corner.ravel() for corner in corners], axis=1)
 
 
 def arithmetic(
     model: MelodyModel,
-    windows: Sequence[Melody],
+    melodies: Sequence[Melody],
     signs: Sequence[int],
     temperature: float = 0.0,
     generator: torch.Generator | None = None,
+    scale: Scale | ScaleChoice = "none",
 ) -> Melody:
-    """The melody at the sum of the windows' posterior means, each times its sign, 1 or -1.
+    """The melody at the sum of the posterior means of melodies of one length, each times its sign, 1 or -1.
+
+    ``scale`` is that of the melodies that are added (``auto``), no scale (``none``), or any other.
 
     Raises:
-        ValueError: if there are not as many signs as windows, or none.
+        ValueError: if there are not as many signs as melodies, or none.
     """
-    if not windows or len(windows) != len(signs):
-        raise ValueError(f"{len(windows)} windows and {len(signs)} signs; there must be as many, and at least one")
-    means = posterior_means(model, windows)
-    z = (means * torch.tensor(signs, dtype=means.dtype, device=means.device)[:, None]).sum(dim=0, keepdim=True)
-    return decode_melodies(model, z, temperature, generator, **fields_of(windows[0]))[0]
+    if not melodies or len(melodies) != len(signs):
+        raise ValueError(f"{len(melodies)} windows and {len(signs)} signs; there must be as many, and at least one")
+    tunes = [windows_of(model, melody) for melody in melodies]
+    means = torch.stack([posterior_means(model, tune) for tune in tunes])  # (terms, W, Z)
+    z = (means * torch.tensor(signs, dtype=means.dtype, device=means.device)[:, None, None]).sum(dim=0)
+    added = [tune for tune, sign in zip(tunes, signs, strict=True) if sign > 0] or tunes
+    around = Surroundings.of(model.vocabulary, added, scale)
+    shares = np.full((1, len(added)), 1 / len(added))
+    row = around.decode(model, z[None], shares, temperature, generator, free_ends=False, margin=NEAR_MARGIN)[0]
+    return whole_melody(model, row, melodies[0])
 
 
 def steps_changed(model: MelodyModel, melody: Melody, window: Melody) -> int:

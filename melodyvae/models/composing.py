@@ -198,7 +198,7 @@ class ComposingDecoder(AutoregressiveDecoder):
             copying = Copying.of(sources, written.sounding[:, step : step + 1], self.vocabulary_size)
             logits = copying.predict(components.softmax(-1), free, slips).clamp(min=TINY).log()[:, 0]
             all_logits.append(forbid_silent_note_off(logits, written.sounding[:, step]))
-            previous = choice.make(logits.detach(), written.sounding[:, step], step)
+            previous = choice.make(logits.detach(), written.sounding[:, step], step, written.last_onset[:, step])
             components = components + copying.likelihood(previous.unsqueeze(1), free, slips).log()
             written.write(step, previous, sources)
         return written.tokens[:, :steps], torch.stack(all_logits, dim=1)

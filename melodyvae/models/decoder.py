@@ -34,15 +34,18 @@ class Before:
     Attributes:
         token: of the step just before, ``(B,)``.
         sounding: whether a note sounds then, booleans ``(B,)``.
+        last_note: the last note on, ``(B,)``, 0 where there is none.
     """
 
     token: Tensor
     sounding: Tensor
+    last_note: Tensor
 
     @classmethod
     def nothing(cls, batch: int, device: torch.device) -> Self:
         """Silence, before the first step."""
-        return cls(torch.full((batch,), NO_EVENT, device=device), torch.zeros(batch, dtype=torch.bool, device=device))
+        tokens = torch.full((batch,), NO_EVENT, device=device)
+        return cls(tokens, torch.zeros_like(tokens, dtype=torch.bool), torch.zeros_like(tokens))
 
 
 @dataclass(frozen=True)
@@ -63,13 +66,13 @@ class Choice:
     keep_true: Tensor | None = None
     rules: TokenRules | None = None
 
-    def make(self, logits: Tensor, sounding: Tensor, step: int) -> Tensor:
-        """The tokens ``(B,)`` of a step, from its logits ``(B, V)``."""
+    def make(self, logits: Tensor, sounding: Tensor, step: int, last_note: Tensor | None = None) -> Tensor:
+        """The tokens ``(B,)`` of a step, from its logits ``(B, V)``, after the note ons ``last_note`` ``(B,)``."""
         legal = forbid_silent_note_off(logits, sounding)
         if self.rules is None:
             chosen = draw(legal, self.temperature, self.generator)
         else:
-            ruled = self.rules.log_probabilities(legal, step, self.temperature)
+            ruled = self.rules.log_probabilities(legal, step, self.temperature, last_note)
             chosen = draw(ruled, 1.0 if self.temperature > 0 else 0.0, self.generator)
         if self.true_tokens is None or self.keep_true is None:
             return chosen
@@ -186,15 +189,16 @@ class MelodyDecoder(AutoregressiveDecoder):
     def write(self, z: Tensor, choice: Choice, before: Before, first_step: int = 0) -> tuple[Tensor, Tensor, Before]:
         """As :meth:`roll_out`, after the steps ``before``; this window's first step is ``first_step`` of the choice."""
         steps = self._steps(self.context(z))
-        previous, sounding = before.token, before.sounding
+        previous, sounding, last_note = before.token, before.sounding, before.last_note
         drawn, all_logits = [], []
         for step in range(self.config.steps):
             logits = self.output(steps.take(previous)).to(self.output.weight.dtype)
             all_logits.append(logits)
-            previous = choice.make(logits.detach(), sounding, first_step + step)
+            previous = choice.make(logits.detach(), sounding, first_step + step, last_note)
             sounding = torch.where(previous == NO_EVENT, sounding, previous >= FIRST_NOTE_ON)
+            last_note = torch.where(previous >= FIRST_NOTE_ON, previous, last_note)
             drawn.append(previous)
-        return torch.stack(drawn, dim=1), torch.stack(all_logits, dim=1), Before(previous, sounding)
+        return torch.stack(drawn, dim=1), torch.stack(all_logits, dim=1), Before(previous, sounding, last_note)
 
     def _steps(self, context: DecoderContext) -> LSTMCalls | LSTMSteps:
         """The faster way to step: nn.LSTM's own libraries multiply large matrices better than the plain product.

@@ -6,7 +6,7 @@ Conventions: B windows, T steps, V tokens; either of the first two may be 1, whi
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from torch import Tensor
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT
 
 MAX_MOVE_SEMITONES = 2  # a forbidden note further from any allowed one is dropped, not moved
+OCTAVE = 12
 
 
 @dataclass(frozen=True)
@@ -24,15 +25,24 @@ class TokenRules:
     model wants a C sharp, it gets a C or a D at that step, and not whatever else was likely. Notes with no allowed one
     within :data:`MAX_MOVE_SEMITONES` are dropped, and the rest is renormalised.
 
+    With ``no_wide_leaps``, a note more than an octave from the one before goes to the same pitch class within an octave
+    of it first, unless one of some tunes goes from the one note to the other at that very step.
+
     Attributes:
         allowed: booleans ``(B, T, V)``; "no event" must be among them everywhere, so that every step has a token.
         bonus: added to the logits, ``(B, T, V)``; None adds nothing.
         moves: whether forbidden notes are moved at all; otherwise all of them are dropped.
+        no_wide_leaps: in which windows leaps of more than an octave are kept out, booleans ``(B,)``; None in none.
+        leaps: the tokens of the last note before each step, and of the step, in some tunes: ``(tunes, T, 2)``.
+        before: the token of the last note before each window, ``(B,)``, 0 where there is none.
     """
 
     allowed: Tensor
     bonus: Tensor | None = None
     moves: bool = True
+    no_wide_leaps: Tensor | None = None
+    leaps: Tensor | None = None
+    before: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.allowed.ndim != 3:
@@ -47,18 +57,26 @@ class TokenRules:
 
     def rows(self, start: int, stop: int) -> TokenRules:
         """The rules of windows ``start`` until just before ``stop``."""
-        bonus = self.bonus
-        return TokenRules(
-            self.allowed if len(self.allowed) == 1 else self.allowed[start:stop],
-            bonus if bonus is None or len(bonus) == 1 else bonus[start:stop],
-            self.moves,
+
+        def part(table: Tensor | None) -> Tensor | None:
+            return table if table is None or len(table) == 1 else table[start:stop]
+
+        allowed = self.allowed if len(self.allowed) == 1 else self.allowed[start:stop]
+        return replace(
+            self,
+            allowed=allowed,
+            bonus=part(self.bonus),
+            no_wide_leaps=part(self.no_wide_leaps),
+            before=part(self.before),
         )
 
-    def log_probabilities(self, logits: Tensor, step: int, temperature: float = 1.0) -> Tensor:
+    def log_probabilities(
+        self, logits: Tensor, step: int, temperature: float = 1.0, last_note: Tensor | None = None
+    ) -> Tensor:
         """Logarithms ``(B, V)``, up to a constant, of the probabilities at a step, from its logits ``(B, V)``.
 
         The logits are divided by the temperature before notes are moved; 0 counts as 1, as the most probable token is
-        taken then.
+        taken then. ``last_note`` is the token of the last note on in each window, ``(B,)``, 0 before the first.
         """
         logits = logits.float()
         if self.bonus is not None:
@@ -69,11 +87,28 @@ class TokenRules:
         if not self.moves:
             return scaled.masked_fill(~allowed, -torch.inf)
         probabilities = torch.softmax(scaled, dim=-1)
+        if self.no_wide_leaps is not None and last_note is not None:
+            probabilities, allowed = self._without_wide_leaps(probabilities, allowed, step, last_note)
         events = probabilities[:, :FIRST_NOTE_ON] * allowed[:, :FIRST_NOTE_ON]
         notes = _moved(probabilities[:, FIRST_NOTE_ON:], allowed[:, FIRST_NOTE_ON:])
         ruled = torch.cat([events, notes], dim=1).log()
         ruled[:, NO_EVENT].clamp_(min=math.log(tiny))  # so that something can be drawn whatever was dropped
         return ruled
+
+    def _without_wide_leaps(
+        self, probabilities: Tensor, allowed: Tensor, step: int, last_note: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The probabilities and what is allowed, ``(B, V)``, with wide leaps folded into an octave of the last note."""
+        assert self.no_wide_leaps is not None
+        last = last_note if self.before is None else torch.where(last_note > 0, last_note, self.before)
+        tokens = torch.arange(allowed.shape[1], device=allowed.device)
+        apart = tokens - last[:, None]
+        is_far = (apart.abs() > OCTAVE) & (tokens >= FIRST_NOTE_ON) & (last > 0)[:, None] & self.no_wide_leaps[:, None]
+        for previous, token in [] if self.leaps is None else self.leaps[:, step].tolist():
+            is_far[:, token] &= last != previous
+        octaves = torch.where(is_far, (apart.abs() - 1).div(OCTAVE, rounding_mode="floor") * apart.sign(), 0)
+        target = (tokens - OCTAVE * octaves).clamp(0, allowed.shape[1] - 1)
+        return torch.zeros_like(probabilities).scatter_add(1, target, probabilities), allowed & ~is_far
 
 
 def _moved(probabilities: Tensor, allowed: Tensor) -> Tensor:

@@ -28,9 +28,9 @@ from melodyvae.generation.inpainting import complete as completed
 from melodyvae.generation.interpolation import WalkOptions
 from melodyvae.generation.interpolation import walk as walked
 from melodyvae.generation.morph import morph as morphed
-from melodyvae.generation.morph import rules_of, wanted_amounts
+from melodyvae.generation.morph import wanted_amounts
 from melodyvae.generation.sampling import sample as sampled
-from melodyvae.generation.scales import SCALES, Scale
+from melodyvae.generation.scales import SCALES, parse_choice
 from melodyvae.generation.scoring import score as scored
 from melodyvae.generation.sources import pick_window
 from melodyvae.studio.reading import Piece, shown_name, sounding_steps
@@ -135,7 +135,7 @@ def pad(model: Any, request: PadRequest) -> dict[str, Any]:
 def morph(model: Any, request: MorphRequest) -> dict[str, Any]:
     """The tune with its character moved, and what it measures before and after."""
     window = _window(model, request.melody)
-    scale = None if request.scale is None else Scale.parse(request.scale)
+    scale = parse_choice(request.scale)
     generator = _generator(model, request.seed)
     amounts = dict(request.amounts)
     melodies = morphed(model, window, amounts, request.count, request.temperature, generator, scale, request.candidates)
@@ -182,14 +182,13 @@ def complete(model: Any, request: CompleteRequest) -> dict[str, Any]:
 
 def sample(model: Any, request: SampleRequest) -> dict[str, Any]:
     """New tunes."""
-    rules = None if request.scale is None else rules_of(model, Scale.parse(request.scale))
     count = request.count if request.density is None else request.count * DENSITY_POOL
     melodies = sampled(
         model,
         count,
         request.temperature,
         _generator(model, request.seed),
-        rules,
+        parse_choice(request.scale),
         quarters_per_minute=request.quarters_per_minute,
     )
     if request.density is not None:

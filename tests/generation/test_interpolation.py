@@ -1,5 +1,6 @@
 """Walks from one tune to another: where they begin and end, and what glides on the way."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +14,7 @@ from data_prep.tokens import Vocabulary
 from melodyvae.generation.distance import musical_distances
 from melodyvae.generation.interpolation import WalkOptions, pick_ends, walk
 from melodyvae.generation.sampling import reconstruct
+from melodyvae.generation.scales import share_outside, weights_of
 from melodyvae.models.melody import MelodyModel
 from tests.conftest import tune
 from tests.generation.test_sampling import RememberingModel, UniformModel, legato
@@ -37,7 +39,10 @@ def scale(tonic: int = 60, **fields) -> Melody:
     [
         ({"count": 1}, "count is 1; it must be at least 2"),
         ({"ends": "blurred"}, "ends is 'blurred'; choose one of exact, model, original"),
-        ({"key": "h"}, "key is 'h'; choose one of glide, a, b, none"),
+        ({"key": "h"}, "key is 'h'; choose one of glide, a, b and none, or a key such as C or Am"),
+        ({"tempo": "fast"}, "tempo is 'fast'; choose one of glide, a and b, or a number from 10 to 400"),
+        ({"tempo": 5}, "tempo is 5; choose"),
+        ({"scale": "H:major"}, "'H:major' is no scale"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options, message):
@@ -74,7 +79,7 @@ def test_the_ends_of_a_model_are_its_reconstructions(run_folder):
 def test_original_ends_are_the_tunes_whatever_the_model_makes_of_them(run_folder):
     model = MelodyModel.from_pretrained(run_folder)
     start, end = tune(1).window(0, 2), tune(2).window(0, 2)
-    found = walk(model, start, end, WalkOptions(3, ends="original"), keys=(C_MAJOR, Key(5, is_minor=True)))
+    found = walk(model, start, end, WalkOptions(3, ends="original", key="glide"), keys=(C_MAJOR, Key(5, is_minor=True)))
     assert [note[:3] for note in found.melodies[0].notes] == [note[:3] for note in start.notes]
     assert [note[:3] for note in found.melodies[-1].notes] == [note[:3] for note in end.notes]
 
@@ -97,7 +102,7 @@ def test_exact_ends_come_back_where_the_model_alone_misses_them(shipped):
 
 def test_the_key_glides_and_is_the_seconds_own_at_the_end(shipped):
     start, end = scale(60), scale(66)
-    found = walk(shipped, start, end, WalkOptions(7))
+    found = walk(shipped, start, end, WalkOptions(7, key="glide"))
     assert found.melodies[0].notes == start.notes
     assert found.melodies[-1].notes == end.notes
     # In one key the two are the same tune, so each melody between them is it, in a key of its own.
@@ -107,28 +112,33 @@ def test_the_key_glides_and_is_the_seconds_own_at_the_end(shipped):
 
 def test_all_can_be_in_one_key(shipped):
     start, end = scale(60), scale(67)
-    in_a = walk(shipped, start, end, WalkOptions(3, key="a")).melodies
+    by_default = walk(shipped, start, end, WalkOptions(3)).melodies
     in_b = walk(shipped, start, end, WalkOptions(3, key="b")).melodies
-    assert [melody.notes[0].pitch % 12 for melody in in_a] == [0, 0, 0]
-    assert [melody.notes[0].pitch % 12 for melody in in_b] == [7, 7, 7]
+    in_f = walk(shipped, start, end, WalkOptions(3, key="Dm")).melodies
+    # In one key the two are the same tune, so nothing lies between.
+    assert [melody.notes[0].pitch % 12 for melody in by_default] == [0, 0]
+    assert [melody.notes[0].pitch % 12 for melody in in_b] == [7, 7]
+    assert [melody.notes[0].pitch % 12 for melody in in_f] == [5, 5]
     assert max(note.pitch for melody in in_b for note in melody.notes) < 70  # in the register of the first
 
 
 def test_the_register_glides_too(shipped):
-    found = walk(shipped, scale(48), scale(84), WalkOptions(4))
+    found = walk(shipped, scale(48), scale(84), WalkOptions(4, key="glide"))
     assert [melody.notes[0].pitch for melody in found.melodies] == [48, 60, 72, 84]
 
 
 def test_without_a_plan_for_keys_pitches_are_left_alone():
-    found = walk(RememberingModel(), scale(60), scale(66), WalkOptions(3, key="none"))
+    found = walk(RememberingModel(), scale(60), scale(66), WalkOptions(3, key="none", scale="none"))
     assert found.decisions == ()
     assert 60 < found.melodies[1].notes[0].pitch < 66
 
 
-@pytest.mark.parametrize(("plan", "tempi"), [("glide", [60.0, 120.0, 240.0]), ("a", [60.0] * 3), ("b", [240.0] * 3)])
+@pytest.mark.parametrize(
+    ("plan", "tempi"), [("glide", [60, 120, 240]), ("a", [60] * 3), ("b", [240] * 3), (90, [90] * 3)]
+)
 def test_the_tempo_glides_or_is_one_of_the_two(plan, tempi):
-    start, end = scale(quarters_per_minute=60.0, program=40), scale(quarters_per_minute=240.0, program=7)
-    melodies = walk(RememberingModel(), start, end, WalkOptions(3, tempo=plan)).melodies
+    start, end = scale(quarters_per_minute=60.0, program=40), scale(64, quarters_per_minute=240.0, program=7)
+    melodies = walk(RememberingModel(), start, end, WalkOptions(3, tempo=plan, key="none")).melodies
     assert [melody.quarters_per_minute for melody in melodies] == pytest.approx(tempi)
     assert {melody.program for melody in melodies} == {40}
 
@@ -189,3 +199,33 @@ def test_by_default_a_window_of_the_model_is_taken_of_each():
     assert [window.melody.bars for window in ends.windows] == [2, 2]
     assert "padded with silence" in ends.windows[1].note
     assert ends.note == ""
+
+
+def test_as_many_as_are_distinct_are_written_and_it_is_said(shipped):
+    start, end = scale(60), replace(scale(60), notes=scale(60).notes[:-1])
+    found = walk(shipped, start, end, WalkOptions(100))
+    assert 2 <= len(found.melodies) < 100
+    assert len({melody.notes for melody in found.melodies}) == len(found.melodies) == found.distinct
+    assert found.decisions[0] == (
+        f"100 tunes were asked for; only {len(found.melodies)} distinct ones were found, and are written"
+    )
+
+
+def test_the_ends_stay_exact_and_what_lies_between_keeps_to_their_scale_and_leaps(shipped):
+    start, end = scale(60), scale(62)
+    free = walk(shipped, start, end, WalkOptions(12, key="none", scale="none")).melodies
+    kept = walk(shipped, start, end, WalkOptions(12, key="none"))
+    assert kept.steps_right == (32, 32)
+    assert (kept.melodies[0].notes, kept.melodies[-1].notes) == (start.notes, end.notes)
+    foreign = [sum(share_outside(weights_of(melody)) for melody in found[1:-1]) for found in (kept.melodies, free)]
+    assert foreign[0] <= foreign[1]
+    pitches = [[note.pitch for note in melody.notes] for melody in kept.melodies]
+    assert all(abs(a - b) <= 12 for row in pitches for a, b in pairwise(row))
+    assert all(60 <= pitch <= 69 for row in pitches for pitch in row)
+    assert any(sentence.startswith("in key: ") for sentence in kept.decisions)
+
+
+def test_a_scale_moves_both_tunes_to_it(shipped):
+    found = walk(shipped, scale(60), scale(67), WalkOptions(3, scale="Eb:major"))
+    assert [melody.notes[0].pitch for melody in found.melodies] == [63, 63]
+    assert "A and B are moved to Eb major" in found.decisions

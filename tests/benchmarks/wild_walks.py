@@ -1,0 +1,124 @@
+"""Walks between random pairs of somebody's MIDI files: in key, without wide leaps, exact at both ends, and how quick.
+
+    python -m tests.benchmarks.wild_walks FOLDER [--pairs 60] [--seed 0] [--bars 2 16] [--model melody-2bar]
+
+FOLDER is searched for MIDI files, of which pairs are drawn by the seed; files that cannot be read, or have no melody,
+are counted and drawn again. Per row of the table:
+
+- out of scale: the share of a tune's notes outside the best of the 12 major and 12 harmonic minor scales, averaged over
+  the tunes between the ends;
+- wide leaps: the share of the tunes between with two notes in a row more than an octave apart;
+- ends exact: how many of the ends are the tunes that were taken, note for note;
+- seconds: per pair, reading both files included, on one thread.
+
+Rows: the ends themselves; the default; the same without a scale; and a crossfade of the same ends in A's key, each step
+taken from B with a probability that grows from 0 to 1 and from A otherwise (Roberts et al., 2018, section 5.2,
+https://arxiv.org/abs/1803.05428), silent note offs left out. Seconds under load are good side by side only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+
+from data_prep.melodies.voice import MelodyError
+from data_prep.melody import Melody
+from data_prep.reading.midi import MidiError
+from data_prep.tokens import NO_EVENT, NOTE_OFF, Vocabulary
+from melodyvae.device import use_threads
+from melodyvae.evaluation.keys import chance_outside_scale, has_wide_leap, shares_outside_scale
+from melodyvae.generation.interpolation import WalkOptions, pick_ends, walk
+from melodyvae.generation.sources import WindowError, read_source
+from melodyvae.models.melody import MelodyModel
+
+COUNT = 8
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--pairs", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--bars", type=int, nargs="+", default=[2, 16])
+    parser.add_argument("--model", default="melody-2bar")
+    arguments = parser.parse_args()
+    use_threads(1)
+    model = MelodyModel.from_pretrained(arguments.model)
+    files = sorted(path for path in arguments.folder.rglob("*") if path.suffix.lower() in (".mid", ".midi"))
+    if len(files) < 2:
+        parser.error(f"there are {len(files)} MIDI files in {arguments.folder}; a pair takes two")
+    for bars in arguments.bars:
+        _table(model, files, arguments.pairs, arguments.seed, bars)
+
+
+def _table(model: MelodyModel, files: list[Path], pairs: int, seed: int, bars: int) -> None:
+    """Print the table for windows of ``bars`` bars."""
+    generator = np.random.default_rng(seed)
+    outside: dict[str, list[float]] = defaultdict(list)
+    leaps: dict[str, list[bool]] = defaultdict(list)
+    exact: dict[str, list[bool]] = defaultdict(list)
+    seconds: dict[str, list[float]] = defaultdict(list)
+    note_counts: list[int] = []
+    refused = found = 0
+    while found < pairs and refused < 10 * pairs:
+        first, second = generator.choice(len(files), 2, replace=False)
+        try:
+            for name in ("default", "no scale"):
+                started = time.perf_counter()
+                sources = read_source(files[first], model.config), read_source(files[second], model.config)
+                options = WalkOptions(COUNT, scale="auto" if name == "default" else "none")
+                picked = pick_ends(model, sources, bars=bars, options=options)
+                start, end = (window.melody for window in picked.windows)
+                walked = walk(model, start, end, options, None, picked.keys, picked.pieces)
+                seconds[name].append(time.perf_counter() - started)
+                exact[name] += [right == start.length_steps for right in walked.steps_right]
+                _measure(walked.melodies[1:-1], model.vocabulary, name, outside, leaps)
+        except (MidiError, MelodyError, WindowError):
+            refused += 1
+            continue
+        found += 1
+        _measure(walked.ends, model.vocabulary, "the ends", outside, leaps)
+        note_counts += [len(melody.notes) for melody in walked.ends]
+        _measure(_crossfade(walked.ends, model.vocabulary, generator), model.vocabulary, "crossfade", outside, leaps)
+    print(
+        f"\n{bars} bars: {found} pairs of {len(files)} files, seed {seed}; {refused} pairs with a file without melody"
+    )
+    print(f"{'':<12}{'out of scale':>14}{'wide leaps':>12}{'ends exact':>14}{'seconds':>9}")
+    for name in ("the ends", "default", "no scale", "crossfade"):
+        right = f"{sum(exact[name])} of {len(exact[name])}" if name in exact else ""
+        took = f"{np.median(seconds[name]):.2f}" if name in seconds else ""
+        print(f"{name:<12}{np.nanmean(outside[name]):14.1%}{np.mean(leaps[name]):12.1%}{right:>14}{took:>9}")
+    print(f"{'chance':<12}{chance_outside_scale(np.array(note_counts)):14.1%}")
+
+
+def _measure(
+    melodies: tuple[Melody, ...] | list[Melody],
+    vocabulary: Vocabulary,
+    name: str,
+    outside: dict[str, list[float]],
+    leaps: dict[str, list[bool]],
+) -> None:
+    for melody in melodies:
+        row = vocabulary.encode(melody)[None]
+        outside[name].append(float(shares_outside_scale(row, vocabulary)[0]))
+        leaps[name].append(bool(has_wide_leap(row)[0]))
+
+
+def _crossfade(ends: tuple[Melody, Melody], vocabulary: Vocabulary, generator: np.random.Generator) -> list[Melody]:
+    """The tunes between two of a crossfade in data space."""
+    first, last = (vocabulary.encode(melody) for melody in ends)
+    mixed = []
+    for share in np.linspace(0, 1, COUNT)[1:-1]:
+        row = np.where(generator.random(len(first)) < share, last, first)
+        while not vocabulary.is_legal(row):
+            row = np.where((row == NOTE_OFF) & ~vocabulary.sounding(row), NO_EVENT, row)
+        mixed.append(vocabulary.decode(row))
+    return mixed
+
+
+if __name__ == "__main__":
+    main()
