@@ -13,7 +13,8 @@ from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from data_prep.melody import Melody, MelodyNote
-from melodyvae.generation.interpolation import Ends, KeyPlan, Spacing, TempoPlan
+from melodyvae.generation.interpolation import Ends, Spacing
+from melodyvae.generation.scales import KeyPlan, TempoPlan
 from melodyvae.studio.limits import StudioLimits
 
 Request = TypeVar("Request")
