@@ -7,7 +7,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOMS = {  # in the order of the flow; a module at the top of a package is a room of its own
-    "data_prep": ["errors", "files", "locks", "cores", "limits", "reading", "melody", "tokens", "melodies", "corpus"],
+    "data_prep": [
+        *("errors", "files", "mixing", "locks", "cores", "limits"),
+        *("reading", "melody", "tokens", "melodies", "corpus"),
+    ],
     "melodyvae": [
         *("config", "presets", "device", "ranks", "rendering", "models", "datasets", "generation"),
         *("vae", "evaluation", "training", "digits", "studio", "cli", "__main__"),

@@ -45,6 +45,7 @@ from data_prep.corpus.workers import work_on, work_on_executor
 from data_prep.files import new_folder_beside
 from data_prep.limits import Limits, Lost
 from data_prep.locks import sole_use
+from data_prep.mixing import absorb_well
 from data_prep.tokens import Vocabulary
 
 __all__ = ["PrepError", "PrepOptions", "PrepReport", "prepare", "split_of"]
@@ -370,10 +371,7 @@ def _digests(rows: np.ndarray) -> np.ndarray:
     padded[:, : rows.shape[1]] = rows
     mixed = np.zeros(len(rows), np.uint64)
     for word in padded.view("<u8").T:  # each round is one to one in what came before and in the word
-        mixed = (mixed ^ word) * np.uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> np.uint64(29)
-        mixed *= np.uint64(0xBF58476D1CE4E5B9)
-        mixed ^= mixed >> np.uint64(32)
+        mixed = absorb_well(mixed, word)
     return mixed
 
 

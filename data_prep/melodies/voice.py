@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data_prep.errors import UserError
+from data_prep.mixing import absorb
 from data_prep.reading.notes import Part, Song
 
 AUTO = "auto"
@@ -296,6 +297,6 @@ def _novelty(starts: np.ndarray, pitches: np.ndarray, stretches: np.ndarray) -> 
     counts = np.diff(np.append(firsts, len(starts)))
     within = _twelfths(starts - STRETCH_QUARTERS * stretches).astype(np.uint64)
     from_first = (pitches - np.repeat(pitches[firsts], counts) + 128).astype(np.uint64)
-    mixed = (within * np.uint64(256) + from_first + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    digests = np.add.reduceat(mixed ^ (mixed >> np.uint64(29)), firsts)
+    words = within * np.uint64(256) + from_first + np.uint64(1)
+    digests = np.add.reduceat(absorb(np.zeros_like(words), words), firsts)
     return (len(np.unique(digests)) - 1) / (len(firsts) - 1)

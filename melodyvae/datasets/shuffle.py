@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from data_prep.mixing import scramble
+
 
 class Shuffle:
     """A pseudo-random order of the numbers from 0 to ``count`` - 1, which takes no memory, however many they are.
@@ -34,13 +36,6 @@ class Shuffle:
         low_half = (np.uint64(1) << self.half_bits) - np.uint64(1)
         left, right = numbers >> self.half_bits, numbers & low_half
         for key in self.keys:
-            left, right = right, left ^ (_mix(right ^ key) & low_half)
+            left, right = right, left ^ (scramble(right ^ key) & low_half)
         permuted: np.ndarray = left << self.half_bits | right
         return permuted
-
-
-def _mix(bits: np.ndarray) -> np.ndarray:
-    bits = (bits ^ bits >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ bits >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
-    mixed: np.ndarray = bits ^ bits >> np.uint64(31)
-    return mixed

@@ -18,6 +18,7 @@ import numpy as np
 from data_prep.errors import UserError
 from data_prep.files import whole_file
 from data_prep.melody import Melody
+from data_prep.mixing import absorb
 from data_prep.tokens import FIRST_NOTE_ON, Vocabulary
 from melodyvae.models.checkpoint import beside
 from melodyvae.models.melody import MelodyModel
@@ -124,8 +125,7 @@ def beat_hashes(windows: np.ndarray, steps_per_beat: int) -> np.ndarray:
     padded[:, : windows.shape[1]] = content
     mixed = np.zeros((len(windows), beats), np.uint64)
     for step in padded.reshape(len(windows), beats, steps_per_beat).transpose(2, 0, 1):
-        mixed = (mixed ^ step) * np.uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> np.uint64(29)
+        mixed = absorb(mixed, step)
     return (mixed >> np.uint64(48)).astype(np.uint16)
 
 
