@@ -60,7 +60,7 @@ EVERY_KIND = {
     "empty.mid": b"",
     "web page.mid": b"<html>",
     "cut.mid": random_tune(2)[:-9],
-    "damaged.mid": smf(f"00 90 bc 50 {QUARTER} 80 bc 00"),
+    "damaged.mid": smf(f"00 3c 50 {QUARTER} 80 3c 00"),  # data before any status
     "patterns.mid": smf(END_OF_TRACK, kind=2),
     "drums.mid": tune(WAVES, channel=9),
     "silent.mid": smf(END_OF_TRACK),
