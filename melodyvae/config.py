@@ -22,6 +22,13 @@ ANNEALINGS: tuple[str, ...] = get_args(Annealing)
 Config = TypeVar("Config")
 HIGHEST_SEED = 2**32 - 1
 
+MAX_SIZES = {  # of a model; none is useful beyond, and a foreign checkpoint may say anything
+    **dict.fromkeys(("bars", "segment_bars", "steps_per_quarter"), 1024),
+    **dict.fromkeys(("encoder_layers", "decoder_layers", "conductor_layers"), 32),
+    **dict.fromkeys(("latent_size", "encoder_size", "encoder_features", "decoder_size", "decoder_features"), 2**16),
+    **dict.fromkeys(("code_size", "conductor_size", "conductor_features"), 2**16),
+}
+
 
 class ConfigError(UserError, ValueError):
     """A configuration holds a key or a value that it must not hold."""
@@ -60,6 +67,9 @@ class MelodyConfig:
             check_at_least(name, getattr(self, name), 1)
         for name in ("conductor_size", "conductor_layers", "conductor_features"):
             check_at_least(name, getattr(self, name), 1)
+        for name, highest in MAX_SIZES.items():
+            if (getattr(self, name) or 0) > highest:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be at most {highest}")
         if self.segment_bars is not None and (self.segment_bars < 1 or self.bars % self.segment_bars):
             raise ConfigError(f"segment_bars is {self.segment_bars}, which does not divide {self.bars} bars")
         if self.look_back and (self.segment_bars is None or self.readout != "position"):
@@ -216,7 +226,7 @@ def _fits(value: Any, expected: Any) -> bool:
     if isinstance(value, bool):
         return expected is bool
     if expected is float:
-        return isinstance(value, int | float) and math.isfinite(value)
+        return (isinstance(value, float) and math.isfinite(value)) or (isinstance(value, int) and abs(value) < 2**63)
     return isinstance(value, expected)
 
 

@@ -75,13 +75,17 @@ class MelodyVAE:
         limits: of time and memory for reading a score, in a process of its own; None reads it in this one.
     """
 
-    def __init__(self, model: MelodyModel) -> None:
+    def __init__(self, model: MelodyModel, limits: Limits | None = None) -> None:
         self.model = model
-        self.limits: Limits | None = None
+        self.limits = limits
 
     @classmethod
-    def from_pretrained(cls, name: str | Path | None = None, device: str | torch.device = "cpu") -> Self:
+    def from_pretrained(
+        cls, name: str | Path | None = None, device: str | torch.device = "cpu", *, limits: Limits | None = None
+    ) -> Self:
         """A shipped model, a checkpoint file or a run folder, ready for use.
+
+        With ``limits=Limits()`` its verbs read the files of strangers as the commands do: see ``docs/formats.md``.
 
         >>> from melodyvae import MelodyVAE
         >>> vae = MelodyVAE.from_pretrained("melody-2bar")
@@ -91,7 +95,7 @@ class MelodyVAE:
         Raises:
             CheckpointError: if there is none of that name, or it cannot be used.
         """
-        return cls(MelodyModel.from_pretrained(name).to(device))
+        return cls(MelodyModel.from_pretrained(name).to(device), limits)
 
     @property
     def config(self) -> MelodyConfig:

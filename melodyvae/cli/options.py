@@ -243,9 +243,7 @@ def load_model(name: str, device: str) -> MelodyVAE:
     from melodyvae.vae import MelodyVAE
 
     use_threads()
-    vae = MelodyVAE.from_pretrained(name, choose_device(device))
-    vae.limits = Limits()
-    return vae
+    return MelodyVAE.from_pretrained(name, choose_device(device), limits=Limits())
 
 
 def check_musical(scale: str | None = None, key: str | None = None, tempo: str | float | None = None, **_: Any) -> None:

@@ -6,7 +6,8 @@ Conventions: windows are uint8 ``(N, T)``, opened as memory maps.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from melodyvae.config import MelodyConfig
 from melodyvae.models.melody import vocabulary_of
 
 SPLITS = ("train", "valid", "test")
+MAX_META_BYTES = 2**30  # of a dataset of a million files it is 130 MiB
 
 
 class DatasetError(UserError, ValueError):
@@ -103,8 +105,12 @@ def open_dataset(folder: str | Path) -> WindowDataset:
     if not meta_file.is_file():
         raise DatasetError(f"{folder} is no dataset (it has no meta.json); make one with `melodyvae prep FOLDER`")
     try:
+        if meta_file.stat().st_size > MAX_META_BYTES:
+            raise ValueError(f"its meta.json is larger than {MAX_META_BYTES / 2**20:.0f} MiB")
         meta = json.loads(meta_file.read_text(encoding="utf-8"))
-        splits = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in SPLITS}
+        splits = {name: _open_windows(folder / f"{name}.npy") for name in SPLITS}
+    except RecursionError as error:
+        raise DatasetError(f"{folder} is not a whole dataset (its meta.json is nested too deep)") from error
     except (OSError, ValueError) as error:
         raise DatasetError(f"{folder} is not a whole dataset ({error}); run `melodyvae prep` again") from error
     version = meta.get("format_version") if isinstance(meta, dict) else None
@@ -113,9 +119,65 @@ def open_dataset(folder: str | Path) -> WindowDataset:
             f"{folder} has dataset format {version}; this melodyvae reads format {FORMAT_VERSION}. "
             "Run `melodyvae prep` again, or use the version of melodyvae that made it."
         )
+    if wrong := next((name for name, fits in META.items() if not fits(meta.get(name))), None):
+        raise DatasetError(
+            f"{folder} is not a whole dataset ({wrong} in its meta.json is not as it should be); run `melodyvae prep` "
+            "again"
+        )
     for name, windows in splits.items():
-        if windows.dtype != np.uint8 or windows.ndim != 2 or len(windows) != meta["counts"][name]:
+        shape = meta["counts"][name], meta["steps"]
+        if windows.dtype != np.uint8 or windows.shape != shape:
             raise DatasetError(
                 f"{folder / name}.npy holds {windows.dtype} {windows.shape}, which is not what meta.json says"
             )
     return WindowDataset(folder, meta, splits)
+
+
+def _open_windows(path: Path) -> np.ndarray:
+    try:
+        windows = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        raise
+    except Exception as error:  # the parser of the header is Python's, and raises what it likes
+        raise ValueError(f"{path.name} has no header of NumPy") from error
+    if not isinstance(windows, np.ndarray):
+        raise ValueError(f"{path.name} is an archive, no array")
+    return windows
+
+
+def _is_whole(value: Any, lowest: int = 1, highest: int = 2**40) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest
+
+
+def _is_table_of(names: Iterable[str], fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, dict) and all(fits(value.get(name)) for name in names)
+
+
+def _is_counter(value: Any) -> bool:
+    return isinstance(value, dict) and all(_is_whole(count, 0) for count in value.values())
+
+
+def _are_sources(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(source, dict)
+        and isinstance(source.get("name"), str)
+        and source.get("split") in SPLITS
+        and isinstance(source.get("sha256"), str)
+        and re.fullmatch("[0-9a-f]{64}", source["sha256"])
+        for source in value
+    )
+
+
+META: dict[str, Callable[[Any], bool]] = {  # what the content of meta.json must be
+    "vocabulary": _is_table_of(("first_note_on",), _is_whole),
+    "steps_per_quarter": _is_whole,
+    "meter": lambda value: isinstance(value, list) and len(value) == 2 and all(map(_is_whole, value)),
+    "bars": _is_whole,
+    "steps": _is_whole,
+    "counts": lambda value: _is_counter(value) and set(value) == set(SPLITS),
+    "left_out_files": _is_counter,
+    "left_out_windows": _is_counter,
+    "tokens_sha256": _is_table_of(SPLITS, lambda value: isinstance(value, str)),
+    "versions": lambda value: isinstance(value, dict) and all(isinstance(text, str) for text in value.values()),
+    "sources": _are_sources,
+}

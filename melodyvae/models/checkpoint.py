@@ -6,8 +6,12 @@ the key ``melodyvae``. Reading one runs no code from it.
 
 from __future__ import annotations
 
+import base64
+import errno
 import json
 import os
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -26,6 +30,7 @@ FORMAT_VERSION = 1
 HEADER_KEY = "melodyvae"
 SUFFIX = ".safetensors"
 EXTRA_PREFIX = "extra."
+MAX_GENERATIONS = 100  # of models, each fine-tuned from the one before
 
 
 class CheckpointError(UserError, ValueError):
@@ -99,9 +104,11 @@ class CheckpointedModel(nn.Module):
         if checkpoint.kind != cls.KIND:
             raise CheckpointError(f"{name} is a {checkpoint.kind} model; a {cls.KIND} model is needed here")
         try:
-            model = cls(from_dict(cls.CONFIG, checkpoint.config))
+            config = from_dict(cls.CONFIG, checkpoint.config)
         except ConfigError as error:
             raise CheckpointError(f"{name} has a configuration that is not this version's: {error}") from error
+        cls._check_weights(config, checkpoint.weights, name)
+        model = cls(config)
         if checkpoint.vocabulary != model.token_table():
             raise CheckpointError(
                 f"{name} was trained on another vocabulary ({checkpoint.vocabulary}) than this version's "
@@ -113,6 +120,24 @@ class CheckpointedModel(nn.Module):
             raise CheckpointError(f"{name} has weights that do not fit its own configuration: {error}") from error
         model.metrics, model.provenance, model.extras = checkpoint.metrics, checkpoint.provenance, checkpoint.extras
         return model.eval()
+
+    @classmethod
+    def _check_weights(cls, config: Any, weights: Mapping[str, Tensor], name: str) -> None:
+        """Raise unless weights are those of a model of ``config``, which is not made: it may be of any size."""
+        with torch.device("meta"):
+            wanted = {key: tensor.shape for key, tensor in cls(config).state_dict().items()}
+        if wanted.keys() != weights.keys():
+            other = sorted(wanted.keys() ^ weights.keys())[0]
+            what = "lacks" if other in wanted else "has"
+            raise CheckpointError(f"{name} has weights that do not fit its own configuration: it {what} {other!r}")
+        for key, tensor in weights.items():
+            if tensor.shape != wanted[key]:
+                raise CheckpointError(
+                    f"{name} has weights that do not fit its own configuration: {key} is {tuple(tensor.shape)}, not "
+                    f"{tuple(wanted[key])}"
+                )
+            if tensor.is_complex() or not torch.isfinite(tensor).all():
+                raise CheckpointError(f"{name} is damaged: {key} holds numbers that are not finite; train it again")
 
     def save(self, path: str | Path, dtype: torch.dtype = torch.float16) -> None:
         """Write the model with its metrics to one ``.safetensors`` file, whole or not at all."""
@@ -169,6 +194,7 @@ def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
     broken = [name for name in tables if not isinstance(header.get(name), dict)]
     if broken or not isinstance(header.get("kind"), str):
         raise CheckpointError(f"{path} has no {(broken or ['kind'])[0]!r} in its header; it is not a model")
+    _check_provenance(header["provenance"], path)
     return Checkpoint(
         kind=header["kind"],
         config=header["config"],
@@ -223,11 +249,20 @@ def beside(checkpoint: Path, suffix: str) -> Path:
 
 
 def write_tensors(tensors: dict[str, Tensor], header: dict[str, Any], path: str | Path) -> None:
-    """Write tensors and a JSON header to a ``.safetensors`` file, whole or not at all."""
+    """Write tensors and a JSON header to a ``.safetensors`` file, whole or not at all.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as temporary:
-        save_file(tensors, temporary, metadata={HEADER_KEY: json.dumps(header, sort_keys=True)})
+        try:
+            save_file(tensors, temporary, metadata={HEADER_KEY: json.dumps(header, sort_keys=True)})
+        except SafetensorError as error:  # such as of a full disk, whose number it tells in words
+            number = re.search(r"os error (\d+)", str(error))
+            code = int(number[1]) if number else errno.EIO
+            raise OSError(code, os.strerror(code), str(path)) from error
 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -248,11 +283,38 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise CheckpointError(_why_unreadable(Path(path), error)) from error
     try:
         header = json.loads(metadata[HEADER_KEY])
-    except json.JSONDecodeError as error:
+    except RecursionError as error:
+        raise CheckpointError(f"{path} has a header that is nested too deep; it is not from melodyvae") from error
+    except ValueError as error:
         raise CheckpointError(f"{path} has a damaged header ({error}); copy or train it again") from error
     if not isinstance(header, dict):
         raise CheckpointError(f"{path} has a header that is not a table of values; it is not from melodyvae")
     return tensors, header
+
+
+def _check_provenance(provenance: Any, path: Path) -> None:
+    """Raise :class:`CheckpointError` unless what is told of a training, and of those before it, has the known form."""
+    made_by, generations = provenance, 0
+    while made_by is not None:
+        marks = made_by.get("trained_on", "") if isinstance(made_by, dict) else None
+        if isinstance(marks, dict):
+            is_length = isinstance(marks.get("bytes"), int) and 0 < marks["bytes"] <= 32
+            marks = marks.get("marks") if is_length else None
+        tables = [made_by.get(name, {}) for name in ("training", "versions")] if isinstance(made_by, dict) else [None]
+        if (
+            not _is_base64(marks)
+            or not all(isinstance(table, dict) for table in tables)
+            or generations > MAX_GENERATIONS
+        ):
+            raise CheckpointError(f"{path} is damaged: what it says of its training is not as melodyvae writes it")
+        made_by, generations = made_by.get("fine_tuned_from"), generations + 1
+
+
+def _is_base64(text: Any) -> bool:
+    try:
+        return isinstance(text, str) and base64.b64decode(text) is not None
+    except ValueError:
+        return False
 
 
 def _in_float32(tensor: Tensor) -> Tensor:
@@ -270,7 +332,8 @@ def _why_unreadable(path: Path, error: Exception) -> str:
             f"{path} is a pickled PyTorch file. Those can run code when opened and are not read here; "
             "melodyvae reads the .safetensors files that it writes."
         )
-    return f"{path} is not a whole .safetensors file ({error}); it may be truncated: copy or train it again"
+    why = str(error).removeprefix("Error while deserializing header: ")
+    return f"{path} is not a whole .safetensors file ({why}); it may be truncated: copy or train it again"
 
 
 def _shipped_folder() -> Any:

@@ -12,13 +12,13 @@ import torch
 
 from melodyvae.cli.progress import run_folder
 from melodyvae.datasets.windows import open_dataset
-from melodyvae.training.melody import finish_melody_run, melody_trainer, starting_point
+from melodyvae.training.melody import build_model_and_config, finish_melody_run, melody_trainer
 
 
 def train(dataset_folder: Path, folder: Path, finish: bool) -> None:
     """Train into ``folder``, or go on with what is there."""
     torch.set_num_threads(1)
-    model, config = starting_point("tiny", max_updates=40, evaluate_every=4, save_every_minutes=0.0)
+    model, config = build_model_and_config("tiny", max_updates=40, evaluate_every=4, save_every_minutes=0.0)
     dataset = open_dataset(dataset_folder)
     trainer = melody_trainer(model, config, dataset, folder)
     print("ready", flush=True)
