@@ -126,7 +126,7 @@ class TrainConfig:
     free_nats: float = 0.0  # KL per window that costs nothing
     target_bits: float | None = None  # KL per window that beta is steered to, once annealed
     seed: int = 0
-    evaluate_every: int = 500  # updates between two looks at held-out data
+    evaluate_every: int = 500  # updates between two evaluations on held-out data
     save_every_minutes: float = 5.0
 
     def __post_init__(self) -> None:
@@ -155,13 +155,13 @@ class TrainConfig:
 class MelodyTrainConfig(TrainConfig):
     """How a :class:`~melodyvae.models.melody.MelodyModel` is trained: the above, and what only melodies have."""
 
-    transpose_down: int = 5  # semitones; a shift is drawn anew at every visit
+    transpose_down: int = 5  # semitones; the shift is random at every visit
     transpose_up: int = 6
-    changed_windows: float = 0.0  # share of the windows whose rhythm is changed, anew at every visit
+    changed_windows: float = 0.0  # share of the windows whose rhythm is changed, at random at every visit
     anticipation: float = 0.0  # of such a window: the highest share of onsets that move one or two steps earlier
     rests: float = 0.0  # likewise: the highest share of notes that end early
     scheduled_sampling_rate: float = 0.0  # k of the inverse sigmoid, in updates; 0 is teacher forcing throughout
-    evaluate_windows: int = 512  # held-out windows of one look at them
+    evaluate_windows: int = 512  # held-out windows in one evaluation
     look_back_hidden: float = 0.0  # share of the windows whose earlier bars are hidden from a look-back decoder
     # Of a model with two levels:
     lower_encoder_rate: float = 1.0  # of the learning rate; 0 leaves the lower encoder as it is

@@ -241,7 +241,7 @@ def _share(sha256: str) -> float:
 
 
 def _write(output: Path, journal: Journal, options: PrepOptions) -> PrepReport:
-    """Make the dataset of a full journal, whole or not at all; nothing is written if it would have no window."""
+    """Write the dataset of a complete journal, whole or not at all; nothing if it would have no windows."""
     duplicates = _duplicates(journal.entries)
     sources = sorted(
         (entry for entry in journal.entries if entry.has_windows and id(entry) not in duplicates),
@@ -365,7 +365,7 @@ def _gather(
 def _digests(rows: np.ndarray) -> np.ndarray:
     """64 bits of each of ``(N, T)``, equal for equal rows: ``(N,)``.
 
-    Of n different windows two are taken for equal with a probability of about n**2 / 2**65: 2e-5 for 25 million.
+    Among n different windows, two collide with probability n**2 / 2**65: 2e-5 for 25 million.
     """
     padded = np.zeros((len(rows), -(-rows.shape[1] // 8) * 8), np.uint8)
     padded[:, : rows.shape[1]] = rows
@@ -385,7 +385,7 @@ def _is_repeated(keys: np.ndarray) -> np.ndarray:
 
 
 def _is_among(keys: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Whether each key occurs among others, which are sorted where they are: no copy of so many is made."""
+    """Whether each key occurs among ``others``, which are sorted in place to save memory."""
     others.sort()
     if not len(others):
         return np.zeros(len(keys), dtype=bool)

@@ -48,7 +48,7 @@ class PrepOptions:
         legato: a note that ends less than a quarter before the next one begins is held until then.
         key: each track is moved, by at most six semitones, to this major key or to its relative minor: ``"C"`` is C
             major or A minor. Empty leaves all in their keys.
-        notes_a_bar: a window has at least so many on the mean.
+        notes_a_bar: the least mean number of notes per bar in a window.
         phases: how many evenly spaced places of a bar a window may begin at; 1 is the bar line alone.
         speeds: each piece is read at each of them: at 2 all notes are half as long, and a window holds twice as many
             bars of the piece.
@@ -297,7 +297,7 @@ def _windows_of(
 
 
 def _sums(of: np.ndarray, steps: int) -> np.ndarray:
-    """How many of each so many booleans in a row are true: of ``(T,)``, ``(T - steps + 1,)``."""
+    """The number of true values in each run of ``steps`` booleans of ``(T,)``: ``(T - steps + 1,)``."""
     before = np.zeros(len(of) + 1, dtype=np.int32)
     np.cumsum(of, out=before[1:])
     return np.asarray(before[steps:] - before[: len(before) - steps])

@@ -92,7 +92,7 @@ def work_on_executor(
 
     Each of the executor's threads has a process of its own for the work, with the limits of :func:`work_on`, so that an
     item can end neither the executor's process nor its machine. A task that the executor itself reports as failed, such
-    as one whose machines went away again and again, is given to it anew, one item at a time, before an item is lost.
+    as one whose machines keep going away, is submitted again, one item at a time, before an item counts as lost.
 
     Raises:
         BrokenExecutor, CancelledError: if the executor is gone.

@@ -66,7 +66,7 @@ class SpeedList(click.ParamType[tuple[int, ...]]):
     type=click.FloatRange(min=0),
     default=1.0,
     show_default=True,
-    help="A window has at least so many on the mean.",
+    help="Least mean number of notes per bar in a window.",
 )
 @click.option("--stride", "stride_bars", type=click.IntRange(min=1), default=1, show_default=True, help="In bars.")
 @click.option(
@@ -83,7 +83,7 @@ class SpeedList(click.ParamType[tuple[int, ...]]):
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Windows begin at so many evenly spaced places of a bar: 1 is the bar line alone.",
+    help="Number of evenly spaced places in a bar where windows begin; 1 is the bar line alone.",
 )
 @click.option(
     "--speeds",
@@ -213,7 +213,7 @@ def _print_licences(inputs: Iterable[str | Path]) -> None:
     from data_prep.reading.collection import collection_files, collection_of, licence_words
 
     for name in filter(None, map(collection_of, inputs)):
-        collection_files(name)  # an unknown one is told at once
+        collection_files(name)  # an unknown name is refused before anything is printed
         click.echo(f"{licence_words(name)}\n")
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--minutes", "max_minutes", type=float, help="Stop after that long.  [default: the preset's]")
 @click.option("--steps", "max_updates", type=int, help="Stop after that many optimiser updates.")
 @click.option("--batch-size", type=int, help="Windows per update.")
-@click.option("--learning-rate", type=float, help="Adam's highest rate.")
+@click.option("--learning-rate", type=float, help="Adam's peak learning rate.")
 @click.option("--beta", type=float, help="Final weight of the KL: lower is more exact, higher samples better.")
 @click.option(
     "--annealing",
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @click.option("--anneal-steps", "anneal_updates", type=int, help="Updates until beta is reached, or of a cycle.")
 @click.option("--anneal-rate", type=float, help="Exponential annealing: beta * (1 - RATE ** update).")
 @click.option("--free-nats", type=float, help="KL per window that costs nothing.")
-@click.option("--target-bits", type=float, help="Steer beta so that z holds so many bits per window (58: MusicVAE's).")
+@click.option("--target-bits", type=float, help="Steer beta towards this KL, in bits per window (58: MusicVAE's).")
 @click.option(
     "--scheduled-sampling",
     "scheduled_sampling_rate",
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 @click.option("--anticipation", type=float, help="Of these, the highest share of notes that come 1 or 2 steps early.")
 @click.option("--rests", type=float, help="Of these, the highest share of notes that end early.")
 @click.option("--seed", type=SEED, help="Seed of everything random.")
-@click.option("--evaluate-every", type=int, help="Updates between two looks at held-out windows.")
+@click.option("--evaluate-every", type=int, help="Updates between two evaluations on held-out windows.")
 @click.option("--init-from", metavar="MODEL", help="Fine-tune this shipped or own model.")
 @click.option(
     "--segments-from",
@@ -85,7 +85,7 @@ def train(
 
     The run folder gets model.safetensors (ready for every other command), state.safetensors (for --resume),
     metrics.jsonl and curves.png. Ctrl-C saves, and so do SIGTERM and SIGHUP; --resume goes on from there: with --steps
-    on a CPU, to the very weights that an uninterrupted run ends with; with --minutes the learning rate follows the
+    on a CPU, to exactly the weights of an uninterrupted run; with --minutes the learning rate follows the
     clock. A second Ctrl-C ends at once.
 
     Under torchrun, each process takes its part of every batch, the first one writes, and if one dies the job ends;

@@ -1,4 +1,4 @@
-"""Changes of rhythm that are drawn anew at every visit of a training window.
+"""Random changes of rhythm, drawn at every visit of a training window.
 
 Conventions: tokens are int64 ``(B, T)``; legal sequences go in and come out. Draws are made for a whole batch, so that
 ranks that share it draw the same.

@@ -82,7 +82,7 @@ class TrainingBatches:
         return self._transpose(tokens, np.random.default_rng((self.seed, 1, update)))
 
     def _transpose(self, tokens: Tensor, generator: np.random.Generator) -> Tensor:
-        """Each window shifted by as many semitones as drawn, or as many as the vocabulary's range allows."""
+        """Each window shifted by a random number of semitones, as far as the vocabulary's range allows."""
         is_note = tokens >= FIRST_NOTE_ON
         lowest = torch.where(is_note, tokens, self.highest_token).amin(dim=1)
         highest = torch.where(is_note, tokens, FIRST_NOTE_ON).amax(dim=1)

@@ -51,7 +51,7 @@ def upside_down(digits: Digits) -> Digits:
 
 
 def roc_auc(ordinary: Tensor, strange: Tensor) -> float:
-    """The area under the ROC curve: how often a strange score, ``(N,)``, is above an ordinary one, ``(M,)``.
+    """The area under the ROC curve: the probability that a strange score ``(N,)`` exceeds an ordinary one ``(M,)``.
 
     0.5 is guessing, 1 is perfect; equal scores count half. It is the Mann-Whitney U statistic over N * M.
     """

@@ -166,7 +166,7 @@ def batched(digits: Digits, size: int) -> Iterator[Digits]:
 def binarise(images: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Black and white images, each pixel ink with the probability of its grey value: 0. or 1., shape as given.
 
-    Drawn anew at each visit this is the dynamic binarisation of "On the Quantitative Analysis of Deep Belief Networks"
+    Repeated at each visit, this is the dynamic binarisation of "On the Quantitative Analysis of Deep Belief Networks"
     (Salakhutdinov, Murray, 2008): https://doi.org/10.1145/1390156.1390266
     """
     noise = torch.rand(images.shape, generator=generator, dtype=images.dtype, device=images.device)

@@ -1,7 +1,7 @@
 """The digit models: a VAE of handwritten digits, on the same latent, objective, trainer and checkpoint as the melodies.
 
 Only encoder, decoder and likelihood are their own. An image is 28 x 28 independent Bernoulli pixels given z: black or
-white, drawn anew from its grey values at every visit (dynamic binarisation; see :mod:`melodyvae.digits.data`).
+white, drawn from its grey values at every visit (dynamic binarisation; see :mod:`melodyvae.digits.data`).
 
 Conventions: images are ``(B, 28, 28)``, float, 0 (paper) to 1 (ink); labels are integers ``(B,)``, 0 to 9; z is
 ``(B, Z)``; loss terms are in nats per image.

@@ -49,7 +49,7 @@ def build_digits_model_and_config(
 class DigitsTask(Task):
     """A :class:`DigitVAE` that learns the training digits.
 
-    The images of an update are binarised anew with the update's own noise; the held-out ones always with the same.
+    The images of an update are binarised with the update's own noise, the held-out ones always with the same noise.
     """
 
     model: DigitVAE

@@ -41,7 +41,7 @@ class Ratio:
         return float(self.numerator.sum()) / total if total else 1.0
 
     def interval(self, seed: int = 0) -> tuple[float, float]:
-        """The 95% confidence interval: the 2.5th and 97.5th percentiles over windows drawn anew 1,000 times.
+        """The 95% confidence interval: the 2.5th and 97.5th percentiles of 1,000 bootstrap samples of the windows.
 
         "Bootstrap Methods: Another Look at the Jackknife" (Efron, 1979), https://doi.org/10.1214/aos/1176344552
         """

@@ -1,4 +1,4 @@
-"""How much of a melody comes again: the share of bars that repeat an earlier one, and which bars are like which.
+"""Repetition: the share of bars that repeat an earlier one, and how similar each two bars are.
 
 Conventions: windows are tokens ``(N, T)`` of whole bars, N_bars of them each; bars without an onset are left out.
 """

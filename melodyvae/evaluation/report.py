@@ -228,7 +228,7 @@ def _structure(model: MelodyModel, data: _Data, count: int, seed: int) -> dict[s
     """What windows and samples are like, and how far samples are from windows.
 
     Two halves of the windows are the floor of every distance. A model of more than two bars is compared with two-bar
-    samples in a row, which know nothing of each other.
+    samples joined, which are independent of each other.
     """
     config = model.config
     compared = {"windows": random_rows(data.windows, count, seed), "samples": _drawn(model, count, None, seed)}

@@ -94,10 +94,10 @@ def fewest_differences(
 ) -> tuple[np.ndarray, np.ndarray]:
     """On how many steps each query ``(M, T)`` differs from its nearest window of ``(N, T)``, and which that is.
 
-    With ``origin``, windows from the same file as the query are not looked at.
+    With ``origin``, windows from the same file as the query are excluded.
 
     Returns:
-        Two arrays ``(M,)``; of equally near windows the first. Where there is no window to look at, T + 1 and 0.
+        Two arrays ``(M,)``; the first window among equally near ones. Where every window is excluded, T + 1 and 0.
     """
     columns = np.ascontiguousarray(windows.T)
     counts, nearest = [], []

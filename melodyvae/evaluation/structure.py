@@ -1,4 +1,4 @@
-"""Structure of whole tunes: what comes again and where, the key, leaps, range and silence, against held-out tunes.
+"""Structure of whole tunes: repetition by lag, the key, leaps, range and silence, against held-out tunes.
 
 Conventions: windows are tokens ``(N, T)`` of whole bars; shares are 0 to 1; a lag is a number of bars; bars without an
 onset are left out of whatever compares bars. Distances are given beside their floor: the same between two halves of the
@@ -142,7 +142,7 @@ def known_phrases(
 ) -> float:
     """The share of ``windows`` ``(N, T)`` with ``bars`` bars running as in one of ``train`` ``(M, T)``, in any key.
 
-    Bars of fewer than two onsets on the mean are left out: they are too easily alike.
+    Pairs of bars with fewer than two onsets on average are left out: they match too easily.
     """
     if windows.shape[1] < bars * steps_per_bar or not len(windows) or not len(train):
         return 0.0

@@ -18,7 +18,7 @@ SIZE = 64  # LSTM units in each direction
 EPOCHS = 12
 BATCH = 32
 LEARNING_RATE = 5e-3
-TRANSPOSE = 5  # semitones up and down, drawn anew at every visit: so that it cannot know windows by heart
+TRANSPOSE = 5  # semitones up and down, random at every visit, so that windows cannot be memorised
 
 
 class Judge(nn.Module):

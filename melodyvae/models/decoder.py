@@ -87,7 +87,7 @@ class AutoregressiveDecoder(nn.Module):
     """
 
     def raw_logits(self, z: Tensor, previous: Tensor) -> Tensor:
-        """Logits ``(B, T, V)`` of every step, given z and the token before it, ``(B, T)``; nothing is illegal."""
+        """Logits ``(B, T, V)`` of every step, given z and the previous tokens ``(B, T)``; not yet masked."""
         raise NotImplementedError
 
     def roll_out(self, z: Tensor, choice: Choice) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,7 @@
 """Two levels: an upper one over the segments of a window, a lower one over the steps of a segment.
 
 From the top: z gives each segment (of one or two bars) a code, through a *conductor* LSTM; the lower decoder, whose
-state starts anew in each segment, writes the segment from its code, reading the previous token across the bar line.
+state is reset at each segment, writes the segment from its code, reading the previous token across the bar line.
 What the segments have in common must thus be in z. The lower level is the flat model of one segment
 (:mod:`melodyvae.models.encoder`, :mod:`melodyvae.models.decoder`), so that a trained one can be taken over.
 

@@ -1,4 +1,4 @@
-"""How beta grows during training, and how often the decoder reads the truth."""
+"""Schedules: the weight of the KL, and the share of teacher forcing."""
 
 from __future__ import annotations
 

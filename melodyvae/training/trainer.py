@@ -174,7 +174,7 @@ class Trainer:
     def resume(self) -> None:
         """Continue from ``state.safetensors`` in the run folder; lines of ``metrics.jsonl`` after it are dropped.
 
-        A training that was killed before it saved anything begins anew.
+        A training that was killed before it saved anything starts from the beginning.
 
         Raises:
             CheckpointError: if it is missing, truncated, of another model, or of a training with other settings or

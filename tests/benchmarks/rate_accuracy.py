@@ -68,7 +68,7 @@ def read_point(run: str | Path, split: str) -> Point:
 
 
 def plot(points: list[Point], shipped: Point | None, path: Path) -> None:
-    """Draw accuracy over KL, a line per read-out, the shipped model and the published figure marked."""
+    """Draw accuracy over KL, a line per read-out, the shipped model and the published value marked."""
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")

@@ -86,7 +86,7 @@ def metrics_at(beta: float, model_name: str, dataset_folder: str, out: Path, upd
 
 
 def plot(points: list[dict[str, Any]], path: Path) -> None:
-    """Draw the measures over the KL, the published figure marked."""
+    """Draw the measures over the KL, the published value marked."""
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(1, len(MEASURES), figsize=(12, 3.6), layout="constrained")

@@ -162,7 +162,7 @@ def test_another_kind_of_model_is_refused(model, tmp_path):
 
 
 def train(subject: Subject, folder: Path, stop_after: int | None = None, resume: bool = False) -> torch.nn.Module:
-    """A short training; with ``stop_after`` it is stopped at the first look at or after that update."""
+    """A short training; with ``stop_after`` it is stopped at the first report at or after that update."""
     torch.manual_seed(0)
     model = subject.make()
     config = TrainConfig(

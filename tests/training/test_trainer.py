@@ -148,7 +148,7 @@ def test_nan_is_found_before_a_stop_saves_it(tmp_path, poison):
     assert saved == []
 
 
-def test_a_stop_before_the_first_look_leaves_a_model(tmp_path):
+def test_a_stop_before_the_first_evaluation_leaves_a_model(tmp_path):
     saved = []
     trainer = bowl_trainer(tmp_path, evaluate=lambda bowl: {"loss": 1.0}, saved=saved)
     plain = trainer.task.loss_terms
@@ -164,7 +164,7 @@ def test_a_stop_before_the_first_look_leaves_a_model(tmp_path):
 
 
 def test_after_a_kill_the_lines_that_come_again_are_dropped_and_the_best_is_known(tmp_path):
-    """A run is killed after its look at update 30; it goes on from the state that the look at 20 saved."""
+    """A run is killed after its evaluation at update 30; it goes on from the state saved by that at 20."""
     losses = {10: 5.0, 20: 3.0, 30: 4.0, 40: 3.5, 50: 6.0}
 
     def trainer(saved) -> Trainer:
@@ -186,17 +186,17 @@ def test_after_a_kill_the_lines_that_come_again_are_dropped_and_the_best_is_know
     assert [progress.update for _, _, progress in saved if progress.update in (30, 40)] == []
 
 
-def test_the_last_look_is_not_missed_when_the_clock_ends_the_training(tmp_path):
-    looks = []
+def test_the_last_evaluation_is_not_missed_when_the_clock_ends_the_training(tmp_path):
+    evaluations = []
     trainer = bowl_trainer(
         tmp_path,
         max_updates=None,
         max_minutes=0.005,
         evaluate_every=10**6,
-        evaluate=lambda bowl: looks.append(1) or {"loss": 1.0},
+        evaluate=lambda bowl: evaluations.append(1) or {"loss": 1.0},
     )
     finish(trainer)
-    assert looks == [1]
+    assert evaluations == [1]
     assert json.loads((tmp_path / METRICS_FILE).read_text())["update"] == trainer.update
 
 

@@ -30,7 +30,7 @@ from melodyvae.cli.progress import check_holds_no_run, run_folder, run_until_int
 @click.option("--steps", "max_updates", type=int, help="Stop after that many optimiser updates.  [default: 20000]")
 @click.option("--minutes", "max_minutes", type=float, help="Stop after that long.")
 @click.option("--batch-size", type=int, help="Images per update.  [default: 128]")
-@click.option("--learning-rate", type=float, help="Adam's highest rate.")
+@click.option("--learning-rate", type=float, help="Adam's peak learning rate.")
 @click.option("--seed", type=SEED, help="Seed of everything random.")
 @click.option("--resume", is_flag=True, help="Go on with the training in the run folder.")
 @device_options
