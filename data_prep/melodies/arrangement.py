@@ -15,6 +15,7 @@ from data_prep.files import whole_file
 from data_prep.melodies.feel import Feel
 from data_prep.melodies.regions import ReadMelody
 from data_prep.melody import TICKS_PER_QUARTER, Melody
+from data_prep.reading.midi import VOLUME
 from data_prep.reading.notes import TIME_RESOLUTION, Part
 
 if TYPE_CHECKING:
@@ -179,6 +180,13 @@ def _doubles(lead: Part, part: Part) -> np.ndarray:
     return is_double if is_doubled.mean() >= DOUBLING_SHARE else none
 
 
+def _set_volume(instrument: pretty_midi.Instrument, volume: int | None) -> None:
+    import pretty_midi
+
+    if volume is not None:
+        instrument.control_changes.append(pretty_midi.ControlChange(VOLUME, volume, 0.0))
+
+
 def _it_doubles(names: Sequence[str]) -> str:
     return "it plays" if len(names) == 1 else "they play"
 
@@ -228,12 +236,15 @@ def write_in_a_row(
             for at, melody, feel in zip(quarters, melodies, feels, strict=False)
             for note in feel.play(melody)
         ]
+        if backings:  # alone it is for its user to mix
+            _set_volume(midi.instruments[0], feels[0].volume)
     instruments: dict[tuple[str, int, bool], pretty_midi.Instrument] = {}
     for start, backing in zip(quarters, backings or (), strict=False):
         for part in backing:
             kind = part.name, part.program, part.is_drum
             if kind not in instruments:
                 instruments[kind] = pretty_midi.Instrument(part.program, part.is_drum, part.name)
+                _set_volume(instruments[kind], part.volume)
                 midi.instruments.append(instruments[kind])
             instruments[kind].notes += [
                 pretty_midi.Note(max(int(velocity), 1), int(pitch), (start + begin) * seconds, (start + end) * seconds)

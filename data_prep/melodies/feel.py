@@ -7,7 +7,7 @@ is positive; swing is where in a quarter the second eighth begins: 0.5 is straig
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -55,6 +55,7 @@ class Feel:
         offsets: how much later than its step a note begins, ``(T,)``; NaN where none does.
         end_offsets: how much later than a step a note ends that ends on it, ``(T + 1,)``; NaN where none does.
         velocities: of the notes that begin on each step, ``(T,)``; NaN where none does.
+        volume: of the instrument's channel, 0..127; None if it was not set.
     """
 
     swing: float
@@ -62,6 +63,7 @@ class Feel:
     offsets: np.ndarray
     end_offsets: np.ndarray
     velocities: np.ndarray
+    volume: int | None = None
 
     @classmethod
     def straight(cls, steps_per_quarter: int = 4, swing: float = NO_SWING) -> Feel:
@@ -87,11 +89,12 @@ class Feel:
                 offsets[start], velocities[start] = offset, velocity
             if 0 < end <= steps:
                 end_offsets[end] = end_offset
-        return cls(found.layout.swing, melody.steps_per_quarter, offsets, end_offsets, velocities)
+        volume = None if found.song is None else found.song.parts[found.part_index].volume
+        return cls(found.layout.swing, melody.steps_per_quarter, offsets, end_offsets, velocities, volume)
 
     def on_the_grid(self, swing: float = NO_SWING) -> Feel:
         """The loudness of this feel on the grid, or with a swing."""
-        return Feel(swing, self.steps_per_quarter, 0 * self.offsets, 0 * self.end_offsets, self.velocities)
+        return replace(self, swing=swing, offsets=0 * self.offsets, end_offsets=0 * self.end_offsets)
 
     @property
     def is_audible(self) -> bool:

@@ -29,6 +29,7 @@ HEADER_BYTES = 14
 CHUNK_HEADER_BYTES = 8
 AUDIO_STARTS = {b"ID3": "MP3", b"fLaC": "FLAC", b"OggS": "Ogg"}
 MAX_FILE_BYTES = 64 * 2**20
+VOLUME = 7  # MIDI controller
 MAX_QUARTERS = 100_000  # 14 hours at 120 a minute; times beyond are damage, and would cost memory for their bars
 MAX_BARS = 100_000
 MAX_NOTES = 1_000_000
@@ -259,7 +260,22 @@ def _part(track: Any, ticks: int, name: str) -> Part:
         ends=times / ticks + (ends - times) / ticks,
         pitches=pitches,
         velocities=velocities,
+        volume=_volume(track, int(times[0])),
     )
+
+
+def _volume(track: Any, time: int) -> int | None:
+    """The channel's volume at a time, in ticks, or its first setting after that."""
+    if not len(track.controls):
+        return None
+    columns = track.controls.numpy()
+    is_volume = columns["number"] == VOLUME
+    times, values = columns["time"][is_volume], columns["value"][is_volume]
+    if not len(times):
+        return None
+    order = np.argsort(times, kind="stable")
+    before = int(np.searchsorted(times[order], time, "right"))
+    return int(values[order][max(before - 1, 0)])
 
 
 def _meters(score: Any, ticks: int) -> tuple[Meter, ...]:

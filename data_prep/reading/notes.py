@@ -56,7 +56,10 @@ class Meter:
 
 @dataclass(frozen=True)
 class Part:
-    """One instrument's notes, sorted by start, then pitch; four arrays of one length ``(notes,)``."""
+    """One instrument's notes, sorted by start, then pitch; four arrays of one length ``(notes,)``.
+
+    ``volume`` is the setting of its channel, 0..127, when its first note begins; None if the file has none.
+    """
 
     name: str
     program: int
@@ -65,6 +68,7 @@ class Part:
     ends: np.ndarray
     pitches: np.ndarray
     velocities: np.ndarray
+    volume: int | None = None
 
     def __len__(self) -> int:
         return len(self.starts)

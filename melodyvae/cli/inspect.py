@@ -46,6 +46,8 @@ def _inspect_midi(path: Path) -> None:
     tempi = sorted({round(tempo.quarters_per_minute, 1) for tempo in song.tempi}) or [120.0]
     click.echo(f"{path}: {len(bars)} bars ({short} short), meters {', '.join(meters) or 'none'}")
     click.echo(f"tempo {tempi[0]:g}" + (f" to {tempi[-1]:g}" if len(tempi) > 1 else "") + " quarters per minute")
+    for notice in song.notices:
+        click.echo(notice)
     if not song.parts:
         click.echo("no notes")
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pretty_midi
 import pytest
 import symusic
 
@@ -15,6 +16,7 @@ from data_prep.melodies.arrangement import (
     transposed,
     write_in_a_row,
 )
+from data_prep.melodies.feel import Feel
 from data_prep.melodies.regions import ReadMelody, melody_of, read_melody
 from data_prep.melody import Melody, MelodyNote
 from data_prep.reading.midi import read_midi
@@ -50,8 +52,6 @@ class TestInARow:
 @pytest.fixture
 def band(tmp_path: Path) -> ReadMelody:
     """Four bars: a tune, two chords per bar off the grid, drums on the beat, and a bass that rests in bar three."""
-    import pretty_midi
-
     midi = pretty_midi.PrettyMIDI(initial_tempo=120)
     tune = [(i, i + 1.0, 72 + (0, 2, 4, 5, 7, 5, 4, 2)[i % 8]) for i in range(16)]
     chords = [(2 * i + 0.1, 2 * i + 1.9, pitch) for i in range(8) for pitch in (48, 52, 55)]
@@ -125,6 +125,23 @@ class TestAccompaniment:
         ]
         assert allowed[16:32].all()  # nothing sounds in the second bar
         assert allowed.shape == (64, 12)
+
+    def test_the_new_lead_is_as_loud_as_the_old_and_the_others_stay_as_they_are_mixed(self, tmp_path: Path) -> None:
+        midi = pretty_midi.PrettyMIDI(initial_tempo=120)
+        for name, volume, velocity, notes in (("Lead", 127, 101, TUNE), ("Pads", 40, 60, PADS)):
+            instrument = pretty_midi.Instrument(0, name=name)
+            instrument.notes = [pretty_midi.Note(velocity, pitch, start / 2, end / 2) for start, end, pitch in notes]
+            instrument.control_changes = [pretty_midi.ControlChange(7, volume, 0.0)]
+            midi.instruments.append(instrument)
+        midi.write(str(tmp_path / "band.mid"))
+        found = read_melody(tmp_path / "band.mid", "lead")
+        lead = Melody((MelodyNote(0, 8, 60), MelodyNote(8, 32, 62)), 32)
+        backing, feel = accompaniment_of(found, 0, 2).parts, Feel.of(found, 0, 2)
+        write_in_a_row([lead], tmp_path / "new.mid", [backing], feels=[feel])
+        parts = read_midi(tmp_path / "new.mid").parts
+        assert [(part.volume, set(part.velocities.tolist())) for part in parts] == [(127, {101}), (40, {60})]
+        write_in_a_row([lead], tmp_path / "alone.mid", feels=[feel])
+        assert read_midi(tmp_path / "alone.mid").parts[0].volume is None
 
     @pytest.mark.parametrize(("meter", "steps"), [((4, 4), 8), ((3, 4), 12), ((6, 8), 6), ((2, 4), 4), ((5, 4), 20)])
     def test_strong_beats_by_meter(self, meter: tuple[int, int], steps: int) -> None:
