@@ -147,7 +147,7 @@ class TestVerbs:
 
         def eighths(feel):
             found.write(tmp_path / feel, feel=feel)
-            notes = pretty_midi.PrettyMIDI(str(tmp_path / feel / "01.mid")).instruments[0].notes
+            notes = pretty_midi.PrettyMIDI(str(tmp_path / feel / found.names[0])).instruments[0].notes
             return [round(2 * note.start % 1, 2) for note in notes[:4]], [note.velocity for note in notes[:4]]
 
         assert eighths("keep") == ([0, 0.67, 0, 0.67], [110, 50, 110, 50])

@@ -32,7 +32,8 @@ def go_on(generation: Generation, file: Path, count: int, **options: Any) -> Non
     melodyvae continue a.mid --bars 8 -n 4
 
     The model is melody-compose unless --model names another that looks back. The folder (FILE-continued by default)
-    gets 01.mid, 02.mid, ..., each the whole tune, all.mid with all of them in a row, and piano-rolls.png.
+    gets MIDI files such as 01-of-4_C_120bpm.mid, each the whole tune, all.mid with all of them in a
+    row, piano-rolls.png, and index.html, a page that plays them.
     """
     with known_errors():
         folder, vae = composing(generation).open(f"{file.stem}-continued")
