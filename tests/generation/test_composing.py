@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
@@ -10,6 +11,7 @@ from data_prep.melodies.keys import Key
 from data_prep.melody import Melody, MelodyNote
 from melodyvae.cli.main import main
 from melodyvae.config import MelodyConfig
+from melodyvae.evaluation.repetition import repetition_metrics
 from melodyvae.generation.composing import MAX_HEARD_BARS, ComposingError, Wish, compose, go_on, key_of, parse_key
 from melodyvae.models.melody import MelodyModel
 from melodyvae.presets import PRESETS
@@ -133,3 +135,13 @@ def test_the_commands_write_files(model, tmp_path):
         assert result.exit_code == 0, result.output
         assert Melody.from_midi(folder / "02.mid").bars == 6
         assert (folder / "all.mid").is_file()
+
+
+def test_the_shipped_model_writes_tunes_whose_bars_come_back():
+    vae = MelodyVAE.from_pretrained("melody-compose")
+    melodies = vae.sample(24, bars=16, seed=0)
+    tokens = np.stack([vae.model.vocabulary.encode(melody) for melody in melodies])
+    shares = repetition_metrics(tokens, vae.model.vocabulary, 16)
+    assert shares["repeats_exact"] > 0.05  # held-out tunes 0.19, melody-16bar 0.00
+    assert shares["repeats_rhythm"] > 0.25
+    assert vae.novelty is not None
