@@ -13,7 +13,6 @@ from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from data_prep.errors import UserError
-from data_prep.tokens import Vocabulary
 
 Readout = Literal["position", "last-state"]
 Annealing = Literal["constant", "linear", "exponential", "cyclical"]
@@ -76,6 +75,8 @@ class MelodyConfig:
             raise ConfigError("look_back needs segment_bars and the position read-out")
         if self.look_back and self.latent_size % self.segments:
             raise ConfigError(f"latent_size is {self.latent_size}, which {self.segments} segments cannot share evenly")
+        from data_prep.tokens import Vocabulary  # here, so that digits need nothing of melodies
+
         ours, preps = Vocabulary(self.lowest_pitch, self.highest_pitch), Vocabulary()
         if ours != preps:
             raise ConfigError(

@@ -237,12 +237,15 @@ def _structure(model: MelodyModel, data: _Data, count: int, seed: int) -> dict[s
     if chained > 1 and not rest and short.config.steps_per_bar == config.steps_per_bar:
         compared["chained"] = _drawn(short, count * chained, None, seed).reshape(count, config.steps)
     table, bar = model.vocabulary, config.steps_per_bar
+    apart = compared["windows"], data.train  # of different files
+    if data.overlap:
+        apart = data.windows[data.sources % 2 == 0], data.train[data.train_sources % 2 == 1]
     found: dict[str, Any] = {}
     for name, rows in compared.items():
         like = tune_metrics(rows, table, bar)
         found[name] = {
             **like.shares,
-            "known_phrases": known_phrases(rows, data.train, table, bar),
+            "known_phrases": known_phrases(*(apart if name == "windows" else (rows, data.train)), table, bar),
             "repeats_by_lag": like.spectrum.tolist(),
             "similarity_by_lag": like.similarity.tolist(),
             "self_similarity": self_similarity(rows, table, bar).tolist(),
