@@ -40,7 +40,7 @@ def arithmetic(generation: Generation, terms: tuple[str, ...], **options: Any) -
     files, signs = _parse(terms, click.get_current_context())
     with known_errors():
         check_musical(**options)
-        folder, vae = generation.open("arithmetic", ["result.mid"])
+        folder, vae = generation.open("arithmetic", ["result.mid"], tunes=[(path, options["track"]) for path in files])
         generation.finish(vae.arithmetic(files, signs, seed=generation.seed, **options), folder)
 
 

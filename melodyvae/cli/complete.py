@@ -43,7 +43,7 @@ def complete(
         raise click.UsageError("give either --hide with the bars to fill in, or --extend to go on after the end")
     hidden = [] if hide is None else _parse_bars(hide)
     with known_errors():
-        folder, vae = generation.open(f"{file.stem}-completed")
+        folder, vae = generation.open(f"{file.stem}-completed", tunes=[(file, options["track"])])
         result = vae.complete(file, count, hide=hidden, extend=extend or 0, seed=generation.seed, **options)
         generation.finish(result, folder)
 

@@ -68,6 +68,7 @@ BASELINES = ("nothing", "nearest", "no z")
     multiple=True,
     help="Only these; may be given several times.  [default: all]",
 )
+@click.option("--windows", "max_windows", type=click.IntRange(min=1), help="Measure so many, drawn.  [default: all]")
 @click.option("--bound-windows", type=click.IntRange(min=1), default=256, show_default=True, help="For the bound.")
 @click.option("--samples", type=click.IntRange(min=2), default=2000, show_default=True, help="For their histograms.")
 @click.option("--pairs", type=click.IntRange(min=1), default=1024, show_default=True, help="To interpolate between.")
@@ -86,6 +87,7 @@ def evaluate(
     model_name: str,
     split: str,
     wanted: tuple[str, ...],
+    max_windows: int | None,
     bound_windows: int,
     samples: int,
     pairs: int,
@@ -133,6 +135,7 @@ def evaluate(
             open_dataset(dataset),
             split,
             wanted or reports.METRICS,
+            max_windows=max_windows,
             bound_windows=bound_windows,
             samples=samples,
             pairs=pairs,

@@ -50,6 +50,6 @@ def grid(
     """
     with known_errors():
         check_musical(**options)
-        folder, vae = generation.open("grid", grid_names(count))
+        folder, vae = generation.open("grid", grid_names(count), tunes=[(path, options["track"]) for path in files])
         result = vae.grid(files, count, exact=ends == "exact", **options)
         generation.finish(result, folder)

@@ -73,7 +73,7 @@ def interpolate(
     """
     with known_errors():
         check_musical(**options)
-        folder, vae = generation.open(f"{a.stem}-to-{b.stem}")
+        folder, vae = generation.open(f"{a.stem}-to-{b.stem}", tunes=[(a, track_a), (b, track_b)])
         result = vae.interpolate(
             a, b, count, first_bar=(bar_a, bar_b), track=(track_a, track_b), seed=generation.seed, **options
         )

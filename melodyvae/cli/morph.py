@@ -74,5 +74,5 @@ def morph(generation: Generation, file: Path, scale: str, count: int, **options:
         raise click.UsageError("there is nothing to move; give an amount, such as --density +1, or a --scale")
     with known_errors():
         check_musical(scale)
-        folder, vae = generation.open(f"{file.stem}-morphed")
+        folder, vae = generation.open(f"{file.stem}-morphed", tunes=[(file, options["track"])])
         generation.finish(vae.morph(file, count, scale=scale, seed=generation.seed, **options), folder)

@@ -70,9 +70,9 @@ device_option = click.option("--device", default="auto", show_default=True, help
 model_option = click.option(
     "--model",
     "model_name",
-    default="melody-2bar",
+    default="auto",
     show_default=True,
-    help="A shipped model, a checkpoint file, or a run folder.",
+    help="auto (by the tune's meter), a shipped model, a checkpoint file, or a run folder.",
 )
 
 
@@ -82,7 +82,7 @@ class Generation:
 
     Attributes:
         output: the folder for the results; None for the command's own.
-        model_name: a shipped model, a checkpoint file or a run folder.
+        model_name: ``auto``, a shipped model, a checkpoint file or a run folder.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         seed: None leaves it to the verb.
         feel: how melodies are played: ``keep``, ``straight`` or such as ``swing=0.62``.
@@ -100,8 +100,10 @@ class Generation:
     play: bool
     force: bool
 
-    def open(self, folder: str | Path, names: Sequence[str] = (), joined: bool = True) -> tuple[Path, MelodyVAE]:
-        """The folder for the results, ``folder`` if none was asked for, and the model.
+    def open(
+        self, folder: str | Path, names: Sequence[str] = (), joined: bool = True, tunes: Sequence[tuple[Path, str]] = ()
+    ) -> tuple[Path, MelodyVAE]:
+        """The folder for the results, ``folder`` if none was asked for, and the model, chosen by the ``tunes``.
 
         Raises:
             OutputExistsError: before anything else is done, if one of ``names`` is there, or the files that are written
@@ -109,7 +111,7 @@ class Generation:
         """
         place = self.output or Path(folder)
         check_replaceable(place, names_written(names, joined, self.audio), self.force, input_files())
-        return place, load_model(self.model_name, self.device)
+        return place, load_model(self.model_name, self.device, tunes)
 
     def finish(self, result: Result, folder: Path) -> None:
         """Print what a verb found, write its melodies, and say where."""
@@ -236,13 +238,23 @@ def device_options(command: Command) -> Command:
     )
 
 
-def load_model(name: str, device: str) -> MelodyVAE:
-    """The model on its device."""
+def load_model(name: str, device: str, tunes: Sequence[tuple[Path, str]] = ()) -> MelodyVAE:
+    """The model on its device; with the name ``auto`` the one for the meter of ``tunes`` (files and their tracks).
+
+    Unless all of them are in 4/4, it says which model that is, and how the tunes are fitted into its bars.
+    """
     from data_prep.limits import Limits
     from melodyvae.device import choose_device, use_threads
+    from melodyvae.generation.meters import BY_METER, choose_model_for
     from melodyvae.vae import MelodyVAE
 
     use_threads()
+    if name == BY_METER:
+        labels = "ABCD"[: len(tunes)] if 1 < len(tunes) <= 4 else [printable(path.name) for path, _ in tunes]
+        choice = choose_model_for(tunes, labels, Limits())
+        name = choice.name
+        for sentence in choice.sentences:
+            click.echo(sentence)
     return MelodyVAE.from_pretrained(name, choose_device(device), limits=Limits())
 
 

@@ -36,5 +36,7 @@ def reconstruct(generation: Generation, files: tuple[Path, ...], **options: Any)
     if len(set(names)) < len(names):
         raise click.UsageError("two of the files have the same name, and would be written to the same place")
     with known_errors():
-        folder, vae = generation.open("reconstructions", names, joined=False)
+        folder, vae = generation.open(
+            "reconstructions", names, joined=False, tunes=[(path, options["track"]) for path in files]
+        )
         generation.finish(vae.reconstruct(files, seed=generation.seed, **options), folder)

@@ -25,7 +25,7 @@ def score(files: tuple[Path, ...], track: str, model_name: str, device: str) -> 
     the model would find another pitch near it much likelier.
     """
     with known_errors():
-        vae = load_model(model_name, device)
         for path in files:
+            vae = load_model(model_name, device, [(path, track)])
             for sentence in vae.score(path, track=track).sentences:
                 click.echo(sentence)

@@ -48,5 +48,5 @@ def vary(generation: Generation, file: Path, count: int, **options: Any) -> None
     """
     with known_errors():
         check_musical(**options)
-        folder, vae = generation.open(f"{file.stem}-varied")
+        folder, vae = generation.open(f"{file.stem}-varied", tunes=[(file, options["track"])])
         generation.finish(vae.vary(file, count, seed=generation.seed, **options), folder)

@@ -80,6 +80,7 @@ def evaluate(
     split: str = "test",
     metrics: Collection[str] = METRICS,
     *,
+    max_windows: int | None = None,
     bound_windows: int = 256,
     samples: int = 2000,
     pairs: int = 1024,
@@ -97,6 +98,7 @@ def evaluate(
         dataset: its windows must fit the model.
         split: ``test``, ``valid`` or ``all``.
         metrics: some of :data:`METRICS`.
+        max_windows: measure so many, drawn by ``seed``; None measures all.
         bound_windows: windows that the importance-weighted bound is estimated on.
         samples: how many samples are drawn.
         pairs: how many pairs of windows are interpolated.
@@ -108,7 +110,7 @@ def evaluate(
         DatasetError: if the dataset does not fit the model, or has too few windows.
     """
     dataset.check_fits(model.config)
-    data = _Data.of(model, dataset, split)
+    data = _Data.of(model, dataset, split).some(max_windows, seed)
     report = Report(dataset.fingerprint, split, len(data.windows), seed, data.nearest_among)
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "reconstruction": lambda: _reconstruction(model, data, seed),
@@ -157,6 +159,11 @@ class _Data:
             overlap=overlap,
             nearest_among=f"{len(train)} training windows of {dataset.folder}{', from other files' * overlap}",
         )
+
+    def some(self, count: int | None, seed: int) -> _Data:
+        """As many of the windows, or all."""
+        places = random_places(len(self.windows), len(self.windows) if count is None else count, seed)
+        return replace(self, windows=self.windows[places], sources=self.sources[places])
 
     def origin(self, places: np.ndarray | slice = slice(None)) -> Origin | None:
         """Where windows and training windows are from, if a window could meet itself among the latter."""

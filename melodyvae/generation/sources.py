@@ -14,7 +14,7 @@ from data_prep.errors import UserError
 from data_prep.limits import Limits
 from data_prep.melodies.feel import Feel
 from data_prep.melodies.phrases import Phrase, choose_phrase
-from data_prep.melodies.regions import ReadMelody, read_melody
+from data_prep.melodies.regions import ReadMelody, melody_of, read_melody
 from data_prep.melody import Melody
 from melodyvae.config import MelodyConfig
 
@@ -105,7 +105,8 @@ def read_source(
 ) -> ReadMelody:
     """The melody of a MIDI file, a ``PrettyMIDI`` object or a melody, on the model's grid, meter and pitch range.
 
-    A piece in another meter gets the model's bars laid over it; notes out of range are moved by octaves.
+    A piece whose bars are as long as the model's keeps its meter (6/8 in a model of 3/4); one in another meter gets the
+    model's bars laid over it. Notes out of range are moved by octaves.
     With ``limits``, a score is read in a process of its own that may not take more time and memory.
 
     Raises:
@@ -118,9 +119,12 @@ def read_source(
                 f"the melody has {source.steps_per_quarter} steps per quarter, the model {config.steps_per_quarter}; "
                 "write it to a file and give that, or read it on the model's grid"
             )
-        found = ReadMelody.of(source, config.meter)
+        own = source.meter if source.steps_per_bar == config.steps_per_bar else config.meter
+        found = ReadMelody.of(source, own)
     else:
-        found = read_melody(source, track, config.meter, config.steps_per_quarter, limits)
+        found = read_melody(source, track, None, config.steps_per_quarter, limits)
+        if found.melody.steps_per_bar != config.steps_per_bar and found.song is not None:
+            found = melody_of(found.song, found.part_index, config.meter, config.steps_per_quarter)
     return replace(found, melody=found.melody.fold_into(config.lowest_pitch, config.highest_pitch))
 
 

@@ -197,6 +197,16 @@ def test_a_waltz_gets_the_models_bars_laid_over_it(tmp_path):
     assert [note.pitch for note in second.melody.notes] == list(range(64, 72))
 
 
+def test_a_jig_keeps_its_meter_in_a_model_of_bars_as_long(tmp_path):
+    config = MelodyConfig(latent_size=24, meter=(3, 4))
+    jig = Melody(tuple(MelodyNote(2 * i, 2 * i + 2, 60 + i) for i in range(24)), 48, meter=(6, 8))
+    jig.write(tmp_path / "jig.mid")
+    for source in (tmp_path / "jig.mid", jig):
+        found = read_source(source, config)
+        assert (found.melody.meter, found.melody.notes) == ((6, 8), jig.notes)
+        assert "laid over" not in found.description
+
+
 def test_notes_beyond_the_piano_are_moved_by_octaves():
     melody = Melody((MelodyNote(0, 4, 12), MelodyNote(4, 8, 120)), 32)
     found = read_source(melody, UniformModel.config).melody

@@ -1,0 +1,103 @@
+"""Which shipped model fits the meter of a tune.
+
+There are two: bars of 4/4, and bars of twelve sixteenths, which are those of 3/4 and of 6/8. Beats in threes are all
+taken by the second: bars of 9/8 and 12/8 are then cut into windows of four dotted beats. Everything else is taken by
+the first: two bars of 2/4 as one of 4/4, and 5/4 or 7/8 with bars of 4/4 laid over them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from data_prep.limits import Limits
+from data_prep.melodies.layout import alike
+from data_prep.melodies.regions import read_melody
+from data_prep.melody import Melody
+from melodyvae.generation.sources import MelodySource
+
+BY_METER = "auto"  # the name that asks for the choice
+DUPLE_MODEL = "melody-2bar"
+TRIPLE_MODEL = "melody-2bar-triple"
+
+Meter = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """A shipped model for some tunes.
+
+    Attributes:
+        name: the model's.
+        sentences: which it is and why, and how tunes of other bars are fitted into its bars; none if all are in 4/4.
+    """
+
+    name: str
+    sentences: tuple[str, ...]
+
+
+def is_triple(meter: Meter) -> bool:
+    """Whether beats or their parts come in threes: 3/4, 6/8, 9/8, 12/8 and so on."""
+    return meter[0] % 3 == 0
+
+
+def model_for(meter: Meter) -> str:
+    """The name of the shipped 2-bar model for a meter."""
+    return TRIPLE_MODEL if is_triple(meter) else DUPLE_MODEL
+
+
+def choose_model(meters: Sequence[Meter], labels: Sequence[str] = ()) -> ModelChoice:
+    """The model of the first tune's meter, into whose bars the other tunes are fitted.
+
+    Args:
+        meters: of each tune; without any it is the default model.
+        labels: what the sentences call the tunes: ``A``, ``B``.
+    """
+    if not meters:
+        return ModelChoice(DUPLE_MODEL, ())
+    labels = list(labels) or (["it"] if len(meters) == 1 else [f"tune {number + 1}" for number in range(len(meters))])
+    name = model_for(meters[0])
+    if all(alike(meter) == (4, 4) for meter in meters):
+        return ModelChoice(name, ())
+    sentences = [f"{labels[0]} is in {_name(meters[0])}: the model is {name}"]
+    for label, meter in zip(labels, meters, strict=True):
+        told = _fitted(meter, is_triple(meters[0]))
+        if told:
+            sentences.append(f"{label} is fitted into its bars: {told}")
+    return ModelChoice(name, tuple(sentences))
+
+
+def choose_model_for(
+    tunes: Sequence[tuple[MelodySource, str]], labels: Sequence[str] = (), limits: Limits | None = None
+) -> ModelChoice:
+    """:func:`choose_model` by the meters of tunes, each given as a source and its track.
+
+    Raises:
+        MidiError, MelodyError: as :func:`data_prep.melodies.regions.read_melody`.
+    """
+    meters = [
+        source.meter if isinstance(source, Melody) else read_melody(source, track, limits=limits).melody.meter
+        for source, track in tunes
+    ]
+    return choose_model(meters, labels)
+
+
+def _fitted(meter: Meter, into_triple: bool) -> str:
+    """How bars of a meter become bars of the model; empty for those that are of its length."""
+    sixteenths = 16 * meter[0] / meter[1]
+    own, bar = (12, "3/4 or 6/8") if into_triple else (16, "4/4")
+    if sixteenths == own:
+        return ""
+    if is_triple(meter) != into_triple:
+        return f"bars of {bar} are laid over its bars of {_name(meter)}, and their bar lines do not meet"
+    if 2 * sixteenths == own:
+        return f"two bars of {_name(meter)} are one of {bar}"
+    if sixteenths % own == 0:
+        return f"a bar of {_name(meter)} is {int(sixteenths // own)} of {bar}"
+    if into_triple:
+        return f"its bars of {_name(meter)} are cut into windows of whole beats"
+    return f"bars of {bar} are laid over its bars of {_name(meter)}"
+
+
+def _name(meter: Meter) -> str:
+    return "{}/{}".format(*alike(meter))

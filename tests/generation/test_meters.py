@@ -1,0 +1,84 @@
+"""Each meter finds its model, and what is said of it is true."""
+
+import pytest
+
+from data_prep.melody import Melody, MelodyNote
+from melodyvae.generation.meters import DUPLE_MODEL, TRIPLE_MODEL, choose_model, choose_model_for, model_for
+from melodyvae.models.checkpoint import shipped_names
+
+
+@pytest.mark.parametrize("meter", [(3, 4), (6, 8), (9, 8), (12, 8), (3, 8), (6, 4), (3, 2)])
+def test_threes_have_their_own_model(meter):
+    assert model_for(meter) == TRIPLE_MODEL
+
+
+@pytest.mark.parametrize("meter", [(4, 4), (2, 2), (2, 4), (5, 4), (7, 8), (1, 4)])
+def test_everything_else_is_taken_by_the_default(meter):
+    assert model_for(meter) == DUPLE_MODEL
+
+
+@pytest.mark.parametrize(
+    ("meter", "sentences"),
+    [
+        ((4, 4), []),
+        ((2, 2), []),
+        ((6, 8), ["it is in 6/8: the model is melody-2bar-triple"]),
+        (
+            (2, 4),
+            [
+                "it is in 2/4: the model is melody-2bar",
+                "it is fitted into its bars: two bars of 2/4 are one of 4/4",
+            ],
+        ),
+        (
+            (12, 8),
+            [
+                "it is in 12/8: the model is melody-2bar-triple",
+                "it is fitted into its bars: a bar of 12/8 is 2 of 3/4 or 6/8",
+            ],
+        ),
+        (
+            (9, 8),
+            [
+                "it is in 9/8: the model is melody-2bar-triple",
+                "it is fitted into its bars: its bars of 9/8 are cut into windows of whole beats",
+            ],
+        ),
+        (
+            (5, 4),
+            [
+                "it is in 5/4: the model is melody-2bar",
+                "it is fitted into its bars: bars of 4/4 are laid over its bars of 5/4",
+            ],
+        ),
+    ],
+)
+def test_one_tune_is_told_its_model_and_how_it_fits(meter, sentences):
+    assert list(choose_model([meter]).sentences) == sentences
+
+
+def test_of_two_meters_the_second_is_fitted_into_the_first_one_s():
+    choice = choose_model([(3, 4), (4, 4)], "AB")
+    assert choice.name == TRIPLE_MODEL
+    assert list(choice.sentences) == [
+        "A is in 3/4: the model is melody-2bar-triple",
+        "B is fitted into its bars: bars of 3/4 or 6/8 are laid over its bars of 4/4, and their bar lines do not meet",
+    ]
+    assert choose_model([(4, 4), (6, 8)], "AB").name == DUPLE_MODEL
+    assert len(choose_model([(3, 4), (6, 8)], "AB").sentences) == 1
+
+
+def test_without_a_tune_it_is_the_default():
+    assert choose_model([]).name == DUPLE_MODEL
+    assert choose_model([]).sentences == ()
+
+
+def test_the_meter_is_that_of_the_files(tmp_path):
+    jig = Melody(tuple(MelodyNote(2 * i, 2 * i + 2, 60 + i) for i in range(24)), 48, meter=(6, 8))
+    jig.write(tmp_path / "jig.mid")
+    for source in (tmp_path / "jig.mid", jig):
+        assert choose_model_for([(source, "auto")]).name == TRIPLE_MODEL
+
+
+def test_both_models_are_shipped():
+    assert {DUPLE_MODEL, TRIPLE_MODEL} <= set(shipped_names())
