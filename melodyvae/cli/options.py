@@ -244,6 +244,7 @@ def load_model(name: str, device: str, tunes: Sequence[tuple[Path, str]] = ()) -
     Unless all of them are in 4/4, it says which model that is, and how the tunes are fitted into its bars.
     """
     from data_prep.limits import Limits
+    from data_prep.reading.notes import printable
     from melodyvae.device import choose_device, use_threads
     from melodyvae.generation.meters import BY_METER, choose_model_for
     from melodyvae.vae import MelodyVAE
