@@ -40,7 +40,7 @@ STEPS_WEIGHT = 0.5  # of the share of steps that differ from the melody as it is
 OVERSHOOT = 3.0  # the longest straight move that is tried, in times of what is missing
 SIDEWAYS = 0.4  # standard deviation of the moves along the other directions
 NOISE = (0.0, 0.2, 0.4)  # of the spread of z over the training windows
-MOST_AMOUNT = 5.0
+MAX_AMOUNT = 5.0
 FREE_MARGIN = 24  # semitones beyond the tune's range, which is one of the attributes
 SHORTHANDS = {"syncopation": ("syncopation-8", "syncopation-16")}
 
@@ -117,7 +117,7 @@ def wanted_amounts(amounts: Mapping[str, float]) -> np.ndarray:
     """The amount of each attribute ``(A,)``, 0 of those not named; an attribute named twice gets the sum.
 
     Raises:
-        ValueError: on an unknown attribute or an amount beyond :data:`MOST_AMOUNT`.
+        ValueError: on an unknown attribute or an amount beyond :data:`MAX_AMOUNT`.
     """
     names = list(ATTRIBUTES)
     wanted = np.zeros(len(names))
@@ -127,8 +127,8 @@ def wanted_amounts(amounts: Mapping[str, float]) -> np.ndarray:
         for one in SHORTHANDS.get(name, (name,)):
             wanted[names.index(one)] += amount
     for name, amount in zip(names, wanted.tolist(), strict=True):
-        if not -MOST_AMOUNT <= amount <= MOST_AMOUNT:
-            raise ValueError(f"{name} is {amount:g}; it must lie between {-MOST_AMOUNT:g} and {MOST_AMOUNT:g}")
+        if not -MAX_AMOUNT <= amount <= MAX_AMOUNT:
+            raise ValueError(f"{name} is {amount:g}; it must lie between {-MAX_AMOUNT:g} and {MAX_AMOUNT:g}")
     return wanted
 
 

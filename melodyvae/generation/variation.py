@@ -31,7 +31,7 @@ from melodyvae.models.token_rules import TokenRules
 if TYPE_CHECKING:
     from melodyvae.models.melody import MelodyModel
 
-MOST_DRAWS = 20
+MAX_DRAWS = 20
 
 
 def vary(
@@ -67,7 +67,7 @@ def vary(
     known = {model.vocabulary.encode(window).tobytes()}
     found: list[np.ndarray] = []
     spare: list[np.ndarray] = []
-    for _ in range(MOST_DRAWS if amount > 0 or temperature > 0 else 1):
+    for _ in range(MAX_DRAWS if amount > 0 or temperature > 0 else 1):
         wanted = count - len(found)
         z = math.sqrt(1 - amount**2) * mean + amount * model.prior(wanted).sample(generator)
         for row in decode_tokens(model, z, temperature, generator, rules):
