@@ -1,0 +1,65 @@
+"""How tunes go on, beside how they really go on, and how often a wish is met.
+
+python -m tests.benchmarks.composing DATASET
+
+Of 200 windows of the test split, spread evenly, melody-compose hears bars 1 to 8 and writes bars 9 to 16.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from data_prep.tokens import FIRST_NOTE_ON
+from melodyvae.datasets.windows import open_dataset
+from melodyvae.evaluation.structure import tune_metrics
+from melodyvae.generation.composing import Wish, compose, key_of, parse_key
+from melodyvae.models.melody import MelodyModel
+
+COUNT = 200
+HEARD = 8  # bars of 16
+
+
+def repeats(windows: np.ndarray) -> list[float]:
+    """The share of bars 9 to 16 that repeat an earlier one exactly, and in rhythm."""
+    bars = windows.reshape(len(windows), 16, -1)
+    has_onset = (bars >= FIRST_NOTE_ON).any(axis=2)
+    found = []
+    for kind in (bars, np.minimum(bars, FIRST_NOTE_ON)):
+        alike = (kind[:, :, None] == kind[:, None]).all(axis=3) & has_onset[:, None]
+        again = [(alike[:, bar, :bar].any(axis=1) & has_onset[:, bar]).sum() for bar in range(HEARD, 16)]
+        found.append(float(sum(again) / has_onset[:, HEARD:].sum()))
+    return found
+
+
+def main() -> None:
+    """Print everything."""
+    model = MelodyModel.from_pretrained("melody-compose")
+    table, bar = model.vocabulary, model.config.steps_per_bar
+    windows = np.asarray(open_dataset(Path(sys.argv[1])).splits["test"])
+    windows = windows[np.linspace(0, len(windows) - 1, COUNT).astype(int)]
+    tokens, generator = torch.from_numpy(windows.astype(np.int64)), torch.Generator().manual_seed(0)
+    with torch.inference_mode():
+        z = torch.randn(COUNT, model.config.latent_size, generator=generator)
+        said = model.encode(tokens[:, : HEARD * bar]).mean
+        z[:, : said.shape[1]] = said
+        visible = torch.arange(16 * bar) < HEARD * bar
+        written = model.fill_in(z, tokens, visible, 1.0, generator).numpy().astype(np.uint8)
+    for name, rows in (("real", windows), ("continued", written)):
+        halves = [[table.decode(row).window(first, HEARD) for row in rows] for first in (0, HEARD)]
+        pairs = [(a, b) for a, b in zip(*halves, strict=True) if a.notes and b.notes]
+        same_key = np.mean([key_of(a).major_tonic == key_of(b).major_tonic for a, b in pairs])
+        density = np.mean([abs(np.log(len(b.notes) / len(a.notes))) for a, b in pairs])
+        outside = tune_metrics(rows, table, bar).shares["out_of_scale"]
+        print(name, "repeats", repeats(rows), "same key", same_key, "density", density, "outside", outside)
+    wishes = {name: Wish(key=parse_key(name)) for name in ("G:major", "A:minor")}
+    wishes |= {f"{density} notes per bar": Wish(density=density) for density in (3, 6, 9)}
+    wishes["60 to 79"] = Wish(lowest_pitch=60, highest_pitch=79)
+    for name, wish in wishes.items():
+        melodies = compose(model, 32, 16, generator=torch.Generator().manual_seed(1), wish=wish)
+        print(name, "met", np.mean([wish.meet(melody)[0] < 4 * np.log(1.25) for melody in melodies]))
+
+
+if __name__ == "__main__":
+    main()
