@@ -372,7 +372,7 @@ def _damaged_dataset(draw: st.DrawFn) -> bytes:
     elif way == "value" and name == "meta.json":
         files[name] = _dumped(_damaged_json(draw, json.loads(files[name]))).encode()
     elif way == "array" and name.endswith(".npy"):
-        files[name] = draw(st.sampled_from(_odd_arrays()))
+        files[name] = draw(st.sampled_from(odd_arrays()))
     else:
         files[name] = _damage(draw, files[name], "dataset")
     buffer = io.BytesIO()
@@ -411,7 +411,7 @@ def _dumped(value: Any) -> str:
 
 
 @cache
-def _odd_arrays() -> list[bytes]:
+def odd_arrays() -> list[bytes]:
     def saved(array: np.ndarray, **options: Any) -> bytes:
         buffer = io.BytesIO()
         np.save(buffer, array, **options)

@@ -15,6 +15,7 @@ from melodyvae.datasets.shuffle import Shuffle
 from melodyvae.datasets.windows import DatasetError, open_dataset
 from melodyvae.presets import PRESETS
 from tests.data_prep.smf import tune
+from tests.fuzzing import odd_arrays
 from tests.windows import random_windows
 
 
@@ -190,3 +191,49 @@ def test_a_dataset_of_another_format_is_refused(dataset_folder, tmp_path, versio
     (copy / "meta.json").write_text(json.dumps(meta | {"format_version": version}))
     with pytest.raises(DatasetError, match=rf"dataset format {version}; this melodyvae reads format 1.*prep"):
         open_dataset(copy)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("vocabulary", None),
+        ("vocabulary", {"first_note_on": "2"}),
+        ("meter", [4]),
+        ("meter", "4/4"),
+        ("bars", True),
+        ("bars", 0),
+        ("steps", 10**400),
+        ("counts", []),
+        ("counts", {"train": 1}),
+        ("left_out_files", None),
+        ("tokens_sha256", {}),
+        ("versions", {"numpy": 2}),
+        ("sources", [{"name": "a", "sha256": "../..", "split": "train"}]),
+    ],
+)
+def test_a_meta_file_with_other_values_is_refused(dataset_folder, tmp_path, name, value):
+    copy = tmp_path / "copy"
+    shutil.copytree(dataset_folder, copy)
+    meta = json.loads((copy / "meta.json").read_text())
+    (copy / "meta.json").write_text(json.dumps(meta | {name: value}))
+    with pytest.raises(DatasetError, match=f"{name} in its meta.json is not as it should be"):
+        open_dataset(copy)
+
+
+def test_a_meta_file_that_is_nested_too_deep_is_refused(dataset_folder, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(dataset_folder, copy)
+    (copy / "meta.json").write_text("[" * 100_000 + "]" * 100_000)
+    with pytest.raises(DatasetError, match="nested too deep"):
+        open_dataset(copy)
+
+
+def test_arrays_that_are_pickled_huge_or_none_are_refused(dataset_folder, tmp_path):
+    arrays = odd_arrays()
+    assert len(arrays) == 14
+    for number, data in enumerate(arrays):
+        copy = tmp_path / str(number)
+        shutil.copytree(dataset_folder, copy)
+        (copy / "train.npy").write_bytes(data)
+        with pytest.raises(DatasetError, match=r"not a whole dataset|not what meta\.json says"):
+            open_dataset(copy)

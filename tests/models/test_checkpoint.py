@@ -192,3 +192,42 @@ def test_the_header_is_json_under_one_key(saved):
             "metrics",
             "provenance",
         }
+
+
+@pytest.mark.parametrize("name", ["bars", "latent_size", "encoder_size", "decoder_layers", "steps_per_quarter"])
+@pytest.mark.parametrize("size", [10**9, 10**400, 2**16 + 1])
+def test_sizes_that_no_model_has_are_refused_before_it_is_made(saved, name, size):
+    rewrite_header(saved, config=dict(load_checkpoint(saved).config) | {name: size})
+    with pytest.raises(CheckpointError, match="configuration that is not this version's"):
+        MelodyModel.from_pretrained(saved)
+
+
+def test_sizes_that_its_weights_do_not_have_are_refused_before_it_is_made(saved, monkeypatch):
+    rewrite_header(saved, config=dict(load_checkpoint(saved).config) | {"decoder_size": 2**16})  # 128 GiB of weights
+    with pytest.raises(CheckpointError, match=r"weights that do not fit its own configuration: .* is \(.*\), not \("):
+        MelodyModel.from_pretrained(saved)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(saved, value):
+    tensors, header = read_tensors(saved)
+    next(iter(tensors.values())).view(-1)[3] = value
+    write_tensors(tensors, header, saved)
+    with pytest.raises(CheckpointError, match="holds numbers that are not finite; train it again"):
+        MelodyModel.from_pretrained(saved)
+
+
+@pytest.mark.parametrize(
+    "provenance", [{"trained_on": 3}, {"trained_on": {"bytes": 0}}, {"fine_tuned_from": []}, {"training": 1}]
+)
+def test_a_provenance_of_another_form_is_refused(saved, provenance):
+    rewrite_header(saved, provenance=provenance)
+    with pytest.raises(CheckpointError, match="what it says of its training is not as melodyvae writes it"):
+        load_checkpoint(saved)
+
+
+def test_a_header_that_is_nested_too_deep_is_refused(saved):
+    tensors, _ = read_tensors(saved)
+    save_file(tensors, saved, metadata={HEADER_KEY: "[" * 100_000 + "]" * 100_000})
+    with pytest.raises(CheckpointError, match="nested too deep"):
+        load_checkpoint(saved)
