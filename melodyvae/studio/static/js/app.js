@@ -128,11 +128,11 @@ export class Lane {
     this.node.style.setProperty("--colour", this.colour);
     this.node.dataset.key = key;
     this.label.replaceChildren(Object.assign(document.createElement("span"), { textContent: label ?? "" }));
-    const spoken = `${label || name}, ${describe(melody)}`;
+    const spoken = `${label && label !== name ? `${label}, ` : ""}${name}, ${describe(melody)}`;
     this.button.setAttribute("aria-label", `Play ${spoken}`);
-    this.node.querySelector(".lane-keep").setAttribute("aria-label", `Keep ${label || name} on the shelf`);
+    this.node.querySelector(".lane-keep").setAttribute("aria-label", `Keep ${name} on the shelf`);
     this.node.querySelector(".lane-keep").title = "Keep on the shelf (K)";
-    this.node.querySelector(".lane-save").setAttribute("aria-label", `Download ${label || name} as MIDI`);
+    this.node.querySelector(".lane-save").setAttribute("aria-label", `Download ${name} as MIDI`);
     this.node.querySelector(".lane-save").title = "Download, or drag the tune out";
     this.roll.options = { melody, range, colour: this.colour, ...roll };
     this.roll.paint();

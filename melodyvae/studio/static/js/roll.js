@@ -166,7 +166,9 @@ export class Roll {
     const [low, high] = this.range;
     const row = this.height / (high - low + 1);
     const tall = Math.max(Math.min(6, this.height / 8), Math.min(row * 0.92, 26));
+    const same = ghost ? new Set(this.options.melody?.notes.map((note) => note.slice(0, 3).join())) : null;
     for (const [start, end, pitch] of melody.notes) {
+      if (same?.has([start, end, pitch].join())) continue;
       const left = this.x(start) + 0.5;
       const wide = Math.max(2, this.x(end) - this.x(start) - 1.5);
       const top = this.y(pitch) + (row - tall) / 2;

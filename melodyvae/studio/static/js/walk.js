@@ -120,7 +120,7 @@ function showResult(a, b) {
       melody,
       range,
       key: `walk-${index}`,
-      label: index === 0 ? a.name : index === last ? b.name : String(index + 1),
+      label: String(index + 1),
       name: index === 0 ? a.name : index === last ? b.name : `${a.name} to ${b.name} ${index + 1}`,
       colour: mix(colours, [last - index, index]),
     })),

@@ -1,0 +1,164 @@
+"""How quick the studio is: `python -m tests.benchmarks.studio_speed [--minutes 10]`.
+
+Printed are, side by side in one run: the start of the studio (page served, model ready) and `import torch` alone; from
+a dropped file to its first roll; from a drag on the pad to the first note of the tune there; the pad's grid; memory of
+the server and of the page before and after some minutes of play. It needs Chromium.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import random
+import shutil
+import subprocess
+import sys
+import time
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+
+from tests.conftest import tune
+from tests.studio.conftest import BROWSERS, FLAGS, TUNES
+from tests.studio.test_page import DROP
+
+BEAT_MILLISECONDS = 500.0  # at 120 quarters per minute
+# The audio time of a movement, and of the first step that was scheduled after it.
+WATCH = """() => import('/static/js/app.js').then(({ player }) => {
+    window.delays = [];
+    let moved = null;
+    document.getElementById('pad').addEventListener('pointermove', () => { moved ??= player.live?.context.currentTime; });
+    const before = player.onStep;
+    player.onStep = (item, step) => {
+        before?.(item, step);
+        if (moved !== null && item.melody.notes.some((note) => note[0] === step)) {
+            window.delays.push(1000 * (player.next - moved));
+            moved = null;
+        }
+    };
+})"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=1.0, help="of play, for the memory")
+    parser.add_argument("--drops", type=int, default=10)
+    parser.add_argument("--drags", type=int, default=60)
+    arguments = parser.parse_args()
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=120_000)
+    print(f"import torch: {seconds_of('import torch'):.2f} s")
+    begun = time.perf_counter()
+    command = [sys.executable, "-m", "melodyvae", "studio", "--no-browser", "--device", "cpu", TUNES / "twinkle.mid"]
+    server = subprocess.Popen([*command, TUNES / "ode-to-joy.mid"], stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    url = server.stdout.readline().split()[-1]
+    print(f"studio, until its address is printed: {time.perf_counter() - begun:.2f} s")
+    try:
+        with sync_playwright() as playwright:
+            path = next(filter(None, map(shutil.which, BROWSERS)))
+            browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+            page = browser.new_page()
+            page.set_default_timeout(120_000)
+            page.goto(url)
+            page.wait_for_selector("html[data-ready]")
+            print(f"studio, until the page is ready (model loaded): {time.perf_counter() - begun:.2f} s")
+            expect(page.locator("#walk-lanes .lane")).to_have_count(8)
+            measure_drops(page, expect, arguments.drops)
+            measure_pad(page, expect, arguments.drags)
+            measure_memory(page, server.pid, arguments.minutes)
+            browser.close()
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def seconds_of(code: str) -> float:
+    begun = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], check=True)
+    return time.perf_counter() - begun
+
+
+def told(name: str, values: list[float], unit: str = "ms") -> None:
+    p50, p95 = np.percentile(values, [50, 95])
+    print(f"{name}: p50 {p50:.0f} {unit}, p95 {p95:.0f} {unit} (of {len(values)})")
+
+
+def measure_drops(page, expect, count: int) -> None:
+    """From the drop of a file to the card with its roll."""
+    times = []
+    for seed in range(count):
+        data = midi_bytes(seed)
+        begun = time.perf_counter()
+        page.evaluate(DROP, [[f"tune{seed}.mid"], [base64.b64encode(data).decode()]])
+        page.wait_for_selector(f'.card[data-tune^="tune{seed} "], .card[data-tune="tune{seed}"]')
+        times.append(1000 * (time.perf_counter() - begun))
+    told("from drop to first roll", times)
+
+
+def midi_bytes(seed: int) -> bytes:
+    buffer = BytesIO()
+    tune(seed, bars=32).to_pretty_midi().write(buffer)
+    return buffer.getvalue()
+
+
+def measure_pad(page, expect, drags: int) -> None:
+    """The grid's decoding, and from a drag to the first note of the tune there."""
+    times = []
+    page.locator("#tab-pad").click()
+    expect(page.locator("#pad-said")).to_contain_text("different tunes")
+    for corner in (0, 1, 2, 3, 0):
+        options = page.locator(f"#corner-{corner} option")
+        value = options.nth((corner + 2) % options.count()).get_attribute("value")
+        with page.expect_response(lambda answer: "/api/do/pad" in answer.url) as answered:
+            begun = time.perf_counter()
+            page.locator(f"#corner-{corner}").select_option(value)
+        answered.value.finished()
+        times.append(1000 * (time.perf_counter() - begun))
+    told("pad grid, 17 x 17, corners refined", times)
+    page.locator("#tempo").fill("120")
+    page.locator("#tempo").press("Enter")
+    page.evaluate(WATCH)
+    box = page.locator("#pad").bounding_box()
+    page.mouse.move(box["x"] + 50, box["y"] + 50)
+    page.mouse.down()
+    chance = random.Random(0)
+    for _ in range(drags):
+        x, y = box["x"] + chance.random() * box["width"], box["y"] + chance.random() * box["height"]
+        page.mouse.move(x, y)
+        page.wait_for_timeout(200 + 300 * chance.random())
+    page.mouse.up()
+    told(f"from drag to its first note (one beat is {BEAT_MILLISECONDS:.0f} ms)", page.evaluate("() => window.delays"))
+
+
+def measure_memory(page, pid: int, minutes: float) -> None:
+    """Memory of server and page before and after play, with the point on the move."""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+
+    def look(when: str) -> None:
+        session.send("HeapProfiler.collectGarbage")
+        found = {entry["name"]: entry["value"] for entry in session.send("Performance.getMetrics")["metrics"]}
+        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+        heap, nodes = found["JSHeapUsedSize"] / 2**20, found.get("AudioHandlers", 0)
+        server = pages * 4096 / 2**20
+        print(f"memory {when}: server {server:.0f} MiB, page's heap {heap:.1f} MiB, {nodes:.0f} audio nodes")
+
+    look("before play")
+    box = page.locator("#pad").bounding_box()
+    page.mouse.move(box["x"] + 50, box["y"] + 50)
+    page.mouse.down()
+    end = time.monotonic() + 60 * minutes
+    chance = random.Random(1)
+    while time.monotonic() < end:
+        x, y = box["x"] + chance.random() * box["width"], box["y"] + chance.random() * box["height"]
+        page.mouse.move(x, y, steps=4)
+        page.wait_for_timeout(400)
+    page.mouse.up()
+    look(f"after {minutes:g} minutes")
+
+
+if __name__ == "__main__":
+    main()
