@@ -19,6 +19,8 @@ def test_the_wheel_carries_code_types_and_checkpoints_and_works_from_any_folder(
     expected = {path.relative_to(ROOT).as_posix() for path in (ROOT / "melodyvae").rglob("*.py")}
     expected |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "data_prep").rglob("*.py")}
     expected |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "melodyvae" / "checkpoints").iterdir()}
+    studio = ROOT / "melodyvae" / "studio"
+    expected |= {path.relative_to(ROOT).as_posix() for path in studio.rglob("*.*") if path.suffix != ".pyc"}
     expected |= {"melodyvae/py.typed", "data_prep/py.typed"}
     assert "melodyvae/checkpoints/melody-2bar.safetensors" in expected
     assert expected <= names

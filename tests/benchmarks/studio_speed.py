@@ -28,7 +28,8 @@ BEAT_MILLISECONDS = 500.0  # at 120 quarters per minute
 WATCH = """() => import('/static/js/app.js').then(({ player }) => {
     window.delays = [];
     let moved = null;
-    document.getElementById('pad').addEventListener('pointermove', () => { moved ??= player.live?.context.currentTime; });
+    const pad = document.getElementById('pad');
+    pad.addEventListener('pointermove', () => { moved ??= player.live?.context.currentTime; });
     const before = player.onStep;
     player.onStep = (item, step) => {
         before?.(item, step);
@@ -109,9 +110,9 @@ def measure_pad(page, expect, drags: int) -> None:
     times = []
     page.locator("#tab-pad").click()
     expect(page.locator("#pad-said")).to_contain_text("different tunes")
-    for corner in (0, 1, 2, 3, 0):
-        options = page.locator(f"#corner-{corner} option")
-        value = options.nth((corner + 2) % options.count()).get_attribute("value")
+    for number in range(5):
+        corner = number % 4
+        value = page.locator(f"#corner-{corner} option").nth(number + 2).get_attribute("value")
         with page.expect_response(lambda answer: "/api/do/pad" in answer.url) as answered:
             begun = time.perf_counter()
             page.locator(f"#corner-{corner}").select_option(value)

@@ -38,7 +38,7 @@ def test_a_notebook_shows_the_page_in_a_frame(browser, open_page):
     frame = found._repr_html_().encode()
 
     class Notebook(BaseHTTPRequestHandler):
-        def do_GET(self):  # noqa: N802  # the server calls it so
+        def do_GET(self):  # the server calls it so
             self.send_response(200)
             self.send_header("content-type", "text/html")
             self.end_headers()
