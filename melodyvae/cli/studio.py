@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -49,7 +50,8 @@ def studio(files: tuple[Path, ...], model_name: str, device: str, host: str, por
     click.echo("Ctrl-C ends it.")
     if not no_browser:
         _open_browser(found.url)
-    found.run()
+    with suppress(KeyboardInterrupt):  # it is how the studio ends
+        found.run()
 
 
 def _open_browser(url: str) -> None:
