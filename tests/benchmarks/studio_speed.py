@@ -52,8 +52,17 @@ def main() -> None:
     expect.set_options(timeout=120_000)
     print(f"import torch: {seconds_of('import torch'):.2f} s")
     begun = time.perf_counter()
-    command = [sys.executable, "-m", "melodyvae", "studio", "--no-browser", "--device", "cpu", TUNES / "twinkle.mid"]
-    server = subprocess.Popen([*command, TUNES / "ode-to-joy.mid"], stdout=subprocess.PIPE, text=True)
+    command = [
+        sys.executable,
+        "-m",
+        "melodyvae",
+        "studio",
+        "--no-browser",
+        "--device",
+        "cpu",
+        *sorted(TUNES.glob("*.mid")),
+    ]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
     url = server.stdout.readline().split()[-1]
     print(f"studio, until its address is printed: {time.perf_counter() - begun:.2f} s")
@@ -67,8 +76,9 @@ def main() -> None:
             page.wait_for_selector("html[data-ready]")
             print(f"studio, until the page is ready (model loaded): {time.perf_counter() - begun:.2f} s")
             expect(page.locator("#walk-lanes .lane")).to_have_count(8)
-            measure_drops(page, expect, arguments.drops)
             measure_pad(page, expect, arguments.drags)
+            measure_drops(page, arguments.drops)
+            page.locator("#tab-pad").click()
             measure_memory(page, server.pid, arguments.minutes)
             browser.close()
     finally:
@@ -87,7 +97,7 @@ def told(name: str, values: list[float], unit: str = "ms") -> None:
     print(f"{name}: p50 {p50:.0f} {unit}, p95 {p95:.0f} {unit} (of {len(values)})")
 
 
-def measure_drops(page, expect, count: int) -> None:
+def measure_drops(page, count: int) -> None:
     """From the drop of a file to the card with its roll."""
     times = []
     for seed in range(count):
@@ -110,9 +120,9 @@ def measure_pad(page, expect, drags: int) -> None:
     times = []
     page.locator("#tab-pad").click()
     expect(page.locator("#pad-said")).to_contain_text("different tunes")
-    for number in range(5):
+    for number in range(8):  # the four tunes go round the corners
         corner = number % 4
-        value = page.locator(f"#corner-{corner} option").nth(number + 2).get_attribute("value")
+        value = page.locator(f"#corner-{corner} option").nth((corner + 1 + number // 4) % 4).get_attribute("value")
         with page.expect_response(lambda answer: "/api/do/pad" in answer.url) as answered:
             begun = time.perf_counter()
             page.locator(f"#corner-{corner}").select_option(value)
