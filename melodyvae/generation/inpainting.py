@@ -1,34 +1,41 @@
 """Hidden bars of a tune, filled in from what can be seen.
 
 For each hidden bar a window of the model is laid so that the bar stands in it as late as it can, after bars that are
-known. Points are drawn from the prior and moved by gradient descent until the window's visible steps are likely: what
-the visible steps say nothing about stays as it was drawn. The decoder then writes the hidden steps, given z and the
-visible steps before them, and of several candidates the one is taken whose windows, now full, have the lowest negative
-ELBO, those with the bars after it among them.
+known. Into it go guesses, the known bars near by; their latent vectors, moved at random, are what the decoder writes
+the bar from, given the visible steps before it, in the scale and the range of the bars around. Of all these candidates
+the one is taken that is most like its surroundings: as likely as they are under the model, as dense, in a rhythm of
+theirs, with intervals as wide, and joined to its neighbours without a leap.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import math
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from data_prep.errors import UserError
 from data_prep.melody import Melody
-from melodyvae.generation.codec import fields_of, tied_like
+from data_prep.tokens import FIRST_NOTE_ON
+from melodyvae.generation.codec import fields_of, posterior_means, tied_like
+from melodyvae.generation.scales import Scale, ScaleChoice, best_scale, pitch_class_weights
 from melodyvae.generation.scoring import negative_elbo
-from melodyvae.models.loss import token_nats
+from melodyvae.models.token_rules import TokenRules
 
 if TYPE_CHECKING:
     from melodyvae.models.melody import MelodyModel
 
-CANDIDATES = 24
-UPDATES = 30
-LEARNING_RATE = 0.1
+MAX_CANDIDATES = 48  # per bar and tune
+MIN_CANDIDATES = 8
+MAX_ROWS = 800  # candidates in all: about four seconds of one core
+NEAR_BARS = 8  # on either side, whose scale, range, density and rhythm count
+AMOUNTS = (0.2, 0.8)  # how far the latent vectors of the guesses are moved: the least and the most
+USUAL_NATS = 8.0  # how much less usual a window may be for one unit of cost
+WIDE_JOIN = 7  # semitones over a bar line that cost nothing
 
 
 class CompletionError(UserError, ValueError):
@@ -42,6 +49,8 @@ def complete(
     count: int = 1,
     temperature: float = 0.0,
     generator: torch.Generator | None = None,
+    scale: Scale | ScaleChoice = "auto",
+    progress: Callable[[int, int], None] | None = None,
 ) -> list[Melody]:
     """``count`` melodies that are ``melody`` in its visible bars, with its hidden bars filled in.
 
@@ -54,6 +63,8 @@ def complete(
         count: how many.
         temperature: of the tokens' draw; the completions differ at 0 too, since z is drawn.
         generator: the source of all draws.
+        scale: of the new bars: ``auto`` takes that of the bars near by; ``none`` allows all notes.
+        progress: called with how many of the hidden bars are done, and how many there are.
 
     Raises:
         CompletionError: if no bar is hidden, or none with a note is visible.
@@ -68,11 +79,22 @@ def complete(
         raise CompletionError("no visible bar has a note, so there is nothing to go by")
     melodies = [tied_like(Melody.join(pieces), whole, 1) for _ in range(count)]
     known = [bar not in hidden for bar in range(bars)]
+    candidates = min(max(MAX_ROWS // (count * len(hidden)), MIN_CANDIDATES), MAX_CANDIDATES)
+    around = [melodies[0].window(bar, 1) for bar in range(bars) if known[bar]]
     usual = _usual_nats(model, whole, known)
-    for bar in hidden:
-        melodies = _fill(model, melodies, whole, bar, known, usual, temperature, generator)
+    for number, bar in enumerate(hidden, start=1):
+        near = [melodies[0].window(other, 1) for other in _near(bar, known)] or around
+        melodies = _fill(model, melodies, whole, bar, known, near, usual, candidates, temperature, generator, scale)
         known[bar] = True
+        if progress is not None:
+            progress(number, len(hidden))
     return [replace(found, start_quarters=melody.start_quarters, name=melody.name) for found in melodies]
+
+
+def _near(bar: int, known: list[bool]) -> list[int]:
+    """The known bars at most :data:`NEAR_BARS` away, the nearest first, earlier ones before later ones."""
+    distances = sorted(range(-NEAR_BARS, NEAR_BARS + 1), key=lambda distance: (abs(distance), distance > 0))
+    return [bar + distance for distance in distances if 0 <= bar + distance < len(known) and known[bar + distance]]
 
 
 def _fill(
@@ -81,22 +103,33 @@ def _fill(
     whole: Melody,
     bar: int,
     known: list[bool],
+    near: list[Melody],
     usual: float | None,
+    count: int,
     temperature: float,
     generator: torch.Generator | None,
+    scale: Scale | ScaleChoice,
 ) -> list[Melody]:
-    """The melodies with one more bar in them."""
-    size = model.config.bars
+    """The melodies with one more bar in them, each the best of ``count`` candidates."""
+    size, steps = model.config.bars, whole.steps_per_bar
     first = min(max(bar - size + 1, 0), len(known) - size)
-    visible = np.repeat(known[first : first + size], whole.steps_per_bar)
+    visible = np.repeat(known[first : first + size], steps)
     tokens = np.stack([model.vocabulary.encode(melody.window(first, size)) for melody in melodies])
-    repeated = torch.from_numpy(tokens.astype(np.int64)).repeat_interleave(CANDIDATES, dim=0).to(model.device)
+    rows = np.repeat(tokens, count, axis=0).astype(np.int64)
+    guesses = np.stack([model.vocabulary.encode(guess) for guess in near if guess.notes] or [tokens[0, :steps]])
+    guessed = rows.copy()
+    place = (bar - first) * steps
+    guessed[:, place : place + steps] = guesses[np.arange(len(rows)) % len(guesses)]
+    amounts = torch.linspace(*AMOUNTS, count, device=model.device).repeat(len(melodies))[:, None]
+    means = posterior_means(model, guessed)
+    z = (1 - amounts**2).sqrt() * means + amounts * model.prior(len(rows)).sample(generator)
     mask = torch.from_numpy(visible).to(model.device)
-    z = _fitted(model, repeated, mask, generator)
+    repeated = torch.from_numpy(rows).to(model.device)
+    rules = _rules(model, near, scale)
     with torch.inference_mode():
-        filled = model.fill_in(z, repeated, mask, temperature, generator).cpu().numpy().astype(np.uint8)
+        filled = model.fill_in(z, repeated, mask, temperature, generator, rules).cpu().numpy().astype(np.uint8)
     candidates = [
-        _with_bar(model, melodies[index // CANDIDATES], whole, row, bar, first) for index, row in enumerate(filled)
+        _with_bar(model, melodies[index // count], whole, row, bar, first) for index, row in enumerate(filled)
     ]
     starts = [
         start
@@ -107,9 +140,65 @@ def _fill(
     for start in starts or [first]:
         rows = np.stack([model.vocabulary.encode(melody.window(start, size)) for melody in candidates])
         nats += negative_elbo(model, rows) / len(starts or [first])
-    costs = nats if usual is None else np.abs(nats - usual)
-    best = costs.reshape(len(melodies), CANDIDATES).argmin(axis=1)
-    return [candidates[index * CANDIDATES + choice] for index, choice in enumerate(best)]
+    costs = (nats if usual is None else np.abs(nats - usual)) / USUAL_NATS
+    costs += np.array([_strangeness(melody, bar, near) for melody in candidates])
+    return _best_of_each(candidates, costs.reshape(len(melodies), count), bar)
+
+
+def _best_of_each(candidates: list[Melody], costs: np.ndarray, bar: int) -> list[Melody]:
+    """The cheapest candidate of each melody, ``(melodies, count)``, whose bar no other melody has yet, if there is."""
+    chosen: list[Melody] = []
+    written: set[object] = set()
+    for index, row in enumerate(costs):
+        order = [candidates[index * len(row) + choice] for choice in np.argsort(row, kind="stable")]
+        new = [melody for melody in order if melody.window(bar, 1).notes not in written]
+        chosen.append((new or order)[0])
+        written.add(chosen[-1].window(bar, 1).notes)
+    return chosen
+
+
+def _rules(model: MelodyModel, near: list[Melody], scale: Scale | ScaleChoice) -> TokenRules | None:
+    """What keeps a bar in the scale and the range of those near by."""
+    pitches = np.array([note.pitch for melody in near for note in melody.notes], np.int64)
+    if scale == "none" or not len(pitches):
+        return None
+    chosen = scale if isinstance(scale, Scale) else best_scale(pitch_class_weights(pitches))
+    allowed = chosen.allowed_tokens(model.vocabulary)
+    places = np.arange(model.vocabulary.size) - FIRST_NOTE_ON + model.vocabulary.lowest_pitch
+    in_range = (pitches.min() <= places) & (places <= pitches.max())
+    allowed &= in_range | (np.arange(model.vocabulary.size) < FIRST_NOTE_ON)
+    return TokenRules.only(torch.from_numpy(allowed).to(model.device))
+
+
+def _strangeness(melody: Melody, bar: int, near: list[Melody]) -> float:
+    """How unlike the bars near by a bar of a melody is: in density, rhythm and intervals, and at its borders."""
+    new = melody.window(bar, 1)
+    counts = [len(other.notes) for other in near]
+    usual_count = float(np.mean(counts)) if counts else len(new.notes)
+    density = abs(math.log((len(new.notes) + 1) / (usual_count + 1)))
+    onsets = {note.start_step for note in new.notes}
+    rhythms = [_overlap(onsets, {note.start_step for note in other.notes}) for other in near]
+    rhythm = 1 - max(rhythms, default=1.0)
+    interval = abs(_mean_interval([new]) - _mean_interval(near)) / 4
+    start, end = bar * melody.steps_per_bar, (bar + 1) * melody.steps_per_bar
+    joins = [
+        abs(one.pitch - other.pitch)
+        for one, other in pairwise(melody.notes)
+        if one.start_step < start <= other.start_step or one.start_step < end <= other.start_step
+    ]
+    join = sum(max(distance - WIDE_JOIN, 0) for distance in joins) / 4
+    return density + rhythm + interval + join
+
+
+def _overlap(one: set[int], other: set[int]) -> float:
+    """The share of what is in either that is in both; 1 of nothing."""
+    return len(one & other) / len(one | other) if one | other else 1.0
+
+
+def _mean_interval(melodies: Sequence[Melody]) -> float:
+    """The mean absolute interval between notes in a row, in semitones; 0 if there is none."""
+    found = [abs(one.pitch - other.pitch) for melody in melodies for one, other in pairwise(melody.notes)]
+    return float(np.mean(found)) if found else 0.0
 
 
 def _usual_nats(model: MelodyModel, whole: Melody, known: list[bool]) -> float | None:
@@ -118,21 +207,6 @@ def _usual_nats(model: MelodyModel, whole: Melody, known: list[bool]) -> float |
     windows = [whole.window(start, size) for start in range(len(known) - size + 1) if all(known[start : start + size])]
     rows = [model.vocabulary.encode(window) for window in windows if window.notes]
     return float(negative_elbo(model, np.stack(rows)).mean()) if rows else None
-
-
-def _fitted(model: MelodyModel, tokens: Tensor, visible: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Points from which the visible steps of ``tokens`` ``(B, T)`` are likely: ``(B, Z)``."""
-    z = model.prior(len(tokens)).sample(generator).detach().requires_grad_(True)
-    if not visible.any():
-        return z.detach()
-    optimizer = torch.optim.Adam([z], lr=LEARNING_RATE)
-    for _ in range(UPDATES):
-        # cuDNN's LSTM has a backward pass only in training mode.
-        with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
-            losses = token_nats(model.logits(z, tokens), tokens)
-            (z.grad,) = torch.autograd.grad(losses[:, visible].sum(), z)
-        optimizer.step()
-    return z.detach()
 
 
 def _with_bar(model: MelodyModel, melody: Melody, whole: Melody, row: np.ndarray, bar: int, first: int) -> Melody:
