@@ -59,7 +59,7 @@ from melodyvae.generation.results import (
     Variations,
 )
 from melodyvae.generation.scales import Scale, ScaleChoice, key_of, moved_to_scale, parse_choice, weights_of
-from melodyvae.generation.sources import MelodySource, Taken, take, take_window
+from melodyvae.generation.sources import MelodySource, Taken, WindowError, sounding_bars, take, take_window
 from melodyvae.models.melody import MelodyModel
 
 Encodable: TypeAlias = "MelodySource | np.ndarray | Tensor"
@@ -667,9 +667,12 @@ class MelodyVAE:
         hide: Collection[int] = (),
         extend: int = 0,
         track: str = "auto",
+        first_bar: int | None = None,
+        scale: str | Scale = "auto",
         temperature: float = 0.0,
         seed: int | None = None,
         generator: torch.Generator | None = None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> Completion:
         """``count`` times ``source`` with bars filled in anew; see :func:`melodyvae.generation.inpainting.complete`.
 
@@ -683,34 +686,50 @@ class MelodyVAE:
         Args:
             source: a path, a ``PrettyMIDI`` object or a melody.
             count: how many, at least 1.
-            hide: the bars to fill in, from 1.
-            extend: how many bars to add after the end.
+            hide: the bars to fill in; bar 1 is the one in which the melody begins.
+            extend: how many bars to add after the melody's last note.
             track: ``auto``, a number (from 1) or a name.
+            first_bar: the bar of the piece that is bar 1; None takes the one in which the melody begins.
+            scale: of the new bars: ``auto`` takes that of the bars near by; ``none`` allows all notes.
             temperature: of the notes; the melodies differ at 0, too, since z is drawn.
             seed: of the draws.
             generator: in place of a seed.
+            progress: called with how many of the bars are filled in, and how many there are.
 
         Raises:
             MidiError, MelodyError: if the source cannot be read, or has no melody.
-            InpaintingError: if there is nothing to fill in or to go by, or no such bar.
+            CompletionError: if there is nothing to fill in or to go by, or no such bar.
         """
+        chosen = parse_choice(scale)
         seed, generator = self._draws(seed, generator)
         taken = self._take(source, "", track)
-        layout, bars = taken.found.layout, taken.melody.bars
-        piece_bars = len(layout.bar_starts)
+        layout, (start, end) = taken.found.layout, sounding_bars(taken.found.melody)
+        if first_bar is not None:
+            if not 1 <= first_bar <= len(layout.bar_starts):
+                raise WindowError(f"there is no bar {first_bar}: the piece has bars 1 to {len(layout.bar_starts)}")
+            start = layout.grid_bar(first_bar)
+        end = max(end, start + 1)
+        melody = taken.found.window(start, end - start)
         for bar in hide:
-            if not 1 <= bar <= piece_bars:
-                raise inpainting.CompletionError(f"there is no bar {bar}: the tune has bars 1 to {piece_bars}")
-        hidden = {layout.grid_bar(bar) for bar in hide} | {bars + index for index in range(extend)}
-        melodies = inpainting.complete(self.model, taken.melody, hidden, count, temperature, generator)
-        added = f"{'1 bar is' if extend == 1 else f'{extend} bars are'} added after bar {piece_bars}"
+            if not 1 <= bar <= melody.bars:
+                raise inpainting.CompletionError(f"there is no bar {bar}: the tune has bars 1 to {melody.bars}")
+        hidden = {bar - 1 for bar in hide} | {melody.bars + index for index in range(extend)}
+        melodies = inpainting.complete(
+            self.model, melody, hidden, count, temperature, generator, scale=chosen, progress=progress
+        )
+        decisions = []
+        if start:
+            decisions.append(f"the tune begins in bar {layout.piece_bar(start)} of the file, which is bar 1 here")
+        if extend:
+            added = "1 bar is" if extend == 1 else f"{extend} bars are"
+            decisions.append(f"{added} added after bar {melody.bars}, the last with a note")
         return Completion(
             melodies=tuple(melodies),
             sources=(taken,),
-            decisions=(added,) if extend else (),
+            decisions=tuple(decisions),
             seed=seed,
-            original=taken.melody,
-            hidden=tuple(sorted({*hide, *(piece_bars + 1 + index for index in range(extend))})),
+            original=melody,
+            hidden=tuple(sorted(bar + 1 for bar in hidden)),
         )
 
     def reconstruct(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,13 @@ import click
 
 from melodyvae.cli.options import (
     Generation,
+    check_musical,
     generation_options,
     known_errors,
     midi_file,
+    scale_option,
+    source_options,
     temperature_option,
-    track_option,
 )
 
 MAX_HIDDEN_BARS = 10_000
@@ -24,7 +27,8 @@ MAX_HIDDEN_BARS = 10_000
 @click.option("--hide", metavar="BARS", help="Bars to fill in, from 1: 3, or 3-4, or 2,7-8.")
 @click.option("--extend", "--bars", type=click.IntRange(min=1), help="Go on for so many bars after the end.")
 @click.option("-n", "count", type=click.IntRange(min=1), default=4, show_default=True, help="Tunes.")
-@track_option
+@source_options
+@scale_option
 @temperature_option(0.0)
 @generation_options
 def complete(
@@ -36,15 +40,28 @@ def complete(
     melodyvae complete a.mid --extend 2
     melodyvae complete a.mid --hide 3-4 -n 8
 
-    The folder (FILE-completed by default) gets MIDI files such as 01-of-4_C_120bpm.mid, each the whole tune,
+    Bar 1 is the bar in which the melody begins, unless --bar says another one; bars are added after its last note. The
+    new bars keep to the scale and the range of those around them.
+
+    The folder (FILE-completed by default) gets MIDI files such as 01-of-4_C_120bpm.mid, each the whole melody,
     all.mid with all of them in a row, piano-rolls.png, and index.html, a page that plays them.
     """
     if (hide is None) == (extend is None):
         raise click.UsageError("give either --hide with the bars to fill in, or --extend to go on after the end")
     hidden = [] if hide is None else _parse_bars(hide)
     with known_errors():
+        check_musical(scale=options["scale"])
         folder, vae = generation.open(f"{file.stem}-completed", tunes=[(file, options["track"])])
-        result = vae.complete(file, count, hide=hidden, extend=extend or 0, seed=generation.seed, **options)
+        with click.progressbar(length=len(hidden) + (extend or 0), label="Filling in bars", file=sys.stderr) as bar:
+            result = vae.complete(
+                file,
+                count,
+                hide=hidden,
+                extend=extend or 0,
+                seed=generation.seed,
+                progress=lambda done, total: bar.update(1),
+                **options,
+            )
         generation.finish(result, folder)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from data_prep.errors import UserError
-from data_prep.melody import Melody
+from data_prep.melody import Melody, MelodyNote
 from data_prep.tokens import FIRST_NOTE_ON
 from melodyvae.generation.codec import fields_of, posterior_means, tied_like
 from melodyvae.generation.scales import Scale, ScaleChoice, best_scale, pitch_class_weights
@@ -29,9 +29,9 @@ from melodyvae.models.token_rules import TokenRules
 if TYPE_CHECKING:
     from melodyvae.models.melody import MelodyModel
 
-MAX_CANDIDATES = 48  # per bar and tune
+MAX_CANDIDATES = 32  # per bar and tune
 MIN_CANDIDATES = 8
-MAX_ROWS = 800  # candidates in all: about four seconds of one core
+MAX_ROWS = 400  # candidates in all: a few seconds of one core
 NEAR_BARS = 8  # on either side, whose scale, range, density and rhythm count
 AMOUNTS = (0.2, 0.8)  # how far the latent vectors of the guesses are moved: the least and the most
 USUAL_NATS = 8.0  # how much less usual a window may be for one unit of cost
@@ -128,32 +128,45 @@ def _fill(
     rules = _rules(model, near, scale)
     with torch.inference_mode():
         filled = model.fill_in(z, repeated, mask, temperature, generator, rules).cpu().numpy().astype(np.uint8)
+    # Only what is near is put together for each candidate: a song may have a hundred bars.
+    low, high = max(bar - size, 0), min(bar + size + 1, len(known))
+    parts = [melody.window(low, high - low) for melody in melodies]
+    part_of_whole = whole.window(low, high - low)
     candidates = [
-        _with_bar(model, melodies[index // count], whole, row, bar, first) for index, row in enumerate(filled)
+        _with_bar(model, parts[index // count], part_of_whole, row, bar - low, first - low)
+        for index, row in enumerate(filled)
     ]
     starts = [
         start
         for start in range(max(bar - size + 1, 0), min(bar, len(known) - size) + 1)
         if all(known[other] or other == bar for other in range(start, start + size))
-    ]
+    ] or [first]
     nats = np.zeros(len(candidates))
-    for start in starts or [first]:
-        rows = np.stack([model.vocabulary.encode(melody.window(start, size)) for melody in candidates])
-        nats += negative_elbo(model, rows) / len(starts or [first])
+    for start in starts:
+        windows = np.stack([model.vocabulary.encode(melody.window(start - low, size)) for melody in candidates])
+        nats += negative_elbo(model, windows) / len(starts)
     costs = (nats if usual is None else np.abs(nats - usual)) / USUAL_NATS
-    costs += np.array([_strangeness(melody, bar, near) for melody in candidates])
-    return _best_of_each(candidates, costs.reshape(len(melodies), count), bar)
+    costs += np.array([_strangeness(melody, bar - low, near) for melody in candidates])
+    bars = [melody.window(bar - low, 1).notes for melody in candidates]
+    best = _best_of_each(bars, costs.reshape(len(melodies), count))
+    return [
+        _with_bar(model, melody, whole, filled[choice], bar, first)
+        for melody, choice in zip(melodies, best, strict=True)
+    ]
 
 
-def _best_of_each(candidates: list[Melody], costs: np.ndarray, bar: int) -> list[Melody]:
-    """The cheapest candidate of each melody, ``(melodies, count)``, whose bar no other melody has yet, if there is."""
-    chosen: list[Melody] = []
-    written: set[object] = set()
+def _best_of_each(bars: list[tuple[MelodyNote, ...]], costs: np.ndarray) -> list[int]:
+    """The cheapest candidate for each row of costs ``(melodies, count)`` that no row has chosen yet, if there is one.
+
+    ``bars`` are the notes of all candidates, one row after the other.
+    """
+    chosen: list[int] = []
+    written: set[tuple[MelodyNote, ...]] = set()
     for index, row in enumerate(costs):
-        order = [candidates[index * len(row) + choice] for choice in np.argsort(row, kind="stable")]
-        new = [melody for melody in order if melody.window(bar, 1).notes not in written]
+        order = (index * len(row) + np.argsort(row, kind="stable")).tolist()
+        new = [choice for choice in order if bars[choice] not in written]
         chosen.append((new or order)[0])
-        written.add(chosen[-1].window(bar, 1).notes)
+        written.add(bars[chosen[-1]])
     return chosen
 
 

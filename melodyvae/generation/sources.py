@@ -185,6 +185,13 @@ def pick_window(
     return Window(window, first, last, start, note, phrase.reason)
 
 
+def sounding_bars(melody: Melody) -> tuple[int, int]:
+    """The bars, from 0, from the first note on until just after the last one's end; all bars if there is no note."""
+    if not melody.notes:
+        return 0, melody.bars
+    return melody.notes[0].start_step // melody.steps_per_bar, -(-melody.notes[-1].end_step // melody.steps_per_bar)
+
+
 def windows_of(model: MelodyModel, melody: Melody) -> list[Melody]:
     """``melody`` as windows of the model one after the other, the last one padded with silence."""
     bars = model.config.bars

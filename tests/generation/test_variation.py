@@ -12,6 +12,7 @@ from data_prep.melody import Melody, MelodyNote
 from data_prep.tokens import FIRST_NOTE_ON
 from melodyvae.generation.inpainting import CompletionError, complete
 from melodyvae.generation.sampling import reconstruct
+from melodyvae.generation.scales import Scale
 from melodyvae.generation.scoring import QUANTILES, fit_quantiles, negative_elbo, note_scores, score
 from melodyvae.generation.variation import arithmetic, grid, steps_changed, vary
 from melodyvae.models.melody import MelodyModel
@@ -258,3 +259,37 @@ class TestCommands:
         output = run("score", *tunes[:2], "--model", run_folder)
         assert re.search(r"from bar +1: +\d+\.\d\d nats per step  more unusual than +\d+ of 100", output)
         assert output.count("from bar") == 6
+
+
+class TestCompleteInKey:
+    def test_new_bars_keep_to_the_scale_and_the_range_of_those_around(self, shipped):
+        pitches = [60, 62, 64, 65, 67, 69, 71, 72, 71, 69, 67, 65, 64, 62, 60, 60] * 2
+        notes = tuple(MelodyNote(4 * index, 4 * index + 4, pitch) for index, pitch in enumerate(pitches))
+        melody = Melody(notes, 128)
+        told = []
+        found = complete(shipped, melody, [3, 4], 4, generator=seeded(), progress=lambda *done: told.append(done))
+        new = [note.pitch for tune in found for bar in (3, 4) for note in tune.window(bar, 1).notes]
+        assert len(new) > 8
+        assert {pitch % 12 for pitch in new} <= {0, 2, 4, 5, 7, 9, 11}
+        assert 60 <= min(new) <= max(new) <= 72
+        assert told == [(1, 2), (2, 2)]
+        assert len({tune.window(3, 2).notes for tune in found}) == 4
+        moved = complete(shipped, melody, [3], 1, generator=seeded(), scale=Scale.parse("C:minor-pentatonic"))
+        assert {note.pitch % 12 for note in moved[0].window(3, 1).notes} <= {0, 3, 5, 7, 10}
+
+    def test_it_works_from_the_first_note_to_the_last(self, shipped):
+        notes = tuple(MelodyNote(64 + 4 * index, 68 + 4 * index, 60 + index % 3) for index in range(16))
+        source = Melody(notes, 64 + 64 + 160)
+        found = MelodyVAE(shipped).complete(source, hide=[2], extend=2)
+        assert found.original.bars == 4
+        assert found[0].bars == 6
+        assert found.hidden == (2, 5, 6)
+        assert found[0].window(0, 1).notes == source.window(4, 1).notes
+        assert found.decisions == (
+            "the tune begins in bar 5 of the file, which is bar 1 here",
+            "2 bars are added after bar 4, the last with a note",
+        )
+        later = MelodyVAE(shipped).complete(source, hide=[1], first_bar=6)
+        assert later.original.bars == 3
+        with pytest.raises(CompletionError, match="there is no bar 5: the tune has bars 1 to 4"):
+            MelodyVAE(shipped).complete(source, hide=[5])
