@@ -203,7 +203,7 @@ class TestVerbs:
     def test_complete_adds_bars(self, vae):
         found = vae.complete(tune(3, bars=3), extend=2)
         assert (found[0].bars, found.hidden) == (5, (4, 5))
-        assert "2 bars are added after bar 3" in found.sentences
+        assert "2 bars are added after bar 3, the last with a note" in found.sentences
 
     def test_reconstruct_takes_one_or_many(self, vae):
         one, many = vae.reconstruct(tune(1)), vae.reconstruct([tune(1), tune(2, bars=3)])

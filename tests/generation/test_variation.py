@@ -43,7 +43,7 @@ class TestVary:
         assert changed[0] < 0.5 * changed[-1]
 
     def test_amount_0_is_the_reconstruction(self, shipped):
-        assert [m.notes for m in vary(shipped, window(1), 2, 0.0)] == [reconstruct(shipped, window(1)).notes] * 2
+        assert [m.notes for m in vary(shipped, window(1), 2, 0.0)] == [reconstruct(shipped, window(1)).notes]
 
     def test_tempo_and_instrument_stay_and_seeds_repeat(self, shipped):
         melody = Melody(window(1).notes, 32, quarters_per_minute=70.0, program=11)
