@@ -48,7 +48,17 @@ def user_folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-MELODY_COMMANDS = {"interpolate", "vary", "morph", "grid", "arithmetic", "complete", "sample", "reconstruct"}
+MELODY_COMMANDS = {
+    "interpolate",
+    "vary",
+    "morph",
+    "grid",
+    "arithmetic",
+    "complete",
+    "continue",
+    "sample",
+    "reconstruct",
+}
 
 
 def type_command(arguments: list[str], folder: Path) -> None:
