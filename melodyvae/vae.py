@@ -632,6 +632,13 @@ class MelodyVAE:
     ) -> Completion:
         """``count`` times ``source`` and ``bars`` bars more; see :func:`melodyvae.generation.composing.go_on`.
 
+        >>> from melodyvae import MelodyVAE
+        >>> composer = MelodyVAE.from_pretrained("melody-compose")
+        >>> (tune,) = composer.sample(1, seed=1)
+        >>> (longer,) = composer.go_on(tune, 1, bars=2, seed=1)
+        >>> longer.bars - tune.bars
+        2
+
         Args:
             source: a path, a ``PrettyMIDI`` object or a melody.
             count: how many, at least 1.

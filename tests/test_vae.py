@@ -116,6 +116,10 @@ class TestVerbs:
         assert found.key_shifts == (0, 0, 0)
         assert list(found[1:]) == [found[1], found[2]]
 
+    def test_files_are_named_after_the_key_of_the_piece_and_not_of_two_bars(self, vae):
+        found = vae.interpolate(TUNES / "twinkle.mid", TUNES / "ode-to-joy.mid", 2, key="D")
+        assert found.names == ["01-of-2_D_100bpm.mid", "02-of-2_D_100bpm.mid"]
+
     def test_one_value_is_for_all_sources_and_a_tuple_has_one_for_each(self, vae):
         both = vae.interpolate(tune(1), tune(2), 2, first_bar=3)
         assert [source.window.first_bar for source in both.sources] == [3, 3]

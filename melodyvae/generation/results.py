@@ -275,10 +275,13 @@ class Interpolation(Result):
 
     @property
     def keys(self) -> list[Key | None]:
-        """The key of each melody: one key is found for the whole walk, and moved as the walk moves it."""
-        lines = [melody.line - [0, 0, shift, 0] for melody, shift in zip(self.melodies, self.key_shifts, strict=True)]
-        line = np.concatenate(lines)
-        key = find_key(line[:, 2], line[:, 1] - line[:, 0])
+        """The key of each melody: the whole piece's that A is from, moved as the walk moves it."""
+        if self.sources:
+            key = key_of(self.sources[0].found.melody)
+        else:
+            lines = [tune.line - [0, 0, shift, 0] for tune, shift in zip(self.melodies, self.key_shifts, strict=True)]
+            line = np.concatenate(lines)
+            key = find_key(line[:, 2], line[:, 1] - line[:, 0])
         return [key and Key((key.tonic + shift) % 12, key.is_minor) for shift in self.key_shifts]
 
     @property
