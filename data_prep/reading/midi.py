@@ -153,13 +153,20 @@ def within_limits(song: Song, name: str) -> Song:
 
 
 def write_midi(midi: pretty_midi.PrettyMIDI, path: str | Path) -> None:
-    """Write a MIDI file, whole or not at all.
+    """Write a MIDI file, whole or not at all; names are in UTF-8, as they are read.
 
     Raises:
         OSError: if the place cannot be written to.
     """
-    with whole_file(path) as temporary:
-        midi.write(str(temporary))
+    names = [instrument.name for instrument in midi.instruments]
+    try:
+        for instrument, name in zip(midi.instruments, names, strict=True):  # pretty_midi writes Latin-1: byte by byte
+            instrument.name = name.encode("utf-8", "replace").decode("latin-1")
+        with whole_file(path) as temporary:
+            midi.write(str(temporary))
+    finally:
+        for instrument, name in zip(midi.instruments, names, strict=True):
+            instrument.name = name
 
 
 def _check_chunks(data: bytes, name: str) -> None:

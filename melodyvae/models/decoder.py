@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from data_prep.errors import UserError
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.config import MelodyConfig
 from melodyvae.models.stepwise_lstm import DecoderContext, LSTMCalls, LSTMSteps
@@ -231,10 +232,21 @@ def forbid_silent_note_off(logits: Tensor, sounding: Tensor) -> Tensor:
     return legal
 
 
+class NoProbabilitiesError(UserError):
+    """The weights of a model, such as a stranger's, overflow."""
+
+
 def draw(logits: Tensor, temperature: float, generator: torch.Generator | None = None) -> Tensor:
     """One token id for each row of ``logits`` ``(B, V)``; temperature 0 takes the most probable."""
     if temperature == 0:
         return logits.argmax(dim=-1)
     below_best = logits - logits.amax(dim=-1, keepdim=True)  # so that no temperature, however low, overflows
     probabilities = torch.softmax(below_best / max(temperature, torch.finfo(logits.dtype).tiny), dim=-1)
-    return torch.multinomial(probabilities, 1, generator=generator).squeeze(1)
+    try:
+        return torch.multinomial(probabilities, 1, generator=generator).squeeze(1)
+    except RuntimeError as error:
+        if torch.isfinite(probabilities).all():
+            raise
+        raise NoProbabilitiesError(
+            "the model's weights are so large that its probabilities are no numbers; it is damaged: train it again"
+        ) from error

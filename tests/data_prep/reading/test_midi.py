@@ -225,3 +225,13 @@ def test_names_of_tracks_have_no_control_characters() -> None:
         smf(f"00 ff 03 0a 4c 65 61 64 1b 5b 32 4a 00 07 00 90 3c 50 {QUARTER} 80 3c 00 {END_OF_TRACK}")
     ).parts
     assert named.name == "Lead [2J"
+
+
+def test_a_name_in_any_script_comes_back(tmp_path: Path) -> None:
+    # pretty_midi writes names in Latin-1: those of most of the world were an error.
+    midi = pretty_midi.PrettyMIDI()
+    midi.instruments.append(pretty_midi.Instrument(0, name="Мелодия é"))
+    midi.instruments[0].notes.append(pretty_midi.Note(80, 60, 0.0, 1.0))
+    write_midi(midi, tmp_path / "a.mid")
+    assert [part.name for part in read_midi(tmp_path / "a.mid").parts] == ["Мелодия é"]
+    assert midi.instruments[0].name == "Мелодия é"
