@@ -43,6 +43,8 @@ EXPLAINED = {
     "leaps": "windows with an interval of more than an octave",
     "silence": "steps at which nothing sounds",
     "out_of_scale": "notes outside the scale that fits their window best",
+    "outside_scale": "the same per window, mean; of 12 major and 12 harmonic minor scales",
+    "outside_scale_chance": "the same of as many random notes",
     "ends_on_triad": "windows whose last note is of their tonic triad",
     "known_phrases": "windows with four bars running as in a training window, any key",
     "similarity_error": "mean difference of the bars' overlap by lag",

@@ -13,6 +13,7 @@ import numpy as np
 
 from data_prep.melodies.keys import find_key
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
+from melodyvae.evaluation.keys import key_metrics
 from melodyvae.evaluation.repetition import repetition_metrics
 from melodyvae.evaluation.samples import histograms, jensen_shannon_bits
 from melodyvae.generation.scales import SCALES
@@ -81,6 +82,7 @@ def tune_metrics(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int
     - ``silence``: share of steps at which nothing sounds.
     - ``out_of_scale``: share of notes outside the scale (major, minor, harmonic minor, any tonic) that fits its window
       best.
+    - ``outside_scale``, ``outside_scale_chance``: see :func:`~melodyvae.evaluation.keys.key_metrics`.
     - ``ends_on_triad``: share of windows whose last note belongs to the triad of their tonic, the key being found by
       :func:`~data_prep.melodies.keys.find_key`.
     """
@@ -105,6 +107,8 @@ def tune_metrics(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int
         "out_of_scale": outside / max(notes, 1),
         "ends_on_triad": on_triad / tunes,
     }
+    in_key = key_metrics(windows, vocabulary)
+    shares |= {name: in_key[name] for name in ("outside_scale", "outside_scale_chance")}
     return TuneMetrics(shares, repeats_by_lag(windows, steps_per_bar), similarity_by_lag(windows, steps_per_bar))
 
 

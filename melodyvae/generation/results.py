@@ -230,7 +230,10 @@ class Variations(_Drawn):
     def measured(self) -> tuple[str, ...]:
         """How far away they are, and how similar to training melodies."""
         changed = ", ".join(map(str, self.steps_changed))
-        return (f"grid steps changed (of {self.original.length_steps}): {changed}", *self.novelty_sentences)
+        return (
+            f"sixteenths that differ from the tune (of {self.original.length_steps}): {changed}",
+            *self.novelty_sentences,
+        )
 
     @property
     def rolls(self) -> list[tuple[str, Melody]]:

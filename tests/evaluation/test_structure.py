@@ -39,6 +39,7 @@ def test_a_tune_by_hand():
     assert found["leaps"] == 0
     assert found["silence"] == pytest.approx(1 / 16)
     assert found["out_of_scale"] == 0
+    assert found["outside_scale"] == 0 < found["outside_scale_chance"]
     assert found["ends_on_triad"] == 1
 
 

@@ -203,7 +203,7 @@ class TestCommands:
     def test_vary(self, tunes, run_folder, tmp_path):
         out = tmp_path / "v"
         output = run("vary", tunes[0], "-n", "3", "-o", out, "--model", run_folder, "--temperature", "1")
-        assert "grid steps changed (of 32): " in output
+        assert "sixteenths that differ from the tune (of 32): " in output
         assert "most similar training melody" in output
         assert Melody.from_midi(out / "all.mid").bars == 8  # the tune and three more
         assert "not in the range" in run("vary", tunes[0], "--amount", "2", status=2)
