@@ -112,13 +112,13 @@ class TestComplete:
             for pitches in ((60, 62, 64, 60), (64, 65, 67, 67))
         )
         melody = Melody.join([first, first, last, last])
-        (found,) = complete(shipped, melody, [1], generator=seeded())
-        guessed, wanted = (shipped.vocabulary.encode(m.window(1, 1)) >= FIRST_NOTE_ON for m in (found, melody))
+        found = complete(shipped, melody, [1], 8, generator=seeded())
+        *guesses, wanted = (shipped.vocabulary.encode(m.window(1, 1)) >= FIRST_NOTE_ON for m in (*found, melody))
 
         def f1(onsets):
             return 2 * (onsets & wanted).sum() / (onsets.sum() + wanted.sum())
 
-        assert f1(guessed) > max(f1(np.zeros(16, bool)), f1(np.ones(16, bool)))
+        assert np.mean([f1(guess) for guess in guesses]) > max(f1(np.zeros(16, bool)), f1(np.ones(16, bool)))
 
     @pytest.mark.parametrize(
         ("melody", "hidden", "message"),
