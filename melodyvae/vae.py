@@ -30,7 +30,7 @@ from data_prep.tokens import TokenError
 from melodyvae.config import MelodyConfig
 from melodyvae.generation import composing, inpainting, morph, sampling, scoring, variation
 from melodyvae.generation.alignment import AlignedTunes
-from melodyvae.generation.attribute_vectors import Directions
+from melodyvae.generation.attribute_vectors import AttributeVectors
 from melodyvae.generation.attributes import ATTRIBUTES, measure
 from melodyvae.generation.codec import decode_melodies, exact_latents, matching_steps, posterior_means
 from melodyvae.generation.harmony import Harmony
@@ -466,7 +466,7 @@ class MelodyVAE:
 
         Raises:
             MidiError, MelodyError, WindowError: as :meth:`interpolate`.
-            DirectionsError: if the model has no attribute vectors.
+            AttributeVectorsError: if the model has no attribute vectors.
             ScaleError: if there is no such scale.
         """
         seed, generator = self._draws(seed, generator)
@@ -497,7 +497,7 @@ class MelodyVAE:
         measured = [taken.melody, melodies[0], melodies[-1]]
         rows = np.stack([self.model.vocabulary.encode(melody) for melody in measured])
         tune, before, after = measure(rows, self.config).tolist()
-        deviations = Directions.from_extras(self.model.extras, self.model.device).deviations.tolist()
+        deviations = AttributeVectors.from_extras(self.model.extras, self.model.device).deviations.tolist()
         asked = [
             value + amount * deviation if amount else None
             for value, amount, deviation in zip(before, wanted.tolist(), deviations, strict=True)
@@ -705,7 +705,7 @@ class MelodyVAE:
 
         Raises:
             MidiError, MelodyError: if the source cannot be read, or has no melody.
-            CompletionError: if there is nothing to fill in or to go by, or no such bar.
+            InpaintingError: if there is nothing to fill in or to go by, or no such bar.
         """
         chosen = parse_choice(scale)
         seed, generator = self._draws(seed, generator)
@@ -719,7 +719,7 @@ class MelodyVAE:
         melody = taken.found.window(start, end - start)
         for bar in hide:
             if not 1 <= bar <= melody.bars:
-                raise inpainting.CompletionError(f"there is no bar {bar}: the tune has bars 1 to {melody.bars}")
+                raise inpainting.InpaintingError(f"there is no bar {bar}: the tune has bars 1 to {melody.bars}")
         hidden = {bar - 1 for bar in hide} | {melody.bars + index for index in range(extend)}
         melodies = inpainting.complete(
             self.model, melody, hidden, count, temperature, generator, scale=chosen, progress=progress

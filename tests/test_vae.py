@@ -15,7 +15,7 @@ import torch
 import melodyvae
 from data_prep.melody import Melody
 from data_prep.tokens import TokenError
-from melodyvae.generation.inpainting import CompletionError
+from melodyvae.generation.inpainting import InpaintingError
 from melodyvae.generation.sources import WindowError
 from melodyvae.rendering.notebook import audio_uri, melodies_html
 from melodyvae.vae import MelodyVAE
@@ -201,7 +201,7 @@ class TestVerbs:
             assert found.window(bar, 1).notes == melody.window(bar, 1).notes
         assert found.window(1, 1).notes != melody.window(1, 1).notes
         for bar in (0, 5):
-            with pytest.raises(CompletionError, match=f"no bar {bar}: the tune has bars 1 to 4"):
+            with pytest.raises(InpaintingError, match=f"no bar {bar}: the tune has bars 1 to 4"):
                 vae.complete(melody, hide=[bar])
 
     def test_complete_adds_bars(self, vae):

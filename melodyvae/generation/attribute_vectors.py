@@ -42,12 +42,12 @@ MIN_EFFECT = 0.05
 RIDGE = 1e-3
 
 
-class DirectionsError(UserError, ValueError):
+class AttributeVectorsError(UserError, ValueError):
     """A model has no attribute directions, or others than this version's."""
 
 
 @dataclass(frozen=True)
-class Directions:
+class AttributeVectors:
     """What was fitted, float32.
 
     Attributes:
@@ -71,26 +71,26 @@ class Directions:
         """The directions that a checkpoint holds, on ``device``.
 
         Raises:
-            DirectionsError: if there are none, or not for this version's attributes.
+            AttributeVectorsError: if there are none, or not for this version's attributes.
         """
         names = [entry.name for entry in fields(cls)]
         if any(EXTRA + name not in extras for name in names):
-            raise DirectionsError(
+            raise AttributeVectorsError(
                 "the model has no attribute directions, which `melodyvae train` fits at its end; use a model that "
                 "was trained with this version of melodyvae"
             )
         found = cls(**{name: extras[EXTRA + name].to(device, torch.float32) for name in names})
         if len(found.vectors) != len(ATTRIBUTES):
-            raise DirectionsError(
+            raise AttributeVectorsError(
                 f"the model has directions for {len(found.vectors)} attributes, this version of melodyvae has "
                 f"{len(ATTRIBUTES)}; train the model again"
             )
         return found
 
 
-def fit_directions(
+def fit_attribute_vectors(
     model: MelodyModel, windows: np.ndarray, seed: int = 0, max_windows: int = MAX_WINDOWS
-) -> Directions:
+) -> AttributeVectors:
     """The directions of a trained model, from training windows ``(N, T)``, of which at most ``max_windows`` are drawn.
 
     An attribute that is the same in all windows gets the direction zero.
@@ -102,7 +102,7 @@ def fit_directions(
     vectors = joint_directions(z.cpu().double().numpy(), (measured - means) / _not_zero(deviations))
     some = random_places(len(chosen), CALIBRATION_WINDOWS, seed + 1)
     lengths = _calibrate(model, z[torch.from_numpy(some).to(z.device)], vectors, deviations)
-    return Directions(
+    return AttributeVectors(
         torch.from_numpy(vectors * lengths[:, None]).float(),
         torch.from_numpy(means).float(),
         torch.from_numpy(deviations).float(),

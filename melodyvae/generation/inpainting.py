@@ -38,7 +38,7 @@ USUAL_NATS = 8.0  # how much less usual a window may be for one unit of cost
 WIDE_JOIN = 7  # semitones over a bar line that cost nothing
 
 
-class CompletionError(UserError, ValueError):
+class InpaintingError(UserError, ValueError):
     """There is nothing to fill in, or nothing to go by."""
 
 
@@ -67,16 +67,16 @@ def complete(
         progress: called with how many of the hidden bars are done, and how many there are.
 
     Raises:
-        CompletionError: if no bar is hidden, or none with a note is visible.
+        InpaintingError: if no bar is hidden, or none with a note is visible.
     """
     hidden = sorted(set(hidden_bars))
     if not hidden or hidden[0] < 0:
-        raise CompletionError("no bar is hidden, so there is nothing to fill in")
+        raise InpaintingError("no bar is hidden, so there is nothing to fill in")
     bars = max(melody.bars, hidden[-1] + 1, model.config.bars)
     whole = melody.pad_to(bars)
     pieces = [_silent(whole, bar) if bar in hidden else whole.window(bar, 1) for bar in range(bars)]
     if not any(piece.notes for piece in pieces):
-        raise CompletionError("no visible bar has a note, so there is nothing to go by")
+        raise InpaintingError("no visible bar has a note, so there is nothing to go by")
     melodies = [tied_like(Melody.join(pieces), whole, 1) for _ in range(count)]
     known = [bar not in hidden for bar in range(bars)]
     candidates = min(max(MAX_ROWS // (count * len(hidden)), MIN_CANDIDATES), MAX_CANDIDATES)

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from data_prep.melodies.keys import Key
 from data_prep.melody import Melody
-from melodyvae.generation.attribute_vectors import Directions
+from melodyvae.generation.attribute_vectors import AttributeVectors
 from melodyvae.generation.attributes import ATTRIBUTES, measure
 from melodyvae.generation.codec import decode_tokens, exact_latents, posterior_means
 from melodyvae.generation.in_scale import rules_near, rules_of
@@ -73,7 +73,7 @@ def morph(
         key: of the piece that ``melody`` is from, for the move to a scale.
 
     Raises:
-        DirectionsError: if the model has no directions.
+        AttributeVectorsError: if the model has no directions.
         ValueError: on an unknown attribute, and on a number out of range.
     """
     if count < 2:
@@ -83,7 +83,7 @@ def morph(
     if not 0 <= temperature < math.inf:
         raise ValueError(f"temperature is {temperature}; it must be a number from 0 up")
     wanted = wanted_amounts(amounts)
-    directions = Directions.from_extras(model.extras, model.device)
+    directions = AttributeVectors.from_extras(model.extras, model.device)
     generator = generator or torch.Generator(model.device).manual_seed(0)
     if isinstance(scale, Scale):
         melody = moved_to_scale(melody, scale, key)
@@ -134,7 +134,7 @@ def wanted_amounts(amounts: Mapping[str, float]) -> np.ndarray:
 
 def move(
     model: MelodyModel,
-    directions: Directions,
+    directions: AttributeVectors,
     start: tuple[Tensor, np.ndarray],
     here: tuple[Tensor, np.ndarray],
     amounts: np.ndarray,
@@ -187,14 +187,14 @@ def effect_matrix(
     amount: float = 1.0,
     candidates: int = CANDIDATES,
     seed: int = 0,
-    directions: Directions | None = None,
+    directions: AttributeVectors | None = None,
 ) -> np.ndarray:
     """The mean change of each attribute (columns) when one slider (rows) is moved by ``amount``: ``(A, A)``.
 
     In standard deviations of the attribute over the training windows; from the windows ``(N, T)`` as the model
     remembers them, which should be held out. ``directions`` are by default the model's own.
     """
-    chosen = directions or Directions.from_extras(model.extras, model.device)
+    chosen = directions or AttributeVectors.from_extras(model.extras, model.device)
     deviations = _deviations(chosen)
     z = posterior_means(model, windows)
     start = (z, decode_tokens(model, z))
@@ -207,7 +207,7 @@ def effect_matrix(
     return np.stack(rows)
 
 
-def _deviations(directions: Directions) -> np.ndarray:
+def _deviations(directions: AttributeVectors) -> np.ndarray:
     """The unit of each attribute's amounts; 1 of an attribute that was the same in all training windows."""
     found = directions.deviations.cpu().double().numpy()
     return np.where(found > 0, found, 1.0)

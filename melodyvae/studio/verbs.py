@@ -22,7 +22,7 @@ from data_prep.melodies.keys import Key, find_key
 from data_prep.melody import Melody
 from melodyvae.config import MelodyConfig
 from melodyvae.generation import variation
-from melodyvae.generation.attribute_vectors import Directions, DirectionsError
+from melodyvae.generation.attribute_vectors import AttributeVectors, AttributeVectorsError
 from melodyvae.generation.attributes import ATTRIBUTES, UNITS, measure
 from melodyvae.generation.inpainting import complete as completed
 from melodyvae.generation.interpolation import WalkOptions
@@ -58,9 +58,9 @@ def describe(model: Any, name: str) -> dict[str, Any]:
     """What the page must know of the model."""
     config: MelodyConfig = model.config
     try:
-        Directions.from_extras(model.extras, model.device)
+        AttributeVectors.from_extras(model.extras, model.device)
         attributes = [{"name": attribute, "unit": UNITS[attribute]} for attribute in ATTRIBUTES]
-    except DirectionsError:
+    except AttributeVectorsError:
         attributes = []
     return {
         "name": name,
@@ -141,7 +141,7 @@ def morph(model: Any, request: MorphRequest) -> dict[str, Any]:
     melodies = morphed(model, window, amounts, request.count, request.temperature, generator, scale, request.candidates)
     rows = np.stack([model.vocabulary.encode(melody) for melody in (melodies[0], melodies[-1])])
     before, after = measure(rows, model.config)
-    deviations = Directions.from_extras(model.extras, model.device).deviations.cpu().numpy()
+    deviations = AttributeVectors.from_extras(model.extras, model.device).deviations.cpu().numpy()
     asked = before + wanted_amounts(amounts) * deviations
     return {
         "melodies": [melody_to_json(melody) for melody in melodies],

@@ -15,7 +15,7 @@ from melodyvae.datasets.batches import TrainingBatches, random_rows
 from melodyvae.datasets.held_out import source_marks
 from melodyvae.datasets.windows import SPLITS, WindowDataset
 from melodyvae.evaluation.reconstruction import reconstruction_metrics
-from melodyvae.generation.attribute_vectors import fit_directions
+from melodyvae.generation.attribute_vectors import fit_attribute_vectors
 from melodyvae.generation.novelty import NOVELTY_FILE, NoveltyIndex
 from melodyvae.generation.prior import fit_prior
 from melodyvae.generation.scoring import fit_quantiles
@@ -243,7 +243,7 @@ def finish_melody_run(
     model.metrics = {
         split: reconstruction_metrics(model, windows[split]) for split in ("valid", "test") if len(windows[split])
     }
-    model.extras |= fit_directions(model, windows["train"]).to_extras()
+    model.extras |= fit_attribute_vectors(model, windows["train"]).to_extras()
     if not model.config.look_back:  # its prior is learned: N(0, I) is it
         model.extras |= fit_prior(model, windows["train"]).to_extras()
     model.extras |= fit_quantiles(model, windows["valid"])

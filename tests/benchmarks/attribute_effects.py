@@ -22,9 +22,9 @@ from melodyvae.datasets.windows import open_dataset
 from melodyvae.device import choose_device
 from melodyvae.generation.attribute_vectors import (
     MAX_WINDOWS,
-    Directions,
-    DirectionsError,
-    fit_directions,
+    AttributeVectors,
+    AttributeVectorsError,
+    fit_attribute_vectors,
     quartile_directions,
 )
 from melodyvae.generation.attributes import ATTRIBUTES, measure
@@ -42,7 +42,7 @@ def as_markdown(effects: np.ndarray, corner: str) -> str:
     return "\n".join(lines)
 
 
-def paper_directions(model: MelodyModel, windows: np.ndarray, fitted: Directions) -> Directions:
+def paper_directions(model: MelodyModel, windows: np.ndarray, fitted: AttributeVectors) -> AttributeVectors:
     """The quartile differences, each as long as the fitted direction, so that the two can be compared."""
     chosen = windows[np.random.default_rng(0).permutation(len(windows))[:MAX_WINDOWS]]
     standardised = (measure(chosen, model.config) - fitted.means.numpy()) / fitted.deviations.numpy()
@@ -68,12 +68,12 @@ def main() -> None:
     dataset = open_dataset(options.dataset)
     dataset.check_fits(model.config)
     try:
-        directions = Directions.from_extras(model.extras, torch.device("cpu"))
-    except DirectionsError:
+        directions = AttributeVectors.from_extras(model.extras, torch.device("cpu"))
+    except AttributeVectorsError:
         began = time.perf_counter()
-        model.extras |= fit_directions(model, dataset.splits["train"]).to_extras()
+        model.extras |= fit_attribute_vectors(model, dataset.splits["train"]).to_extras()
         print(f"Directions fitted in {time.perf_counter() - began:.0f} s.\n", flush=True)
-        directions = Directions.from_extras(model.extras, torch.device("cpu"))
+        directions = AttributeVectors.from_extras(model.extras, torch.device("cpu"))
         if options.save is not None:
             model.save(options.save)
     held_out = dataset.splits[options.split]

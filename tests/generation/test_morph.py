@@ -13,9 +13,9 @@ from melodyvae.cli.morph import MAX_AMOUNT, SLIDERS
 from melodyvae.config import MelodyConfig
 from melodyvae.generation import attribute_vectors as fitting
 from melodyvae.generation.attribute_vectors import (
-    Directions,
-    DirectionsError,
-    fit_directions,
+    AttributeVectors,
+    AttributeVectorsError,
+    fit_attribute_vectors,
     joint_directions,
     quartile_directions,
 )
@@ -72,7 +72,7 @@ def counted_windows(count: int = 300, seed: int = 0) -> np.ndarray:
 @pytest.fixture(scope="module")
 def counting_model():
     model = CountingModel()
-    model.extras = fit_directions(model, counted_windows()).to_extras()
+    model.extras = fit_attribute_vectors(model, counted_windows()).to_extras()
     return model
 
 
@@ -122,7 +122,7 @@ def test_the_search_hits_what_is_asked_for(counting_model):
 
 
 def test_an_attribute_that_never_changes_has_no_direction(counting_model):
-    found = Directions.from_extras(counting_model.extras, torch.device("cpu"))
+    found = AttributeVectors.from_extras(counting_model.extras, torch.device("cpu"))
     sixteenths = NAMES.index("syncopation-16")
     assert found.deviations[sixteenths] == 0
     assert not found.vectors[sixteenths].any()
@@ -132,12 +132,12 @@ def test_directions_are_fitted_to_so_many_windows_at_most(monkeypatch):
     seen = []
     monkeypatch.setattr(fitting, "posterior_means", lambda model, rows: seen.append(len(rows)) or torch.zeros(1, 2))
     monkeypatch.setattr(fitting, "_calibrate", lambda *_: np.ones(len(NAMES)))
-    fit_directions(CountingModel(), counted_windows(), max_windows=1)
+    fit_attribute_vectors(CountingModel(), counted_windows(), max_windows=1)
     assert seen == [1]
 
 
 def test_a_trained_checkpoint_has_its_directions_in_half_precision(trained):
-    found = Directions.from_extras(trained.extras, trained.device)
+    found = AttributeVectors.from_extras(trained.extras, trained.device)
     assert found.vectors.shape == (len(NAMES), 16)
     assert found.spread.shape == (16,)
     assert {tensor.dtype for name, tensor in trained.extras.items() if name.startswith("attributes.")} == {
@@ -149,14 +149,14 @@ def test_a_trained_checkpoint_has_its_directions_in_half_precision(trained):
 def test_a_model_without_directions_says_so(window):
     torch.manual_seed(0)
     model = MelodyModel(MelodyConfig(latent_size=4, encoder_size=4, decoder_size=4))
-    with pytest.raises(DirectionsError, match="has no attribute directions, which `melodyvae train` fits"):
+    with pytest.raises(AttributeVectorsError, match="has no attribute directions, which `melodyvae train` fits"):
         MelodyVAE(model).morph(window, density=1)
 
 
 def test_directions_of_other_attributes_are_refused(trained):
     extras = {name: tensor[:2] for name, tensor in trained.extras.items()}
-    with pytest.raises(DirectionsError, match="directions for 2 attributes, this version of melodyvae has 6"):
-        Directions.from_extras(extras, torch.device("cpu"))
+    with pytest.raises(AttributeVectorsError, match="directions for 2 attributes, this version of melodyvae has 6"):
+        AttributeVectors.from_extras(extras, torch.device("cpu"))
 
 
 @pytest.mark.parametrize("candidates", [1, 12])

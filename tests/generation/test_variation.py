@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from data_prep.melodies.arrangement import write_in_a_row
 from data_prep.melody import Melody, MelodyNote
 from data_prep.tokens import FIRST_NOTE_ON
-from melodyvae.generation.inpainting import CompletionError, complete
+from melodyvae.generation.inpainting import InpaintingError, complete
 from melodyvae.generation.sampling import reconstruct
 from melodyvae.generation.scales import Scale
 from melodyvae.generation.scoring import QUANTILES, fit_quantiles, negative_elbo, note_scores, score
@@ -129,7 +129,7 @@ class TestComplete:
         ],
     )
     def test_nothing_to_do_or_to_go_by_is_refused(self, melody, hidden, message):
-        with pytest.raises(CompletionError, match=message):
+        with pytest.raises(InpaintingError, match=message):
             complete(MelodyModel(), melody, hidden)
 
 
@@ -291,5 +291,5 @@ class TestCompleteInKey:
         )
         later = MelodyVAE(shipped).complete(source, hide=[1], first_bar=6)
         assert later.original.bars == 3
-        with pytest.raises(CompletionError, match="there is no bar 5: the tune has bars 1 to 4"):
+        with pytest.raises(InpaintingError, match="there is no bar 5: the tune has bars 1 to 4"):
             MelodyVAE(shipped).complete(source, hide=[5])
