@@ -20,8 +20,6 @@ from melodyvae.studio.requests import (
     WalkRequest,
 )
 
-DEFAULT_MODEL = "melody-2bar"
-
 
 def shell_command(
     request: Any, files: Sequence[str], bars: Sequence[int | None], tracks: Sequence[int | None], model: str
@@ -79,7 +77,7 @@ def shell_command(
             words = ["score", *names]
         case _:
             return None
-    words += [] if model == DEFAULT_MODEL else ["--model", model]
+    words += ["--model", model]  # the commands choose by meter and purpose unless one is named
     return "melodyvae " + shlex.join(words)
 
 

@@ -136,9 +136,10 @@ def test_a_walk_is_the_walk_of_the_command_line(client, pieces, tmp_path, monkey
     assert words[:2] == ["melodyvae", "interpolate"]
     done = CliRunner().invoke(main, words[1:])
     assert done.exit_code == 0, done.output
-    for number, plain in enumerate(result["melodies"], start=1):
-        written = Melody.from_midi(tmp_path / "twinkle-to-ode-to-joy" / f"{number:02d}.mid")
-        assert written.notes == melody_from_json(plain, LIMITS).notes
+    written = sorted((tmp_path / "twinkle-to-ode-to-joy").glob("0*.mid"))
+    assert len(written) == len(result["melodies"]) == 4
+    for path, plain in zip(written, result["melodies"], strict=True):
+        assert Melody.from_midi(path).notes == melody_from_json(plain, LIMITS).notes
 
 
 def test_the_pad_has_the_four_tunes_at_its_corners(client, melodies):
@@ -156,7 +157,8 @@ def test_a_moved_density_is_measured(client, melodies):
     assert measured["before"] < measured["after"]
     assert all((note[2] % 12) in {0, 2, 4, 5, 7, 9, 11} for note in result["melodies"][-1]["notes"])
     assert result["command"] == (
-        "melodyvae morph 'a b.mid' --bar 3 --track 2 --density +1.5 --scale C:major -n 2 --candidates 48"
+        "melodyvae morph 'a b.mid' --bar 3 --track 2 --density +1.5 --scale C:major -n 2 --candidates 48 "
+        "--model melody-2bar"
     )
 
 
@@ -173,7 +175,7 @@ def test_a_hidden_bar_is_filled_in_and_the_rest_left_alone(client, melodies):
     result = do(client, "complete", melody=melodies[1], hidden_bars=[1], query=[("command", 1), ("file", "x.mid")])
     (found,) = result["result"]["melodies"]
     assert [note for note in found["notes"] if note[1] <= 16] == [n for n in melodies[1]["notes"] if n[1] <= 16]
-    assert result["result"]["command"] == "melodyvae complete x.mid --hide 2 -n 1"
+    assert result["result"]["command"] == "melodyvae complete x.mid --hide 2 -n 1 --model melody-2bar"
 
 
 def test_new_tunes_come_in_the_scale_and_near_the_density(client):

@@ -154,7 +154,7 @@ def test_the_walk_goes_from_one_tune_to_the_other_and_is_heard_kept_and_download
     page.locator("#walk-options summary").click()
     expect(page.locator("#shell-line")).to_have_text(
         f"melodyvae interpolate twinkle.mid ode-to-joy.mid -n 5 --bar-a {twinkle.first_bar} --bar-b {ode.first_bar} "
-        "--bars 4 --key a"
+        "--bars 4 --key a --model melody-2bar"
     )
     path = saved(page, page.locator("#walk-save").click, tmp_path / "walk.mid")
     walked = Melody.from_midi(path)
@@ -232,7 +232,9 @@ def test_a_hidden_bar_is_written_anew_with_progress_and_can_be_cancelled(page, o
     page.locator("#tab-draw").click()
     page.get_by_role("button", name="Bar 2: hide it").click()
     write = page.get_by_role("button", name="Write the hidden bars")
+    expect(page.locator("#draw-said")).to_contain_text("The model hears")  # nothing else is at work
     write.click()
+    expect(page.locator("#work-said")).to_have_text("Writing")
     page.locator("#work-cancel").click()
     expect(page.locator("#work")).to_be_hidden()
     assert page.locator("#complete-tiles .lane").count() == 0
@@ -252,7 +254,9 @@ def test_new_tunes_come_in_a_key_with_as_many_notes_as_wanted(page):
     page.locator("#sample").click()
     tiles = page.locator("#fresh-tiles .lane")
     expect(tiles).to_have_count(8)
-    expect(page.locator("#shell-line")).to_have_text("melodyvae sample -n 8 --scale D:pentatonic --seed 1")
+    expect(page.locator("#shell-line")).to_have_text(
+        "melodyvae sample -n 8 --scale D:pentatonic --seed 1 --model melody-2bar"
+    )
     notes = page.evaluate(LANE_NOTES)
     assert {note[2] % 12 for note in notes} <= {2, 4, 6, 9, 11}
 
@@ -432,7 +436,7 @@ def test_the_shell_command_is_copied(open_page, twinkle, ode):
     page = open_page(permissions=["clipboard-read", "clipboard-write"])
     expect(page.locator("#shell-line")).to_have_text(
         f"melodyvae interpolate twinkle.mid ode-to-joy.mid -n 8 --bar-a {twinkle.first_bar} --bar-b {ode.first_bar} "
-        "--bars 2"
+        "--bars 2 --model melody-2bar"
     )
     page.get_by_role("button", name="Copy the shell command").click()
     expect(page.locator(".toast")).to_contain_text("copied")
