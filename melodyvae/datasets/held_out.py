@@ -45,7 +45,11 @@ def held_out_windows(provenance: Mapping[str, Any], dataset: WindowDataset, spli
     seen = [source["name"] for source in asked if any(_mark(source, size) in marks for size, marks in trained.items())]
     was_trained_on_it = "train" in splits and any(map(dataset.is_that_of, _generations(provenance)))
     if seen or was_trained_on_it:
-        which = f"{len(seen)} of its {len(asked)} files, such as {seen[0]}" if seen else "its training split"
+        which = (
+            f"{len(seen)} of its {len(asked)} files, such as {seen[0]}"
+            if seen
+            else "the training split of this dataset"
+        )
         raise TrainedOnError(
             f"the model was trained on {which}; measure on --split test (files always fall into the same split), or on "
             "other files"

@@ -64,7 +64,7 @@ def test_the_test_split_of_the_models_own_dataset_is_never_refused(tmp_path, col
     made_by = {"trained_on": four_byte_marks(trained), "dataset_sha256": own.fingerprint}
     assert len(held_out_windows(made_by, own)) == 1
     assert len(held_out_windows(made_by | {"fine_tuned_from": made_by}, own)) == 1
-    with pytest.raises(TrainedOnError, match="trained on its training split"):
+    with pytest.raises(TrainedOnError, match="trained on the training split of this dataset"):
         held_out_windows(made_by, own, "all")
     # What a parent was trained on elsewhere still counts.
     with pytest.raises(TrainedOnError):
