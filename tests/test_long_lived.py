@@ -1,0 +1,91 @@
+"""One model for long and for many: threads at once, thousands of calls, and nothing that is left over."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_prep.limits import Limits
+from data_prep.reading.limited import close_reader
+from melodyvae.vae import MelodyVAE
+from tests.data_prep.reading.hostile import abc
+
+THREADS = 8
+
+
+@pytest.fixture(scope="module")
+def vae(run_folder: Path) -> MelodyVAE:
+    return MelodyVAE.from_pretrained(run_folder)
+
+
+@pytest.fixture(scope="module")
+def tunes(midi_folder: Path) -> list[Path]:
+    return sorted(midi_folder.iterdir())
+
+
+def calls(vae: MelodyVAE, tunes: list[Path], number: int) -> list[Any]:
+    """What a few verbs give; another caller asks for other tunes."""
+    a, b = tunes[number], tunes[(number + 1) % len(tunes)]
+    return [
+        [melody.notes for melody in vae.interpolate(a, b, 3)],
+        [melody.notes for melody in vae.sample(2, seed=number)],
+        [melody.notes for melody in vae.vary(a, 2, seed=number)],
+        vae.reconstruct(b).melody.notes,
+        [window.nats_per_step for window in vae.score(a).windows],
+    ]
+
+
+def test_eight_threads_at_once_get_what_each_gets_alone(vae: MelodyVAE, tunes: list[Path]) -> None:
+    alone = [calls(vae, tunes, number) for number in range(THREADS)]
+    start = threading.Barrier(THREADS)
+
+    def together(number: int) -> list[Any]:
+        start.wait()
+        return calls(vae, tunes, number)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        assert list(pool.map(together, range(THREADS))) == alone
+
+
+def test_eight_threads_at_once_read_scores_within_limits(run_folder: Path, tmp_path: Path) -> None:
+    vae = MelodyVAE.from_pretrained(run_folder, limits=Limits())
+    paths = [tmp_path / f"{letter}.abc" for letter in "CDEFGAB"]
+    for path in paths:
+        path.write_bytes(abc(f"{path.stem}cde|c{path.stem}cd|"))
+    alone = [vae.reconstruct(path).melody.notes for path in paths]
+    with ThreadPoolExecutor(THREADS) as pool:
+        assert [done.melody.notes for done in pool.map(vae.reconstruct, paths)] == alone
+    close_reader()
+
+
+def held() -> tuple[int, int, int]:
+    """Bytes of memory, open files, threads."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE"), len(os.listdir("/proc/self/fd")), threading.active_count()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize(
+    ("first", "more"), [(10, 30), pytest.param(200, 1800, marks=[pytest.mark.slow, pytest.mark.timeout(7200)])]
+)
+def test_nothing_is_left_of_thousands_of_calls(
+    vae: MelodyVAE, tunes: list[Path], first: int, more: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    for number in range(first):
+        vae.interpolate(tunes[number % 8], tunes[number % 7 + 1], 3)
+    memory, files, threads = held()
+    for number in range(more):
+        vae.interpolate(tunes[number % 8], tunes[number % 7 + 1], 3)
+    memory_after, files_after, threads_after = held()
+    assert (files_after, threads_after) == (files, threads)
+    assert list(tmp_path.iterdir()) == []
+    assert memory_after - memory < 8 * 2**20  # allocators keep some; a leak of a melody a call is far more
