@@ -81,10 +81,10 @@ def test_nothing_is_left_of_thousands_of_calls(
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     for number in range(first):
-        vae.interpolate(tunes[number % 8], tunes[number % 7 + 1], 3)
+        vae.interpolate(tunes[number % 8], tunes[number % 7 + 1], 3, ends="model")
     memory, files, threads = held()
     for number in range(more):
-        vae.interpolate(tunes[number % 8], tunes[number % 7 + 1], 3)
+        vae.interpolate(tunes[number % 8], tunes[number % 7 + 1], 3, ends="model")
     memory_after, files_after, threads_after = held()
     assert (files_after, threads_after) == (files, threads)
     assert list(tmp_path.iterdir()) == []

@@ -15,7 +15,7 @@ from data_prep.files import whole_file
 from data_prep.melodies.feel import Feel
 from data_prep.melodies.regions import ReadMelody
 from data_prep.melody import TICKS_PER_QUARTER, Melody
-from data_prep.reading.midi import VOLUME
+from data_prep.reading.midi import VOLUME, utf8_names
 from data_prep.reading.notes import TIME_RESOLUTION, Part
 
 if TYPE_CHECKING:
@@ -253,7 +253,8 @@ def write_in_a_row(
                 )
             ]
     buffer = BytesIO()
-    midi.write(buffer)
+    with utf8_names(midi):
+        midi.write(buffer)
     score: Any = symusic.Score.from_midi(buffer.getvalue())  # pretty_midi writes one tempo only
     tempi: list[Any] = []
     for start, melody in zip(quarters, melodies, strict=False):

@@ -17,7 +17,7 @@ from data_prep.melodies.feel import MIN_SWUNG_ONSETS, NO_SWING, find_swing
 from data_prep.melodies.layout import Layout, PlacedNotes, Stretch, alike, lay_out
 from data_prep.melodies.voice import AUTO, MelodyError, choose_part
 from data_prep.reading.limited import read_song
-from data_prep.reading.midi import song_from_bytes
+from data_prep.reading.midi import song_from_bytes, utf8_names
 from data_prep.reading.notes import TIME_RESOLUTION, Bar, Meter, Part, Section, Song, Tempo, quarters_per_minute_at
 
 if TYPE_CHECKING:
@@ -178,7 +178,8 @@ def read_melody(
         name, song = str(source), read_song(source, limits)
     else:
         name, buffer = "the PrettyMIDI object", BytesIO()
-        source.write(buffer)
+        with utf8_names(source):
+            source.write(buffer)
         song = song_from_bytes(buffer.getvalue(), name)
     try:
         part_index = choose_part(song, track)

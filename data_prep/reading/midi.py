@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -158,12 +160,18 @@ def write_midi(midi: pretty_midi.PrettyMIDI, path: str | Path) -> None:
     Raises:
         OSError: if the place cannot be written to.
     """
+    with utf8_names(midi), whole_file(path) as temporary:
+        midi.write(str(temporary))
+
+
+@contextmanager
+def utf8_names(midi: pretty_midi.PrettyMIDI) -> Iterator[None]:
+    """While the block lasts, ``midi`` is written with its names in UTF-8; pretty_midi writes Latin-1, byte by byte."""
     names = [instrument.name for instrument in midi.instruments]
     try:
-        for instrument, name in zip(midi.instruments, names, strict=True):  # pretty_midi writes Latin-1: byte by byte
+        for instrument, name in zip(midi.instruments, names, strict=True):
             instrument.name = name.encode("utf-8", "replace").decode("latin-1")
-        with whole_file(path) as temporary:
-            midi.write(str(temporary))
+        yield
     finally:
         for instrument, name in zip(midi.instruments, names, strict=True):
             instrument.name = name

@@ -156,6 +156,8 @@ def move(
         generator: the source of all draws.
         rules: which tokens may come, the same for all; None allows all.
     """
+    if not amounts.any():
+        return start
     vectors = directions.vectors.to(start[0])
     if candidates == 1:
         z = start[0] + torch.from_numpy(amounts).to(vectors) @ vectors

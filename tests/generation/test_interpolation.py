@@ -96,7 +96,7 @@ def test_exact_ends_come_back_where_the_model_alone_misses_them(shipped):
         ]
         for ends in ("model", "exact")
     )
-    assert sum(plain) == 0
+    assert sum(plain) <= len(plain) // 4  # moved into A's key, an end may come back by itself
     assert sum(refined) >= 0.8 * len(refined)
 
 
