@@ -107,6 +107,8 @@ def test_the_way_to_a_model_of_ones_own_works(user_folder):
         if "--minutes" in arguments:
             place = arguments.index("--minutes")
             arguments[place : place + 2] = ["--steps", "1"]
+        if "evaluate" in arguments:
+            arguments += ["--samples", "40", "--pairs", "20"]
         type_command(arguments, user_folder)
 
 

@@ -123,7 +123,8 @@ class Surroundings:
         notes = self.tokens[self.tokens >= FIRST_NOTE_ON]
         if len(notes):
             places = np.arange(vocabulary.size)
-            allowed &= ~is_note | ((notes.min() - margin <= places) & (places <= notes.max() + margin))
+            lowest, highest = int(notes.min()) - margin, int(notes.max()) + margin  # the tokens are uint8: no wrapping
+            allowed &= ~is_note | ((lowest <= places) & (places <= highest))
         kept = self.tokens if self.harmony is None else self.tokens[:1]
         bonus = None if self.harmony is None else self.harmony.bonus(vocabulary).astype(np.float32)
         leaps = torch.from_numpy(_leaps(self.tokens)).to(device)

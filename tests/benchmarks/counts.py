@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -89,9 +90,9 @@ def _rows_of_steps(write: Callable[[], object]) -> list[int]:
     """How many rows each step had that a decoder took in ``write``."""
     rows, make = [], Choice.make
 
-    def counted(choice: Choice, logits: Tensor, sounding: Tensor, step: int) -> Tensor:
+    def counted(choice: Choice, logits: Tensor, *others: Any) -> Tensor:
         rows.append(len(logits))
-        return make(choice, logits, sounding, step)
+        return make(choice, logits, *others)
 
     with mock.patch.object(Choice, "make", counted), torch.inference_mode():
         write()

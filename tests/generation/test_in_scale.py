@@ -85,3 +85,11 @@ def test_each_sample_gets_its_own_scale():
     rules = rules_of_each(model, windows)
     assert {pitch % 12 for pitch in allowed_pitches(rules, 0, 0)} == Scale(0).pitch_classes
     assert {pitch % 12 for pitch in allowed_pitches(rules, 0, 1)} == Scale(7).pitch_classes
+
+
+def test_the_lowest_notes_of_the_range_stay_allowed_with_a_margin_below_them():
+    """Token ids are uint8: a margin below the lowest ones wrapped round to 253, and no note was allowed."""
+    low = melody_of([22, 24, 26, 27, 22, 24, 26, 22])
+    (rules,) = Surroundings.of(VOCABULARY, [[low]]).rules(np.ones((1, 1)), "cpu", free_ends=False, margin=4)
+    assert allowed_pitches(rules, 1) >= {22, 24, 26, 27}
+    assert max(allowed_pitches(rules, 1)) <= 31
