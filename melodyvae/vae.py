@@ -25,6 +25,7 @@ from torch import Tensor
 
 from data_prep.limits import Limits
 from data_prep.melodies.arrangement import Accompaniment, accompaniment_of, transposed
+from data_prep.melodies.keys import key_of
 from data_prep.melody import Melody
 from data_prep.tokens import TokenError
 from melodyvae.config import MelodyConfig
@@ -58,7 +59,7 @@ from melodyvae.generation.results import (
     Scores,
     Variations,
 )
-from melodyvae.generation.scales import Scale, ScaleChoice, key_of, moved_to_scale, parse_choice, weights_of
+from melodyvae.generation.scales import Scale, ScaleChoice, moved_to_scale, parse_choice, weights_of
 from melodyvae.generation.sources import MelodySource, Taken, WindowError, sounding_bars, take, take_window
 from melodyvae.models.melody import MelodyModel
 

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from data_prep.errors import UserError
-from data_prep.melodies.keys import Key, find_key, parse_tonic
+from data_prep.melodies import keys
+from data_prep.melodies.keys import Key, parse_tonic
 from data_prep.melody import Melody
 from melodyvae.generation.codec import check_count, fields_of, tied_like
 from melodyvae.models.token_rules import TokenRules
@@ -99,8 +100,7 @@ def parse_key(name: str) -> Key:
 
 def key_of(melody: Melody) -> Key:
     """The key of a melody that has notes."""
-    line = melody.line
-    found = find_key(line[:, 2], line[:, 1] - line[:, 0])
+    found = keys.key_of(melody)
     if found is None:
         raise ComposingError("a melody without notes has no key")
     return found

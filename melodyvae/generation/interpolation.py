@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from data_prep.melodies.keys import Key
+from data_prep.melodies.keys import Key, key_of
 from data_prep.melodies.regions import ReadMelody
 from data_prep.melody import Melody
 from melodyvae.generation.alignment import moved_in_range, shift_to, told_shift, within_octave
@@ -35,7 +35,6 @@ from melodyvae.generation.path import even_places
 from melodyvae.generation.scales import (
     Scale,
     ScaleChoice,
-    key_of,
     moved_to_scale,
     parse_choice,
     parse_key,

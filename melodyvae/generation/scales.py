@@ -13,7 +13,7 @@ from typing import Literal, Self, get_args
 import numpy as np
 
 from data_prep.errors import UserError
-from data_prep.melodies.keys import Key, find_key, parse_tonic
+from data_prep.melodies.keys import Key, parse_tonic
 from data_prep.melody import Melody
 from data_prep.tokens import FIRST_NOTE_ON, Vocabulary
 
@@ -169,12 +169,6 @@ def pitch_class_weights(pitches: np.ndarray) -> np.ndarray:
 def weights_of(melody: Melody) -> np.ndarray:
     """How many notes of a melody each pitch class has, ``(12,)``."""
     return pitch_class_weights(melody.line[:, 2])
-
-
-def key_of(melody: Melody) -> Key | None:
-    """The key of a melody; None of one without notes."""
-    line = melody.line
-    return find_key(line[:, 2], line[:, 1] - line[:, 0])
 
 
 def best_scale(weights: np.ndarray) -> Scale:

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from data_prep.melodies.arrangement import write_in_a_row
-from data_prep.melodies.keys import Key, find_key
+from data_prep.melodies.keys import Key, find_key, key_of
 from data_prep.melody import Melody
 from melodyvae.config import MelodyConfig
 from melodyvae.generation import variation
@@ -314,8 +314,7 @@ def _check_grid(model: Any, *melodies: Melody) -> None:
 
 def _key_of(sounding: Sequence[float] | None, melody: Melody) -> Key | None:
     if sounding is None:
-        line = melody.line
-        return find_key(line[:, 2], line[:, 1] - line[:, 0])
+        return key_of(melody)
     if not any(sounding):
         return None
     classes = np.flatnonzero(np.maximum(sounding, 0))
