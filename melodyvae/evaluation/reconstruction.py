@@ -69,7 +69,13 @@ def reconstruction_metrics(
 
 
 def window_ratios(
-    model: MelodyModel, windows: np.ndarray, seed: int = 0, batch_size: int = 512, *, shuffle_z: bool = False
+    model: MelodyModel,
+    windows: np.ndarray,
+    seed: int = 0,
+    batch_size: int = 512,
+    *,
+    shuffle_z: bool = False,
+    share: float = 1.0,
 ) -> tuple[dict[str, Ratio], Tensor]:
     """The metrics of ``windows`` ``(N, T)``, window by window, and the posterior means ``(N, Z)``.
 
@@ -83,7 +89,9 @@ def window_ratios(
     - ``no_event_accuracy``: steps right when one always guesses "no event".
     - ``reconstruction_nats``, ``kl_bits``, ``negative_elbo_nats_per_step``: the halves of the bound, and the bound.
 
-    With ``shuffle_z`` each window is decoded from the z of another one: what the decoder can do without z.
+    With ``shuffle_z`` each window is decoded from the z of another one: what the decoder can do without z. With
+    ``share`` below 1 the posterior is widened towards N(0, I), which says the window in fewer bits:
+    :meth:`~melodyvae.models.latent.DiagonalGaussian.widened`.
     """
     if len(windows) == 0:
         raise ValueError("there are no windows to evaluate on")
@@ -96,7 +104,7 @@ def window_ratios(
 
     with torch.inference_mode():
         for tokens in token_batches(windows, batch_size, model.device):
-            posterior = model.encode(tokens)
+            posterior = model.encode(tokens).widened(share)
             z, mean = posterior.sample(generator), posterior.mean
             if shuffle_z:
                 z, mean = z.roll(1, dims=0), mean.roll(1, dims=0)

@@ -36,6 +36,22 @@ def test_log_density_equals_torch_distributions(seed):
     torch.testing.assert_close(q.log_density(z), expected, rtol=1e-12, atol=1e-12)
 
 
+def test_widening_goes_from_the_gaussian_to_the_standard_normal():
+    q = gaussian(2)
+    torch.testing.assert_close(q.widened(1.0).mean, q.mean)
+    torch.testing.assert_close(q.widened(1.0).log_variance, q.log_variance)
+    assert q.widened(0.0).kl_to_standard_normal().abs().max() == 0
+    bits = torch.stack([q.widened(share).kl_to_standard_normal() for share in (0.0, 0.2, 0.5, 0.9, 1.0)])
+    assert (bits.diff(dim=0) > 0).all()
+
+
+def test_a_widened_gaussian_is_the_product_of_powers():
+    q, z = gaussian(3), torch.linspace(-2, 2, 9, dtype=torch64)[:, None, None].expand(9, 5, 7)
+    widened, normal = q.widened(0.3), standard_normal(5, 7, like=torch.zeros(1, dtype=torch64))
+    powers = 0.3 * q.log_density(z) + 0.7 * normal.log_density(z)
+    torch.testing.assert_close((widened.log_density(z) - powers).var(dim=0), torch.zeros(5, dtype=torch64))
+
+
 def test_samples_have_the_mean_and_the_variance():
     q = DiagonalGaussian(torch.tensor([1.0, -2.0]), torch.log(torch.tensor([0.25, 4.0])))
     many = DiagonalGaussian(q.mean.expand(200_000, 2), q.log_variance.expand(200_000, 2))
