@@ -105,7 +105,10 @@ class Reader:
         if isinstance(outcome, Piece):
             return outcome
         if isinstance(outcome, Lost):
-            raise ReadingError(f"{shown_name(upload.name)} could not be read: {outcome.detail}")
+            detail = "the program that reads it ended; export it again, or as MIDI"
+            if outcome.reason in ("too_slow", "too_much_memory"):  # of a crash the detail is an exception's name
+                detail = f"{outcome.detail}; split it, or export it as MIDI"
+            raise ReadingError(f"{shown_name(upload.name)} could not be read: {detail}")
         raise ReadingError(outcome)
 
     def close(self) -> None:

@@ -1,5 +1,10 @@
 """Nobody but the page's owner gets an answer, and nobody can make the server take more than its limits."""
 
+import json
+import threading
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
 import pytest
 from starlette.testclient import TestClient
 
@@ -9,6 +14,8 @@ from melodyvae.studio.security import Guard
 from melodyvae.studio.server import Studio, StudioError
 from melodyvae.studio.sessions import SessionError, Sessions
 from melodyvae.studio.verbs import safe_name
+from tests.data_prep.reading.hostile import HOSTILE
+from tests.studio.conftest import TUNES
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +134,50 @@ def test_a_file_that_takes_too_long_costs_its_sender_an_error_and_the_next_one_i
             reader.read(Upload(b"MThd", "short.mid", "auto", (4, 4), 4, (21, 108)))
     finally:
         reader.close()
+
+
+@pytest.fixture
+def narrow_reader(studio, monkeypatch):
+    """The running studio with a reader that may take 16 MiB, so that little suffices to fill it."""
+    reader = Reader(StudioLimits(read_memory_bytes=16 * 2**20))
+    reader.start()
+    monkeypatch.setattr(studio, "reader", reader)
+    yield reader
+    reader.close()
+
+
+def asked(studio, path, data=None, kind="application/octet-stream"):
+    """Status and answer of a request to the running server."""
+    headers = {"x-studio-token": studio.token, "content-type": kind}
+    try:
+        with urlopen(Request(f"http://127.0.0.1:{studio.port}{path}", data, headers), timeout=120) as answer:
+            return answer.status, answer.read()
+    except HTTPError as error:
+        return error.code, error.read()
+
+
+@pytest.mark.parametrize("name", ["20,000 headers", "kern without an end"])
+def test_a_file_that_fills_the_memory_costs_its_sender_an_error_and_the_others_are_answered(
+    studio, narrow_reader, name
+):
+    suffix, make = HOSTILE[name]
+    outcome = []
+    sender = threading.Thread(
+        target=lambda: outcome.append(asked(studio, f"/api/read?name=hostile{suffix}", make())), daemon=True
+    )
+    sender.start()
+    assert asked(studio, "/api/state")[0] == 200
+    status, answer = asked(studio, "/api/do/sample", json.dumps({"count": 1}).encode(), "application/json")
+    assert status == 200
+    assert "melodies" in json.loads(answer.splitlines()[-1])["result"]
+    sender.join(timeout=120)
+    assert outcome[0][0] == 422
+    assert json.loads(outcome[0][1])["error"] == (
+        f"hostile{suffix} could not be read: it took more than 16 MiB; split it, or export it as MIDI"
+    )
+    status, answer = asked(studio, "/api/read?name=twinkle.mid", (TUNES / "twinkle.mid").read_bytes())
+    assert status == 200
+    assert json.loads(answer)["melody"]["notes"]
 
 
 def test_names_are_never_paths():
