@@ -15,8 +15,10 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 from data_prep.errors import UserError
 
 Readout = Literal["position", "last-state"]
+Output = Literal["tokens", "event-then-pitch"]
 Annealing = Literal["constant", "linear", "exponential", "cyclical"]
 READOUTS: tuple[str, ...] = get_args(Readout)
+OUTPUTS: tuple[str, ...] = get_args(Output)
 ANNEALINGS: tuple[str, ...] = get_args(Annealing)
 Config = TypeVar("Config")
 HIGHEST_SEED = 2**32 - 1
@@ -55,11 +57,14 @@ class MelodyConfig:
     conductor_size: int = 256  # LSTM units per layer of the upper level, in the encoder in each direction
     conductor_layers: int = 1
     conductor_features: int = 128  # numbers of z for each segment (position read-out only)
+    output: Output = "tokens"  # event-then-pitch: first which event comes, then, of a note on, at which pitch
+    pitch_inputs: bool = False  # encoder and decoder read a note on as its pitch class and octave, too
     look_back: bool = False  # the network that composes: z by segment, a learned prior, a decoder that hears itself
 
     def __post_init__(self) -> None:
         check_types(self)
         check_choice("readout", self.readout, READOUTS)
+        check_choice("output", self.output, OUTPUTS)
         for name in ("bars", "steps_per_quarter", "latent_size", "encoder_size", "encoder_features"):
             check_at_least(name, getattr(self, name), 1)
         for name in ("decoder_size", "decoder_layers", "decoder_features", "encoder_layers", "code_size"):
@@ -73,6 +78,8 @@ class MelodyConfig:
             raise ConfigError(f"segment_bars is {self.segment_bars}, which does not divide {self.bars} bars")
         if self.look_back and (self.segment_bars is None or self.readout != "position"):
             raise ConfigError("look_back needs segment_bars and the position read-out")
+        if self.look_back and (self.output != "tokens" or self.pitch_inputs):
+            raise ConfigError("look_back has its own output and inputs; leave out output and pitch_inputs")
         if self.look_back and self.latent_size % self.segments:
             raise ConfigError(f"latent_size is {self.latent_size}, which {self.segments} segments cannot share evenly")
         from data_prep.tokens import Vocabulary  # here, so that digits need nothing of melodies

@@ -8,6 +8,9 @@ Two read-outs:
 - ``position``: z gives each step numbers of its own, fed to the LSTM beside the previous token.
 - ``last-state``: MusicVAE's. z sets the LSTM's first state through a tanh layer and is fed to every step alike
   (Roberts et al., 2018, section 3.2, https://arxiv.org/abs/1803.05428).
+
+Two outputs: ``tokens`` has a logit for each token; ``event-then-pitch`` says which event comes, and apart from that
+which pitch a note on has: p(note on at a pitch) = p(note on) * p(pitch | note on).
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from data_prep.errors import UserError
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.config import MelodyConfig
 from melodyvae.models.stepwise_lstm import DecoderContext, LSTMCalls, LSTMSteps
+from melodyvae.models.token_inputs import token_inputs
 from melodyvae.models.token_rules import TokenRules
 
 SMALL_BATCH = 16
@@ -149,18 +153,22 @@ class AutoregressiveDecoder(nn.Module):
 class MelodyDecoder(AutoregressiveDecoder):
     """One LSTM that writes the whole window."""
 
+    token_inputs: Tensor
+
     def __init__(self, config: MelodyConfig, vocabulary_size: int) -> None:
         super().__init__()
         self.config = config
-        self.vocabulary_size = vocabulary_size
         if config.readout == "position":
             feature_size = config.decoder_features
             self.step_features = nn.Linear(config.latent_size, config.steps * feature_size)
         else:
             feature_size = config.latent_size
             self.first_state = nn.Linear(config.latent_size, 2 * config.decoder_layers * config.decoder_size)
-        self.lstm = nn.LSTM(vocabulary_size + feature_size, config.decoder_size, config.decoder_layers)
-        self.output = nn.Linear(config.decoder_size, vocabulary_size)
+        self.register_buffer("token_inputs", token_inputs(vocabulary_size, config.pitch_inputs), persistent=False)
+        input_size = self.token_inputs.shape[1] + feature_size
+        self.lstm = nn.LSTM(input_size, config.decoder_size, config.decoder_layers)
+        events = config.output == "event-then-pitch"  # one output more: a note on, at whatever pitch
+        self.output = nn.Linear(config.decoder_size, vocabulary_size + events)
 
     def context(self, z: Tensor) -> DecoderContext:
         """What the steps read of ``z`` ``(B, Z)``, and the state they start from."""
@@ -176,10 +184,9 @@ class MelodyDecoder(AutoregressiveDecoder):
     def raw_logits(self, z: Tensor, previous: Tensor) -> Tensor:
         """See :meth:`AutoregressiveDecoder.raw_logits`."""
         context = self.context(z)
-        inputs = torch.cat([self._one_hot(previous.T), context.features], dim=-1)
+        inputs = torch.cat([self.token_inputs[previous.T], context.features], dim=-1)
         outputs, _ = self.lstm(inputs, context.state)
-        logits: Tensor = self.output(outputs).to(self.output.weight.dtype)
-        return logits.transpose(0, 1)
+        return self._token_logits(outputs).transpose(0, 1)
 
     def roll_out(self, z: Tensor, choice: Choice) -> tuple[Tensor, Tensor]:
         """See :meth:`AutoregressiveDecoder.roll_out`."""
@@ -193,7 +200,7 @@ class MelodyDecoder(AutoregressiveDecoder):
         previous, sounding, last_note = before.token, before.sounding, before.last_note
         drawn, all_logits = [], []
         for step in range(self.config.steps):
-            logits = self.output(steps.take(previous)).to(self.output.weight.dtype)
+            logits = self._token_logits(steps.take(previous))
             all_logits.append(logits)
             previous = choice.make(logits.detach(), sounding, first_step + step, last_note)
             sounding = torch.where(previous == NO_EVENT, sounding, previous >= FIRST_NOTE_ON)
@@ -209,11 +216,18 @@ class MelodyDecoder(AutoregressiveDecoder):
         device = context.features.device.type
         is_small = context.features.shape[1] <= SMALL_BATCH and device == "cpu"
         if is_small and not torch.is_grad_enabled() and not torch.is_autocast_enabled(device):
-            return LSTMSteps(self.lstm, self.vocabulary_size, context)
-        return LSTMCalls(self.lstm, self._one_hot, context)
+            return LSTMSteps(self.lstm, self.token_inputs, context)
+        return LSTMCalls(self.lstm, self.token_inputs, context)
 
-    def _one_hot(self, tokens: Tensor) -> Tensor:
-        return F.one_hot(tokens, self.vocabulary_size).to(self.output.weight.dtype)
+    def _token_logits(self, outputs: Tensor) -> Tensor:
+        """Logits ``(..., V)`` of the tokens, not yet masked, from the LSTM's outputs ``(..., H)``."""
+        logits: Tensor = self.output(outputs).to(self.output.weight.dtype)
+        if self.config.output == "tokens":
+            return logits
+        of_events, of_pitches = logits[..., : FIRST_NOTE_ON + 1], logits[..., FIRST_NOTE_ON + 1 :]
+        note_on = of_events[..., FIRST_NOTE_ON:]
+        # The pitches' probabilities sum to 1, so masking and normalising what follows leaves those of the events.
+        return torch.cat([of_events[..., :FIRST_NOTE_ON], note_on + of_pitches.log_softmax(-1)], dim=-1)
 
 
 def sounding_before(tokens: Tensor) -> Tensor:

@@ -12,20 +12,23 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from melodyvae.config import MelodyConfig
 from melodyvae.models.latent import DiagonalGaussian
+from melodyvae.models.token_inputs import token_inputs
 
 
 class MelodyEncoder(nn.Module):
     """Token windows ``(B, T)`` to their posteriors ``(B, Z)``."""
 
+    token_inputs: Tensor
+
     def __init__(self, config: MelodyConfig, vocabulary_size: int) -> None:
         super().__init__()
         self.config = config
-        self.vocabulary_size = vocabulary_size
-        self.lstm = nn.LSTM(vocabulary_size, config.encoder_size, config.encoder_layers, bidirectional=True)
+        self.register_buffer("token_inputs", token_inputs(vocabulary_size, config.pitch_inputs), persistent=False)
+        input_size = self.token_inputs.shape[1]
+        self.lstm = nn.LSTM(input_size, config.encoder_size, config.encoder_layers, bidirectional=True)
         both_directions = 2 * config.encoder_size
         if config.readout == "position":
             self.step_features = nn.Linear(both_directions, config.encoder_features)
@@ -36,7 +39,7 @@ class MelodyEncoder(nn.Module):
 
     def forward(self, tokens: Tensor) -> DiagonalGaussian:
         """The posterior of each window; ``tokens`` are integers ``(B, T)``."""
-        steps = F.one_hot(tokens.long().T, self.vocabulary_size).to(self.posterior.weight.dtype)  # (T, B, V)
+        steps = self.token_inputs[tokens.long().T]  # (T, B, I)
         outputs, (last_states, _) = self.lstm(steps)
         if self.config.readout == "position":
             read = self.step_features(outputs).transpose(0, 1).flatten(1)  # (B, T * features)

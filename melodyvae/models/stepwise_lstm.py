@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -25,15 +24,15 @@ class DecoderContext:
 
 
 class LSTMCalls:
-    """An LSTM taken step by step, each a call of it."""
+    """An LSTM taken step by step, each a call of it; a token is read as its row of ``token_inputs`` ``(V, I)``."""
 
-    def __init__(self, lstm: nn.LSTM, one_hot: Callable[[Tensor], Tensor], context: DecoderContext) -> None:
-        self.lstm, self.one_hot = lstm, one_hot
+    def __init__(self, lstm: nn.LSTM, token_inputs: Tensor, context: DecoderContext) -> None:
+        self.lstm, self.token_inputs = lstm, token_inputs
         self.features, self.state = iter(context.features), context.state
 
     def take(self, previous: Tensor) -> Tensor:
         """The top layer's output ``(B, H)`` at the next step, after the tokens ``previous`` ``(B,)``."""
-        inputs = torch.cat([self.one_hot(previous), next(self.features)], dim=-1)
+        inputs = torch.cat([self.token_inputs[previous], next(self.features)], dim=-1)
         outputs: Tensor
         outputs, self.state = self.lstm(inputs.unsqueeze(0), self.state)
         return outputs[0]
@@ -46,14 +45,19 @@ class LSTMSteps:
     gates are in PyTorch's order: input, forget, cell, output (https://docs.pytorch.org/docs/stable/nn.html#lstm).
     """
 
-    def __init__(self, lstm: nn.LSTM, vocabulary_size: int, context: DecoderContext) -> None:
+    def __init__(self, lstm: nn.LSTM, token_inputs: Tensor, context: DecoderContext) -> None:
         (of_input, of_hidden, *biases), *above = lstm.all_weights
         features = context.features
         if features.stride(0) == 0:  # the same at every step
             features = features[:1]
-        gates_of_features = features @ of_input[:, vocabulary_size:].T
+        vocabulary_size, input_size = token_inputs.shape
+        gates_of_features = features @ of_input[:, input_size:].T
         self.gates_of_features = iter(gates_of_features.expand(len(context.features), -1, -1))  # T times (B, 4H)
-        self.gates_of_token = of_input[:, :vocabulary_size].T + sum(biases)  # (V, 4H)
+        gates_of_token = of_input[:, :vocabulary_size].T + sum(biases)  # the first V inputs say which token it is
+        if input_size > vocabulary_size:
+            more = token_inputs[:, vocabulary_size:] @ of_input[:, vocabulary_size:input_size].T
+            gates_of_token = gates_of_token + more
+        self.gates_of_token = gates_of_token  # (V, 4H)
         self.weights = [of_hidden.T, *(torch.cat([w, h], dim=1).T for w, h, _, _ in above)]  # (H, 4H), (2H, 4H)...
         self.biases = [b + c for _, _, b, c in above]
         self.hidden, self.cell = (list(state) for state in context.state)  # of each layer, (B, H)

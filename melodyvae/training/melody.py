@@ -74,9 +74,12 @@ def build_model_and_config(
         training = override(training, **changes)
         torch.manual_seed(training.seed)
         grid = {} if dataset is None else {key: dataset.meta[key] for key in ("meter", "steps_per_quarter")}
+        segments = None if lower is None else MelodyModel.from_pretrained(lower)
+        if segments is not None:
+            grid |= {name: getattr(segments.config, name) for name in ("output", "pitch_inputs")}
         model = MelodyModel(from_dict(MelodyConfig, to_dict(override(preset.model, bars=bars)) | grid))
-        if lower is not None:
-            model.take_segments_from(MelodyModel.from_pretrained(lower))
+        if segments is not None:
+            model.take_segments_from(segments)
         return model, training
     model = MelodyModel.from_pretrained(init_from)
     if segments_from is not None:

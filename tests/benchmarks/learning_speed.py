@@ -1,33 +1,42 @@
 """How fast is it learned? Windows and minutes until 95% of the steps come back, for the presets and for what was tried.
 
     python -m tests.benchmarks.learning_speed DATASET --out FOLDER [--only baseline ...] [--windows 204800]
+    python -m tests.benchmarks.learning_speed DATASET --out FOLDER --minutes 6 --anneal-steps 300 [--init-from MODEL]
     python -m tests.benchmarks.learning_speed --out FOLDER --plot learning-speed.png
 
-Each variant trains anew for as many windows, on one thread, with the schedule of the preset's whole training; a variant
-whose run lies in FOLDER already is not trained again. The second form only reads the runs in FOLDER: any run folder of
-``melodyvae train`` may be put there too.
+Each variant trains anew on one thread; a variant whose run lies in FOLDER already is not trained again. Without
+``--minutes`` all see as many windows, with the schedule of the preset's whole training. With it, each has as many
+minutes of the processor, whatever else runs beside it, and the learning rate falls to zero in them. With
+``--init-from`` it starts with that model's weights; ``tokens`` and ``event-then-pitch`` alone can. The last form only
+reads the runs in FOLDER: any run folder of ``melodyvae train`` may be put there too.
 
 Printed are windows and minutes until the greedy decode from the posterior mean has 0.95 of the steps of held-out
 windows right (interpolated between two looks), and, at the end: windows per second, note F1, how many steps more are
-right with the true past than with the model's own draws (the gap), and the KL.
+right with the true past than with the model's own draws (the gap), the KL, and the loss (nats of reconstruction, and
+of KL times the final beta).
 """
 
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT
-from melodyvae.datasets.windows import open_dataset
+from melodyvae.config import MelodyTrainConfig
+from melodyvae.datasets.windows import WindowDataset, open_dataset
 from melodyvae.device import use_threads
 from melodyvae.models import decoder
+from melodyvae.models.conversion import with_event_then_pitch
 from melodyvae.models.decoder import MelodyDecoder
 from melodyvae.models.encoder import MelodyEncoder
 from melodyvae.models.latent import DiagonalGaussian
@@ -44,9 +53,13 @@ STEPS_A_BEAT = 4
 
 @dataclass(frozen=True)
 class Variant:
-    """One thing done otherwise than in melody-2bar: in the training (``changes``), or in the network (``rebuild``)."""
+    """One thing done otherwise than in melody-2bar: in the training (``changes``), or in the network.
+
+    ``model`` are options of the network; ``rebuild`` makes of one what no option does.
+    """
 
     changes: dict[str, Any] = field(default_factory=dict)
+    model: dict[str, Any] = field(default_factory=dict)
     rebuild: Callable[[MelodyModel], None] | None = None
     preset: str = "melody-2bar"
     precision: str = "auto"
@@ -57,17 +70,10 @@ class TokenDropout(MelodyDecoder):
 
     share = 0.25
 
-    def _one_hot(self, tokens: Tensor) -> Tensor:
+    def raw_logits(self, z: Tensor, previous: Tensor) -> Tensor:
         if self.training:
-            tokens = torch.where(torch.rand(tokens.shape) < self.share, NO_EVENT, tokens)
-        return super()._one_hot(tokens)
-
-
-class ClassAndOctave(MelodyDecoder):
-    """The previous token is read as pitch class and octave, beside its id."""
-
-    def _one_hot(self, tokens: Tensor) -> Tensor:
-        return torch.cat([super()._one_hot(tokens), class_and_octave(tokens, self.output.weight.dtype)], dim=-1)
+            previous = torch.where(torch.rand(previous.shape) < self.share, NO_EVENT, previous)
+        return super().raw_logits(z, previous)
 
 
 class NextBeat(MelodyDecoder):
@@ -79,25 +85,6 @@ class NextBeat(MelodyDecoder):
         return DecoderContext(torch.cat([context.features, later], dim=-1), context.state)
 
 
-class OnsetThenPitch(nn.Module):
-    """Output layer: first whether there is an event and of which kind, then, of a note, which pitch."""
-
-    def __init__(self, size: int, vocabulary_size: int) -> None:
-        super().__init__()
-        self.kind = nn.Linear(size, FIRST_NOTE_ON + 1)
-        self.pitch = nn.Linear(size, vocabulary_size - FIRST_NOTE_ON)
-
-    @property
-    def weight(self) -> Tensor:
-        """Whose precision and device the decoder goes by."""
-        return self.kind.weight
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        kinds = F.log_softmax(self.kind(hidden).float(), dim=-1)
-        pitches = F.log_softmax(self.pitch(hidden).float(), dim=-1)
-        return torch.cat([kinds[..., :FIRST_NOTE_ON], kinds[..., FIRST_NOTE_ON:] + pitches], dim=-1)
-
-
 class RicherEncoder(MelodyEncoder):
     """Reads more of each step than the token's id: what ``more`` gives of ``(T, B)`` tokens."""
 
@@ -105,19 +92,11 @@ class RicherEncoder(MelodyEncoder):
 
     def forward(self, tokens: Tensor) -> DiagonalGaussian:
         dtype = self.posterior.weight.dtype
-        ids = F.one_hot(tokens.long().T, self.vocabulary_size).to(dtype)
+        ids = self.token_inputs[tokens.long().T]
         outputs, _ = self.lstm(torch.cat([ids, self.more(tokens.long().T, dtype)], dim=-1))
         read = self.step_features(outputs).transpose(0, 1).flatten(1)
         mean, log_variance = self.posterior(read).to(dtype).chunk(2, dim=-1)
         return DiagonalGaussian(mean, log_variance)
-
-
-def class_and_octave(tokens: Tensor, dtype: torch.dtype) -> Tensor:
-    """``(..., 12 + 8)``: ones at the pitch class and the octave of note ons, zeros of other tokens."""
-    is_note = (tokens >= FIRST_NOTE_ON).unsqueeze(-1)
-    number = (tokens - FIRST_NOTE_ON).clamp(min=0)
-    parts = torch.cat([F.one_hot(number % 12, 12), F.one_hot(number // 12, 8)], dim=-1)
-    return (parts * is_note).to(dtype)
 
 
 def place_in_bar(tokens: Tensor, dtype: torch.dtype) -> Tensor:
@@ -155,15 +134,6 @@ def _encoder_reads(more: Callable[[Tensor, torch.dtype], Tensor], size: int) -> 
     return rebuild
 
 
-def _both_read_class_and_octave(model: MelodyModel) -> None:
-    _encoder_reads(class_and_octave, 20)(model)
-    _decoder_as(ClassAndOctave, 20)(model)
-
-
-def _onset_then_pitch(model: MelodyModel) -> None:
-    model.decoder.output = OnsetThenPitch(model.config.decoder_size, model.vocabulary.size)  # type: ignore[assignment]
-
-
 VARIANTS = {
     "melody-2bar": Variant(),
     "musicvae-small": Variant(preset="musicvae-small"),
@@ -173,11 +143,13 @@ VARIANTS = {
     "batch-64": Variant({"batch_size": 64}),
     "batch-256": Variant({"batch_size": 256}),
     "token-dropout": Variant(rebuild=_decoder_as(TokenDropout)),
-    "class-and-octave": Variant(rebuild=_both_read_class_and_octave),
+    "tokens": Variant(model={"output": "tokens", "pitch_inputs": False}),
+    "event-then-pitch": Variant(model={"output": "event-then-pitch", "pitch_inputs": False}),
+    "pitch-inputs": Variant(model={"output": "tokens", "pitch_inputs": True}),
+    "both": Variant(model={"output": "event-then-pitch", "pitch_inputs": True}),
     "place-in-bar": Variant(rebuild=_encoder_reads(place_in_bar, 16)),
     "above-lowest": Variant(rebuild=_encoder_reads(above_lowest, 176)),
     "next-beat": Variant(rebuild=_decoder_as(NextBeat, PRESETS["melody-2bar"].model.decoder_features)),
-    "onset-then-pitch": Variant(rebuild=_onset_then_pitch),
     "scheduled-sampling": Variant({"scheduled_sampling_rate": 1000.0}),
 }
 
@@ -188,13 +160,19 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", nargs="*", choices=list(VARIANTS), default=list(VARIANTS))
     parser.add_argument("--windows", type=int, default=204_800)
+    parser.add_argument("--minutes", type=float)
+    parser.add_argument("--anneal-steps", type=int, dest="anneal_updates")
+    parser.add_argument("--init-from")
     parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
     use_threads(1)
     decoder.SMALL_BATCH = 0  # whose way of reading tokens is that of the presets alone
     if arguments.dataset is not None:
         for name in arguments.only:
-            _train(name, arguments.dataset, arguments.out, arguments.windows)
+            if arguments.minutes is None:
+                _train(name, arguments.dataset, arguments.out, arguments.windows)
+            else:
+                _train_for(arguments.minutes, name, arguments)
     runs = {path.parent.name: read_metrics(path.parent) for path in sorted(arguments.out.glob(f"*/{METRICS_FILE}"))}
     _print_table(runs)
     if arguments.plot is not None:
@@ -209,18 +187,45 @@ def _train(name: str, dataset_folder: str, out: Path, windows: int) -> None:
     updates = WHOLE_TRAINING * 128 // batch_size
     dataset = open_dataset(dataset_folder)
     changes = {"evaluate_every": 12_800 // batch_size, "max_updates": updates} | variant.changes
-    model, config = build_model_and_config(variant.preset, dataset=dataset, **changes)
-    if variant.rebuild is not None:
-        variant.rebuild(model)
+    model, config = _model_and_config(variant, dataset, changes)
     trainer = melody_trainer(model, config, dataset, folder, precision=variant.precision)
     for progress in trainer.run():
         if progress.update * batch_size >= windows:
             trainer.stop()
 
 
+def _train_for(minutes: float, name: str, arguments: argparse.Namespace) -> None:
+    """Train a variant for some minutes of the processor, whose seconds the trainer counts here as if they were all."""
+    variant, folder = VARIANTS[name], arguments.out / name
+    if folder.exists():
+        return
+    dataset = open_dataset(arguments.dataset)
+    changes = {"max_minutes": minutes, "evaluate_every": 100, "anneal_updates": arguments.anneal_updates}
+    model, config = _model_and_config(variant, dataset, changes | variant.changes, arguments.init_from)
+    with mock.patch("time.monotonic", time.process_time):
+        for _ in melody_trainer(model, config, dataset, folder, precision=variant.precision).run():
+            pass
+
+
+def _model_and_config(
+    variant: Variant, dataset: WindowDataset, changes: dict[str, Any], init_from: str | None = None
+) -> tuple[MelodyModel, MelodyTrainConfig]:
+    model, config = build_model_and_config(variant.preset, init_from, dataset=dataset, **changes)
+    if init_from is not None:
+        if variant.model.get("output") == "event-then-pitch":
+            model = with_event_then_pitch(model, np.array(dataset.splits["valid"][:512]))
+    elif variant.model:
+        torch.manual_seed(config.seed)
+        model = MelodyModel(replace(model.config, **variant.model))
+    if variant.rebuild is not None:
+        variant.rebuild(model)
+    return model, config
+
+
 def _print_table(runs: dict[str, list[dict[str, Any]]]) -> None:
     """A line for each run, by its evaluations, oldest first."""
-    print(f"{'':<22}{'windows to 0.95':>16}{'minutes':>9}{'windows/s':>11}{'at':>9}{'F1':>8}{'gap':>8}{'KL bits':>9}")
+    heads = {"windows to 0.95": 16, "minutes": 9, "windows/s": 11, "at": 9, "F1": 8, "gap": 8, "KL bits": 9, "loss": 8}
+    print(" " * 22 + "".join(f"{head:>{width}}" for head, width in heads.items()))
     for name, lines in runs.items():
         reached, last = _when_reached(lines), lines[-1]
         windows, minutes = ("-", "-") if reached is None else (f"{reached[0]:,.0f}", f"{reached[1]:.1f}")
@@ -228,7 +233,7 @@ def _print_table(runs: dict[str, list[dict[str, Any]]]) -> None:
         gap = last["held_out_teacher_forced_accuracy"] - last["held_out_sampled_accuracy"]
         print(
             f"{name:<22}{windows:>16}{minutes:>9}{rate:>11.0f}{last['examples']:>9,}{last['held_out_note_f1']:>8.3f}"
-            f"{gap:>8.4f}{last['held_out_kl_bits']:>9.0f}"
+            f"{gap:>8.4f}{last['held_out_kl_bits']:>9.0f}{last['held_out_loss']:>8.2f}"
         )
 
 

@@ -1,25 +1,40 @@
 """Encoders and decoders, of one level and of two: batching, causality, stepwise equals teacher-forced, legality."""
 
+import math
 from dataclasses import replace
 
 import pytest
 import torch
 
-from data_prep.tokens import NOTE_OFF
+from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.config import READOUTS, ConfigError
+from melodyvae.models.conversion import with_event_then_pitch
 from melodyvae.models.decoder import SMALL_BATCH, draw, forbid_silent_note_off, sounding_before
 from melodyvae.models.melody import NATS_A_CODE_NAT, MelodyModel
+from melodyvae.models.token_inputs import token_inputs
 from melodyvae.presets import PRESETS
 from tests.windows import random_windows
 
+OTHER_TOKENS = {"output": "event-then-pitch", "pitch_inputs": True}
+KINDS = [{"readout": readout, "segment_bars": bars} for readout in READOUTS for bars in (None, 1)]
+KINDS += [{"segment_bars": bars, **OTHER_TOKENS} for bars in (None, 1)]
 
-@pytest.fixture(params=[(readout, bars) for readout in READOUTS for bars in (None, 1)], ids=str)
+
+@pytest.fixture(params=KINDS, ids=str)
 def model(request):
-    readout, segment_bars = request.param
+    return small_model(**request.param)
+
+
+def small_model(**changes) -> MelodyModel:
     torch.manual_seed(0)
     sizes = {"code_size": 12, "conductor_size": 20, "conductor_features": 10, "conductor_layers": 2}
-    config = replace(PRESETS["tiny"].model, readout=readout, decoder_layers=2, segment_bars=segment_bars, **sizes)
-    return MelodyModel(config).double().eval()
+    config = replace(PRESETS["tiny"].model, decoder_layers=2, **sizes, **changes)
+    model = MelodyModel(config).double().eval()
+    if config.output == "event-then-pitch":  # a pitch is as likely as no event, as in a new model of the other output
+        decoder = model.decoder if config.segment_bars is None else model.decoder.segment_decoder
+        with torch.no_grad():
+            decoder.output.bias[FIRST_NOTE_ON] += math.log(88) + 1
+    return model
 
 
 @pytest.fixture
@@ -234,3 +249,51 @@ def test_a_model_of_shorter_bars_starts_with_what_the_longer_one_knows_of_the_sa
         assert torch.allclose(shorter.encoder.posterior(read), longer.encoder.posterior(padded), atol=1e-6)
     with pytest.raises(ConfigError, match="a model of 24 steps per window cannot be taken for one of 32"):
         longer.take_steps_from(shorter)
+
+
+def test_a_token_is_read_as_itself_and_as_its_pitch_class_and_octave():
+    read = token_inputs(90, pitch_inputs=True)
+    assert read.shape == (90, 90 + 12 + 8)
+    assert torch.equal(read[:, :90], token_inputs(90, pitch_inputs=False))
+    assert not read[:FIRST_NOTE_ON, 90:].any()
+    assert torch.equal(read[FIRST_NOTE_ON:, 90:102].sum(1), torch.ones(88))
+    low, octave_higher = read[FIRST_NOTE_ON + 3, 90:], read[FIRST_NOTE_ON + 15, 90:]
+    assert torch.equal(low[:12], octave_higher[:12])
+    assert (low[12:].argmax(), octave_higher[12:].argmax()) == (0, 1)
+
+
+def test_the_note_on_head_says_that_a_note_comes_and_the_others_which():
+    model = small_model(**OTHER_TOKENS)
+    z, tokens = latents(model, 6), torch.from_numpy(random_windows(6)).long()
+    before = model.decoder(z, tokens).softmax(-1)
+    with torch.no_grad():
+        model.decoder.output.bias[FIRST_NOTE_ON] += 2.0
+    after = model.decoder(z, tokens).softmax(-1)
+    comes, came = (p[..., FIRST_NOTE_ON:].sum(-1) for p in (after, before))
+    torch.testing.assert_close(comes.logit() - came.logit(), torch.full_like(comes, 2.0))
+    pitch, pitch_before = (
+        p[..., FIRST_NOTE_ON:] / p[..., FIRST_NOTE_ON:].sum(-1, keepdim=True) for p in (after, before)
+    )
+    torch.testing.assert_close(pitch, pitch_before)
+
+
+@pytest.mark.parametrize("pitch_inputs", [False, True])
+def test_a_converted_model_says_the_same_pitches_and_nearly_the_same_events(pitch_inputs):
+    flat = small_model(pitch_inputs=pitch_inputs)
+    windows = random_windows(64)
+    made = with_event_then_pitch(flat, windows)
+    tokens = torch.from_numpy(windows).long()
+    z = flat.encode(tokens).mean
+    torch.testing.assert_close(made.encode(tokens).mean, z)
+    before, after = (model.decoder(z, tokens).softmax(-1) for model in (flat, made))
+    notes = [p[..., FIRST_NOTE_ON:] / p[..., FIRST_NOTE_ON:].sum(-1, keepdim=True) for p in (before, after)]
+    torch.testing.assert_close(notes[0], notes[1])
+    rest = [p[..., NOTE_OFF] / p[..., NO_EVENT] for p in (before, after)]
+    torch.testing.assert_close(rest[0], rest[1])
+    torch.testing.assert_close(after, before, atol=2e-3, rtol=0)
+
+
+def test_only_a_flat_model_of_tokens_is_converted():
+    for changes in ({"segment_bars": 1}, {"output": "event-then-pitch"}):
+        with pytest.raises(ConfigError, match="only a model of one level with the output tokens"):
+            with_event_then_pitch(small_model(**changes), random_windows(4))
