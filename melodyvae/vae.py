@@ -498,7 +498,8 @@ class MelodyVAE:
         measured = [taken.melody, melodies[0], melodies[-1]]
         rows = np.stack([self.model.vocabulary.encode(melody) for melody in measured])
         tune, before, after = measure(rows, self.config).tolist()
-        deviations = AttributeVectors.from_extras(self.model.extras, self.model.device).deviations.tolist()
+        directions = AttributeVectors.from_extras(self.model.extras, self.model.device, self.config.latent_size)
+        deviations = directions.deviations.tolist()
         asked = [
             value + amount * deviation if amount else None
             for value, amount, deviation in zip(before, wanted.tolist(), deviations, strict=True)

@@ -20,6 +20,16 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from tests.structures import (
+    XML_ELEMENTS,
+    damaged_abc,
+    damaged_archive,
+    damaged_array,
+    damaged_kern,
+    damaged_midi,
+    damaged_tensors,
+)
+
 SEEDS_PER_KIND = 6
 MAX_SEED_BYTES = 40_000
 MAX_BYTES = 400_000
@@ -274,9 +284,13 @@ def _damaged(kind: str) -> st.SearchStrategy[bytes]:
         return _damaged_checkpoint()
     if kind == "dataset":
         return _damaged_dataset()
+    anywhere = _damaged_bytes("musicxml" if kind == "mxl" else kind)
+    if kind == "musicxml":
+        return anywhere
     if kind == "mxl":
-        return st.one_of(_damaged_bytes("mxl"), _damaged_bytes("musicxml").map(_zipped_score))
-    return _damaged_bytes(kind)
+        return st.one_of(_damaged_bytes("mxl"), anywhere.map(_zipped_score), anywhere.flatmap(damaged_archive))
+    by_structure = {"midi": damaged_midi, "abc": damaged_abc, "kern": damaged_kern}[kind](seeds(kind))
+    return st.one_of(anywhere, by_structure, by_structure)
 
 
 @st.composite
@@ -327,7 +341,10 @@ def _damage_element(draw: st.DrawFn, data: bytes) -> bytes:
         return data
     one = found[draw(st.integers(0, len(found) - 1))]
     other = found[draw(st.integers(0, len(found) - 1))]
-    way = draw(st.sampled_from(["gone", "twice", "often", "other", "number", "number", "text"]))
+    way = draw(st.sampled_from(["gone", "twice", "often", "other", "odd", "odd", "within", "number", "number", "text"]))
+    if way in ("odd", "within"):
+        at = one.end() if way == "odd" else one.start() + 1 + data[one.start() : one.end()].index(b">")
+        return data[:at] + draw(st.sampled_from(XML_ELEMENTS)).encode() + data[at:]
     if way in ("number", "text"):
         text = draw(st.sampled_from(NUMBERS)).encode() if way == "number" else other["text"] or b""
         if one["text"] is None:
@@ -340,7 +357,11 @@ def _damage_element(draw: st.DrawFn, data: bytes) -> bytes:
 @st.composite
 def _damaged_checkpoint(draw: st.DrawFn) -> bytes:
     data = draw(st.sampled_from(seeds("checkpoint")))
-    way = draw(st.sampled_from(["bytes", "length", "ours", "ours", "theirs", "numbers", "pickle"]))
+    way = draw(
+        st.sampled_from(["bytes", "length", "ours", "ours", "theirs", "numbers", "tensors", "tensors", "pickle"])
+    )
+    if way == "tensors":
+        return draw(damaged_tensors(data))
     (length,) = struct.unpack("<Q", data[:8])
     header, tensors = json.loads(data[8 : 8 + length]), data[8 + length :]
     if way == "pickle":
@@ -366,13 +387,15 @@ def _damaged_dataset(draw: st.DrawFn) -> bytes:
     with zipfile.ZipFile(io.BytesIO(draw(st.sampled_from(seeds("dataset"))))) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     name = draw(st.sampled_from([*files, "meta.json", "meta.json"]))
-    way = draw(st.sampled_from(["bytes", "value", "value", "gone", "array"]))
+    way = draw(st.sampled_from(["bytes", "value", "value", "gone", "array", "numbers", "numbers"]))
     if way == "gone":
         del files[name]
     elif way == "value" and name == "meta.json":
         files[name] = _dumped(_damaged_json(draw, json.loads(files[name]))).encode()
     elif way == "array" and name.endswith(".npy"):
         files[name] = draw(st.sampled_from(odd_arrays()))
+    elif way == "numbers" and name.endswith(".npy"):
+        files[name] = draw(damaged_array(files[name]))
     else:
         files[name] = _damage(draw, files[name], "dataset")
     buffer = io.BytesIO()

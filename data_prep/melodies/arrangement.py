@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import symusic
 
 from data_prep.files import whole_file
 from data_prep.melodies.feel import Feel
@@ -222,6 +221,7 @@ def write_in_a_row(
         OSError: if the place cannot be written to.
     """
     import pretty_midi
+    import symusic
 
     joined = Melody.join(melodies)
     steps = np.cumsum([0, *(melody.bars * melody.steps_per_bar for melody in melodies)])

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import symusic
 
 from data_prep.errors import UserError
 from data_prep.files import whole_file
@@ -114,7 +113,7 @@ def song_from_bytes(data: bytes, name: str = "the file") -> Song:
     _check_chunks(data, name)
     notices: tuple[str, ...] = ()
     try:
-        score = symusic.Score.from_midi(data)
+        score = _parsed(data)
     except (RuntimeError, ValueError) as error:
         score, count = _read_clipped(data)
         if score is None:
@@ -127,13 +126,19 @@ def song_from_bytes(data: bytes, name: str = "the file") -> Song:
     return within_limits(replace(_song(score, name), notices=notices), name)
 
 
+def _parsed(data: bytes) -> Any:
+    import symusic  # only now: it takes a tenth of a second, and who reads a score needs none of it
+
+    return symusic.Score.from_midi(data)
+
+
 def _read_clipped(data: bytes) -> tuple[Any, int]:
     """What is read, and how many data bytes had to be clipped; None and 0 of a file that is damaged otherwise."""
     found = clip_data_bytes(data)
     if found is None or not found[1]:
         return None, 0
     try:
-        return symusic.Score.from_midi(found[0]), found[1]
+        return _parsed(found[0]), found[1]
     except (RuntimeError, ValueError):
         return None, 0
 

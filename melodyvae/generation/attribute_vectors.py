@@ -29,6 +29,7 @@ from data_prep.errors import UserError
 from melodyvae.datasets.batches import random_places, random_rows
 from melodyvae.generation.attributes import ATTRIBUTES, measure
 from melodyvae.generation.codec import decode_tokens, posterior_means
+from melodyvae.models.checkpoint import check_extras
 
 if TYPE_CHECKING:
     from melodyvae.models.melody import MelodyModel
@@ -67,11 +68,12 @@ class AttributeVectors:
         return {EXTRA + entry.name: getattr(self, entry.name).detach().cpu().half() for entry in fields(self)}
 
     @classmethod
-    def from_extras(cls, extras: dict[str, Tensor], device: torch.device) -> Self:
+    def from_extras(cls, extras: dict[str, Tensor], device: torch.device, latent_size: int) -> Self:
         """The directions that a checkpoint holds, on ``device``.
 
         Raises:
             AttributeVectorsError: if there are none, or not for this version's attributes.
+            CheckpointError: if they are of another latent size.
         """
         names = [entry.name for entry in fields(cls)]
         if any(EXTRA + name not in extras for name in names):
@@ -79,13 +81,15 @@ class AttributeVectors:
                 "the model has no attribute directions, which `melodyvae train` fits at its end; use a model that "
                 "was trained with this version of melodyvae"
             )
-        found = cls(**{name: extras[EXTRA + name].to(device, torch.float32) for name in names})
-        if len(found.vectors) != len(ATTRIBUTES):
+        count = extras[EXTRA + "vectors"].shape[:1].numel()
+        if count != len(ATTRIBUTES):
             raise AttributeVectorsError(
-                f"the model has directions for {len(found.vectors)} attributes, this version of melodyvae has "
-                f"{len(ATTRIBUTES)}; train the model again"
+                f"the model has directions for {count} attributes, this version of melodyvae has {len(ATTRIBUTES)}; "
+                "train the model again"
             )
-        return found
+        shapes = {"vectors": (count, latent_size), "means": (count,), "deviations": (count,), "spread": (latent_size,)}
+        check_extras(extras, {EXTRA + name: shape for name, shape in shapes.items()})
+        return cls(**{name: extras[EXTRA + name].to(device, torch.float32) for name in names})
 
 
 def fit_attribute_vectors(

@@ -83,7 +83,7 @@ def morph(
     if not 0 <= temperature < math.inf:
         raise ValueError(f"temperature is {temperature}; it must be a number from 0 up")
     wanted = wanted_amounts(amounts)
-    directions = AttributeVectors.from_extras(model.extras, model.device)
+    directions = AttributeVectors.from_extras(model.extras, model.device, model.config.latent_size)
     generator = generator or torch.Generator(model.device).manual_seed(0)
     if isinstance(scale, Scale):
         melody = moved_to_scale(melody, scale, key)
@@ -196,7 +196,7 @@ def effect_matrix(
     In standard deviations of the attribute over the training windows; from the windows ``(N, T)`` as the model
     remembers them, which should be held out. ``directions`` are by default the model's own.
     """
-    chosen = directions or AttributeVectors.from_extras(model.extras, model.device)
+    chosen = directions or AttributeVectors.from_extras(model.extras, model.device, model.config.latent_size)
     deviations = _deviations(chosen)
     z = posterior_means(model, windows)
     start = (z, decode_tokens(model, z))

@@ -27,6 +27,7 @@ from torch import Tensor
 
 from data_prep.errors import UserError
 from melodyvae.datasets.batches import random_rows, token_batches
+from melodyvae.models.checkpoint import check_extras
 from melodyvae.models.token_rules import TokenRules
 
 if TYPE_CHECKING:
@@ -72,11 +73,12 @@ class FittedGaussian:
         return {EXTRA + entry.name: getattr(self, entry.name).cpu().half() for entry in fields(self)}
 
     @classmethod
-    def from_extras(cls, extras: dict[str, Tensor], device: torch.device) -> Self:
+    def from_extras(cls, extras: dict[str, Tensor], device: torch.device, latent_size: int) -> Self:
         """The Gaussian that a checkpoint holds, on ``device``.
 
         Raises:
             PriorError: if there is none.
+            CheckpointError: if it is of another latent size.
         """
         names = [entry.name for entry in fields(cls)]
         if any(EXTRA + name not in extras for name in names):
@@ -84,6 +86,7 @@ class FittedGaussian:
                 "the model has no fitted prior, which `melodyvae train` fits at its end; draw from N(0, I) with "
                 "--prior normal"
             )
+        check_extras(extras, {EXTRA + "mean": (latent_size,), EXTRA + "factor": (latent_size, latent_size)})
         return cls(**{name: extras[EXTRA + name].to(device, torch.float32) for name in names})
 
 
@@ -137,7 +140,8 @@ def draw_latents(
         return model.prior(count).sample(generator)
     found = []
     with torch.inference_mode():
-        for z in torch.split(FittedGaussian.from_extras(model.extras, model.device).sample(count, generator), BATCH):
+        fitted = FittedGaussian.from_extras(model.extras, model.device, model.config.latent_size)
+        for z in torch.split(fitted.sample(count, generator), BATCH):
             for _ in range(gibbs_steps):
                 z = model.encode(model.decode(z, 1.0, generator, rules)).sample(generator)
             found.append(z)

@@ -20,6 +20,7 @@ from torch import Tensor
 from data_prep.melody import Melody, MelodyNote
 from data_prep.tokens import FIRST_NOTE_ON
 from melodyvae.datasets.batches import random_rows, token_batches
+from melodyvae.models.checkpoint import check_extras
 from melodyvae.models.loss import token_nats
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ def score(model: MelodyModel, melody: Melody) -> list[WindowScore]:
         return []
     rows = np.stack([model.vocabulary.encode(window) for _, window in found])
     per_step = negative_elbo(model, rows) / model.config.steps
+    if QUANTILES in model.extras:
+        check_extras(model.extras, {QUANTILES: (PERCENTILES,)})
     quantiles = model.extras[QUANTILES].cpu().numpy() if QUANTILES in model.extras else None
     scale = best_scale([note.pitch for note in melody.notes])
     scores = []

@@ -118,6 +118,8 @@ class CheckpointedModel(nn.Module):
             model.load_state_dict(checkpoint.weights)
         except RuntimeError as error:
             raise CheckpointError(f"{name} has weights that do not fit its own configuration: {error}") from error
+        for key, tensor in checkpoint.extras.items():
+            _check_finite(tensor, key, name)
         model.metrics, model.provenance, model.extras = checkpoint.metrics, checkpoint.provenance, checkpoint.extras
         return model.eval()
 
@@ -136,8 +138,7 @@ class CheckpointedModel(nn.Module):
                     f"{name} has weights that do not fit its own configuration: {key} is {tuple(tensor.shape)}, not "
                     f"{tuple(wanted[key])}"
                 )
-            if tensor.is_complex() or not torch.isfinite(tensor).all():
-                raise CheckpointError(f"{name} is damaged: {key} holds numbers that are not finite; train it again")
+            _check_finite(tensor, key, name)
 
     def save(self, path: str | Path, dtype: torch.dtype = torch.float16) -> None:
         """Write the model with its metrics to one ``.safetensors`` file, whole or not at all."""
@@ -204,6 +205,18 @@ def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
         metrics=header["metrics"],
         provenance=header["provenance"],
     )
+
+
+def check_extras(extras: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise :class:`CheckpointError` unless ``extras`` have these tensors, of these shapes."""
+    for name, shape in shapes.items():
+        if name not in extras:
+            raise CheckpointError(f"the model is damaged: it lacks {name!r}; train it again")
+        if extras[name].shape != shape:
+            found = tuple(extras[name].shape)
+            raise CheckpointError(
+                f"the model is damaged: its {name!r} is of shape {found}, not {shape}; train it again"
+            )
 
 
 def shipped_names() -> list[str]:
@@ -290,6 +303,11 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not isinstance(header, dict):
         raise CheckpointError(f"{path} has a header that is not a table of values; it is not from melodyvae")
     return tensors, header
+
+
+def _check_finite(tensor: Tensor, key: str, name: str) -> None:
+    if tensor.is_complex() or not torch.isfinite(tensor).all():
+        raise CheckpointError(f"{name} is damaged: {key} holds numbers that are not finite; train it again")
 
 
 def _check_provenance(provenance: Any, path: Path) -> None:

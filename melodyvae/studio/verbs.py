@@ -58,7 +58,7 @@ def describe(model: Any, name: str) -> dict[str, Any]:
     """What the page must know of the model."""
     config: MelodyConfig = model.config
     try:
-        AttributeVectors.from_extras(model.extras, model.device)
+        AttributeVectors.from_extras(model.extras, model.device, config.latent_size)
         attributes = [{"name": attribute, "unit": UNITS[attribute]} for attribute in ATTRIBUTES]
     except AttributeVectorsError:
         attributes = []
@@ -141,7 +141,8 @@ def morph(model: Any, request: MorphRequest) -> dict[str, Any]:
     melodies = morphed(model, window, amounts, request.count, request.temperature, generator, scale, request.candidates)
     rows = np.stack([model.vocabulary.encode(melody) for melody in (melodies[0], melodies[-1])])
     before, after = measure(rows, model.config)
-    deviations = AttributeVectors.from_extras(model.extras, model.device).deviations.cpu().numpy()
+    directions = AttributeVectors.from_extras(model.extras, model.device, model.config.latent_size)
+    deviations = directions.deviations.cpu().numpy()
     asked = before + wanted_amounts(amounts) * deviations
     return {
         "melodies": [melody_to_json(melody) for melody in melodies],

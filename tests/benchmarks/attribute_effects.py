@@ -68,12 +68,12 @@ def main() -> None:
     dataset = open_dataset(options.dataset)
     dataset.check_fits(model.config)
     try:
-        directions = AttributeVectors.from_extras(model.extras, torch.device("cpu"))
+        directions = AttributeVectors.from_extras(model.extras, torch.device("cpu"), model.config.latent_size)
     except AttributeVectorsError:
         began = time.perf_counter()
         model.extras |= fit_attribute_vectors(model, dataset.splits["train"]).to_extras()
         print(f"Directions fitted in {time.perf_counter() - began:.0f} s.\n", flush=True)
-        directions = AttributeVectors.from_extras(model.extras, torch.device("cpu"))
+        directions = AttributeVectors.from_extras(model.extras, torch.device("cpu"), model.config.latent_size)
         if options.save is not None:
             model.save(options.save)
     held_out = dataset.splits[options.split]

@@ -122,7 +122,7 @@ def test_the_search_hits_what_is_asked_for(counting_model):
 
 
 def test_an_attribute_that_never_changes_has_no_direction(counting_model):
-    found = AttributeVectors.from_extras(counting_model.extras, torch.device("cpu"))
+    found = AttributeVectors.from_extras(counting_model.extras, torch.device("cpu"), counting_model.config.latent_size)
     sixteenths = NAMES.index("syncopation-16")
     assert found.deviations[sixteenths] == 0
     assert not found.vectors[sixteenths].any()
@@ -137,7 +137,7 @@ def test_directions_are_fitted_to_so_many_windows_at_most(monkeypatch):
 
 
 def test_a_trained_checkpoint_has_its_directions_in_half_precision(trained):
-    found = AttributeVectors.from_extras(trained.extras, trained.device)
+    found = AttributeVectors.from_extras(trained.extras, trained.device, trained.config.latent_size)
     assert found.vectors.shape == (len(NAMES), 16)
     assert found.spread.shape == (16,)
     assert {tensor.dtype for name, tensor in trained.extras.items() if name.startswith("attributes.")} == {
@@ -156,7 +156,7 @@ def test_a_model_without_directions_says_so(window):
 def test_directions_of_other_attributes_are_refused(trained):
     extras = {name: tensor[:2] for name, tensor in trained.extras.items()}
     with pytest.raises(AttributeVectorsError, match="directions for 2 attributes, this version of melodyvae has 6"):
-        AttributeVectors.from_extras(extras, torch.device("cpu"))
+        AttributeVectors.from_extras(extras, torch.device("cpu"), trained.config.latent_size)
 
 
 @pytest.mark.parametrize("candidates", [1, 12])

@@ -47,7 +47,7 @@ def test_extras_bring_it_back_in_half_precision():
     found = fit_gaussian(slanted())
     extras = found.to_extras()
     assert {value.dtype for value in extras.values()} == {torch.float16}
-    again = FittedGaussian.from_extras(extras, torch.device("cpu"))
+    again = FittedGaussian.from_extras(extras, torch.device("cpu"), len(found.mean))
     assert again.mean.tolist() == pytest.approx(found.mean.tolist(), abs=5e-3)
     assert torch.allclose(again.factor, found.factor, atol=5e-3)
 
