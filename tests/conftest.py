@@ -11,7 +11,8 @@ from data_prep.corpus.prepare import PrepOptions, prepare
 from data_prep.melody import Melody
 from data_prep.tokens import Vocabulary
 from melodyvae.datasets.windows import open_dataset
-from melodyvae.training.melody import build_model_and_config, finish_melody_run, melody_trainer
+from melodyvae.training.finishing import finish_melody_run
+from melodyvae.training.melody import build_model_and_config, melody_trainer
 from tests.windows import random_windows
 
 # The machines are shared and noisy, so no test depends on how long something takes.

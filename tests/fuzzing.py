@@ -526,7 +526,8 @@ def _dataset() -> bytes:
 def _checkpoints() -> tuple[bytes, ...]:
     """A model that was trained for a moment, with all that is fitted to it."""
     from melodyvae.datasets.windows import open_dataset
-    from melodyvae.training.melody import build_model_and_config, finish_melody_run, melody_trainer
+    from melodyvae.training.finishing import finish_melody_run
+    from melodyvae.training.melody import build_model_and_config, melody_trainer
 
     with tempfile.TemporaryDirectory() as folder:
         with zipfile.ZipFile(io.BytesIO(_dataset())) as archive:

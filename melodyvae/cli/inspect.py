@@ -101,8 +101,11 @@ def _inspect_checkpoint(target: str) -> None:
         ("training", _in_a_line({k: v for k, v in made_by.get("training", {}).items() if v is not None})),
         ("learned", _in_a_line({k: v for k, v in made_by.items() if isinstance(v, int | float)})),
         ("from", _in_a_line({k: v for k, v in made_by.items() if k.startswith("data")})),
+        ("fitted to", _in_a_line(made_by.get("fitted_to", {}))),
         ("versions", _in_a_line(made_by.get("versions", {}))),
     ):
+        if title == "fitted to" and not value:  # the data it learned
+            continue
         click.echo(fill(value, LINE_WIDTH, initial_indent=f"{title}: ", subsequent_indent="    "))
     if "fine_tuned_from" in made_by:
         click.echo(f"fine-tuned from a model made by: {made_by['fine_tuned_from'].get('command', 'unknown')}")

@@ -16,6 +16,7 @@ from melodyvae.cli.signals import ending_in_good_order
 COMMANDS = (
     "prep",
     "train",
+    "fit",
     "interpolate",
     "sample",
     "vary",

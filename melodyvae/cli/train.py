@@ -95,7 +95,8 @@ def train(
     from melodyvae.device import choose_device, use_threads
     from melodyvae.ranks import join_ranks
     from melodyvae.rendering.curves import plot_curves
-    from melodyvae.training.melody import build_model_and_config, collapse_warning, finish_melody_run, melody_trainer
+    from melodyvae.training.finishing import finish_melody_run
+    from melodyvae.training.melody import build_model_and_config, collapse_warning, melody_trainer
     from melodyvae.training.trainer import METRICS_FILE, MODEL_FILE, STATE_FILE, read_metrics
 
     ranks = click.get_current_context().with_resource(join_ranks())

@@ -318,7 +318,11 @@ def _check_provenance(provenance: Any, path: Path) -> None:
         if isinstance(marks, dict):
             is_length = isinstance(marks.get("bytes"), int) and 0 < marks["bytes"] <= 32
             marks = marks.get("marks") if is_length else None
-        tables = [made_by.get(name, {}) for name in ("training", "versions")] if isinstance(made_by, dict) else [None]
+        tables = (
+            [made_by.get(name, {}) for name in ("training", "versions", "fitted_to")]
+            if isinstance(made_by, dict)
+            else [None]
+        )
         if (
             not _is_base64(marks)
             or not all(isinstance(table, dict) for table in tables)

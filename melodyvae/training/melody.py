@@ -13,13 +13,8 @@ from melodyvae.config import ConfigError, MelodyConfig, MelodyTrainConfig, from_
 from melodyvae.datasets.augmentation import Augmentation
 from melodyvae.datasets.batches import TrainingBatches, random_rows
 from melodyvae.datasets.held_out import source_marks
-from melodyvae.datasets.windows import SPLITS, WindowDataset
+from melodyvae.datasets.windows import WindowDataset
 from melodyvae.evaluation.reconstruction import reconstruction_metrics
-from melodyvae.generation.attribute_vectors import fit_attribute_vectors
-from melodyvae.generation.novelty import NOVELTY_FILE, NoveltyIndex
-from melodyvae.generation.prior import fit_prior
-from melodyvae.generation.scoring import fit_quantiles
-from melodyvae.models.checkpoint import beside
 from melodyvae.models.loss import LossTerms
 from melodyvae.models.melody import MelodyModel
 from melodyvae.presets import PRESETS, Preset
@@ -27,7 +22,7 @@ from melodyvae.ranks import ALONE, Ranks
 from melodyvae.training.provenance import provenance_of
 from melodyvae.training.schedules import teacher_forcing_share
 from melodyvae.training.task import Metrics, Progress, Task
-from melodyvae.training.trainer import MODEL_FILE, Trainer
+from melodyvae.training.trainer import Trainer
 
 FINE_TUNING_RATE_DIVISOR = 4.0
 FINE_TUNING_WARMUP_UPDATES = 30
@@ -228,31 +223,6 @@ def collapse_warning(metrics: Metrics, beta: float) -> str | None:
         f"{greedy:.3f} of the steps come back ({sampled:.3f} when every note is drawn), from the true past "
         f"{forced:.3f}. Try a lower --beta than {beta:g}, a slower annealing (--anneal-steps), or --free-nats."
     )
-
-
-def finish_melody_run(
-    folder: Path, dataset: WindowDataset, device: torch.device | None = None
-) -> dict[str, dict[str, float]]:
-    """Fit what goes with the network of a finished run, measure it on all held-out windows, and write both to its file.
-
-    Of a dataset of several speeds and phases the windows are taken that are as fast as written and begin at bar lines.
-
-    Returns:
-        The metrics by split, ``valid`` and ``test``; a split without windows is left out.
-    """
-    path = folder / MODEL_FILE
-    model = MelodyModel.from_pretrained(path).to(device or torch.device("cpu"))
-    windows = {split: dataset.as_written(split) for split in SPLITS}
-    model.metrics = {
-        split: reconstruction_metrics(model, windows[split]) for split in ("valid", "test") if len(windows[split])
-    }
-    model.extras |= fit_attribute_vectors(model, windows["train"]).to_extras()
-    if not model.config.look_back:  # its prior is learned: N(0, I) is it
-        model.extras |= fit_prior(model, windows["train"]).to_extras()
-    model.extras |= fit_quantiles(model, windows["valid"])
-    model.save(path)
-    NoveltyIndex.of(windows["train"], model.config.steps_per_quarter).save(beside(path, NOVELTY_FILE))
-    return model.metrics
 
 
 def _provenance(config: MelodyTrainConfig, dataset: WindowDataset, parent: dict[str, Any]) -> dict[str, Any]:

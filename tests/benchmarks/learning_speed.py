@@ -200,7 +200,7 @@ def _train_for(minutes: float, name: str, arguments: argparse.Namespace) -> None
     if folder.exists():
         return
     dataset = open_dataset(arguments.dataset)
-    changes = {"max_minutes": minutes, "evaluate_every": 100, "anneal_updates": arguments.anneal_updates}
+    changes = {"max_minutes": minutes, "evaluate_every": 250, "anneal_updates": arguments.anneal_updates}
     model, config = _model_and_config(variant, dataset, changes | variant.changes, arguments.init_from)
     with mock.patch("time.monotonic", time.process_time):
         for _ in melody_trainer(model, config, dataset, folder, precision=variant.precision).run():

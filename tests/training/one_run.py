@@ -12,7 +12,8 @@ import torch
 
 from melodyvae.cli.progress import run_folder
 from melodyvae.datasets.windows import open_dataset
-from melodyvae.training.melody import build_model_and_config, finish_melody_run, melody_trainer
+from melodyvae.training.finishing import finish_melody_run
+from melodyvae.training.melody import build_model_and_config, melody_trainer
 
 
 def train(dataset_folder: Path, folder: Path, finish: bool) -> None:

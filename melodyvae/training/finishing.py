@@ -1,0 +1,76 @@
+"""What goes with a trained network: its prior, attribute vectors, quantiles of scores, novelty index and metrics.
+
+Of a dataset of several speeds and phases the windows are taken that are as fast as written and begin at bar lines.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from melodyvae.datasets.batches import random_rows
+from melodyvae.datasets.windows import SPLITS, WindowDataset
+from melodyvae.evaluation.reconstruction import reconstruction_metrics
+from melodyvae.generation.attribute_vectors import fit_attribute_vectors
+from melodyvae.generation.novelty import NOVELTY_FILE, NoveltyIndex
+from melodyvae.generation.prior import fit_prior
+from melodyvae.generation.scoring import fit_quantiles
+from melodyvae.models.checkpoint import beside
+from melodyvae.models.melody import MelodyModel
+from melodyvae.training.trainer import MODEL_FILE
+
+
+def finish_melody_run(
+    folder: Path, dataset: WindowDataset, device: torch.device | None = None
+) -> dict[str, dict[str, float]]:
+    """Fit what goes with the network of a finished run to the data it learned, measure it, and write both to its file.
+
+    Returns:
+        The metrics by split, ``valid`` and ``test``; a split without windows is left out.
+    """
+    path = folder / MODEL_FILE
+    model = MelodyModel.from_pretrained(path).to(device or torch.device("cpu"))
+    fit_companions(model, dataset)
+    save_with_novelty(model, dataset, path)
+    return model.metrics
+
+
+def fit_companions(
+    model: MelodyModel, dataset: WindowDataset, max_windows: int | None = None, max_measured: int | None = None
+) -> None:
+    """Give ``model`` the extras and the metrics that fit its weights, in place.
+
+    Prior and attribute vectors are fitted to training windows, the quantiles to windows of ``valid``, and ``valid`` and
+    ``test`` are measured.
+
+    Args:
+        model: the model, ready to use.
+        dataset: of windows that fit the model.
+        max_windows: to fit each to, drawn; None takes as many as each has use for.
+        max_measured: of each split; None measures all.
+
+    Raises:
+        DatasetError: if the windows do not fit the model.
+    """
+    dataset.check_fits(model.config)
+    windows = {split: dataset.as_written(split) for split in SPLITS}
+    measured = {split: _some(windows[split], max_measured) for split in ("valid", "test") if len(windows[split])}
+    model.metrics = {split: reconstruction_metrics(model, rows) for split, rows in measured.items()}
+    train = _some(windows["train"], max_windows)
+    model.extras |= fit_attribute_vectors(model, train).to_extras()
+    if not model.config.look_back:  # its prior is learned: N(0, I) is it
+        model.extras |= fit_prior(model, train).to_extras()
+    model.extras |= fit_quantiles(model, _some(windows["valid"], max_windows))
+
+
+def save_with_novelty(model: MelodyModel, dataset: WindowDataset, path: Path) -> None:
+    """Write the model to ``path``, and beside it the index of all training windows of ``dataset``."""
+    model.save(path)
+    index = NoveltyIndex.of(dataset.as_written("train"), model.config.steps_per_quarter)
+    index.save(beside(path, NOVELTY_FILE))
+
+
+def _some(windows: np.ndarray, count: int | None) -> np.ndarray:
+    return windows if count is None else random_rows(windows, count, seed=0)
