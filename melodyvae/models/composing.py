@@ -24,6 +24,7 @@ from torch.nn import functional as F
 
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT
 from melodyvae.config import MelodyConfig
+from melodyvae.models.composing_steps import ComposingSteps, Tables
 from melodyvae.models.decoder import AutoregressiveDecoder, Choice, forbid_silent_note_off
 from melodyvae.models.latent import DiagonalGaussian
 from melodyvae.models.look_back import (
@@ -177,6 +178,8 @@ class ComposingDecoder(AutoregressiveDecoder):
 
     def roll_out(self, z: Tensor, choice: Choice) -> tuple[Tensor, Tensor]:
         """See :meth:`AutoregressiveDecoder.roll_out`; as many segments as ``z`` has parts."""
+        if not torch.is_grad_enabled() and z.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
+            return self._roll_out_fast(z, choice)
         config, batch = self.config, len(z)
         steps = z.shape[1] // self.segment_latent * self.segment_steps
         written = Written(batch, steps, config.steps_per_bar, self.vocabulary_size, z.device)
@@ -187,13 +190,13 @@ class ComposingDecoder(AutoregressiveDecoder):
         for step in range(steps):
             in_segment = step % self.segment_steps
             if in_segment == 0:
-                features = self._segment_features(z, step // self.segment_steps, written.tokens[:, :step])
+                features = self.segment_features(z, step // self.segment_steps, written.tokens[:, :step])
             sources = written.sources(step, step + 1)
             inputs = self._read(previous.unsqueeze(1), features[:, in_segment : in_segment + 1], written, sources, step)
             state = _lstm_step(self.lstm, inputs[:, 0], state)
             outputs = state[0][-1].unsqueeze(1).to(self.output.weight.dtype)
             if step % config.steps_per_bar == 0:
-                components, slips = self._of_bar(outputs, sources.available)
+                components, slips = self.of_bar(outputs, sources.available)
             free = self._free(outputs, written, sources, step)
             copying = Copying.of(sources, written.sounding[:, step : step + 1], self.vocabulary_size)
             logits = copying.predict(components.softmax(-1), free, slips).clamp(min=TINY).log()[:, 0]
@@ -203,7 +206,20 @@ class ComposingDecoder(AutoregressiveDecoder):
             written.write(step, previous, sources)
         return written.tokens[:, :steps], torch.stack(all_logits, dim=1)
 
-    def _segment_features(self, z: Tensor, segment: int, tokens: Tensor) -> Tensor:
+    def steps(self, z: Tensor) -> ComposingSteps:
+        """Windows in the making from ``z`` ``(B, S * W)``, on the CPU and without a gradient."""
+        tables = Tables(self, WIDEST_INTERVAL, WAIT_STEPS)
+        return ComposingSteps(self, tables, z, z.shape[1] // self.segment_latent * self.segment_steps)
+
+    def _roll_out_fast(self, z: Tensor, choice: Choice) -> tuple[Tensor, Tensor]:
+        """As :meth:`roll_out`."""
+        writing, all_logits = self.steps(z), []
+        for step in range(writing.steps):
+            all_logits.append(writing.log_probabilities())
+            writing.write(choice.choose(all_logits[-1], step, writing.last_note))
+        return torch.from_numpy(writing.tokens.T.copy()), torch.stack(all_logits, dim=1)
+
+    def segment_features(self, z: Tensor, segment: int, tokens: Tensor) -> Tensor:
         """What the steps of a segment read of z, ``(B, U, F)``, after ``tokens`` ``(B, segment * U)``."""
         prior = self.prior(F.pad(tokens, (0, self.segment_steps)))
         last = DiagonalGaussian(prior.mean[:, -1:], prior.log_variance[:, -1:])
@@ -224,7 +240,7 @@ class ComposingDecoder(AutoregressiveDecoder):
         outputs, _ = self.lstm(inputs.transpose(0, 1))
         outputs = outputs.transpose(0, 1).to(self.output.weight.dtype)
         bars = slice(0, steps, config.steps_per_bar)
-        components, slips = self._of_bar(outputs[:, bars], sources.available[:, bars])
+        components, slips = self.of_bar(outputs[:, bars], sources.available[:, bars])
         slips = slips.repeat_interleave(config.steps_per_bar, dim=1)
         free = self._free(outputs, written, sources, 0)
         copying = Copying.of(sources, written.sounding[:, :steps], self.vocabulary_size)
@@ -272,7 +288,7 @@ class ComposingDecoder(AutoregressiveDecoder):
         semitones = torch.stack([last - lowest, last - middle, highest - last], dim=-1)
         return semitones.to(self.output.weight.dtype) / 12
 
-    def _of_bar(self, outputs: Tensor, available: Tensor) -> tuple[Tensor, Tensor]:
+    def of_bar(self, outputs: Tensor, available: Tensor) -> tuple[Tensor, Tensor]:
         """Log p of the components ``(B, bars, C)`` and slips ``(B, bars, K)``, from the first steps of bars."""
         components, slips = self.bar_output(outputs).split([COPIES + 1, COPIES], dim=-1)
         possible = F.pad(available.repeat(1, 1, COPIES // available.shape[-1]), (0, 1), value=True)

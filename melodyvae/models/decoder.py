@@ -73,7 +73,10 @@ class Choice:
 
     def make(self, logits: Tensor, sounding: Tensor, step: int, last_note: Tensor | None = None) -> Tensor:
         """The tokens ``(B,)`` of a step, from its logits ``(B, V)``, after the note ons ``last_note`` ``(B,)``."""
-        legal = forbid_silent_note_off(logits, sounding)
+        return self.choose(forbid_silent_note_off(logits, sounding), step, last_note)
+
+    def choose(self, legal: Tensor, step: int, last_note: Tensor | None = None) -> Tensor:
+        """As :meth:`make`, from logits ``(B, V)`` that forbid what is illegal already."""
         if self.rules is None:
             chosen = draw(legal, self.temperature, self.generator)
         else:
@@ -254,8 +257,10 @@ def draw(logits: Tensor, temperature: float, generator: torch.Generator | None =
     """One token id for each row of ``logits`` ``(B, V)``; temperature 0 takes the most probable."""
     if temperature == 0:
         return logits.argmax(dim=-1)
-    below_best = logits - logits.amax(dim=-1, keepdim=True)  # so that no temperature, however low, overflows
-    probabilities = torch.softmax(below_best / max(temperature, torch.finfo(logits.dtype).tiny), dim=-1)
+    if temperature != 1:
+        below_best = logits - logits.amax(dim=-1, keepdim=True)  # so that no temperature, however low, overflows
+        logits = below_best / max(temperature, torch.finfo(logits.dtype).tiny)
+    probabilities = torch.softmax(logits, dim=-1)
     try:
         return torch.multinomial(probabilities, 1, generator=generator).squeeze(1)
     except RuntimeError as error:

@@ -2,15 +2,17 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from data_prep.tokens import NOTE_OFF
+from data_prep.tokens import FIRST_NOTE_ON, NOTE_OFF
 from melodyvae.config import ConfigError, MelodyConfig
 from melodyvae.models.composing import ComposingDecoder
-from melodyvae.models.decoder import sounding_before
+from melodyvae.models.decoder import Choice, sounding_before
 from melodyvae.models.melody import MelodyModel
+from melodyvae.models.token_rules import TokenRules
 from melodyvae.presets import PRESETS
 from tests.windows import random_windows
 
@@ -73,6 +75,48 @@ def test_stepwise_equals_parallel(model, temperature):
     stepwise = model.decoder.scheduled_sampling_logits(z, drawn, teacher_forcing=1.0)
     torch.testing.assert_close(stepwise, parallel)
     assert temperature or torch.equal(parallel.argmax(-1), drawn)
+
+
+def all_allowed_but(*forbidden: int) -> TokenRules:
+    allowed = torch.ones(90, dtype=torch.bool)
+    allowed[list(forbidden)] = False
+    return TokenRules.only(allowed)
+
+
+@pytest.mark.parametrize(("temperature", "rules"), [(0.0, None), (1.0, None), (0.7, all_allowed_but(30, 33, 50))])
+def test_the_fast_steps_write_the_same_tokens_with_the_same_probabilities(model, tokens, temperature, rules):
+    """Without a gradient the record of what is written is NumPy's: the same tokens for a seed as with one."""
+    z, keep = latents(4), (torch.arange(STEPS) < 40).expand(4, -1)
+
+    def written():
+        choice = Choice(temperature, torch.Generator().manual_seed(0), tokens, keep, rules)
+        return model.decoder.roll_out(z, choice)
+
+    slow, slow_logits = written()
+    with torch.no_grad():
+        fast, fast_logits = written()
+    assert slow_logits.requires_grad
+    assert not fast_logits.requires_grad
+    assert torch.equal(slow, fast)
+    assert (slow[:, 40:] >= FIRST_NOTE_ON).any()
+    torch.testing.assert_close(fast_logits, slow_logits.detach())
+
+
+def test_what_is_written_goes_on_in_chosen_rows(model, tokens):
+    """Two segments written once, and gone on with three times, are as when they are written three times."""
+    z, rows = latents(3), np.array([1, 0, 1])
+    with torch.no_grad():
+        writing = model.decoder.steps(latents(2))
+        for step in range(64):
+            writing.log_probabilities()
+            writing.write(tokens[:2, step])
+        writing = writing.chosen(rows, z)
+        found = []
+        for step in range(64, STEPS):
+            found.append(writing.log_probabilities())
+            writing.write(tokens[rows, step])
+        whole = model.logits(torch.cat([latents(2)[rows, :8], z[:, 8:]], dim=1), tokens[rows])
+    torch.testing.assert_close(torch.stack(found, dim=1), whole[:, 64:])
 
 
 def test_a_batch_is_its_rows_one_by_one(model, tokens):
