@@ -59,6 +59,7 @@ class MelodyConfig:
     conductor_features: int = 128  # numbers of z for each segment (position read-out only)
     output: Output = "tokens"  # event-then-pitch: first which event comes, then, of a note on, at which pitch
     pitch_inputs: bool = False  # encoder and decoder read a note on as its pitch class and octave, too
+    segment_codes: bool = False  # z is the codes of the segments, each relative to a learned prior
     look_back: bool = False  # the network that composes: z by segment, a learned prior, a decoder that hears itself
 
     def __post_init__(self) -> None:
@@ -82,6 +83,13 @@ class MelodyConfig:
             raise ConfigError("look_back has its own output and inputs; leave out output and pitch_inputs")
         if self.look_back and self.latent_size % self.segments:
             raise ConfigError(f"latent_size is {self.latent_size}, which {self.segments} segments cannot share evenly")
+        if self.segment_codes and (self.segment_bars is None or self.readout != "position" or self.look_back):
+            raise ConfigError("segment_codes needs segment_bars and the position read-out, and goes without look_back")
+        if self.segment_codes and self.latent_size != self.segments * self.code_size:
+            raise ConfigError(
+                f"latent_size is {self.latent_size}; with segment_codes it must be that of {self.segments} codes of "
+                f"{self.code_size}"
+            )
         from data_prep.tokens import Vocabulary  # here, so that digits need nothing of melodies
 
         ours, preps = Vocabulary(self.lowest_pitch, self.highest_pitch), Vocabulary()
@@ -113,7 +121,13 @@ class MelodyConfig:
 
     def of_segment(self) -> MelodyConfig:
         """The sizes of the lower level: a flat model of one segment, whose z is the segment's code."""
-        return replace(self, bars=self.segment_bars or self.bars, segment_bars=None, latent_size=self.code_size)
+        flat = replace(self, bars=self.segment_bars or self.bars, segment_codes=False, look_back=False)
+        return replace(flat, segment_bars=None, latent_size=self.code_size)
+
+    @property
+    def has_learned_prior(self) -> bool:
+        """Whether z is told relative to a learned prior, so that N(0, I) is that prior."""
+        return self.look_back or self.segment_codes
 
 
 @dataclass(frozen=True)

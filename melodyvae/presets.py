@@ -43,6 +43,20 @@ PRESETS: dict[str, Preset] = {
         ),
     ),
     "melody-16bar": Preset(
+        MelodyConfig(bars=16, segment_bars=2, segment_codes=True, latent_size=2048, conductor_size=384),
+        MelodyTrainConfig(
+            batch_size=32,
+            learning_rate=1e-3,
+            warmup_updates=30,
+            beta=0.4,
+            annealing="constant",
+            max_minutes=30.0,
+            evaluate_every=200,
+            evaluate_windows=128,
+        ),
+        segments_from="melody-2bar",
+    ),
+    "melody-16bar-conductor": Preset(
         MelodyConfig(bars=16, segment_bars=2, latent_size=512),
         MelodyTrainConfig(
             beta=0.1,

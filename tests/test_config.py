@@ -17,7 +17,15 @@ def test_presets_survive_json(name):
 
 
 def test_the_presets_are_those_that_are_documented():
-    assert set(PRESETS) == {"melody-2bar", "musicvae-small", "melody-16bar", "musicvae-16bar", "melody-compose", "tiny"}
+    assert set(PRESETS) == {
+        "melody-2bar",
+        "musicvae-small",
+        "melody-16bar",
+        "melody-16bar-conductor",
+        "musicvae-16bar",
+        "melody-compose",
+        "tiny",
+    }
 
 
 def test_musicvae_small_has_magentas_sizes():

@@ -13,6 +13,10 @@ Two read-outs, each at both levels:
   the conductor reads nothing but what it remembers ("A Hierarchical Latent Vector Model for Learning Long-Term
   Structure in Music", Roberts et al., 2018, section 3, https://arxiv.org/abs/1803.05428).
 
+Or z is the codes themselves (``segment_codes``), and what segments have in common is in a learned prior instead: each
+code is N(m, s^2) given the codes before it, and the latent numbers are e = (code - m) / s. A draw from N(0, I) *is* a
+draw from the learned prior, and the KL divergence from N(0, I) is the one from the learned prior.
+
 Conventions: S segments of U steps each in a window of T = S * U steps; C numbers in a code.
 """
 
@@ -25,6 +29,8 @@ from melodyvae.config import MelodyConfig
 from melodyvae.models.decoder import AutoregressiveDecoder, Before, Choice, MelodyDecoder
 from melodyvae.models.encoder import MelodyEncoder
 from melodyvae.models.latent import DiagonalGaussian
+
+LOWEST_LOG_VARIANCE = -8.0
 
 
 class HierarchicalEncoder(nn.Module):
@@ -57,7 +63,32 @@ class HierarchicalEncoder(nn.Module):
         return DiagonalGaussian(mean, log_variance)
 
 
-class HierarchicalDecoder(AutoregressiveDecoder):
+class SegmentsDecoder(AutoregressiveDecoder):
+    """A lower decoder that writes each segment from its code. A subclass makes the codes."""
+
+    segment_decoder: MelodyDecoder
+
+    def codes(self, z: Tensor) -> Tensor:
+        """The codes of the segments, ``(B, S, C)``, for latent vectors ``(B, Z)``."""
+        raise NotImplementedError
+
+    def raw_logits(self, z: Tensor, previous: Tensor) -> Tensor:
+        """See :meth:`AutoregressiveDecoder.raw_logits`: the segments are independent, given the tokens before."""
+        codes = self.codes(z).flatten(0, 1)
+        logits = self.segment_decoder.raw_logits(codes, previous.reshape(len(codes), -1))
+        return logits.reshape(*previous.shape, -1)
+
+    def roll_out(self, z: Tensor, choice: Choice) -> tuple[Tensor, Tensor]:
+        """See :meth:`AutoregressiveDecoder.roll_out`."""
+        before, parts = Before.nothing(len(z), z.device), []
+        for segment, code in enumerate(self.codes(z).unbind(dim=1)):
+            first_step = segment * self.segment_decoder.config.steps
+            tokens, logits, before = self.segment_decoder.write(code, choice, before, first_step)
+            parts.append((tokens, logits))
+        return torch.cat([tokens for tokens, _ in parts], dim=1), torch.cat([logits for _, logits in parts], dim=1)
+
+
+class HierarchicalDecoder(SegmentsDecoder):
     """A conductor over the segments, and a lower decoder that writes each."""
 
     def __init__(self, config: MelodyConfig, vocabulary_size: int) -> None:
@@ -74,7 +105,7 @@ class HierarchicalDecoder(AutoregressiveDecoder):
         self.segment_decoder = MelodyDecoder(config.of_segment(), vocabulary_size)
 
     def codes(self, z: Tensor) -> Tensor:
-        """The codes of the segments, ``(B, S, C)``, for latent vectors ``(B, Z)``."""
+        """See :meth:`SegmentsDecoder.codes`."""
         config, batch = self.config, len(z)
         if config.readout == "position":
             features = self.segment_features(z).view(batch, config.segments, -1).transpose(0, 1)
@@ -87,17 +118,79 @@ class HierarchicalDecoder(AutoregressiveDecoder):
         codes: Tensor = self.code(torch.cat([outputs, features], dim=-1)).to(self.code.weight.dtype)
         return codes.transpose(0, 1)
 
-    def raw_logits(self, z: Tensor, previous: Tensor) -> Tensor:
-        """See :meth:`AutoregressiveDecoder.raw_logits`: the segments are independent, given the tokens before."""
-        segments = len(z) * self.config.segments
-        logits = self.segment_decoder.raw_logits(self.codes(z).flatten(0, 1), previous.reshape(segments, -1))
-        return logits.reshape(len(z), self.config.steps, -1)
 
-    def roll_out(self, z: Tensor, choice: Choice) -> tuple[Tensor, Tensor]:
-        """See :meth:`AutoregressiveDecoder.roll_out`."""
-        before, parts = Before.nothing(len(z), z.device), []
-        for segment, code in enumerate(self.codes(z).unbind(dim=1)):
-            first_step = segment * self.segment_decoder.config.steps
-            tokens, logits, before = self.segment_decoder.write(code, choice, before, first_step)
-            parts.append((tokens, logits))
-        return torch.cat([tokens for tokens, _ in parts], dim=1), torch.cat([logits for _, logits in parts], dim=1)
+class CodesEncoder(nn.Module):
+    """Token windows ``(B, T)`` to the codes of their segments, parameters ``(B, S, C)``: each segment by itself."""
+
+    def __init__(self, config: MelodyConfig, vocabulary_size: int) -> None:
+        super().__init__()
+        self.segment_steps = config.steps // config.segments
+        self.segment_encoder = MelodyEncoder(config.of_segment(), vocabulary_size)
+
+    @property
+    def posterior(self) -> nn.Linear:
+        """The last layer."""
+        return self.segment_encoder.posterior
+
+    def forward(self, tokens: Tensor) -> DiagonalGaussian:
+        """See the class; ``tokens`` are integers, of any number of segments."""
+        segments: DiagonalGaussian = self.segment_encoder(tokens.reshape(-1, self.segment_steps))
+        shape = (len(tokens), tokens.shape[1] // self.segment_steps, -1)
+        return DiagonalGaussian(segments.mean.view(shape), segments.log_variance.view(shape))
+
+
+class CodesPrior(nn.Module):
+    """p(code of a segment | the codes before it), a Gaussian for each: an LSTM over the codes."""
+
+    def __init__(self, config: MelodyConfig) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(config.code_size, config.conductor_size, config.conductor_layers, batch_first=True)
+        self.next = nn.Linear(config.conductor_size, 2 * config.code_size)
+        nn.init.zeros_(self.next.weight)  # it starts as N(0, I), which the codes of a flat model were learned with
+        nn.init.zeros_(self.next.bias)
+
+    def forward(self, codes: Tensor) -> DiagonalGaussian:
+        """The prior of each segment, parameters ``(B, S, C)``, given the codes ``(B, S, C)`` of those before."""
+        before = self._nothing(codes)
+        if codes.shape[1] > 1:
+            before = torch.cat([before, self.lstm(codes[:, :-1])[0]], dim=1)
+        return self._gaussian(before)
+
+    def codes(self, relative: Tensor) -> Tensor:
+        """The codes ``(B, S, C)`` that e ``(B, S, C)`` stands for: one after the other, as each hears those before."""
+        heard, state = self._nothing(relative), None
+        found: list[Tensor] = []
+        for segment in range(relative.shape[1]):
+            if segment:
+                heard, state = self.lstm(found[-1], state)
+            prior = self._gaussian(heard)
+            found.append(prior.mean + torch.exp(0.5 * prior.log_variance) * relative[:, segment : segment + 1])
+        return torch.cat(found, dim=1)
+
+    def _nothing(self, like: Tensor) -> Tensor:
+        return like.new_zeros(len(like), 1, self.lstm.hidden_size)
+
+    def _gaussian(self, states: Tensor) -> DiagonalGaussian:
+        mean, log_variance = self.next(states).to(self.next.weight.dtype).chunk(2, dim=-1)
+        return DiagonalGaussian(mean, log_variance.clamp(min=LOWEST_LOG_VARIANCE))
+
+
+class CodesDecoder(SegmentsDecoder):
+    """e ``(B, S * C)`` to windows, through the learned prior of the codes; see the module."""
+
+    def __init__(self, config: MelodyConfig, vocabulary_size: int) -> None:
+        super().__init__()
+        self.code_size = config.code_size
+        self.prior = CodesPrior(config)
+        self.segment_decoder = MelodyDecoder(config.of_segment(), vocabulary_size)
+
+    def relative_to_prior(self, posterior: DiagonalGaussian, tokens: Tensor) -> DiagonalGaussian:
+        """q(e | x), parameters ``(B, S * C)``, from that of the codes ``(B, S, C)``; the prior hears their means."""
+        prior: DiagonalGaussian = self.prior(posterior.mean)
+        mean = (posterior.mean - prior.mean) * torch.exp(-0.5 * prior.log_variance)
+        return DiagonalGaussian(mean.flatten(1), (posterior.log_variance - prior.log_variance).flatten(1))
+
+    def codes(self, z: Tensor) -> Tensor:
+        """See :meth:`SegmentsDecoder.codes`; as many segments as ``z`` has parts."""
+        codes: Tensor = self.prior.codes(z.view(len(z), -1, self.code_size))
+        return codes

@@ -21,13 +21,13 @@ from melodyvae.models.checkpoint import CheckpointedModel
 from melodyvae.models.composing import ComposingDecoder, ComposingEncoder
 from melodyvae.models.decoder import MelodyDecoder
 from melodyvae.models.encoder import MelodyEncoder
-from melodyvae.models.hierarchical import HierarchicalDecoder, HierarchicalEncoder
+from melodyvae.models.hierarchical import CodesDecoder, CodesEncoder, HierarchicalDecoder, HierarchicalEncoder
 from melodyvae.models.latent import DiagonalGaussian, standard_normal
 from melodyvae.models.loss import LossTerms, token_nats
 from melodyvae.models.token_rules import TokenRules
 
-Encoder: TypeAlias = MelodyEncoder | HierarchicalEncoder | ComposingEncoder
-Decoder: TypeAlias = MelodyDecoder | HierarchicalDecoder | ComposingDecoder
+Encoder: TypeAlias = MelodyEncoder | HierarchicalEncoder | CodesEncoder | ComposingEncoder
+Decoder: TypeAlias = MelodyDecoder | HierarchicalDecoder | CodesDecoder | ComposingDecoder
 
 NATS_A_CODE_NAT = 0.2  # of the notes' likelihood: about the beta that weighed the two when the codes were learned
 
@@ -40,6 +40,8 @@ def vocabulary_of(config: MelodyConfig) -> Vocabulary:
 def _kinds(config: MelodyConfig) -> tuple[type[Encoder], type[Decoder]]:
     if config.look_back:
         return ComposingEncoder, ComposingDecoder
+    if config.segment_codes:
+        return CodesEncoder, CodesDecoder
     if config.segment_bars is None:
         return MelodyEncoder, MelodyDecoder
     return HierarchicalEncoder if config.readout == "position" else MelodyEncoder, HierarchicalDecoder
@@ -72,7 +74,7 @@ class MelodyModel(CheckpointedModel):
     def encode(self, tokens: Tensor) -> DiagonalGaussian:
         """q(z | x), parameters ``(B, Z)``, of token windows ``(B, T)``."""
         posterior: DiagonalGaussian = self.encoder(tokens)
-        if isinstance(self.decoder, ComposingDecoder):
+        if isinstance(self.decoder, CodesDecoder | ComposingDecoder):
             return self.decoder.relative_to_prior(posterior, tokens)
         return posterior
 

@@ -60,7 +60,7 @@ def fit_companions(
     model.metrics = {split: reconstruction_metrics(model, rows) for split, rows in measured.items()}
     train = _some(windows["train"], max_windows)
     model.extras |= fit_attribute_vectors(model, train).to_extras()
-    if not model.config.look_back:  # its prior is learned: N(0, I) is it
+    if not model.config.has_learned_prior:  # else N(0, I) is it
         model.extras |= fit_prior(model, train).to_extras()
     model.extras |= fit_quantiles(model, _some(windows["valid"], max_windows))
 

@@ -75,7 +75,7 @@ def main() -> None:
             cells = "".join(f"{point[measure]:16.4f}" for measure in MEASURES)
             print(f"{point['model']:<26}{share:6g}{point['kl_bits']:9.1f}{point['bits']:9.1f}{cells}", end="")
             print(f"{point['minutes']:9.1f}", flush=True)
-        if models[name].config.look_back:
+        if models[name].config.has_learned_prior:
             print(f"{Path(name).name}: the same z costs {standard_bits(models[name], some):.1f} bits under N(0, I)")
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(points, indent=1) + "\n")

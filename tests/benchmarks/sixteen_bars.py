@@ -24,7 +24,7 @@ from melodyvae.presets import PRESETS
 from melodyvae.training.melody import TRAINED_WHOLE, melody_trainer
 from melodyvae.training.trainer import METRICS_FILE, read_metrics
 
-TWO_LEVELS = PRESETS["melody-16bar"].model
+TWO_LEVELS = PRESETS["melody-16bar-conductor"].model
 FLAT = replace(TWO_LEVELS, segment_bars=None)
 MODELS = {
     "melody-16bar": (TWO_LEVELS, "melody-2bar"),
@@ -61,7 +61,7 @@ def _train(config: MelodyConfig, lower: str | None, dataset_folder: str, folder:
     if folder.exists():
         return
     training: MelodyTrainConfig = replace(
-        PRESETS["melody-16bar"].training, max_minutes=None, max_updates=2000, evaluate_every=250
+        PRESETS["melody-16bar-conductor"].training, max_minutes=None, max_updates=2000, evaluate_every=250
     )
     torch.manual_seed(training.seed)
     model = MelodyModel(config)

@@ -64,7 +64,7 @@ def metrics_at(beta: float, model_name: str, dataset_folder: str, out: Path, upd
         return
     model, dataset = MelodyModel.from_pretrained(model_name), open_dataset(dataset_folder)
     config = replace(
-        PRESETS["melody-16bar"].training,
+        PRESETS["melody-16bar-conductor"].training,
         beta=beta,
         annealing="constant",
         learning_rate=1e-3,

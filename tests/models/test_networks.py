@@ -204,6 +204,61 @@ def test_the_lower_level_of_a_trained_flat_model_is_taken_over(two_levels, run_f
     )
 
 
+@pytest.fixture
+def codes():
+    torch.manual_seed(0)
+    sizes = {"bars": 8, "segment_bars": 2, "code_size": 16, "latent_size": 64, "segment_codes": True}
+    model = MelodyModel(replace(PRESETS["tiny"].model, **sizes)).eval()
+    torch.nn.init.normal_(model.decoder.prior.next.weight, std=0.3)
+    torch.nn.init.normal_(model.decoder.prior.next.bias, std=0.3)
+    return model
+
+
+def test_codes_told_relative_to_their_prior_come_back(codes):
+    tokens = torch.from_numpy(random_windows(5, steps=128)).long()
+    posterior = codes.encode(tokens)
+    assert posterior.mean.shape == (5, 64)
+    torch.testing.assert_close(codes.decoder.codes(posterior.mean), codes.encoder(tokens).mean, atol=1e-5, rtol=1e-4)
+
+
+def test_the_kl_of_codes_is_that_from_their_learned_prior(codes):
+    tokens = torch.from_numpy(random_windows(5, steps=128)).long()
+    own = codes.encoder(tokens)
+    prior = codes.decoder.prior(own.mean)
+    pairs = [torch.distributions.Normal(g.mean, (0.5 * g.log_variance).exp()) for g in (own, prior)]
+    expected = torch.distributions.kl_divergence(*pairs).sum((1, 2))
+    torch.testing.assert_close(codes.encode(tokens).kl_to_standard_normal(), expected)
+
+
+def test_the_prior_of_a_code_hears_only_the_codes_before_it(codes):
+    given = torch.randn(2, 4, 16)
+    other = given.clone()
+    other[:, 2] += 1
+    before, after = (codes.decoder.prior(rows).mean for rows in (given, other))
+    torch.testing.assert_close(before[:, :3], after[:, :3])
+    assert not torch.allclose(before[:, 3], after[:, 3])
+
+
+def test_codes_of_a_flat_model_are_first_told_as_they_are(run_folder):
+    flat = MelodyModel.from_pretrained(run_folder)
+    sizes = {"bars": 8, "segment_bars": 2, "code_size": 16, "latent_size": 64, "segment_codes": True}
+    model = MelodyModel(replace(PRESETS["tiny"].model, **sizes))
+    model.take_segments_from(flat)
+    tokens = torch.from_numpy(random_windows(5, steps=128)).long()
+    of_parts = [flat.encode(part) for part in tokens.split(32, dim=1)]
+    torch.testing.assert_close(model.encode(tokens).mean, torch.cat([part.mean for part in of_parts], dim=1))
+    z = torch.randn(5, 64)
+    torch.testing.assert_close(model.decode(z)[:, :32], flat.decode(z[:, :16].contiguous()))
+    assert model.decode(torch.randn(3, 96)).shape == (3, 192)  # twelve bars: any number of segments
+
+
+@pytest.mark.parametrize("wrong", [{"latent_size": 63}, {"segment_bars": None}, {"look_back": True}])
+def test_segment_codes_of_impossible_sizes_are_refused(wrong):
+    sizes = {"bars": 8, "segment_bars": 2, "code_size": 16, "latent_size": 64, "segment_codes": True} | wrong
+    with pytest.raises(ConfigError, match="segment_codes"):
+        replace(PRESETS["tiny"].model, **sizes)
+
+
 def test_a_lower_level_of_other_sizes_is_refused(run_folder):
     flat = MelodyModel.from_pretrained(run_folder)
     model = MelodyModel(replace(PRESETS["tiny"].model, bars=8, segment_bars=2, code_size=20))
