@@ -25,7 +25,7 @@ from torch import Tensor
 
 from data_prep.limits import Limits
 from data_prep.melodies.arrangement import Accompaniment, accompaniment_of, transposed
-from data_prep.melodies.keys import key_of
+from data_prep.melodies.keys import Key, key_of
 from data_prep.melody import Melody
 from data_prep.tokens import TokenError
 from melodyvae.config import MelodyConfig
@@ -34,7 +34,7 @@ from melodyvae.generation.alignment import AlignedTunes
 from melodyvae.generation.attribute_vectors import AttributeVectors
 from melodyvae.generation.attributes import ATTRIBUTES, measure
 from melodyvae.generation.codec import decode_melodies, exact_latents, matching_steps, posterior_means
-from melodyvae.generation.harmony import Harmony
+from melodyvae.generation.harmony import harmony_under, parts_in_scale
 from melodyvae.generation.in_scale import rules_near, rules_of
 from melodyvae.generation.interpolation import (
     Ends,
@@ -321,10 +321,14 @@ class MelodyVAE:
         )
         sources = tuple(replace(taken, window=window) for taken, window in zip(read, picked.windows, strict=True))
         start_melody, end_melody = (taken.melody for taken in sources)
-        accompaniment = Accompaniment(())
+        accompaniment, harmony = Accompaniment(()), None
         if keep_accompaniment:
             accompaniment = accompaniment_of(read[0].found, picked.windows[0].grid_bar, start_melody.bars)
-        harmony = Harmony.of(accompaniment.parts, start_melody.length_steps, start_melody.steps_per_quarter)
+            chosen = parse_choice(scale)
+            if isinstance(chosen, Scale):
+                moved = parts_in_scale(accompaniment.parts, start_melody, chosen, picked.keys[0])
+                accompaniment = replace(accompaniment, parts=moved)
+            harmony = harmony_under(accompaniment.parts, start_melody, picked.pieces[0])
         found = walk(self.model, start_melody, end_melody, options, generator, picked.keys, picked.pieces, harmony)
         decisions = [sentence for sentence in (picked.note, *found.decisions) if sentence]
         backings = None
@@ -340,6 +344,7 @@ class MelodyVAE:
             distinct=found.distinct,
             steps_right=found.steps_right,
             key_shifts=found.key_shifts,
+            walked_keys=found.keys,
             backings=backings,
         )
 
@@ -409,6 +414,7 @@ class MelodyVAE:
             seed=seed,
             known=self.novelty,
             vocabulary=self.model.vocabulary,
+            key=_kept_key(taken, chosen),
             original=tune,
             steps_changed=tuple(variation.steps_changed(self.model, melody, tune) for melody in melodies),
         )
@@ -510,6 +516,7 @@ class MelodyVAE:
             sources=(taken,),
             decisions=(f"the tune is moved to {chosen}",) if isinstance(chosen, Scale) else (),
             seed=seed,
+            key=_kept_key(taken, chosen),
             original=taken.melody,
             measures=measures,
         )
@@ -664,6 +671,7 @@ class MelodyVAE:
             sources=(taken,),
             decisions=(f"{'1 bar is' if bars == 1 else f'{bars} bars are'} added after bar {last}",),
             seed=seed,
+            key=_kept_key(taken, "auto"),
             original=taken.melody,
             hidden=tuple(range(last + 1, last + bars + 1)),
         )
@@ -737,8 +745,10 @@ class MelodyVAE:
             sources=(taken,),
             decisions=tuple(decisions),
             seed=seed,
+            key=_kept_key(taken, "auto"),
             original=melody,
             hidden=tuple(sorted(bar + 1 for bar in hidden)),
+            grid_bar=start,
         )
 
     def reconstruct(
@@ -869,6 +879,13 @@ class MelodyVAE:
             return None, generator
         seed = seed or 0
         return seed, torch.Generator(self.model.device).manual_seed(seed)
+
+
+def _kept_key(taken: Taken, scale: Scale | ScaleChoice) -> Key | None:
+    """The key of what is made of one tune: its piece's or that of the scale; None if it may have any notes."""
+    if scale == "none":
+        return None
+    return scale.key if isinstance(scale, Scale) else key_of(taken.found.melody)
 
 
 def _fewer(count: int, found: int) -> str:

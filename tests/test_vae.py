@@ -3,6 +3,8 @@
 import base64
 import io
 import itertools
+import json
+import re
 import wave
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 import torch
 
 import melodyvae
+from data_prep.melodies.keys import key_of
 from data_prep.melody import Melody
 from data_prep.tokens import TokenError
 from melodyvae.generation.inpainting import InpaintingError
@@ -103,6 +106,17 @@ class TestSeeds:
             vae.sample(1, seed=1, generator=torch.Generator())
 
 
+def write_shuffle(path):
+    """Four bars of a shuffle with loud beats and soft second eighths."""
+    shuffle = pretty_midi.PrettyMIDI(initial_tempo=120, resolution=480)
+    lead = pretty_midi.Instrument(0, name="lead")
+    times = [beat + swung for beat in range(16) for swung in (0, 2 / 3)] + [16]
+    for index, (start, end) in enumerate(itertools.pairwise(times)):
+        lead.notes.append(pretty_midi.Note(110 if start % 1 == 0 else 50, 60 + 2 * (index % 5), start / 2, end / 2))
+    shuffle.instruments.append(lead)
+    shuffle.write(str(path))
+
+
 class TestVerbs:
     def test_interpolate_says_what_the_command_says(self, vae):
         a, b = tune(1, name="first"), tune(2)
@@ -119,6 +133,12 @@ class TestVerbs:
     def test_files_are_named_after_the_key_of_the_piece_and_not_of_two_bars(self, vae):
         found = vae.interpolate(TUNES / "twinkle.mid", TUNES / "ode-to-joy.mid", 2, key="D")
         assert found.names == ["01-of-2_D_100bpm.mid", "02-of-2_D_100bpm.mid"]
+        alone = vae.interpolate(TUNES / "twinkle.mid", tune(2).transpose(1), 2, key="none", tempo=92.5)
+        assert [name.split("_")[2] for name in alone.names] == ["92.5bpm.mid"] * 2
+        assert alone.names[0].split("_")[1] == "C"
+        assert alone.names[1].split("_")[1] == key_of(tune(2).transpose(1)).short
+        varied = vae.vary(TUNES / "twinkle.mid", 2, scale="Eb:major")
+        assert varied.names == ["01-of-2_Eb_100bpm.mid", "02-of-2_Eb_100bpm.mid"]
 
     def test_one_value_is_for_all_sources_and_a_tuple_has_one_for_each(self, vae):
         both = vae.interpolate(tune(1), tune(2), 2, first_bar=3)
@@ -142,13 +162,7 @@ class TestVerbs:
         assert len(pretty_midi.PrettyMIDI(str(tmp_path / "out" / found.names[0])).instruments) == 2
 
     def test_what_is_written_has_the_swing_and_loudness_of_its_source_or_what_is_asked_for(self, vae, tmp_path):
-        shuffle = pretty_midi.PrettyMIDI(initial_tempo=120, resolution=480)
-        lead = pretty_midi.Instrument(0, name="lead")
-        times = [beat + swung for beat in range(16) for swung in (0, 2 / 3)] + [16]
-        for index, (start, end) in enumerate(itertools.pairwise(times)):
-            lead.notes.append(pretty_midi.Note(110 if start % 1 == 0 else 50, 60 + 2 * (index % 5), start / 2, end / 2))
-        shuffle.instruments.append(lead)
-        shuffle.write(str(tmp_path / "shuffle.mid"))
+        write_shuffle(tmp_path / "shuffle.mid")
         found = vae.interpolate(tmp_path / "shuffle.mid", tune(2), 2, first_bar=(1, None))
         assert "its swing of 0.67 is laid straight" in found.sentences[0]
 
@@ -161,6 +175,31 @@ class TestVerbs:
         assert eighths("straight") == ([0, 0.5, 0, 0.5], [110, 50, 110, 50])
         assert eighths("swing=0.6") == ([0, 0.6, 0, 0.6], [110, 50, 110, 50])
         assert vae.sample(1, seed=0).feels("swing=0.6")[0].swing == 0.6
+
+    def test_the_last_tune_of_a_walk_has_the_feel_of_b_and_the_page_plays_what_the_files_do(self, vae, tmp_path):
+        write_shuffle(tmp_path / "shuffle.mid")
+        tune(2).write(tmp_path / "straight.mid")
+        found = vae.interpolate(tmp_path / "straight.mid", tmp_path / "shuffle.mid", 3, first_bar=(None, 1))
+        found.write(tmp_path / "out")
+        files = [
+            pretty_midi.PrettyMIDI(str(tmp_path / "out" / name)).instruments[0].notes
+            for name in [*found.names, "all.mid"]
+        ]
+        beat = 60 / found[2].quarters_per_minute
+        assert [round(note.start / beat % 1, 2) for note in files[2][:4]] == [0, 0.67, 0, 0.67]
+        assert [note.velocity for note in files[2][:4]] == [110, 50, 110, 50]
+        assert {note.velocity for note in files[0]} == {80}
+        assert [feel.swing for feel in found.own_feels] == pytest.approx([0.5, 0.583, 0.667], abs=0.001)
+        text = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+        tunes = json.loads(re.search(r'id="data">(.*?)</script>', text)[1])
+        lengths = [0, *itertools.accumulate(one["seconds"] for one in tunes)]
+        in_a_row = []
+        for one, notes, length in zip(tunes, files[:3], lengths, strict=False):
+            wanted = [[note.start, note.end, note.pitch, note.velocity] for note in notes]
+            assert np.allclose(one["notes"], wanted, atol=0.002)
+            in_a_row += [[start + length, end + length, *rest] for start, end, *rest in one["notes"]]
+        joined = [[note.start, note.end, note.pitch, note.velocity] for note in files[3]]
+        assert np.allclose(in_a_row, joined, atol=0.003)
 
     def test_vary(self, vae):
         found = vae.vary(tune(1), 3, amount=0.3, first_bar=2)

@@ -15,7 +15,7 @@ from data_prep.melodies.feel import Feel
 from data_prep.melodies.regions import ReadMelody
 from data_prep.melody import TICKS_PER_QUARTER, Melody
 from data_prep.reading.midi import VOLUME, utf8_names
-from data_prep.reading.notes import TIME_RESOLUTION, Part
+from data_prep.reading.notes import Part
 
 if TYPE_CHECKING:
     import pretty_midi
@@ -52,42 +52,6 @@ class Accompaniment:
         if self.thinned:
             said.append(f"without its notes of the tune: {', '.join(self.thinned)}")
         return tuple(said)
-
-    def strong_pitch_classes(self, steps: int, steps_per_quarter: int, meter: tuple[int, int]) -> np.ndarray:
-        """The pitch classes that sound on the strong beat in force at each step, booleans ``(steps, 12)``.
-
-        Strong beats are each half of a bar of four or two quarters, each dotted quarter of a compound meter, and the
-        first beat of other bars. All are True where no pitched part sounds.
-        """
-        span = strong_beat_steps(steps_per_quarter, meter)
-        per_quarter = steps_per_quarter
-        allowed = np.ones((steps, 12), bool)
-        for first in range(0, steps, span):
-            at, until = first / per_quarter, (first + 1) / per_quarter
-            sounding = np.zeros(12, bool)
-            for part in self.parts:
-                if not part.is_drum:
-                    sounds = (part.starts < until - TIME_RESOLUTION) & (part.ends > at + 0.5 / per_quarter)
-                    sounding[part.pitches[sounds] % 12] = True
-            if sounding.any():
-                allowed[first : first + span] = sounding
-        return allowed
-
-    def pitch_class_quarters(self) -> np.ndarray:
-        """How many quarters each pitch class sounds in the pitched parts, ``(12,)``."""
-        quarters = np.zeros(12)
-        for part in self.parts:
-            if not part.is_drum:
-                quarters += np.bincount(part.pitches % 12, weights=part.ends - part.starts, minlength=12)
-        return quarters
-
-
-def strong_beat_steps(steps_per_quarter: int, meter: tuple[int, int]) -> int:
-    """How many steps lie from one strong beat to the next; see :meth:`Accompaniment.strong_pitch_classes`."""
-    bar = 4 * meter[0] * steps_per_quarter // meter[1]
-    if meter[0] % 3 == 0 and meter[0] > 3:
-        return bar * 3 // meter[0]
-    return bar // 2 if meter[0] % 2 == 0 and bar % 2 == 0 else bar
 
 
 def accompaniment_of(found: ReadMelody, first_bar: int, bars: int) -> Accompaniment:
@@ -191,12 +155,12 @@ def _it_doubles(names: Sequence[str]) -> str:
 
 
 def transposed(backing: Sequence[Part], semitones: int) -> tuple[Part, ...]:
-    """The same in another key: drums as they are, and a part that would leave MIDI's pitches too."""
+    """The same in another key: drums as they are, and notes that would leave MIDI's pitches by octaves less."""
     moved = []
     for part in backing:
         pitches = part.pitches + semitones
-        stays = part.is_drum or pitches.min() < 0 or pitches.max() > HIGHEST_PITCH
-        moved.append(part if stays else replace(part, pitches=pitches))
+        octaves = -(np.minimum(pitches, 0) // 12) - np.maximum(pitches - HIGHEST_PITCH + 11, 0) // 12
+        moved.append(part if part.is_drum else replace(part, pitches=pitches + 12 * octaves))
     return tuple(moved)
 
 

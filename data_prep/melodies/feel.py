@@ -7,6 +7,7 @@ is positive; swing is where in a quarter the second eighth begins: 0.5 is straig
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -91,6 +92,31 @@ class Feel:
                 end_offsets[end] = end_offset
         volume = None if found.song is None else found.song.parts[found.part_index].volume
         return cls(found.layout.swing, melody.steps_per_quarter, offsets, end_offsets, velocities, volume)
+
+    @classmethod
+    def mixed(cls, feels: Sequence[Feel], shares: np.ndarray) -> Feel:
+        """A feel that has ``shares`` of some others, adding up to 1: the mean of what they know of a step.
+
+        The volume is the first one's.
+        """
+        if shares.max() == 1:
+            return replace(feels[int(shares.argmax())], volume=feels[0].volume)
+
+        def mean(tables: Sequence[np.ndarray]) -> np.ndarray:
+            values = np.stack(tables)
+            weights = np.where(np.isnan(values), 0.0, shares[:, None])
+            total = weights.sum(axis=0)
+            known = np.where(np.isnan(values), 0.0, values)
+            return np.where(total > 0, (weights * known).sum(axis=0) / np.where(total > 0, total, 1.0), np.nan)
+
+        return cls(
+            float(shares @ [feel.swing for feel in feels]),
+            feels[0].steps_per_quarter,
+            mean([feel.offsets for feel in feels]),
+            mean([feel.end_offsets for feel in feels]),
+            mean([feel.velocities for feel in feels]),
+            feels[0].volume,
+        )
 
     def on_the_grid(self, swing: float = NO_SWING) -> Feel:
         """The loudness of this feel on the grid, or with a swing."""

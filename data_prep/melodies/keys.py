@@ -44,6 +44,10 @@ class Key:
         """The tonic of the major key with the same notes."""
         return (self.tonic + MINOR_BELOW_MAJOR * self.is_minor) % 12
 
+    def transposed(self, semitones: int) -> Key:
+        """The same on another tonic."""
+        return Key((self.tonic + semitones) % 12, self.is_minor)
+
     def shift_to(self, major_tonic: int) -> int:
         """The semitones, -5 to 6, that bring it to that major key or to the relative minor of it."""
         return (major_tonic - self.major_tonic + 5) % 12 - 5

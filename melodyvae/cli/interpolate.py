@@ -34,17 +34,17 @@ from melodyvae.cli.options import (
     type=click.Choice(["exact", "model", "original"]),
     default="exact",
     show_default=True,
-    help="exact: z is refined until A and B come back; model: as the model remembers them; original: A and B.",
+    help="exact: A and B come back note for note; model: as the model remembers them; original: A and B themselves.",
 )
 @click.option(
     "--spacing",
     type=click.Choice(["even", "latent"]),
     default="even",
     show_default=True,
-    help="Evenly far apart to the ear, or in equal steps of z.",
+    help="even: evenly far apart to the ear; latent: in equal steps of the model's space.",
 )
 @musical_options
-@click.option("--keep-accompaniment", is_flag=True, help="Let A's other tracks play on under each tune.")
+@click.option("--keep-accompaniment", is_flag=True, help="Let A's other tracks play under each tune, B too.")
 @temperature_option(0.0)
 @generation_options
 def interpolate(
@@ -67,7 +67,9 @@ def interpolate(
 
     The folder (A-to-B by default) gets a MIDI file for each tune from A to B, such as 01-of-8_C_100bpm.mid,
     all.mid with all of them in a row, piano-rolls.png, and index.html, a page that plays them. All have A's
-    key, tempo and instrument, and keep to the scale of the two tunes.
+    key, tempo and instrument, and keep to the scale of the two tunes; timing and loudness go over from A's to B's.
+    With --keep-accompaniment all but A keep to the scale of A's other tracks: B gets the key in which it fits them
+    best, and its other notes go to the nearest degree. --scale none leaves them.
     Two bars of each tune are walked unless --bars asks for more; longer tunes are walked two bars at a time, by the
     same model.
     """

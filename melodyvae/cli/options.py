@@ -117,9 +117,12 @@ class Generation:
         """Print what a verb found, write its melodies, and say where."""
         for sentence in result.sentences:
             click.echo(sentence)
-        if self.feel == "keep" and result.sources and result.sources[0].feel.is_audible:
-            label = result.sources[0].label or "the tune"
-            click.echo(f"played with the swing and timing of {label}; --feel straight writes all on the grid")
+        if self.feel == "keep" and any(feel.is_audible for feel in result.own_feels):
+            *labels, last = dict.fromkeys(source.label or "the tune" for source in result.sources)
+            if len({id(feel) for feel in result.own_feels}) == 1:
+                labels, last = [], [*labels, last][0]
+            whose = f"{', '.join(labels)} and {last}" if labels else last
+            click.echo(f"played with the swing and timing of {whose}; --feel straight writes all on the grid")
         written = result.write(folder, feel=self.feel, audio=self.audio, replace=self.force)
         names = result.names
         first = names[0] if len(names) == 1 else f"{names[0]} ... {names[-1]}"

@@ -2,7 +2,8 @@
 
 A melody on the way from A to B keeps to the one major or harmonic minor scale that holds most of the notes of both,
 those of the nearer one counting more. A note outside it comes only where A or B has that very note at that very step:
-a blue note of theirs is not taken away, and none is added.
+a blue note of theirs is not taken away, and none is added. Over an accompaniment its scale is the one that counts, and
+only what sounds in it may lie outside (:mod:`melodyvae.generation.harmony`).
 
 Conventions: W windows in a tune, of T steps each; N places on the way; V tokens.
 """
@@ -21,14 +22,20 @@ from data_prep.melody import Melody
 from data_prep.tokens import FIRST_NOTE_ON, Vocabulary
 from melodyvae.generation.codec import decode_tokens
 from melodyvae.generation.harmony import Harmony
-from melodyvae.generation.scales import Scale, ScaleChoice, best_scale, pitch_class_weights, weights_of
+from melodyvae.generation.scales import (
+    PIECE_WEIGHT,
+    Scale,
+    ScaleChoice,
+    best_scale,
+    pitch_class_weights,
+    weights_of,
+)
 from melodyvae.models.token_rules import TokenRules
 
 if TYPE_CHECKING:
     from melodyvae.models.melody import MelodyModel
 
 NEAR_MARGIN = 5  # semitones
-PIECE_WEIGHT = 0.1  # of all the notes of a piece, against those in the bars that were taken
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,8 @@ class Surroundings:
         for weights, piece in zip(own, pieces or [None] * len(own), strict=True):
             total = weights / max(weights.sum(), 1)
             mixed.append(total if piece is None else total + PIECE_WEIGHT * piece / max(piece.sum(), 1))
+        if harmony is not None:
+            harmony = harmony.padded(tokens[0].size)
         return cls(vocabulary, tokens, np.stack(mixed), scale, harmony)
 
     def decode(
@@ -104,6 +113,20 @@ class Surroundings:
             return self.scale
         return best_scale(shares @ self.weights) if self.harmony is None else self.harmony.scale
 
+    def _allowed(self, shares: np.ndarray) -> np.ndarray:
+        """The tokens of the scale at ``shares``, and those that sound in the harmony: ``(1, V)`` or ``(W * T, V)``."""
+        if self.harmony is None or isinstance(self.scale, Scale):
+            return self.scale_at(shares).allowed_tokens(self.vocabulary)[None]
+        return self.harmony.allowed_tokens(self.vocabulary)
+
+    def _own(self, window: int) -> np.ndarray:
+        """The tokens that the tunes have at the steps of a window, ``(T, V)``; none over a harmony."""
+        steps = self.tokens.shape[-1]
+        own = np.zeros((steps, self.vocabulary.size), bool)
+        for tune in self.tokens if self.harmony is None else ():
+            own[np.arange(steps), tune[window]] = True
+        return own
+
     def rules(
         self, shares: np.ndarray, device: torch.device, free_ends: bool = True, margin: int = 0
     ) -> list[TokenRules] | None:
@@ -118,23 +141,20 @@ class Surroundings:
         if self.scale == "none":
             return None
         vocabulary, is_end = self.vocabulary, torch.from_numpy(free_ends & (shares.max(axis=1) == 1)).to(device)
-        allowed = np.stack([self.scale_at(share).allowed_tokens(vocabulary) for share in shares])
+        allowed = np.stack([self._allowed(share) for share in shares])  # (N, W * T, V), or of all steps (N, 1, V)
         is_note = np.arange(vocabulary.size) >= FIRST_NOTE_ON
         notes = self.tokens[self.tokens >= FIRST_NOTE_ON]
         if len(notes):
             places = np.arange(vocabulary.size)
             lowest, highest = int(notes.min()) - margin, int(notes.max()) + margin  # the tokens are uint8: no wrapping
             allowed &= ~is_note | ((lowest <= places) & (places <= highest))
-        kept = self.tokens if self.harmony is None else self.tokens[:1]
         bonus = None if self.harmony is None else self.harmony.bonus(vocabulary).astype(np.float32)
         leaps = torch.from_numpy(_leaps(self.tokens)).to(device)
         windows, steps = self.tokens.shape[1:]
         ruled = []
         for window in range(windows):
-            own = np.zeros((steps, vocabulary.size), bool)
-            for tune in kept:
-                own[np.arange(steps), tune[window]] = True
-            every = torch.from_numpy(allowed[:, None] | own).to(device) | is_end[:, None, None]
+            here = slice(window * steps, (window + 1) * steps) if allowed.shape[1] > 1 else slice(None)
+            every = torch.from_numpy(allowed[:, here] | self._own(window)).to(device) | is_end[:, None, None]
             preferred = None
             if bonus is not None:
                 table = torch.from_numpy(bonus[window * steps : (window + 1) * steps]).to(device)
@@ -196,4 +216,6 @@ def told_scales(around: Surroundings, places: np.ndarray, shifts: Sequence[int])
         if not names or names[-1] != name:
             names.append(name)
     told = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+    if around.harmony is not None and around.scale == "auto":
+        return [f"in key: the tunes between keep to the scale of A's accompaniment, {told}; --scale none allows all"]
     return [f"in key: the tunes between keep to the notes of {told}; --scale none allows all"]

@@ -10,6 +10,7 @@ glide to the second's, or are any others.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
@@ -103,6 +104,8 @@ class Walk:
         distinct: how many of the melodies are different from all before them, as walked.
         decisions: what was decided on the way, a sentence each, for the user.
         key_shifts: by how many semitones, -5 to 6, the key of each melody is above the first's.
+        keys: of each melody, as it is written: that of the piece that it is nearer to, moved as it was moved; None if
+            it is unknown.
     """
 
     melodies: tuple[Melody, ...]
@@ -112,6 +115,7 @@ class Walk:
     distinct: int
     decisions: tuple[str, ...]
     key_shifts: tuple[int, ...]
+    keys: tuple[Key | None, ...]
 
 
 def walk(
@@ -136,7 +140,7 @@ def walk(
         generator: the source of the draws when the temperature is above 0.
         keys: of the pieces that the two are from; by default they are found in the two themselves.
         pieces: how many notes each pitch class has in these pieces.
-        harmony: what plays under all melodies, in the key of ``start``.
+        harmony: what plays under all melodies, in the key of ``start``, moved to the scale if there is one.
     """
     options = options or WalkOptions()
     if start.length_steps != end.length_steps:
@@ -150,6 +154,16 @@ def walk(
         said.append(f"A and B are moved to {scale}")
     shift, decisions = _plan_keys(model, start, end, options, keys, harmony)
     moved_end = end.transpose(shift)
+    key_of_end = keys[1] and keys[1].transposed(shift)
+    if harmony is not None and scale == "auto" and parse_key(options.key) != "none":
+        moved_end, moved = harmony.fitted(moved_end, key_of_end)
+        moved_end = moved_end.fold_into(model.vocabulary.lowest_pitch, model.vocabulary.highest_pitch)
+        if moved:
+            key_of_end = harmony.scale.key
+            decisions.append(
+                f"B keeps to A's accompaniment: {moved} of its {len(end.notes)} notes go to the nearest degree of "
+                f"{harmony.scale}; --scale none leaves them"
+            )
     around = _surroundings(model, start, moved_end, scale, pieces, shift, harmony)
     latents = [_latents(model, melody, options.ends) for melody in (start, moved_end)]
     places, rows = _walked_tokens(model, latents[0], latents[1], options, generator, around)
@@ -180,6 +194,7 @@ def walk(
         distinct=len(np.unique(tokens, axis=0)),
         decisions=tuple(said + told_scales(around, places, shifts) + _plan_tempi(start, end, options)),
         key_shifts=tuple(within_octave(glide) for glide in shifts),
+        keys=_keys(around, places, shifts, (keys[0], key_of_end), parse_key(options.key) == "none"),
     )
 
 
@@ -189,13 +204,13 @@ class WalkEnds:
 
     Attributes:
         windows: of the first and of the second, equally long.
-        keys: of the two pieces as a whole; None where keys do not matter or there is none.
+        keys: of the two pieces as a whole; None of one without notes.
         pieces: how many notes each pitch class has in the two pieces as a whole.
         note: what had to be decided for both, in a sentence; empty if nothing.
     """
 
     windows: tuple[Window, Window]
-    keys: tuple[Key | None, Key | None] | None
+    keys: tuple[Key | None, Key | None]
     pieces: tuple[Weights, Weights]
     note: str = ""
 
@@ -235,9 +250,7 @@ def pick_ends(
     if lengths[short] < wanted <= lengths[long] and first_bars[long] is None:
         windows[long] = _best_match(model, sources[long], windows[short].melody)
         note += f"; from {'AB'[long]} those that are most like {'AB'[short]}"
-    keys = None
-    if parse_key((options or WalkOptions()).key) != "none":
-        keys = (key_of(sources[0].melody), key_of(sources[1].melody))
+    keys = (key_of(sources[0].melody), key_of(sources[1].melody))
     pieces = (weights_of(sources[0].melody), weights_of(sources[1].melody))
     return WalkEnds((windows[0], windows[1]), keys, pieces, note if taken < wanted else "")
 
@@ -378,6 +391,29 @@ def _key_shifts(shares: np.ndarray, shift: int, options: WalkOptions, of_start: 
     if plan == "glide":
         return [round(-shift * share) for share in shares.tolist()]
     return [-within_octave(shift) if plan == "b" else 0] * len(shares)
+
+
+def _keys(
+    around: Surroundings,
+    places: np.ndarray,
+    shifts: Sequence[int],
+    keys: tuple[Key | None, Key | None],
+    is_between_keys: bool,
+) -> tuple[Key | None, ...]:
+    """The key of each melody at ``places``, moved by ``shifts``, where the tunes as walked are in ``keys``.
+
+    Between two keys (``is_between_keys``) the scale of the place tells, unless it is that of one of the two.
+    """
+    found = []
+    for index, (share, shift) in enumerate(zip(np.linspace(0, 1, len(shifts)), shifts, strict=True)):
+        near, far = keys if share <= 0.5 else keys[::-1]
+        key = near
+        if is_between_keys and 0 < share < 1 and around.scale != "none":
+            own = around.scale_at(np.array([1 - places[index], places[index]])).key
+            same = [end for end in (near, far) if end is not None and end.major_tonic == own.major_tonic]
+            key = same[0] if same else own
+        found.append(key and key.transposed(shift))
+    return tuple(found)
 
 
 def _distinct(walked: list[Melody], shifts: list[int]) -> list[int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from data_prep.melodies.feel import KEEP, NO_SWING, Feel, parse_feel
-from data_prep.melodies.keys import Key, find_key, key_of
+from data_prep.melodies.keys import Key, key_of
 from data_prep.melody import Melody, pitch_name
 from data_prep.tokens import Vocabulary
 from melodyvae.rendering.melody_files import described_names, grid_names, write_melodies
@@ -40,12 +40,14 @@ class Result(Sequence[Melody]):
         sources: what was taken of each source.
         decisions: what was decided on the way, a sentence each.
         seed: with which the same call gives the same melodies.
+        key: of all melodies; None leaves it to each melody's notes.
     """
 
     melodies: tuple[Melody, ...]
     sources: tuple[Taken, ...] = field(default=(), compare=False, repr=False)
     decisions: tuple[str, ...] = ()
     seed: int | None = None
+    key: Key | None = None
 
     def __len__(self) -> int:
         return len(self.melodies)
@@ -91,8 +93,8 @@ class Result(Sequence[Melody]):
 
     @property
     def keys(self) -> list[Key | None]:
-        """The key of each melody; None of one without notes."""
-        return [key_of(melody) for melody in self.melodies]
+        """The key of each melody; None if it is unknown."""
+        return [self.key or key_of(melody) for melody in self.melodies]
 
     @property
     def rolls(self) -> list[tuple[str, Melody]]:
@@ -119,20 +121,31 @@ class Result(Sequence[Melody]):
         """What plays with each melody; None if they are alone."""
         return None
 
-    def feels(self, feel: str = KEEP) -> tuple[Feel, ...]:
-        """How each melody is played: as the bars of the first source with ``keep``, or on the grid with their loudness.
+    @property
+    def own_feels(self) -> tuple[Feel, ...]:
+        """How the bars are played that each melody is made of; none of melodies without a source."""
+        return (self.sources[0].feel,) * len(self) if self.sources else ()
 
-        The latter with ``straight``, or with a swing, such as ``swing=0.62``. There is none of melodies without a
-        source, unless a swing is asked for.
+    @property
+    def roll_feels(self) -> tuple[Feel, ...]:
+        """The same of what is drawn: the sources first, and then the melodies."""
+        return (*[source.feel for source in self.sources][: len(self.rolls) - len(self)], *self.own_feels)
+
+    def feels(self, feel: str = KEEP, *, rolls: bool = False) -> tuple[Feel, ...]:
+        """How each melody is played, or each of the ``rolls``.
+
+        With ``keep``, as the bars are that it is made of; with ``straight`` on the grid, with their loudness; and with
+        a swing, such as ``swing=0.62``. There is none of melodies without a source, unless a swing is asked for.
 
         Raises:
             FeelError: if there is no such feel.
         """
         swing = parse_feel(feel)
         if not self.sources:
-            return () if swing is None or swing == NO_SWING else (Feel.straight(swing=swing),) * len(self)
-        template = self.sources[0].feel
-        return (template if swing is None else template.on_the_grid(swing),) * len(self)
+            count = len(self.rolls) if rolls else len(self)
+            return () if swing is None or swing == NO_SWING else (Feel.straight(swing=swing),) * count
+        own = self.roll_feels if rolls else self.own_feels
+        return tuple(template if swing is None else template.on_the_grid(swing) for template in own)
 
     def write(self, folder: str | Path, *, feel: str = KEEP, audio: bool = False, replace: bool = False) -> list[str]:
         """The names of what was written into ``folder``: MIDI files, a picture and, with ``audio``, WAV files.
@@ -156,6 +169,7 @@ class Result(Sequence[Melody]):
             sentences=self.sentences,
             backings=self.accompaniment,
             feels=self.feels(feel),
+            roll_feels=self.feels(feel, rolls=True),
             audio=audio,
             replace=replace,
             inputs=[source.path for source in self.sources if source.path is not None],
@@ -261,6 +275,7 @@ class Interpolation(Result):
         distinct: how many melodies differ from all before them, before the key glides.
         steps_right: on how many steps the first and the last melody are the ones they should be.
         key_shifts: by how many semitones, -5 to 6, the key of each melody is above the first's.
+        walked_keys: the key of each melody: that of the piece that it is nearer to, moved as the walk moves it.
         backings: what plays with each melody; None if they are alone.
     """
 
@@ -268,6 +283,7 @@ class Interpolation(Result):
     distinct: int
     steps_right: tuple[int, int]
     key_shifts: tuple[int, ...]
+    walked_keys: tuple[Key | None, ...]
     backings: tuple[tuple[Part, ...], ...] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -278,14 +294,8 @@ class Interpolation(Result):
 
     @property
     def keys(self) -> list[Key | None]:
-        """The key of each melody: the whole piece's that A is from, moved as the walk moves it."""
-        if self.sources:
-            key = key_of(self.sources[0].found.melody)
-        else:
-            lines = [tune.line - [0, 0, shift, 0] for tune, shift in zip(self.melodies, self.key_shifts, strict=True)]
-            line = np.concatenate(lines)
-            key = find_key(line[:, 2], line[:, 1] - line[:, 0])
-        return [key and Key((key.tonic + shift) % 12, key.is_minor) for shift in self.key_shifts]
+        """The key of each melody: that of the whole piece that it is nearer to, moved as the walk moves it."""
+        return list(self.walked_keys)
 
     @property
     def measured(self) -> tuple[str, ...]:
@@ -307,6 +317,14 @@ class Interpolation(Result):
     def set_apart(self) -> tuple[int, ...]:
         """The two ends."""
         return (0, -1)
+
+    @property
+    def own_feels(self) -> tuple[Feel, ...]:
+        """From A's to B's; over A's accompaniment all have A's swing."""
+        feels = [source.feel for source in self.sources]
+        if self.backings is not None:
+            feels = [replace(feel, swing=feels[0].swing) for feel in feels]
+        return tuple(Feel.mixed(feels, np.array([1 - share, share])) for share in np.linspace(0, 1, len(self)))
 
     @property
     def accompaniment(self) -> tuple[tuple[Part, ...], ...] | None:
@@ -390,6 +408,14 @@ class Grid(Result):
         return (*corners, f"{self.distinct} of {len(self)} tunes are distinct")
 
     @property
+    def own_feels(self) -> tuple[Feel, ...]:
+        """Of the corners their own, and between them all four's."""
+        from melodyvae.generation.variation import grid_shares
+
+        feels = [source.feel for source in self.sources]
+        return tuple(Feel.mixed(feels, shares) for shares in grid_shares(self.size))
+
+    @property
     def names(self) -> list[str]:
         """By row and column."""
         return grid_names(self.size)
@@ -441,10 +467,22 @@ class Completion(Result):
     Attributes:
         original: the melody.
         hidden: the bars of the melodies that are new, from 1.
+        grid_bar: the bar of the piece's melody, from 0, that the melody begins with.
     """
 
     original: Melody
     hidden: tuple[int, ...]
+    grid_bar: int = 0
+
+    @property
+    def own_feels(self) -> tuple[Feel, ...]:
+        """That of the bars of the piece that the melody is."""
+        return tuple(Feel.of(source.found, self.grid_bar, self.original.bars) for source in self.sources) * len(self)
+
+    @property
+    def roll_feels(self) -> tuple[Feel, ...]:
+        """The melody's first."""
+        return (*self.own_feels[:1], *self.own_feels)
 
     @property
     def rolls(self) -> list[tuple[str, Melody]]:
@@ -489,11 +527,15 @@ class Reconstruction(Result):
             for source, melody, right in zip(self.sources, self.originals, self.steps_right, strict=True)
         )
 
-    def feels(self, feel: str = KEEP) -> tuple[Feel, ...]:
-        """How each melody is played: as its own source; see :meth:`Result.feels`."""
-        swing = parse_feel(feel)
-        templates = [source.feel for source in self.sources]
-        return tuple(template if swing is None else template.on_the_grid(swing) for template in templates)
+    @property
+    def own_feels(self) -> tuple[Feel, ...]:
+        """Of each its own source's."""
+        return tuple(source.feel for source in self.sources)
+
+    @property
+    def roll_feels(self) -> tuple[Feel, ...]:
+        """Of each twice."""
+        return tuple(feel for feel in self.own_feels for _ in range(2))
 
     @property
     def names(self) -> list[str]:

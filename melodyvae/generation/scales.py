@@ -42,6 +42,7 @@ TempoPlan = Literal["glide", "a", "b"]
 MIN_TEMPO, MAX_TEMPO = 10.0, 400.0  # quarters per minute
 # The letter; an accidental, where a hyphen before a letter only parts the two words (C-major); the kind.
 NAME = re.compile(r"\s*(?P<letter>[A-Za-z])(?P<accidental>#|b|♯|♭|-(?![A-Za-z]))?[\s:_-]*(?P<kind>.*?)\s*")
+PIECE_WEIGHT = 0.1  # of all the notes of a piece, against those in the bars that were taken of it
 TONIC_WEIGHT = 1e-4  # how much the notes of the tonic triad say where several scales hold as many notes
 
 
@@ -200,26 +201,35 @@ def moved_to_scale(melody: Melody, scale: Scale, key: Key | None = None) -> Melo
     """
     if not melody.notes:
         return melody
-    weights = weights_of(melody)
-    own = best_scale(weights) if key is None else Scale(key.tonic, "minor" if key.is_minor else "major")
-    if own.tonic == scale.tonic:
-        shift = 0
-    else:
-        # As many notes as can be on the scale; of equal shifts, the one between the two keys, and then the shortest.
-        between = own.key.shift_to(scale.key.major_tonic)
-        shift = min(
-            range(-5, 7),
-            key=lambda by: (round(share_outside(np.roll(weights, by), scale), 6), by != between, abs(by)),
-        )
-    lowest, highest = min(note.pitch for note in melody.notes), max(note.pitch for note in melody.notes)
-    if lowest + shift < 1 or highest + shift > 126:  # a note moved to a degree may go one further
-        shift += 12 if shift < 0 else -12
-    own = own.transposed(shift)
-    moved = {pitch: _on_degree(pitch + shift, own, scale) for pitch in {note.pitch for note in melody.notes}}
+    shift = shift_to_scale(melody, scale, key)
+    own = _own_scale(melody, key).transposed(shift)
+    moved = {pitch: nearest_degree(pitch + shift, own, scale) for pitch in {note.pitch for note in melody.notes}}
     return replace(melody, notes=tuple(note._replace(pitch=moved[note.pitch]) for note in melody.notes))
 
 
-def _on_degree(pitch: int, own: Scale, scale: Scale) -> int:
+def shift_to_scale(melody: Melody, scale: Scale, key: Key | None = None) -> int:
+    """The semitones by which :func:`moved_to_scale` transposes a melody before its notes go to the nearest degrees."""
+    own = _own_scale(melody, key)
+    if not melody.notes or own.tonic == scale.tonic:
+        return 0
+    # As many notes as can be on the scale; of equal shifts, the one between the two keys, and then the shortest.
+    weights = weights_of(melody)
+    between = own.key.shift_to(scale.key.major_tonic)
+    shift = min(
+        range(-5, 7),
+        key=lambda by: (round(share_outside(np.roll(weights, by), scale), 6), by != between, abs(by)),
+    )
+    lowest, highest = min(note.pitch for note in melody.notes), max(note.pitch for note in melody.notes)
+    if lowest + shift < 1 or highest + shift > 126:  # a note moved to a degree may go one further
+        shift += 12 if shift < 0 else -12
+    return shift
+
+
+def _own_scale(melody: Melody, key: Key | None) -> Scale:
+    return best_scale(weights_of(melody)) if key is None else Scale(key.tonic, "minor" if key.is_minor else "major")
+
+
+def nearest_degree(pitch: int, own: Scale, scale: Scale) -> int:
     """The pitch of ``scale`` nearest to ``pitch``; of two equally near, the one of the same degree as in ``own``."""
     if pitch in scale:
         return pitch

@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 JOINED_FILE = "all.mid"
 PICTURE_FILE = "piano-rolls.png"
 PAGE_FILE = "index.html"
-DESCRIBED = re.compile(r"\d+-of-\d+(_[A-G][#b]?m?)?_\d+bpm\.(mid|wav)")  # a name as of described_names
+DESCRIBED = re.compile(r"\d+-of-\d+(_[A-G][#b]?m?)?_\d+(\.\d)?bpm\.(mid|wav)")  # a name as of described_names
 
 
 def described_names(melodies: Sequence[Melody], keys: Sequence[Key | None]) -> list[str]:
-    """Names such as ``03-of-8_Am_96bpm.mid``: the number, the key where there is one, and the tempo."""
+    """Names such as ``03-of-8_Am_96bpm.mid``: the number, the key where there is one, and the tempo to a tenth."""
     digits = max(2, len(str(len(melodies))))
     return [
-        f"{index:0{digits}d}-of-{len(melodies)}{f'_{key.short}' if key else ''}_{melody.quarters_per_minute:.0f}bpm.mid"
+        f"{index:0{digits}d}-of-{len(melodies)}{f'_{key.short}' if key else ''}"
+        f"_{round(melody.quarters_per_minute, 1):g}bpm.mid"
         for index, (melody, key) in enumerate(zip(melodies, keys, strict=True), start=1)
     ]
 
@@ -58,6 +59,7 @@ def write_melodies(
     sentences: Sequence[str] = (),
     backings: Sequence[Sequence[Part]] | None = None,
     feels: Sequence[Feel] = (),
+    roll_feels: Sequence[Feel] = (),
     audio: bool = False,
     replace: bool = False,
     inputs: Iterable[Path] = (),
@@ -76,6 +78,7 @@ def write_melodies(
         sentences: what stands on the page under its heading.
         backings: what plays with each melody (see :mod:`data_prep.melodies.arrangement`).
         feels: how each melody is played (see :mod:`data_prep.melodies.feel`); on the grid by default.
+        roll_feels: how the page plays what is drawn.
         audio: write a WAV file beside each MIDI file.
         replace: replace files of an earlier run; see :func:`~melodyvae.rendering.output_folder.output_folder`.
         inputs: files that are never replaced.
@@ -99,8 +102,9 @@ def write_melodies(
             else:
                 named.write(staging / name)
         if row:
-            markers = [name.removesuffix(".mid") for name in names] if len(row) == len(names) else ()
-            row_feels = feels if len(row) == len(feels) else ()
+            is_drawn = len(row) == len(rolls) != len(names)
+            markers = [title for title, _ in rolls] if is_drawn else [name.removesuffix(".mid") for name in names]
+            row_feels = roll_feels if is_drawn else feels
             write_in_a_row(row, staging / JOINED_FILE, backings, markers, feels=row_feels)
         for wav_file in (name for name in written if name.endswith(".wav")):
             write_wav(staging / Path(wav_file).with_suffix(".mid"), staging / wav_file)
@@ -110,12 +114,15 @@ def write_melodies(
         else:
             plot_piano_rolls(drawn, staging / PICTURE_FILE, titles, set_apart)
         file_of = {id(melody): name for melody, name in zip(melodies, names, strict=True)}
+        backing_of = {id(melody): backing for melody, backing in zip(melodies, backings or (), strict=False)}
         write_page(
             drawn,
             staging / PAGE_FILE,
             title,
             titles,
             [file_of.get(id(melody), "") for melody in drawn],
+            feels=roll_feels,
+            backings=[backing_of.get(id(melody), ()) for melody in drawn],
             notes=sentences,
             set_apart=set_apart,
             columns=columns or 1,

@@ -11,13 +11,21 @@ import re
 from collections.abc import Sequence
 from html import escape
 from importlib import resources
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+
+import numpy as np
 
 from data_prep.melody import Melody
 from melodyvae.rendering.svg import pitch_range, roll_svg
 
+if TYPE_CHECKING:
+    from data_prep.melodies.feel import Feel
+    from data_prep.reading.notes import Part
+
+USUAL_VOLUME = 100  # of a channel that is not set, in General MIDI
 TEMPLATE = "web_page.html"
 
 
@@ -28,6 +36,8 @@ def write_page(
     names: Sequence[str],
     files: Sequence[str] = (),
     *,
+    feels: Sequence[Feel] = (),
+    backings: Sequence[Sequence[Part]] = (),
     notes: Sequence[str] = (),
     set_apart: Sequence[int] = (),
     columns: int = 1,
@@ -40,6 +50,8 @@ def write_page(
         title: the page's heading.
         names: one for each melody.
         files: the file that each melody is in, relative to the page, for a download link; none by default.
+        feels: how each melody is played; as it is written, on the grid, by default. The rolls are drawn on the grid.
+        backings: what plays with each melody, times in quarters from its start; nothing by default.
         notes: sentences to print under the heading, such as what was decided.
         set_apart: which melodies have another colour, such as the ends of a walk; -1 is the last.
         columns: how many rolls stand side by side on a wide screen.
@@ -50,7 +62,18 @@ def write_page(
     if not melodies or len(names) != len(melodies):
         raise ValueError(f"{len(melodies)} melodies and {len(names)} names; there must be as many, and at least one")
     path.write_text(
-        page(melodies, title, names, files, notes=notes, set_apart=set_apart, columns=columns), encoding="utf-8"
+        page(
+            melodies,
+            title,
+            names,
+            files,
+            feels=feels,
+            backings=backings,
+            notes=notes,
+            set_apart=set_apart,
+            columns=columns,
+        ),
+        encoding="utf-8",
     )
 
 
@@ -60,6 +83,8 @@ def page(
     names: Sequence[str],
     files: Sequence[str] = (),
     *,
+    feels: Sequence[Feel] = (),
+    backings: Sequence[Sequence[Part]] = (),
     notes: Sequence[str] = (),
     set_apart: Sequence[int] = (),
     columns: int = 1,
@@ -77,7 +102,12 @@ def page(
         "notes": "".join(f"<p>{escape(note)}</p>" for note in notes),
         "columns": str(max(columns, 1)),
         "tunes": "\n".join(tunes),
-        "data": _json([_playable(melody) for melody in melodies]),
+        "data": _json(
+            [
+                _playable(melody, feel, backing)
+                for melody, feel, backing in zip_longest(melodies, feels, backings[: len(melodies)])
+            ]
+        ),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda mark: parts[mark[1]], template)  # one pass: names may hold marks
 
@@ -93,17 +123,39 @@ def _tune(index: int, melody: Melody, roll: str, name: str, link: str, is_end: b
     )
 
 
-def _playable(melody: Melody) -> dict[str, Any]:
-    """What the page's synthesiser needs: times in seconds, pitches and velocities as in MIDI."""
-    seconds = 60 / (melody.quarters_per_minute * melody.steps_per_quarter)
+def _playable(melody: Melody, feel: Feel | None, backing: Sequence[Part] | None) -> dict[str, Any]:
+    """What the page's synthesiser needs: times in seconds, pitches and velocities as in MIDI.
+
+    The fifth entry of a note of the backing says whether it is a drum's.
+    """
+    seconds = 60 / melody.quarters_per_minute
+    steps = melody.steps_per_quarter
+    written = [(note.start_step / steps, note.end_step / steps, note.pitch, note.velocity) for note in melody.notes]
     return {
-        "seconds": round(melody.length_steps * seconds, 6),
+        "seconds": round(melody.length_steps * seconds / steps, 6),
         "program": melody.program,
         "notes": [
-            [round(note.start_step * seconds, 6), round(note.end_step * seconds, 6), note.pitch, note.velocity]
-            for note in melody.notes
+            [round(start * seconds, 6), round(end * seconds, 6), pitch, velocity]
+            for start, end, pitch, velocity in (written if feel is None else feel.play(melody))
+        ],
+        "backing": [
+            [round(start * seconds, 4), round(end * seconds, 4), pitch, velocity, part.is_drum]
+            for part in backing or ()
+            for start, end, pitch, velocity in zip(
+                part.starts.tolist(),
+                part.ends.tolist(),
+                part.pitches.tolist(),
+                _as_loud_as_mixed(part).tolist(),
+                strict=True,
+            )
         ],
     }
+
+
+def _as_loud_as_mixed(part: Part) -> np.ndarray:
+    """The velocities of a part, less where its channel is turned down, ``(N,)``."""
+    volume = USUAL_VOLUME if part.volume is None else min(part.volume, USUAL_VOLUME)
+    return np.round(part.velocities * (volume / USUAL_VOLUME)).astype(np.int64)
 
 
 def _json(value: Any) -> str:

@@ -12,11 +12,13 @@ from data_prep.melodies.regions import ReadMelody
 from data_prep.melody import Melody, MelodyNote
 from data_prep.tokens import Vocabulary
 from melodyvae.generation.distance import musical_distances
+from melodyvae.generation.harmony import Harmony
 from melodyvae.generation.interpolation import WalkOptions, pick_ends, walk
 from melodyvae.generation.sampling import reconstruct
 from melodyvae.generation.scales import share_outside, weights_of
 from melodyvae.models.melody import MelodyModel
 from tests.conftest import tune
+from tests.generation.test_harmony import part
 from tests.generation.test_sampling import RememberingModel, UniformModel, legato
 from tests.windows import random_windows
 
@@ -223,6 +225,41 @@ def test_the_ends_stay_exact_and_what_lies_between_keeps_to_their_scale_and_leap
     assert all(abs(a - b) <= 12 for row in pitches for a, b in pairwise(row))
     assert all(60 <= pitch <= 69 for row in pitches for pitch in row)
     assert any(sentence.startswith("in key: ") for sentence in kept.decisions)
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ({}, ["C", "C", "Am", "Am"]),  # the minor key with the same notes
+        ({"key": "b"}, ["Bb", "Bb", "Gm", "Gm"]),
+        ({"key": "none", "scale": "none"}, ["C", "C", "Gm", "Gm"]),
+        ({"key": "glide"}, ["C", "Eb", "Em", "Gm"]),  # up 10 semitones in all
+        ({"key": "D"}, ["D", "D", "Bm", "Bm"]),
+        ({"scale": "Eb:major"}, ["Eb"] * 4),
+    ],
+)
+def test_keys_are_those_that_the_melodies_are_in(options, names):
+    keys = (C_MAJOR, Key(7, is_minor=True))
+    found = walk(RememberingModel(), scale(60), scale(67), WalkOptions(4, **options), keys=keys)
+    assert [key.short for key in found.keys] == names
+
+
+def test_between_two_keys_the_key_is_that_of_the_scale(shipped):
+    found = walk(shipped, scale(60), scale(62), WalkOptions(8, key="none"), keys=(C_MAJOR, Key(2, is_minor=False)))
+    names = [key.short for key in found.keys]
+    assert (names[0], names[-1]) == ("C", "D")
+    assert set(names) <= {"C", "G", "D"}
+
+
+def test_over_chords_in_another_scale_b_is_fitted_unless_told_otherwise(shipped):
+    chords = part(*[(0, 12, pitch) for pitch in (57, 60, 64, 68, 62, 65)])  # A harmonic minor
+    harmony = Harmony.of([chords], 48, 4)
+    start, end = legato(3, pitch=69), legato(3, pitch=64)
+    end = replace(end, notes=tuple(note._replace(pitch=64 + index % 2) for index, note in enumerate(end.notes)))
+    fitted = walk(shipped, start, end, WalkOptions(4), harmony=harmony)
+    assert all(note.pitch in harmony.scale for melody in fitted.melodies[1:] for note in melody.notes)
+    free = walk(shipped, start, end, WalkOptions(4, key="none", scale="none"), harmony=harmony)
+    assert free.ends[1] == end
 
 
 def test_a_scale_moves_both_tunes_to_it(shipped):

@@ -1,6 +1,7 @@
 """The names of melodies' files say number, key and tempo."""
 
 import re
+from dataclasses import replace
 
 import pretty_midi
 import pytest
@@ -23,10 +24,11 @@ def test_a_key_is_named_as_musicians_do(key, name):
 def test_a_melody_without_notes_has_no_key():
     silence = Melody((), 16, quarters_per_minute=95.6)
     assert key_of(silence) is None
-    assert described_names([silence, SCALE], [None, key_of(SCALE)]) == ["01-of-2_96bpm.mid", "02-of-2_C_120bpm.mid"]
+    assert described_names([silence, SCALE], [None, key_of(SCALE)]) == ["01-of-2_95.6bpm.mid", "02-of-2_C_120bpm.mid"]
 
 
 def test_each_file_names_its_track_and_the_row_marks_each_tune(tmp_path):
+    assert DESCRIBED.fullmatch(*described_names([replace(SCALE, quarters_per_minute=92.46)], [None]))
     names = described_names([SCALE, SCALE], [None, None])
     write_melodies(tmp_path / "out", [SCALE, SCALE], names, [("A", SCALE), ("B", SCALE)], row=[SCALE, SCALE])
     midi = pretty_midi.PrettyMIDI(str(tmp_path / "out" / names[1]))

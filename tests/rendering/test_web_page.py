@@ -4,9 +4,11 @@ import json
 import re
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from data_prep.melody import Melody, MelodyNote
+from data_prep.reading.notes import Part
 from melodyvae.rendering.svg import pitch_range, roll_svg
 from melodyvae.rendering.web_page import page, write_page
 
@@ -47,6 +49,12 @@ def test_the_page_holds_the_notes_in_seconds_and_asks_for_nothing(tmp_path):
     assert "{{" not in text
     addresses = set(re.findall(r'(?:src|href)="([^"]*)"', text))
     assert addresses == {"data:,", "01.mid", "02.mid"}
+
+
+def test_what_accompanies_is_played_too_as_loud_as_it_is_mixed():
+    kick = Part("kit", 0, True, np.array([0.0]), np.array([1.0]), np.array([36]), np.array([100]), volume=50)
+    text = page([TUNE, TUNE], "A to B", ["A", "B"], backings=[(kick,), ()])
+    assert [tune["backing"] for tune in data_in(text)] == [[[0, 1, 36, 50, True]], []]
 
 
 def test_names_cannot_change_the_page():

@@ -108,6 +108,19 @@ def test_on_the_grid_only_loudness_and_a_swing_that_is_asked_for_stay() -> None:
     assert note == (0.62, 1.0, 60, 100)
 
 
+def test_a_mixed_feel_is_the_mean_of_what_is_known_and_the_only_one_is_itself() -> None:
+    nan = np.nan
+    first = Feel(0.5, 4, np.array([0.0, nan, nan]), np.array([0.0, 0.2, nan]), np.array([60.0, nan, nan]), 90)
+    other = Feel(0.66, 4, np.array([0.4, 0.1, nan]), np.array([0.4, nan, nan]), np.array([100.0, 50.0, nan]), 20)
+    half = Feel.mixed([first, other], np.array([0.75, 0.25]))
+    assert half.swing == pytest.approx(0.54)
+    assert np.allclose(half.offsets, [0.1, 0.1, nan], equal_nan=True)
+    assert np.allclose(half.end_offsets, [0.1, 0.2, nan], equal_nan=True)
+    assert np.allclose(half.velocities, [70, 50, nan], equal_nan=True)
+    end = Feel.mixed([first, other], np.array([0.0, 1.0]))
+    assert (end.swing, end.velocities is other.velocities, end.volume) == (0.66, True, 90)
+
+
 def test_a_feel_of_words() -> None:
     assert [parse_feel(text) for text in ("keep", "straight", "swing=0.62")] == [None, 0.5, 0.62]
     for text in ("swing", "swing=2", "swing=0.3", "swing=nan", "loose"):
