@@ -1,7 +1,8 @@
 """SIGKILL at any moment: the next run ends as an undisturbed one does, and nothing of the first is left.
 
-The moments are drawn by seed, over the time that an undisturbed run takes here. A few stand in every run of the suite,
-forty in the slow ones.
+The moments are drawn by seed, one in each of as many equal parts of the time that an undisturbed run takes here, and
+likewise one in each part of the changes that it makes to files, where a kill is most likely to do harm. A few stand in
+every run of the suite, forty in the slow ones.
 """
 
 from __future__ import annotations
@@ -34,6 +35,12 @@ PREP = (
 WORKERS = [0, 1, 3]
 
 
+def moments_in(takes: float, count: int, seed: int) -> list[float]:
+    """So many moments, one in each of as many equal parts of ``takes``."""
+    draw = random.Random(seed)
+    return [takes * (number + draw.random()) / count for number in range(count)]
+
+
 def killed_after(seconds: float, *arguments: str | Path) -> bool:
     """Run a program, kill it so long after it is ready; whether it still ran then."""
     process = start(*arguments)
@@ -45,7 +52,10 @@ def killed_after(seconds: float, *arguments: str | Path) -> bool:
     return ran
 
 
-@pytest.mark.parametrize("moments", [2, pytest.param(40, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])])
+MANY = pytest.param(40, marks=[pytest.mark.slow, pytest.mark.timeout(7200)])
+
+
+@pytest.mark.parametrize("moments", [1, MANY])
 @pytest.mark.parametrize("workers", WORKERS)
 def test_prep_goes_on_to_the_same_bytes(tmp_path: Path, workers: int, moments: int) -> None:
     folder = tunes(tmp_path / "midi", 60)
@@ -53,9 +63,9 @@ def test_prep_goes_on_to_the_same_bytes(tmp_path: Path, workers: int, moments: i
     began = time.monotonic()
     prepare([folder], tmp_path / "timed", workers=workers)
     takes = time.monotonic() - began
-    draw, out, ran = random.Random(workers), tmp_path / "out", 0
-    for _ in range(moments):
-        ran += killed_after(draw.random() * takes, "-c", PREP, folder, out, str(workers), "resume")
+    out, ran = tmp_path / "out", 0
+    for moment in moments_in(takes, moments, workers):
+        ran += killed_after(moment, "-c", PREP, folder, out, str(workers), "resume")
         if not out.exists():
             prepare([folder], out, workers=0, resume=True)
         else:  # it was too late, or just in time; what is left goes with the next run, which is refused
@@ -66,6 +76,51 @@ def test_prep_goes_on_to_the_same_bytes(tmp_path: Path, workers: int, moments: i
         assert hidden(tmp_path) == []
         shutil.rmtree(out)
     assert ran >= moments // 4
+
+
+def killed_at_changes(what: str, source: Path, folder: Path, moments: int) -> list[Path]:
+    """Folders in which a run was killed at a change that it was about to make; and one where it was not, the first."""
+    process = start("-m", "tests.dying", what, source, folder, str(moments))
+    _, errors = process.communicate(timeout=3600)
+    assert process.returncode == 0, errors
+    assert processes_of(process.pid) == []
+    assert (folder / "0").is_dir()
+    found = sorted((int(path.name), path) for path in folder.iterdir() if path.is_dir())
+    assert len(found) > min(moments, 10)
+    return [path for _, path in found]
+
+
+@pytest.mark.parametrize("moments", [15, MANY])
+def test_prep_killed_at_a_change_goes_on_to_the_same_bytes(tmp_path: Path, moments: int) -> None:
+    folder = tunes(tmp_path / "midi", 12)
+    undisturbed, *killed = killed_at_changes("prep", folder, tmp_path / "runs", moments)
+    whole = arrays(undisturbed / "out")
+    assert len(whole) > 0
+    for place in killed:
+        if (place / "out").exists():  # killed when all was done but the tidying, which the next run does
+            with pytest.raises(ValueError, match="exists; choose another output folder"):
+                prepare([folder], place / "out", workers=0, resume=True)
+        else:
+            prepare([folder], place / "out", workers=0, resume=True)
+        assert arrays(place / "out") == whole
+        assert hidden(place) == []
+
+
+@pytest.mark.parametrize("moments", [2, MANY])
+def test_train_killed_at_a_change_goes_on_to_the_same_weights(
+    tmp_path: Path, dataset_folder: Path, moments: int
+) -> None:
+    what = "finish" if moments > 10 else "train"
+    undisturbed, *killed = killed_at_changes(what, dataset_folder, tmp_path / "runs", moments)
+    for place in killed:
+        train(dataset_folder, place / "run", what == "finish")
+        assert same_weights(place / "run", undisturbed / "run")
+        assert hidden(place / "run") == []
+        assert names(place / "run") == names(undisturbed / "run")
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 def test_a_finished_run_whose_rest_was_left_is_tidied_by_the_next(tmp_path: Path) -> None:
@@ -108,16 +163,19 @@ def test_an_older_dataset_is_put_back_if_its_replacement_was_killed_in_between(t
     assert [name for name in hidden(tmp_path) if name != ".out.partial"] == []
 
 
-@pytest.mark.parametrize("moments", [3, pytest.param(40, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])])
+@pytest.mark.parametrize("moments", [2, MANY])
 def test_a_killed_worker_costs_nothing(tmp_path: Path, moments: int) -> None:
     folder = tunes(tmp_path / "midi", 60)
     whole = prepare([folder], tmp_path / "whole", workers=0).output
+    began = time.monotonic()
+    prepare([folder], tmp_path / "timed", workers=2)
+    takes = time.monotonic() - began
     draw = random.Random(1)
-    for number in range(moments):
+    for number, moment in enumerate(moments_in(takes, moments, 1)):
         process = start("-c", PREP, folder, tmp_path / f"out{number}", "2")
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        time.sleep(draw.random())
+        time.sleep(moment)
         for worker in draw.sample(found := [p for p in processes_of(process.pid) if p != process.pid], len(found) > 0):
             os.kill(worker, signal.SIGKILL)
         _, errors = process.communicate(timeout=200)
@@ -136,17 +194,16 @@ def same_weights(folder: Path, expected: Path) -> bool:
     return True
 
 
-@pytest.mark.parametrize("moments", [2, pytest.param(40, marks=[pytest.mark.slow, pytest.mark.timeout(7200)])])
+@pytest.mark.parametrize("moments", [MANY])
 def test_train_goes_on_to_the_same_weights(tmp_path: Path, dataset_folder: Path, moments: int) -> None:
-    more = ["finish"] if moments > 10 else []
     began = time.monotonic()
-    train(dataset_folder, tmp_path / "whole", bool(more))
+    train(dataset_folder, tmp_path / "whole", True)
     takes = time.monotonic() - began
-    draw, run, ran = random.Random(2), tmp_path / "run", 0
-    for _ in range(moments):
-        program = ("-m", "tests.training.one_run", dataset_folder, run, *more)
-        ran += killed_after(draw.random() * takes, *program)
-        train(dataset_folder, run, bool(more))
+    run, ran = tmp_path / "run", 0
+    for moment in moments_in(takes, moments, 2):
+        program = ("-m", "tests.training.one_run", dataset_folder, run, "finish")
+        ran += killed_after(moment, *program)
+        train(dataset_folder, run, True)
         assert same_weights(run, tmp_path / "whole")
         assert hidden(run) == []
         metrics = (run / "metrics.jsonl").read_text(encoding="utf-8")

@@ -129,15 +129,16 @@ def prepare(
     """
     options = options or PrepOptions()
     output = Path(output)
-    if not output.exists() or not _partial_folder(output).exists():
-        check_output(output, inputs, force)  # before anything is made
+    lock_file = output.with_name(f".{output.name}.lock")
+    if not output.exists() or not (_partial_folder(output).exists() or lock_file.exists()):
+        check_output(output, inputs, force)  # before anything is made; later, if a killed run left something to tidy
     files = walk(inputs)
     if not files:
         raise PrepError(
             f"no music file in {', '.join(map(str, inputs))} (looked for {', '.join(sorted(MUSIC_SUFFIXES))})"
         )
     output.parent.mkdir(parents=True, exist_ok=True)
-    with sole_use(output.with_name(f".{output.name}.lock"), str(output)):
+    with sole_use(lock_file, str(output)):
         recover_output(output)
         if not force and is_dataset(output):
             remove_finished(_partial_folder(output))

@@ -19,7 +19,7 @@ from melodyvae.training.melody import build_model_and_config, melody_trainer
 def train(dataset_folder: Path, folder: Path, finish: bool) -> None:
     """Train into ``folder``, or go on with what is there."""
     torch.set_num_threads(1)
-    model, config = build_model_and_config("tiny", max_updates=40, evaluate_every=4, save_every_minutes=0.0)
+    model, config = build_model_and_config("tiny", max_updates=12, evaluate_every=3, save_every_minutes=0.0)
     dataset = open_dataset(dataset_folder)
     trainer = melody_trainer(model, config, dataset, folder)
     print("ready", flush=True)
