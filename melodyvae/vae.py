@@ -35,7 +35,7 @@ from melodyvae.generation.attribute_vectors import AttributeVectors
 from melodyvae.generation.attributes import ATTRIBUTES, measure
 from melodyvae.generation.codec import decode_melodies, exact_latents, matching_steps, posterior_means
 from melodyvae.generation.harmony import harmony_under, parts_in_scale
-from melodyvae.generation.in_scale import rules_near, rules_of
+from melodyvae.generation.in_scale import rules_near
 from melodyvae.generation.interpolation import (
     Ends,
     Spacing,
@@ -239,17 +239,15 @@ class MelodyVAE:
             "quarters_per_minute": tempo,
         }
         if self.config.look_back and prior is None:
-            rules = rules_of(self.model, chosen) if isinstance(chosen, Scale) else None
-            draw = partial(composing.compose, self.model, bars=bars, wish=wish, rules=rules, **how)
+            draw = partial(composing.compose, self.model, bars=bars, wish=wish, scale=chosen, **how)
         else:
             draw = partial(sampling.sample, self.model, prior=prior, scale=chosen, **how)
-        is_window = bars in (None, self.config.bars)
         melodies = self._drawn(draw, count, novel)
         return Samples(
             melodies=tuple(melodies),
             decisions=(f"seed {seed}: with it the same tunes come again",) if is_new else (),
             seed=seed,
-            known=self.novelty if is_window else None,
+            known=self.novelty,
             vocabulary=self.model.vocabulary,
         )
 

@@ -134,14 +134,17 @@ class Generation:
             webbrowser.open((folder / PAGE_FILE).resolve().as_uri())
 
 
-COMPOSING_MODEL = "melody-compose"
+COMPOSING_MODELS = {"tunes": "melody-compose", "all": "melody-compose-all"}  # by the parts that they write
 
 
-def composing(generation: Generation) -> Generation:
-    """The same with the model that composes, unless a model is named."""
-    context = click.get_current_context()
-    is_named = context.get_parameter_source("model_name") is not ParameterSource.DEFAULT
-    return generation if is_named else replace(generation, model_name=COMPOSING_MODEL)
+def is_given(option: str) -> bool:
+    """Whether an option of the command that is running was given, and is not at its default."""
+    return click.get_current_context().get_parameter_source(option) is not ParameterSource.DEFAULT
+
+
+def composing(generation: Generation, parts: str = "tunes") -> Generation:
+    """The same with the model that composes such parts, unless a model is named."""
+    return generation if is_given("model_name") else replace(generation, model_name=COMPOSING_MODELS[parts])
 
 
 def generation_options(command: Callable[..., Any]) -> Callable[..., Any]:

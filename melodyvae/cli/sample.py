@@ -12,11 +12,14 @@ from melodyvae.cli.options import (
     check_musical,
     composing,
     generation_options,
+    is_given,
     known_errors,
     novel_option,
     scale_option,
     temperature_option,
 )
+
+COMPOSED_BARS = 8
 
 
 @click.command()
@@ -28,42 +31,56 @@ from melodyvae.cli.options import (
     show_default=True,
     help="Quarters per minute.",
 )
-@click.option("--bars", type=click.IntRange(min=1), help="How long; melody-compose writes any number.")
-@click.option("--key", help="In this key, such as G:major or A:minor: chosen and transposed. By melody-compose.")
-@click.option("--density", type=FiniteFloat(min=0.1), help="Notes per bar: the nearest are chosen. By melody-compose.")
+@click.option("--bars", type=click.IntRange(min=1), help="How long.  [default: 8; of another model: its own]")
+@click.option(
+    "--parts",
+    type=click.Choice(["tunes", "all"]),
+    default="tunes",
+    show_default=True,
+    help="tunes: what a person would sing; all: any part of a piece, basses and inner voices, too.",
+)
+@click.option("--key", help="In this key, such as G:major or A:minor: chosen and transposed.")
+@click.option("--density", type=FiniteFloat(min=0.1), help="Notes per bar: the nearest are chosen.")
 @click.option(
     "--range",
     "pitches",
     type=click.IntRange(0, 127),
     nargs=2,
-    help="Lowest and highest MIDI pitch: chosen and transposed. By melody-compose.",
+    help="Lowest and highest MIDI pitch: chosen and transposed.",
 )
 @scale_option
 @click.option(
     "--prior",
     type=click.Choice(["fitted", "normal"]),
-    help="z from a Gaussian fitted to the training melodies, or from N(0, I).  [default: fitted, if there is one]",
+    help="Of melody-2bar: z from a Gaussian fitted to the training melodies (its default), or from N(0, I).",
 )
 @novel_option
 @temperature_option(1.0)
 @generation_options
-def sample(generation: Generation, count: int, **options: Any) -> None:
+def sample(generation: Generation, count: int, parts: str, **options: Any) -> None:
     """Write new tunes, drawn from the model.
 
     \b
     melodyvae sample -n 8
     melodyvae sample -n 8 --bars 16
     melodyvae sample -n 4 --bars 32 --key A:minor --density 5 --range 60 81
-    melodyvae sample -n 8 --prior normal
+    melodyvae sample -n 8 --parts all
     melodyvae sample -n 4 --scale G:major
+    melodyvae sample -n 8 --model melody-2bar --prior normal
     melodyvae sample -n 100 --seed 7 --temperature 0.7 -o tunes
+
+    They are written by melody-compose: eight bars, long enough for a phrase and its answer, whose bars come back as
+    those of songs do. --model melody-2bar writes two bars, and any model of yours what it has learned.
 
     The folder (samples by default) gets a MIDI file for each tune, such as 01-of-8_C_120bpm.mid, all.mid with all of
     them in a row, piano-rolls.png, and index.html, a page that plays them.
     Without --seed the tunes are new each time, and the seed with which they come again is printed.
     """
-    if any(options[name] is not None for name in ("bars", "key", "density", "pitches")):
-        generation = composing(generation)
+    if is_given("model_name") and is_given("parts"):
+        raise click.UsageError("--parts chooses the model, so give --model or --parts, not both")
+    if not is_given("model_name") and options["prior"] is None:
+        generation = composing(generation, parts)
+        options["bars"] = options["bars"] or COMPOSED_BARS
     with known_errors():
         check_musical(scale=options["scale"])
         folder, vae = generation.open("samples")

@@ -127,7 +127,8 @@ def train(
             return
         _announce(trainer, {name: len(rows) for name, rows in windows.splits.items()})
         shown = {"held-out F1": "held_out_note_f1", "greedy": "held_out_greedy_accuracy"}
-        run_until_interrupted(trainer, shown, lambda metrics: collapse_warning(metrics, config.beta))
+        looks_back = model.config.look_back
+        run_until_interrupted(trainer, shown, lambda metrics: collapse_warning(metrics, config.beta, looks_back))
         if trainer.progress.share < 1:
             click.echo(f"Stopped and saved. To go on, give the same command with --resume (run folder {folder}).")
             return

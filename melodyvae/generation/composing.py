@@ -20,7 +20,9 @@ from data_prep.errors import UserError
 from data_prep.melodies import keys
 from data_prep.melodies.keys import Key, parse_tonic
 from data_prep.melody import Melody
-from melodyvae.generation.codec import check_count, fields_of, tied_like
+from melodyvae.generation.codec import check_count, decode_tokens, fields_of, tied_like
+from melodyvae.generation.in_scale import rules_of, rules_of_each
+from melodyvae.generation.scales import Scale, ScaleChoice
 from melodyvae.models.token_rules import TokenRules
 
 if TYPE_CHECKING:
@@ -112,7 +114,7 @@ def compose(
     bars: int | None = None,
     temperature: float = 1.0,
     generator: torch.Generator | None = None,
-    rules: TokenRules | None = None,
+    scale: Scale | ScaleChoice = "none",
     wish: Wish | None = None,
     **fields: Any,
 ) -> list[Melody]:
@@ -124,7 +126,8 @@ def compose(
         bars: how long; any number.
         temperature: of the notes; z is drawn from the learned prior in any case.
         generator: the source of all draws.
-        rules: which tokens may come, the same at every step.
+        scale: ``auto`` writes each tune a second time, with the same draws, in the scale that fits it best; ``none``
+            does not; a scale keeps all to it.
         wish: what the tunes should be like.
         fields: what else they carry, such as ``quarters_per_minute``.
 
@@ -136,10 +139,16 @@ def compose(
     length = bars or model.config.bars
     wanted = wish or Wish()
     drawn = count if wanted.is_open else max(min(count * CANDIDATES, MAX_DRAWN), count)
-    with torch.inference_mode():
-        tokens = model.decode(_draw_latents(model, drawn, length, generator), temperature, generator, rules)
+    z = _draw_latents(model, drawn, length, generator)
+    before = None if generator is None else generator.get_state()
+    rules = rules_of(model, scale) if isinstance(scale, Scale) else None
+    rows = decode_tokens(model, z, temperature, generator, rules)[:, : length * model.config.steps_per_bar]
+    if scale == "auto":
+        if generator is not None and before is not None:
+            generator.set_state(before)
+        ruled = decode_tokens(model, z, temperature, generator, rules_of_each(model, rows))
+        rows = ruled[:, : length * model.config.steps_per_bar]
     grid = {"steps_per_quarter": model.config.steps_per_quarter, "meter": model.config.meter}
-    rows = tokens[:, : length * model.config.steps_per_bar].cpu().numpy().astype(np.uint8)
     melodies = [model.vocabulary.decode(row, **(grid | fields)) for row in rows]
     if wanted.is_open:
         return melodies

@@ -79,14 +79,39 @@ class NoveltyIndex:
             np.save(file, self.hashes)
 
     def beats_alike(self, windows: np.ndarray) -> np.ndarray:
-        """How many beats of each window of ``(M, T)`` are as in the training window that shares most: ``(M,)``."""
-        asked = beat_hashes(windows, self.steps_per_beat)
-        hashes = np.asarray(self.hashes)
-        return np.array([int((hashes == row).sum(axis=1, dtype=np.uint16).max(initial=0)) for row in asked])
+        """How many beats of each window of ``(M, T)`` are as in the training window that shares most: ``(M,)``.
+
+        A shorter window than those of training is laid on each beat of theirs at which it fits; of a longer one, the
+        part that shares most counts.
+        """
+        steps = self.beats * self.steps_per_beat
+        if windows.shape[1] > steps:
+            starts = {*range(0, windows.shape[1] - steps, steps), windows.shape[1] - steps}
+            parts = [self.beats_alike(windows[:, start : start + steps]) for start in starts]
+            return np.asarray(np.max(parts, axis=0))
+        asked, hashes = beat_hashes(windows, self.steps_per_beat), np.asarray(self.hashes)
+        places = [hashes[:, place : place + asked.shape[1]] for place in range(self.beats - asked.shape[1] + 1)]
+        alike = [
+            max(int((hashes == row).sum(axis=1, dtype=np.uint16).max(initial=0)) for hashes in places) for row in asked
+        ]
+        return np.array(alike, np.int64)
+
+    def comparable_beats(self, steps: int) -> int:
+        """How many beats of a window of so many steps are compared at a time."""
+        return min(-(-steps // self.steps_per_beat), self.beats)
+
+    def copied_beats(self, steps: int) -> int:
+        """With how many beats alike a window of so many steps is a near-copy: all but one.
+
+        All but two of a shorter window than those of training: inside of one, its first note is known by the interval
+        from the note before.
+        """
+        beats = self.comparable_beats(steps)
+        return beats - 1 if beats == self.beats else beats - 2
 
     def is_near_copy(self, windows: np.ndarray) -> np.ndarray:
-        """Whether all beats but one at most are as in one training window: booleans ``(M,)``."""
-        alike: np.ndarray = self.beats_alike(windows) >= self.beats - 1
+        """Whether as many beats as :meth:`copied_beats` are as in one training window: booleans ``(M,)``."""
+        alike: np.ndarray = self.beats_alike(windows) >= self.copied_beats(windows.shape[1])
         return alike
 
 

@@ -197,10 +197,10 @@ class _Drawn(Result):
 
     @property
     def near_copies(self) -> int | None:
-        """How many melodies share all beats but one at most with a training window; None if unknown."""
+        """How many melodies are near-copies of a part of a training window; None if unknown."""
         if self.known is None or self.beats_known is None:
             return None
-        return sum(beats >= self.known.beats - 1 for beats in self.beats_known)
+        return sum(beats >= self.known.copied_beats(self.melodies[0].length_steps) for beats in self.beats_known)
 
     @property
     def novelty_sentences(self) -> tuple[str, ...]:
@@ -211,7 +211,8 @@ class _Drawn(Result):
         told = [f"{number}: {count}" for number, count in enumerate(counts, start=1)]
         if len(told) > MAX_NAMED:
             told = [f"{counts.count(count)} with {count}" for count in sorted(set(counts))]
-        share = f"beats shared with the most similar training melody (of {self.known.beats}, in any key)"
+        beats = self.known.comparable_beats(self.melodies[0].length_steps)
+        share = f"beats shared with the most similar training melody (of {beats}, in any key)"
         sentences = [f"{share}: {', '.join(told)}"]
         if self.near_copies:
             sentences.append(f"near-copies of training melodies: {self.near_copies}; --novel draws them again")

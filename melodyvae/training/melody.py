@@ -203,19 +203,21 @@ def held_out_loss(metrics: Metrics, config: MelodyTrainConfig) -> float:
     return float(metrics["reconstruction_nats"] + beta * max(nats - free, 0.0))
 
 
-def collapse_warning(metrics: Metrics, beta: float) -> str | None:
+def collapse_warning(metrics: Metrics, beta: float, looks_back: bool = False) -> str | None:
     """What to tell the user if, by held-out metrics, the decoder has begun to ignore z; None if it has not.
 
     It has if z tells next to nothing about a window, or if neither the most probable melody at the mean nor draws at
     z ~ q are better than silence while each step is guessed well from the true past: the decoder then is a language
     model ("Generating Sentences from a Continuous Space", Bowman et al., 2016, https://arxiv.org/abs/1511.06349).
+    A decoder that ``looks_back`` is one by intent, and its z is told relative to a learned prior in few bits: of it
+    only the first counts.
     """
     if "held_out_kl_bits" not in metrics:
         return None
     bits, units = metrics["held_out_kl_bits"], metrics["held_out_active_units"]
     greedy, sampled = metrics["held_out_greedy_accuracy"], metrics["held_out_sampled_accuracy"]
     forced, silence = metrics["held_out_teacher_forced_accuracy"], metrics["held_out_no_event_accuracy"]
-    no_better = max(greedy, sampled) < silence + MIN_GAIN
+    no_better = not looks_back and max(greedy, sampled) < silence + MIN_GAIN
     if bits >= COLLAPSED_BITS and not (no_better and forced - max(greedy, sampled) > COLLAPSED_GAP):
         return None
     return (

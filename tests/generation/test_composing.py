@@ -13,9 +13,13 @@ from melodyvae.cli.main import main
 from melodyvae.config import MelodyConfig
 from melodyvae.evaluation.repetition import repetition_metrics
 from melodyvae.generation.composing import MAX_HEARD_BARS, ComposingError, Wish, compose, go_on, key_of, parse_key
+from melodyvae.generation.novelty import NOVELTY_FILE, NoveltyIndex
+from melodyvae.generation.scales import best_scale, weights_of
+from melodyvae.models.checkpoint import beside
 from melodyvae.models.melody import MelodyModel
 from melodyvae.presets import PRESETS
 from melodyvae.vae import MelodyVAE
+from tests.windows import random_windows
 
 CONFIG = MelodyConfig(
     bars=4, segment_bars=2, look_back=True, latent_size=8, conductor_size=8, decoder_size=16, decoder_features=4
@@ -57,6 +61,14 @@ def test_the_length_is_the_models_by_default(model):
 def test_tunes_come_in_the_key_asked_for(model):
     melodies = compose(model, 2, 2, generator=draws(), wish=Wish(key=Key(7, False)))
     assert {key_of(melody).tonic for melody in melodies} == {7}
+
+
+def test_tunes_keep_to_a_scale_by_default(model):
+    free, kept = (compose(model, 6, 2, generator=draws(), scale=scale) for scale in ("none", "auto"))
+    assert any(note.pitch not in best_scale(weights_of(tune)) for tune in free for note in tune.notes)
+    assert all(note.pitch in best_scale(weights_of(tune)) for tune in kept for note in tune.notes)
+    starts = [(a.notes[0].start_step, b.notes[0].start_step) for a, b in zip(free, kept, strict=True)]
+    assert all(one == other for one, other in starts)  # written with the same draws
 
 
 def test_denser_tunes_are_chosen(model):
@@ -136,6 +148,38 @@ def test_the_commands_write_files(model, tmp_path):
         files = [path for path in folder.glob("*.mid") if path.name != "all.mid"]
         assert [Melody.from_midi(path).bars for path in files] == [6, 6]
         assert (folder / "all.mid").is_file()
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [((), "melody-compose"), (("--parts", "all"), "melody-compose-all"), (("--prior", "normal"), "auto")],
+)
+def test_the_parts_choose_the_model_that_samples(monkeypatch, tmp_path, options, name):
+    asked = []
+
+    def load(model_name, device, tunes):
+        asked.append(model_name)
+        raise ComposingError("enough")
+
+    monkeypatch.setattr("melodyvae.cli.options.load_model", load)
+    assert CliRunner().invoke(main, ["sample", *options, "-o", str(tmp_path / "out")]).exit_code == 1
+    assert asked == [name]
+
+
+def test_parts_and_a_model_cannot_both_be_given(tmp_path):
+    result = CliRunner().invoke(main, ["sample", "--parts", "all", "--model", "melody-2bar", "-o", str(tmp_path / "o")])
+    assert result.exit_code == 2
+    assert "not both" in result.output
+
+
+def test_samples_of_any_length_are_compared_with_training_windows(model, tmp_path):
+    checkpoint = tmp_path / "composes.safetensors"
+    model.save(checkpoint)
+    NoveltyIndex.of(random_windows(20, 64), 4).save(beside(checkpoint, NOVELTY_FILE))
+    vae = MelodyVAE.from_pretrained(checkpoint)
+    for bars, beats in ((2, 8), (4, 16), (7, 16)):
+        (sentence,) = vae.sample(1, bars=bars, seed=1).sentences
+        assert f"training melody (of {beats}, in any key)" in sentence
 
 
 def test_the_shipped_model_writes_tunes_whose_bars_come_back():

@@ -71,6 +71,25 @@ def test_windows_that_end_within_a_beat_have_a_hash_for_it():
     assert beat_hashes(random_windows(3, steps=18), 4).shape == (3, 5)
 
 
+def test_a_part_of_a_training_window_is_a_near_copy_at_its_own_length():
+    known = random_windows(50, 64)
+    index = NoveltyIndex.of(known, 4)
+    parts = known[:5, 16:48]
+    assert index.comparable_beats(32) == 8
+    assert (index.beats_alike(parts) >= 7).all()  # the first note has an interval before it there, and none here
+    assert index.is_near_copy(parts).all()
+    assert not index.is_near_copy(random_windows(50, 32, seed=7)).any()
+
+
+def test_of_a_longer_window_the_most_similar_part_counts():
+    known = random_windows(50, 32)
+    index = NoveltyIndex.of(known, 4)
+    longer = np.concatenate([random_windows(3, 40, seed=8), known[:3]], axis=1)  # 72 steps, the last 32 are known
+    assert index.beats_alike(longer).tolist() == [8, 8, 8]
+    assert index.is_near_copy(longer).all()
+    assert not index.is_near_copy(random_windows(50, 72, seed=9)).any()
+
+
 def test_near_copies_are_drawn_again(index):
     copies = [Vocabulary().decode(row) for row in random_windows(4)]
     fresh = [Vocabulary().decode(row) for row in random_windows(8, seed=50)]
