@@ -55,7 +55,13 @@ BASELINES = ("nothing", "nearest", "no z")
 
 @click.command()
 @click.argument("dataset", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--model", "model_name", default="melody-2bar", show_default=True, help="A shipped model, file or run.")
+@click.option(
+    "--model",
+    "model_name",
+    default="auto",
+    show_default=True,
+    help="auto (by the windows' bars and meter), a shipped model, file or run.",
+)
 @click.option(
     "--split",
     type=click.Choice(["test", "valid", "all"]),
@@ -107,6 +113,9 @@ def evaluate(
     melodyvae evaluate midi-dataset --metrics samples
     melodyvae evaluate --model melody-2bar
 
+    Without --model it is the shipped one for such windows: melody-2bar, melody-2bar-triple for 3/4 and 6/8, or
+    melody-16bar for sixteen bars of 4/4; the first line says which.
+
     Without DATASET, the metrics that were measured at the end of the model's training are printed. In brackets are 95%
     intervals (bootstrap over windows).
     """
@@ -114,6 +123,7 @@ def evaluate(
     from melodyvae.cli.options import load_model
     from melodyvae.datasets.windows import open_dataset
     from melodyvae.evaluation import report as reports
+    from melodyvae.generation.meters import BY_METER, DUPLE_MODEL, model_for_windows
     from melodyvae.rendering.curves import plot_interpolations
     from melodyvae.rendering.matrices import plot_similarities
 
@@ -121,8 +131,12 @@ def evaluate(
         if file is not None and file.exists():
             raise click.ClickException(f"{file} exists; choose another file")
     with known_errors():
+        windows = None if dataset is None else open_dataset(dataset)
+        if model_name == BY_METER:
+            grid = None if windows is None else windows.meta
+            model_name = DUPLE_MODEL if grid is None else model_for_windows(grid["bars"], tuple(grid["meter"]))
         model = load_model(model_name, device).model
-        if dataset is None:
+        if dataset is None or windows is None:
             _print_recorded(model_name, model.metrics)
             return
 
@@ -134,7 +148,7 @@ def evaluate(
 
         report = reports.evaluate(
             model,
-            open_dataset(dataset),
+            windows,
             split,
             wanted or reports.METRICS,
             max_windows=max_windows,

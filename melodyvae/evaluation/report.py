@@ -5,6 +5,7 @@ Conventions: as in :mod:`melodyvae.evaluation.reconstruction`. Intervals are 95%
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -112,11 +113,16 @@ def evaluate(
     dataset.check_fits(model.config)
     data = _Data.of(model, dataset, split).some(max_windows, seed)
     report = Report(dataset.fingerprint, split, len(data.windows), seed, data.nearest_among)
+
+    @functools.cache  # two parts measure the same samples
+    def draw(prior: Prior) -> np.ndarray:
+        return _drawn(model, samples, prior, seed)
+
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "reconstruction": lambda: _reconstruction(model, data, seed),
         "bound": lambda: _bound(model, data, bound_windows, seed),
-        "samples": lambda: _samples(model, data, samples, seed),
-        "structure": lambda: _structure(model, data, samples, seed),
+        "samples": lambda: _samples(model, data, draw, samples, seed),
+        "structure": lambda: _structure(model, data, draw, samples, seed),
         "interpolations": lambda: _interpolations(model, data, pairs, seed),
     }
     unknown = set(metrics) - set(parts)
@@ -218,27 +224,34 @@ def _bound(model: MelodyModel, data: _Data, count: int, seed: int) -> dict[str, 
     return found
 
 
-def _samples(model: MelodyModel, data: _Data, count: int, seed: int) -> dict[str, Any]:
-    steps_per_bar = model.config.steps_per_bar
-    priors: tuple[Prior, ...] = ("fitted", "normal") if has_fitted_prior(model) else ("normal",)
+def _priors(model: MelodyModel) -> tuple[Prior, ...]:
+    """Those that samples can be drawn from, the one that `sample` draws from first."""
+    return ("fitted", "normal") if has_fitted_prior(model) else ("normal",)
+
+
+def _samples(
+    model: MelodyModel, data: _Data, draw: Callable[[Prior], np.ndarray], count: int, seed: int
+) -> dict[str, Any]:
+    table, bar = model.vocabulary, model.config.steps_per_bar
     found: dict[str, Any] = {"count": count}
-    for prior in priors:
-        drawn = _drawn(model, count, prior, seed)
-        found[prior] = sample_metrics(drawn, data.windows, data.train, model.vocabulary, steps_per_bar, data.origin())
+    for prior in _priors(model):
+        found[prior] = sample_metrics(draw(prior), data.windows, data.train, table, bar, data.origin())
     order = np.random.default_rng(seed).permutation(len(data.windows))
-    halves = [histograms(data.windows[order[start::2]], model.vocabulary, steps_per_bar) for start in (0, 1)]
+    halves = [histograms(data.windows[order[start::2]], table, bar) for start in (0, 1)]
     found["floor"] = {f"js_{name}": jensen_shannon_bits(*(half[name] for half in halves)) for name in halves[0]}
     return found
 
 
-def _structure(model: MelodyModel, data: _Data, count: int, seed: int) -> dict[str, Any]:
+def _structure(
+    model: MelodyModel, data: _Data, draw: Callable[[Prior], np.ndarray], count: int, seed: int
+) -> dict[str, Any]:
     """What windows and samples are like, and how far samples are from windows.
 
     Two halves of the windows are the floor of every distance. A model of more than two bars is compared with two-bar
     samples joined, which are independent of each other.
     """
     config = model.config
-    compared = {"windows": random_rows(data.windows, count, seed), "samples": _drawn(model, count, None, seed)}
+    compared = {"windows": random_rows(data.windows, count, seed), "samples": draw(_priors(model)[0])}
     short = MelodyModel.from_pretrained().to(model.device)
     chained, rest = divmod(config.steps, short.config.steps)
     if chained > 1 and not rest and short.config.steps_per_bar == config.steps_per_bar:

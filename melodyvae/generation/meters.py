@@ -19,6 +19,7 @@ from melodyvae.generation.sources import MelodySource
 BY_METER = "auto"  # the name that asks for the choice
 DUPLE_MODEL = "melody-2bar"
 TRIPLE_MODEL = "melody-2bar-triple"
+LONG_MODEL = "melody-16bar"
 
 Meter = tuple[int, int]
 
@@ -44,6 +45,15 @@ def is_triple(meter: Meter) -> bool:
 def model_for(meter: Meter) -> str:
     """The name of the shipped 2-bar model for a meter."""
     return TRIPLE_MODEL if is_triple(meter) else DUPLE_MODEL
+
+
+def model_for_windows(bars: int, meter: Meter) -> str:
+    """The name of the shipped model whose windows are of so many bars of a meter.
+
+    The 2-bar model for the meter if there is none: it says in what the windows do not fit.
+    """
+    bar = 16 * meter[0] / meter[1]
+    return LONG_MODEL if (bars, bar) == (16, 16) else model_for(meter)
 
 
 def choose_model(meters: Sequence[Meter], labels: Sequence[str] = ()) -> ModelChoice:

@@ -12,6 +12,7 @@ from data_prep.melody import Melody, MelodyNote
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
 from melodyvae.datasets.held_out import TrainedOnError, held_out_windows
 from melodyvae.datasets.windows import open_dataset
+from melodyvae.evaluation import report as report_module
 from melodyvae.evaluation.interpolation import interpolation_curves
 from melodyvae.evaluation.iwae import importance_weighted_bound
 from melodyvae.evaluation.ngram import NgramModel
@@ -334,6 +335,26 @@ class TestReport:
         assert report.samples["normal"]["near_copies_held_out"] == 0.0
         assert report.interpolations["data_cost"][0] == pytest.approx(1)
 
+    def test_what_two_parts_measure_is_drawn_once(self, run_folder, dataset_folder, monkeypatch):
+        drawn = []
+        draw = report_module._drawn
+        monkeypatch.setattr(report_module, "_drawn", lambda *given: drawn.append(given[2]) or draw(*given))
+        model, dataset = MelodyModel.from_pretrained(run_folder), open_dataset(dataset_folder)
+        both = evaluate(model, dataset, metrics=("samples", "structure"), samples=20)
+        assert drawn == ["fitted", "normal"]
+        alone = evaluate(model, dataset, metrics=("structure",), samples=20)
+        assert drawn == ["fitted", "normal", "fitted"]
+        assert alone.structure == both.structure
+
     def test_unknown_metrics_are_refused(self, dataset_folder):
         with pytest.raises(ValueError, match="there are no metrics 'beauty'; choose from reconstruction"):
             evaluate(MelodyModel(PRESETS["tiny"].model), open_dataset(dataset_folder), "all", ("beauty",))
+
+
+def test_without_a_model_the_one_for_the_windows_meter_is_measured(tmp_path):
+    (tmp_path / "midi").mkdir()
+    for seed in range(3):
+        tune(seed, bars=9, meter=(3, 4)).write(tmp_path / "midi" / f"{seed}.mid")
+    dataset = prepare([tmp_path / "midi"], tmp_path / "waltzes", PrepOptions(meter="3/4"), workers=0).output
+    output = run("evaluate", dataset, "--split", "all", "--metrics", "reconstruction", "--windows", "4")
+    assert "(all), melody-2bar-triple" in output

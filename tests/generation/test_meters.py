@@ -3,7 +3,14 @@
 import pytest
 
 from data_prep.melody import Melody, MelodyNote
-from melodyvae.generation.meters import DUPLE_MODEL, TRIPLE_MODEL, choose_model, choose_model_for, model_for
+from melodyvae.generation.meters import (
+    DUPLE_MODEL,
+    TRIPLE_MODEL,
+    choose_model,
+    choose_model_for,
+    model_for,
+    model_for_windows,
+)
 from melodyvae.models.checkpoint import shipped_names
 
 
@@ -82,3 +89,11 @@ def test_the_meter_is_that_of_the_files(tmp_path):
 
 def test_both_models_are_shipped():
     assert {DUPLE_MODEL, TRIPLE_MODEL} <= set(shipped_names())
+
+
+def test_windows_are_measured_by_the_shipped_model_that_takes_them():
+    assert model_for_windows(2, (4, 4)) == DUPLE_MODEL
+    assert model_for_windows(2, (3, 4)) == TRIPLE_MODEL
+    assert model_for_windows(2, (6, 8)) == TRIPLE_MODEL
+    assert model_for_windows(16, (4, 4)) == "melody-16bar"
+    assert model_for_windows(5, (4, 4)) == DUPLE_MODEL  # which says that it has two bars
