@@ -44,6 +44,7 @@ from melodyvae.generation.interpolation import (
     pick_ends,
     walk,
 )
+from melodyvae.generation.meters import choose_model_for
 from melodyvae.generation.morph import CANDIDATES
 from melodyvae.generation.novelty import NoveltyIndex, find_index, index_of, redraw_near_copies
 from melodyvae.generation.prior import Prior
@@ -97,6 +98,31 @@ class MelodyVAE:
             CheckpointError: if there is none of that name, or it cannot be used.
         """
         return cls(MelodyModel.from_pretrained(name).to(device), limits)
+
+    @classmethod
+    def for_tunes(
+        cls,
+        *tunes: MelodySource,
+        track: ForEach[str] = "auto",
+        device: str | torch.device = "cpu",
+        limits: Limits | None = None,
+    ) -> Self:
+        """The shipped 2-bar model for the meter of the first of some tunes, as the commands choose it.
+
+        A model that is named takes every tune: ``melody-2bar`` lays bars of 4/4 over a waltz, and says so in the
+        sentences of its results.
+
+        >>> from melodyvae import Melody, MelodyVAE
+        >>> waltz = Melody((), length_steps=24, meter=(3, 4))
+        >>> MelodyVAE.for_tunes(waltz).config.meter
+        (3, 4)
+
+        Raises:
+            MidiError, MelodyError: if a tune cannot be read.
+        """
+        tracks = _for_each(track, len(tunes), "track")
+        name = choose_model_for(list(zip(tunes, tracks, strict=True)), limits=limits).name
+        return cls.from_pretrained(name, device, limits=limits)
 
     @property
     def config(self) -> MelodyConfig:

@@ -12,6 +12,7 @@ from melodyvae.generation.meters import (
     model_for_windows,
 )
 from melodyvae.models.checkpoint import shipped_names
+from melodyvae.vae import MelodyVAE
 
 
 @pytest.mark.parametrize("meter", [(3, 4), (6, 8), (9, 8), (12, 8), (3, 8), (6, 4), (3, 2)])
@@ -85,6 +86,16 @@ def test_the_meter_is_that_of_the_files(tmp_path):
     jig.write(tmp_path / "jig.mid")
     for source in (tmp_path / "jig.mid", jig):
         assert choose_model_for([(source, "auto")]).name == TRIPLE_MODEL
+
+
+def test_python_takes_the_model_for_a_tune_and_says_what_a_named_one_lays_over_it(tmp_path):
+    waltz = Melody(tuple(MelodyNote(4 * i, 4 * i + 4, 60 + i) for i in range(12)), 48, meter=(3, 4))
+    waltz.write(tmp_path / "waltz.mid")
+    assert MelodyVAE.for_tunes(tmp_path / "waltz.mid").config.meter == (3, 4)
+    assert MelodyVAE.for_tunes(waltz, tmp_path / "waltz.mid", track=("auto", "1")).config.meter == (3, 4)
+    named = MelodyVAE.from_pretrained("melody-2bar")
+    said = named.reconstruct([tmp_path / "waltz.mid"]).sentences
+    assert "in 3/4: bars of 4/4 are laid over it" in " ".join(said)
 
 
 def test_both_models_are_shipped():
