@@ -34,6 +34,7 @@ from melodyvae.generation.alignment import AlignedTunes
 from melodyvae.generation.attribute_vectors import AttributeVectors
 from melodyvae.generation.attributes import ATTRIBUTES, measure
 from melodyvae.generation.codec import decode_melodies, exact_latents, matching_steps, posterior_means
+from melodyvae.generation.doubts import can_hear
 from melodyvae.generation.harmony import harmony_under, parts_in_scale
 from melodyvae.generation.in_scale import rules_near
 from melodyvae.generation.interpolation import (
@@ -44,7 +45,7 @@ from melodyvae.generation.interpolation import (
     pick_ends,
     walk,
 )
-from melodyvae.generation.meters import choose_model_for
+from melodyvae.generation.meters import COMPOSING_MODEL, choose_model_for
 from melodyvae.generation.morph import CANDIDATES
 from melodyvae.generation.novelty import NoveltyIndex, find_index, index_of, redraw_near_copies
 from melodyvae.generation.prior import Prior
@@ -133,6 +134,13 @@ class MelodyVAE:
     def novelty(self) -> NoveltyIndex | None:
         """What tells how near a melody is to the training windows; None of a model that came without."""
         return find_index(self.model)
+
+    @cached_property
+    def composer(self) -> MelodyModel:
+        """The model that hears whole tunes: this one if it looks back, else the shipped ``melody-compose``."""
+        if self.config.look_back:
+            return self.model
+        return MelodyModel.from_pretrained(COMPOSING_MODEL).to(self.model.device)
 
     def encode(
         self,
@@ -813,7 +821,9 @@ class MelodyVAE:
         )
 
     def score(self, source: MelodySource, *, track: str = "auto") -> Scores:
-        """How unusual each window of ``source`` is; see :func:`melodyvae.generation.scoring.score`.
+        """How unusual each window of ``source`` is, and each note; see :func:`melodyvae.generation.scoring.score`.
+
+        Notes of tunes in 4/4 are judged by ``melody-compose``, which hears the whole tune, whatever model this is.
 
         >>> from melodyvae import MelodyVAE
         >>> vae = MelodyVAE.from_pretrained("melody-2bar")
@@ -829,6 +839,7 @@ class MelodyVAE:
             MidiError, MelodyError: if the source cannot be read, or has no melody.
         """
         taken = self._take(source, "", track)
+        hears = can_hear(self.composer, taken.melody)
         bar_of = taken.found.layout.piece_bar  # of a bar of the melody, from 0
         windows = tuple(
             replace(
@@ -836,9 +847,11 @@ class MelodyVAE:
                 first_bar=bar_of(window.first_bar - 1),
                 notes=tuple(replace(note, bar=bar_of(note.bar - 1)) for note in window.notes),
             )
-            for window in scoring.score(self.model, taken.melody)
+            for window in scoring.score(self.model, taken.melody, self.composer if hears else None)
         )
-        return Scores(windows=windows, source=taken, is_ranked=scoring.QUANTILES in self.model.extras)
+        is_ranked = scoring.QUANTILES in self.model.extras
+        judge = "" if not hears else "the model" if self.config.look_back else COMPOSING_MODEL
+        return Scores(windows=windows, source=taken, is_ranked=is_ranked, judge=judge)
 
     def _encodable(
         self, x: Encodable | Sequence[Encodable], track: str, first_bar: int | None

@@ -21,8 +21,9 @@ def score(files: tuple[Path, ...], track: str, model_name: str, device: str) -> 
     melodyvae score a.mid
 
     The number of a window is its negative ELBO in nats per step; beside it stands how many of a hundred held-out
-    windows of the training data are less unusual. A note is doubtful if it lies outside the scale of the tune, or if
-    the model would find another pitch near it much likelier.
+    windows of the training data are less unusual. A note is doubtful if the whole tune would be much likelier with
+    another pitch near it, by melody-compose, which hears that bars come back and keys stay; in other meters than 4/4,
+    where that model cannot hear, if it lies outside the scale of the tune or its window would be much likelier.
     """
     with known_errors():
         for path in files:

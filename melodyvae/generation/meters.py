@@ -20,6 +20,7 @@ BY_METER = "auto"  # the name that asks for the choice
 DUPLE_MODEL = "melody-2bar"
 TRIPLE_MODEL = "melody-2bar-triple"
 LONG_MODEL = "melody-16bar"
+COMPOSING_MODEL = "melody-compose"
 
 Meter = tuple[int, int]
 

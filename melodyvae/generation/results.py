@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from melodyvae.generation.scoring import NoteScore, WindowScore
     from melodyvae.generation.sources import Taken
 
-DOUBTFUL_NATS = 6.0  # what a note outside the tune's scale gets beyond what the model says
 MAX_NAMED = 16  # melodies whose novelty is told one by one
 
 
@@ -563,11 +562,13 @@ class Scores(Sequence["WindowScore"]):
         windows: a bar apart; those without notes are left out. Their bars are those of the piece, from 1.
         source: what was scored.
         is_ranked: whether the model came with the scores of held-out windows to compare with.
+        judge: the name of the model that judged the notes by the whole tune; empty if each window was judged alone.
     """
 
     windows: tuple[WindowScore, ...]
     source: Taken = field(compare=False, repr=False)
     is_ranked: bool
+    judge: str = ""
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -584,11 +585,11 @@ class Scores(Sequence["WindowScore"]):
 
     @property
     def doubtful(self) -> tuple[NoteScore, ...]:
-        """The notes that lie outside the melody's scale or that have a much likelier pitch near them, in order."""
+        """The notes that have a much likelier pitch near them, or lie outside the melody's scale, in order."""
         found: dict[tuple[int, float], NoteScore] = {}
         for window in self.windows:
             for note in window.notes:
-                if note.nats >= DOUBTFUL_NATS:
+                if note.is_doubtful:
                     found.setdefault((note.bar, note.beat), note)
         return tuple(found[place] for place in sorted(found))
 
@@ -601,6 +602,8 @@ class Scores(Sequence["WindowScore"]):
             lines.append(f"  from bar {window.first_bar:4}: {window.nats_per_step:6.2f} nats per step{rank}")
         if self.windows and not self.is_ranked:
             lines.append("  (the model came without the scores of held-out windows to compare with)")
+        if self.windows and not self.judge:
+            lines.append("  (notes are judged window by window: the model that hears whole tunes takes 4/4)")
         for note in self.doubtful:
             told = f"{pitch_name(note.note.pitch)}, {note.nats:.1f} nats: rather {pitch_name(note.better_pitch)}"
             lines.append(f"  doubtful: bar {note.bar}, beat {note.beat:g}: {told}")

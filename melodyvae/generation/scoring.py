@@ -4,7 +4,8 @@ A window's score is its negative ELBO, in nats per step; beside it stands the pe
 model's own training data, whose quantiles are kept with the model. A note's score is by how many nats its window's
 negative ELBO would fall if its pitch were another one near, and :data:`OUTSIDE_NATS` more if it lies outside the major
 scale that holds most of the tune's notes: a model that remembers windows exactly remembers a wrong note nearly as well
-as a right one, so the ELBO alone tells little (``tests/benchmarks/wrong_notes.py`` prints how much).
+as a right one, so the ELBO alone tells little. With a model that composes beside it, the notes are therefore judged by
+that one: see :mod:`melodyvae.generation.doubts`. ``tests/benchmarks/wrong_notes.py`` prints how much each finds.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from torch import Tensor
 from data_prep.melody import Melody, MelodyNote
 from data_prep.tokens import FIRST_NOTE_ON
 from melodyvae.datasets.batches import random_rows, token_batches
+from melodyvae.generation.doubts import DOUBTFUL_NATS_HEARD, can_hear, note_doubts
 from melodyvae.models.checkpoint import check_extras
 from melodyvae.models.loss import token_nats
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 QUANTILES = "score.quantiles"  # among a model's extras
 PERCENTILES = 101
 OUTSIDE_NATS = 6.0
+DOUBTFUL_NATS = 6.0  # what a note outside the tune's scale gets beyond what the model says
 MAJOR_SCALE = np.isin(np.arange(12), (0, 2, 4, 5, 7, 9, 11))
 OTHER_PITCHES = (-4, -3, -2, -1, 1, 2, 3, 4)  # semitones away
 ROWS_AT_ONCE = 512
@@ -37,13 +40,17 @@ MAX_WINDOWS = 4096
 
 @dataclass(frozen=True)
 class NoteScore:
-    """A note and how doubtful it is, in nats (see above), with a likelier pitch; ``bar`` and ``beat`` are from 1."""
+    """A note and how doubtful it is, in nats (see above), with a likelier pitch; ``bar`` and ``beat`` are from 1.
+
+    ``is_doubtful`` is whether that is so much that it should be looked at.
+    """
 
     bar: int
     beat: float
     note: MelodyNote
     nats: float
     better_pitch: int
+    is_doubtful: bool
 
 
 @dataclass(frozen=True)
@@ -63,8 +70,11 @@ class WindowScore:
     notes: tuple[NoteScore, ...]
 
 
-def score(model: MelodyModel, melody: Melody) -> list[WindowScore]:
-    """The score of every window of ``melody`` that has a note, a bar apart; a shorter melody is padded with silence."""
+def score(model: MelodyModel, melody: Melody, composer: MelodyModel | None = None) -> list[WindowScore]:
+    """The score of every window of ``melody`` that has a note, a bar apart; a shorter melody is padded with silence.
+
+    The notes are judged by ``composer``, a model that looks back, if there is one and it takes bars of this length.
+    """
     padded = melody.pad_to(model.config.bars)
     found = [(first, window) for first, window in padded.windows(model.config.bars) if window.notes]
     if not found:
@@ -75,10 +85,18 @@ def score(model: MelodyModel, melody: Melody) -> list[WindowScore]:
         check_extras(model.extras, {QUANTILES: (PERCENTILES,)})
     quantiles = model.extras[QUANTILES].cpu().numpy() if QUANTILES in model.extras else None
     scale = best_scale([note.pitch for note in melody.notes])
+    is_heard = composer is not None and can_hear(composer, melody)
+    doubts = note_doubts(composer, melody, scale) if composer is not None and is_heard else None
+    enough = DOUBTFUL_NATS if doubts is None else DOUBTFUL_NATS_HEARD
+    starts = np.array([note.start_step for note in melody.notes])
     scores = []
     for (first, window), row, nats in zip(found, rows, per_step, strict=True):
         percentile = None if quantiles is None else float(np.interp(nats, quantiles, np.linspace(0, 100, PERCENTILES)))
-        gains, better = note_scores(model, row, scale)
+        if doubts is None:
+            gains, better = note_scores(model, row, scale)
+        else:  # those of the tune; a window may begin within a note
+            steps = np.array([note.start_step for note in window.notes]) + first * window.steps_per_bar
+            gains, better = (values[np.searchsorted(starts, steps, side="right") - 1] for values in doubts)
         notes = [
             NoteScore(
                 bar=first + 1 + note.start_step // window.steps_per_bar,
@@ -86,6 +104,7 @@ def score(model: MelodyModel, melody: Melody) -> list[WindowScore]:
                 note=note,
                 nats=float(gain),
                 better_pitch=note.pitch + int(shift),
+                is_doubtful=bool(gain >= enough),
             )
             for note, gain, shift in zip(window.notes, gains, better, strict=True)
         ]
@@ -95,13 +114,14 @@ def score(model: MelodyModel, melody: Melody) -> list[WindowScore]:
 
 
 def note_scores(
-    model: MelodyModel, window: np.ndarray, scale: np.ndarray | None = None
+    model: MelodyModel, window: np.ndarray, scale: np.ndarray | None = None, only: Sequence[int] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """For each onset of a token window ``(T,)``: how doubtful it is, in nats, and the shift to a likelier pitch.
 
     ``scale`` says of each pitch class ``(12,)`` whether it belongs; by default the window's own :func:`best_scale`.
+    ``only`` are the steps of the onsets to judge; None judges all.
     """
-    steps = np.flatnonzero(window >= FIRST_NOTE_ON)
+    steps = np.flatnonzero(window >= FIRST_NOTE_ON) if only is None else np.array(only)
     pitches = window[steps].astype(np.int64) - FIRST_NOTE_ON + model.vocabulary.lowest_pitch
     belongs = best_scale(pitches) if scale is None else scale
     rows, places = [window], []

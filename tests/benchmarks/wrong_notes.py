@@ -1,81 +1,115 @@
-"""How well ``melodyvae score`` finds wrong notes, by ROC AUC, on held-out windows with planted errors.
+"""How well ``melodyvae score`` finds wrong notes, by ROC AUC, in held-out windows of 4/4 with planted errors.
 
-    python -m tests.benchmarks.wrong_notes DATASET [--split all] [--model melody-2bar] [--windows 300] [--seed 0]
+    python -m tests.benchmarks.wrong_notes DATASET [--split all] [--windows 100] [--notes 5] [--seed 0]
 
-In each window one note, drawn at random, is moved by one semitone, up or down. Printed are the ROC AUC of telling
+DATASET has windows of two bars, or of more, as whole tunes are given. In each window one note, drawn at random, is
+moved by one semitone, up or down. Printed are the ROC AUC of telling the wrong notes from others of their windows (as
+many as ``--notes`` says, drawn; 0 takes all):
 
-- windows with an error from the same windows without one, by their negative ELBO;
-- the wrong notes from all other notes of their windows, by melodyvae.generation.scoring.note_scores, and by the ELBO's
-  part of it;
+- as ``melodyvae score`` does: melodyvae.generation.doubts.note_doubts, with all bars of the window heard;
+- as it does where the model that composes cannot hear: melodyvae.generation.scoring.note_scores, from the two bars
+  around the note, with the scale of the window;
+- by the ELBO's part of the second alone, and by whether the note is outside the major scale that fits the window best.
 
-each beside a rule that knows only scales: the share of notes outside the major scale that fits the window best, and
-whether the note is outside it.
+Intervals are 95% (bootstrap over windows).
 """
 
 from __future__ import annotations
 
 import argparse
+import time
 
 import numpy as np
 
-from data_prep.tokens import FIRST_NOTE_ON, Vocabulary
+from data_prep.melody import Melody
+from data_prep.tokens import FIRST_NOTE_ON
+from melodyvae.datasets.held_out import held_out_windows
 from melodyvae.datasets.windows import open_dataset
-from melodyvae.generation.scoring import best_scale, negative_elbo, note_scores
+from melodyvae.device import use_threads
+from melodyvae.generation.doubts import note_doubts
+from melodyvae.generation.scoring import best_scale, note_scores
 from melodyvae.models.melody import MelodyModel
+
+WAYS = ("score", "two bars", "two bars, the ELBO alone", "the scale alone")
 
 
 def main() -> None:
+    """Plant, judge, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset")
     parser.add_argument("--split", choices=["test", "valid", "all"], default="test")
     parser.add_argument("--model", default="melody-2bar")
-    parser.add_argument("--windows", type=int, default=300)
+    parser.add_argument("--composer", default="melody-compose")
+    parser.add_argument("--windows", type=int, default=100)
+    parser.add_argument("--notes", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    model = MelodyModel.from_pretrained(arguments.model)
-    splits = open_dataset(arguments.dataset).splits
-    rows = np.concatenate(list(splits.values())) if arguments.split == "all" else np.array(splits[arguments.split])
+    use_threads(1)
+    model, composer = (MelodyModel.from_pretrained(name) for name in (arguments.model, arguments.composer))
+    dataset = open_dataset(arguments.dataset)
+    rows = held_out_windows(composer.provenance, dataset, arguments.split)
     generator = np.random.default_rng(arguments.seed)
-    clean = rows[generator.permutation(len(rows))[: arguments.windows]]
-    planted = clean.copy()
-    wrong = []
-    for row in planted:
-        step = int(generator.choice(np.flatnonzero(row >= FIRST_NOTE_ON)))
-        row[step] = np.clip(int(row[step]) + generator.choice((-1, 1)), FIRST_NOTE_ON, model.vocabulary.size - 1)
-        wrong.append(step)
-    labels = np.repeat([0, 1], len(clean))
-    both = np.concatenate([clean, planted])
-    outside = [_outside(row, model.vocabulary) for row in both]
-    by_scale = np.array([notes.mean() for notes in outside])
-    print(f"{len(clean)} windows of {arguments.dataset} ({arguments.split}), {arguments.model}")
-    print(f"windows: ROC AUC {_auc(negative_elbo(model, both), labels):.3f} (by scales {_auc(by_scale, labels):.3f})")
-    scores, by_elbo, is_wrong, is_outside = [], [], [], []
-    for row, step, notes in zip(planted, wrong, outside[len(clean) :], strict=True):
-        gains, _ = note_scores(model, row)
-        scores.append(gains)
-        by_elbo.append(note_scores(model, row, np.ones(12, bool))[0])
-        is_wrong.append(np.flatnonzero(row >= FIRST_NOTE_ON) == step)
-        is_outside.append(notes)
-    marks, of_note = np.concatenate(is_wrong).astype(int), np.concatenate(scores)
-    print(
-        f"notes: ROC AUC {_auc(of_note, marks):.3f} (by the ELBO alone {_auc(np.concatenate(by_elbo), marks):.3f}, "
-        f"by scales alone {_auc(np.concatenate(is_outside), marks):.3f})"
-    )
+    began = time.process_time()
+    found = []  # of each window: the scores of each note in each way, and whether it is the wrong one
+    for row in rows[generator.permutation(len(rows))[: arguments.windows]]:
+        tune, wrong = planted(row.copy(), model, generator)
+        others = generator.permutation([number for number in range(len(tune.notes)) if number != wrong])
+        asked = sorted([wrong, *others[: arguments.notes - 1 if arguments.notes else None].tolist()])
+        found.append((judged(tune, asked, model, composer), np.array(asked) == wrong))
+    seconds = (time.process_time() - began) / len(found)
+    print(f"{len(found)} windows of {dataset.meta['bars']} bars of {arguments.dataset} ({arguments.split})")
+    for way, name in enumerate(WAYS):
+        low, high = interval([(scores[way], marks) for scores, marks in found], arguments.seed)
+        value = auc(*(np.concatenate(parts) for parts in zip(*[(s[way], m) for s, m in found], strict=True)))
+        print(f"{name:<26}{value:6.3f}  [{low:.3f}, {high:.3f}]")
+    print(f"{seconds:.1f} s of the processor per window")
 
 
-def _outside(row: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:
-    """Whether each note of a window is outside the major scale that holds most of them, as 0 or 1."""
-    pitches = row[row >= FIRST_NOTE_ON].astype(np.int64) - FIRST_NOTE_ON + vocabulary.lowest_pitch
-    return 1.0 - best_scale(pitches)[pitches % 12]
+def planted(row: np.ndarray, model: MelodyModel, generator: np.random.Generator) -> tuple[Melody, int]:
+    """A window as a tune with one note moved by a semitone, and the number of this note."""
+    steps = np.flatnonzero(row >= FIRST_NOTE_ON)
+    wrong = int(generator.integers(len(steps)))
+    moved = int(row[steps[wrong]]) + generator.choice((-1, 1))
+    row[steps[wrong]] = np.clip(moved, FIRST_NOTE_ON, model.vocabulary.size - 1)
+    grid = {"steps_per_quarter": model.config.steps_per_quarter, "meter": model.config.meter}
+    return model.vocabulary.decode(row, **grid), wrong
 
 
-def _auc(scores: np.ndarray, labels: np.ndarray) -> float:
+def judged(tune: Melody, asked: list[int], model: MelodyModel, composer: MelodyModel) -> np.ndarray:
+    """The scores of the notes asked for, in each of :data:`WAYS`: ``(4, N)``."""
+    scale = best_scale([note.pitch for note in tune.notes])
+    heard = note_doubts(composer, tune, scale, asked)[0][asked]
+    outside = [1.0 - scale[tune.notes[number].pitch % 12] for number in asked]
+    by_window, by_elbo = [], []
+    for number in asked:
+        step = tune.notes[number].start_step
+        bars = model.config.bars
+        first = min(step // tune.steps_per_bar // bars * bars, tune.bars - bars)
+        window = model.vocabulary.encode(tune.window(first, bars))
+        place = step - first * tune.steps_per_bar
+        by_window.append(note_scores(model, window, scale, [place])[0][0])
+        by_elbo.append(note_scores(model, window, np.ones(12, bool), [place])[0][0])
+    return np.array([heard, by_window, by_elbo, outside])
+
+
+def interval(found: list[tuple[np.ndarray, np.ndarray]], seed: int, draws: int = 500) -> tuple[float, float]:
+    """The 95% interval of the AUC over windows drawn anew."""
+    generator = np.random.default_rng(seed)
+    values = []
+    for _ in range(draws):
+        some = [found[place] for place in generator.integers(len(found), size=len(found))]
+        values.append(auc(*(np.concatenate(parts) for parts in zip(*some, strict=True))))
+    low, high = np.quantile(values, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def auc(scores: np.ndarray, marks: np.ndarray) -> float:
     """The chance that a marked one scores above an unmarked one; ties count half."""
     order = np.unique(scores, return_inverse=True)[1]
     counts = np.bincount(order)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[order]
-    marked = int(labels.sum())
-    return float((ranks[labels == 1].sum() - marked * (marked + 1) / 2) / (marked * (len(labels) - marked)))
+    marked = int(marks.sum())
+    return float((ranks[marks].sum() - marked * (marked + 1) / 2) / (marked * (len(marks) - marked)))
 
 
 if __name__ == "__main__":
