@@ -28,7 +28,7 @@ SIGNS = {"+": 1, "-": -1}
 @temperature_option(0.0)
 @generation_options
 def arithmetic(generation: Generation, terms: tuple[str, ...], **options: Any) -> None:
-    """Write the tune at the sum of the latent means of MIDI files.
+    """Write the tune that is the sum, or the difference, of MIDI files, as the model understands them.
 
     \b
     melodyvae arithmetic a.mid - b.mid + c.mid

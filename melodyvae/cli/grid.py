@@ -27,7 +27,7 @@ from melodyvae.rendering.melody_files import grid_names
     type=click.Choice(["exact", "model"]),
     default="exact",
     show_default=True,
-    help="exact: z is refined until the four come back; model: as the model remembers them.",
+    help="exact: the four come back note for note; model: as the model remembers them.",
 )
 @source_options
 @musical_options

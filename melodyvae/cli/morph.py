@@ -51,7 +51,7 @@ def slider_options(command: Callable[..., Any]) -> Callable[..., Any]:
     type=click.IntRange(min=1),
     default=192,
     show_default=True,
-    help="Tunes tried for each one written; 1 takes the bare attribute vector.",
+    help="Tunes tried for each one written; more come nearer to what is asked.",
 )
 @temperature_option(0.0)
 @generation_options

@@ -23,7 +23,7 @@ from melodyvae.cli.options import (
 @temperature_option(0.0)
 @generation_options
 def reconstruct(generation: Generation, files: tuple[Path, ...], **options: Any) -> None:
-    """Write each of FILES as the model remembers it: through z and back, window by window.
+    """Write each of FILES as the model remembers it, as many bars at a time as it takes (two).
 
     \b
     melodyvae reconstruct song.mid

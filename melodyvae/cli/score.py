@@ -1,4 +1,4 @@
-"""``melodyvae score``: how unusual the windows and the notes of tunes are."""
+"""``melodyvae score``: how unusual the bars and the notes of tunes are."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from melodyvae.cli.options import device_option, known_errors, load_model, midi_
 @model_option
 @device_option
 def score(files: tuple[Path, ...], track: str, model_name: str, device: str) -> None:
-    """Say how unusual each window of FILES, MIDI files, is to the model, and which notes are doubtful.
+    """Say how unusual the bars of FILES, MIDI files, are to the model, and which notes are doubtful.
 
     \b
     melodyvae score a.mid
 
-    The number of a window is its negative ELBO in nats per step; beside it stands how many of a hundred held-out
-    windows of the training data are less unusual. A note is doubtful if the whole tune would be much likelier with
-    another pitch near it, by melody-compose, which hears that bars come back and keys stay; in other meters than 4/4,
-    where that model cannot hear, if it lies outside the scale of the tune or its window would be much likelier.
+    From each bar on, as many bars as the model takes at a time (two) are compared with passages of tunes like those
+    that it has learned from: how many of a hundred are less unusual. A note is doubtful if the whole tune would be
+    much likelier with another pitch near it, by melody-compose, which hears that bars come back and keys stay; in
+    other meters than 4/4, where that model cannot hear, if it lies outside the scale of the tune or its bars would be
+    much likelier.
     """
     with known_errors():
         for path in files:

@@ -37,7 +37,7 @@ from melodyvae.cli.options import (
 @temperature_option(0.0)
 @generation_options
 def vary(generation: Generation, file: Path, count: int, **options: Any) -> None:
-    """Write tunes that are near FILE, a MIDI file, in the latent space.
+    """Write tunes that are near FILE, a MIDI file, as the model understands tunes.
 
     \b
     melodyvae vary a.mid -n 8

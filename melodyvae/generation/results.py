@@ -245,7 +245,7 @@ class Variations(_Drawn):
         """How far away they are, and how similar to training melodies."""
         changed = ", ".join(map(str, self.steps_changed))
         return (
-            f"sixteenths that differ from the tune (of {self.original.length_steps}): {changed}",
+            f"{_unit(self.original)} that differ from the tune (of {self.original.length_steps}): {changed}",
             *self.novelty_sentences,
         )
 
@@ -300,8 +300,7 @@ class Interpolation(Result):
     @property
     def measured(self) -> tuple[str, ...]:
         """Whether the ends came back, and how even the way is."""
-        steps = self.melodies[0].length_steps
-        ends = [_came_back(label, right, steps) for label, right in zip("AB", self.steps_right, strict=True)]
+        ends = [_came_back(label, right, self[0]) for label, right in zip("AB", self.steps_right, strict=True)]
         mean = sum(self.distances) / len(self.distances)
         spread = f"{min(self.distances):.0%} to {max(self.distances):.0%}"
         distinct = f"{self.distinct} of {len(self)} tunes are distinct"
@@ -403,8 +402,8 @@ class Grid(Result):
     @property
     def measured(self) -> tuple[str, ...]:
         """Whether the corners came back, and how many melodies there are."""
-        steps = self.corners[0].length_steps
-        corners = [_came_back(label, right, steps) for label, right in zip("ABCD", self.steps_right, strict=True)]
+        pairs = zip("ABCD", self.steps_right, self.corners, strict=True)
+        corners = [_came_back(label, right, corner) for label, right, corner in pairs]
         return (*corners, f"{self.distinct} of {len(self)} tunes are distinct")
 
     @property
@@ -523,7 +522,7 @@ class Reconstruction(Result):
     def measured(self) -> tuple[str, ...]:
         """How much of each came back."""
         return tuple(
-            f"{source.name or 'the melody'}: {right} of {melody.length_steps} steps came back"
+            f"{source.name or 'the melody'} came back: {_how_much(right, melody)}"
             for source, melody, right in zip(self.sources, self.originals, self.steps_right, strict=True)
         )
 
@@ -597,23 +596,40 @@ class Scores(Sequence["WindowScore"]):
     def sentences(self) -> tuple[str, ...]:
         """What was read and found, a sentence each: what a command prints."""
         lines = list(self.source.sentences)
+        if not self.windows:
+            return (*lines, "  there is no note in it")
         for window in self.windows:
-            rank = "" if window.percentile is None else f"  more unusual than {window.percentile:3.0f} of 100"
-            lines.append(f"  from bar {window.first_bar:4}: {window.nats_per_step:6.2f} nats per step{rank}")
-        if self.windows and not self.is_ranked:
-            lines.append("  (the model came without the scores of held-out windows to compare with)")
-        if self.windows and not self.judge:
-            lines.append("  (notes are judged window by window: the model that hears whole tunes takes 4/4)")
+            unusual = (
+                f"surprise {window.nats_per_step:.2f}"
+                if window.percentile is None
+                else f"more unusual than {window.percentile:3.0f} of 100 passages of other tunes"
+            )
+            lines.append(f"  from bar {window.first_bar:4}: {unusual}")
+        if not self.is_ranked:
+            lines.append("  (the model came without passages of other tunes to compare with: more surprise, more unusual)")
+        if not self.judge:
+            lines.append("  (notes are judged a few bars at a time: the model that hears whole tunes takes 4/4)")
         for note in self.doubtful:
-            told = f"{pitch_name(note.note.pitch)}, {note.nats:.1f} nats: rather {pitch_name(note.better_pitch)}"
-            lines.append(f"  doubtful: bar {note.bar}, beat {note.beat:g}: {told}")
-        if self.windows and not self.doubtful:
+            told = f"{pitch_name(note.note.pitch)} is doubtful; {pitch_name(note.better_pitch)} is likelier"
+            lines.append(f"  bar {note.bar}, beat {note.beat:g}: {told}")
+        if not self.doubtful:
             lines.append("  no doubtful note")
         return tuple(lines)
 
 
-def _came_back(label: str, right: int, steps: int) -> str:
-    return f"{label} reconstructed: {'exact on the grid' if right == steps else f'{right} of {steps} steps'}"
+def _came_back(label: str, right: int, melody: Melody) -> str:
+    return f"{label} reconstructed: {_how_much(right, melody)}"
+
+
+def _how_much(right: int, melody: Melody) -> str:
+    if right == melody.length_steps:
+        return "exact on the grid"
+    return f"{right} of {melody.length_steps} {_unit(melody)} are right"
+
+
+def _unit(melody: Melody) -> str:
+    """What the steps of a melody's grid are called."""
+    return {2: "eighths", 4: "sixteenths", 8: "thirty-seconds"}.get(melody.steps_per_quarter, "places on the grid")
 
 
 def _letter(index: int) -> str:

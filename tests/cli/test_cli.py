@@ -325,7 +325,7 @@ def test_reconstruct_writes_each_file_at_its_own_length(tunes, run_folder, tmp_p
     output = run("reconstruct", *files, "-o", tmp_path / "o", "--model", run_folder, "--temperature", "1")
     assert Melody.from_midi(tmp_path / "o" / "five.mid").bars == 5
     assert "five.mid: " in output
-    assert "of 80 steps came back" in output
+    assert "of 80 sixteenths are right" in output
 
 
 def test_sample_says_how_near_its_tunes_are_to_the_training_and_draws_near_copies_again(run_folder, tmp_path):
