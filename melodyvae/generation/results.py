@@ -606,7 +606,7 @@ class Scores(Sequence["WindowScore"]):
             )
             lines.append(f"  from bar {window.first_bar:4}: {unusual}")
         if not self.is_ranked:
-            lines.append("  (the model came without passages of other tunes to compare with: more surprise, more unusual)")
+            lines.append("  (this model knows no other tunes to compare with: the more surprise, the more unusual)")
         if not self.judge:
             lines.append("  (notes are judged a few bars at a time: the model that hears whole tunes takes 4/4)")
         for note in self.doubtful:

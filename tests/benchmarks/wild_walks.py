@@ -1,6 +1,6 @@
 """Walks between random pairs of somebody's MIDI files: in key, without wide leaps, exact at both ends, and how quick.
 
-    python -m tests.benchmarks.wild_walks FOLDER [--pairs 60] [--seed 0] [--bars 2 16] [--model melody-2bar]
+    python -m tests.benchmarks.wild_walks FOLDER [--pairs 60] [--seed 0] [--bars 2 16] [--model melody-2bar] [--masks]
 
 FOLDER is searched for MIDI files, of which pairs are drawn by the seed; files that cannot be read, or have no melody,
 are counted and drawn again. Per row of the table:
@@ -9,11 +9,14 @@ are counted and drawn again. Per row of the table:
   the tunes between the ends;
 - wide leaps: the share of the tunes between with two notes in a row more than an octave apart;
 - ends exact: how many of the ends are the tunes that were taken, note for note;
-- seconds: per pair, reading both files included, on one thread.
+- seconds: of a processor per pair, reading both files included, on one thread.
 
 Rows: the ends themselves; the default; the same without a scale; and a crossfade of the same ends in A's key, each step
 taken from B with a probability that grows from 0 to 1 and from A otherwise (Roberts et al., 2018, section 5.2,
-https://arxiv.org/abs/1803.05428), silent note offs left out. Seconds under load are good side by side only.
+https://arxiv.org/abs/1803.05428), silent note offs left out. With ``--masks``, in place of the row without a scale,
+what the default is made of: ``plain mask`` only forbids the notes outside the scale and beyond the range; ``moved``
+gives their probability to the nearest notes in the scale; the default also folds wide leaps. With ``--only-default``
+neither is walked, which takes half the time.
 """
 
 from __future__ import annotations
@@ -21,9 +24,13 @@ from __future__ import annotations
 import argparse
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
+from torch import Tensor
 
 from data_prep.melodies.voice import MelodyError
 from data_prep.melody import Melody
@@ -34,6 +41,7 @@ from melodyvae.evaluation.keys import chance_outside_scale, has_wide_leap, share
 from melodyvae.generation.interpolation import WalkOptions, pick_ends, walk
 from melodyvae.generation.sources import WindowError, read_source
 from melodyvae.models.melody import MelodyModel
+from melodyvae.models.token_rules import TokenRules
 
 COUNT = 8
 
@@ -45,18 +53,36 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--bars", type=int, nargs="+", default=[2, 16])
     parser.add_argument("--model", default="melody-2bar")
+    parser.add_argument("--masks", action="store_true")
+    parser.add_argument("--only-default", action="store_true")
     arguments = parser.parse_args()
+    names = ["default"] if arguments.only_default else ["default", "no scale"]
+    if arguments.masks:
+        names = ["plain mask", "moved", "default"]
     use_threads(1)
     model = MelodyModel.from_pretrained(arguments.model)
     files = sorted(path for path in arguments.folder.rglob("*") if path.suffix.lower() in (".mid", ".midi"))
     if len(files) < 2:
         parser.error(f"there are {len(files)} MIDI files in {arguments.folder}; a pair takes two")
     for bars in arguments.bars:
-        _table(model, files, arguments.pairs, arguments.seed, bars)
+        _table(model, files, arguments.pairs, arguments.seed, bars, names)
 
 
-def _table(model: MelodyModel, files: list[Path], pairs: int, seed: int, bars: int) -> None:
-    """Print the table for windows of ``bars`` bars."""
+def _unmoved(*tables: Tensor, **options: Any) -> TokenRules:
+    """Rules that only forbid."""
+    return TokenRules(*tables, moves=False)
+
+
+def _moved(*tables: Tensor, no_wide_leaps: Tensor, leaps: Tensor) -> TokenRules:
+    """Rules that move forbidden notes and leave leaps alone."""
+    return TokenRules(*tables)
+
+
+RULES: dict[str, Callable[..., TokenRules]] = {"plain mask": _unmoved, "moved": _moved}
+
+
+def _table(model: MelodyModel, files: list[Path], pairs: int, seed: int, bars: int, names: list[str]) -> None:
+    """Print the table for windows of ``bars`` bars and the walks of these ``names``."""
     generator = np.random.default_rng(seed)
     outside: dict[str, list[float]] = defaultdict(list)
     leaps: dict[str, list[bool]] = defaultdict(list)
@@ -67,14 +93,15 @@ def _table(model: MelodyModel, files: list[Path], pairs: int, seed: int, bars: i
     while found < pairs and refused < 10 * pairs:
         first, second = generator.choice(len(files), 2, replace=False)
         try:
-            for name in ("default", "no scale"):
-                started = time.perf_counter()
+            for name in names:
+                started = time.process_time()
                 sources = read_source(files[first], model.config), read_source(files[second], model.config)
-                options = WalkOptions(COUNT, scale="auto" if name == "default" else "none")
+                options = WalkOptions(COUNT, scale="none" if name == "no scale" else "auto")
                 picked = pick_ends(model, sources, bars=bars, options=options)
                 start, end = (window.melody for window in picked.windows)
-                walked = walk(model, start, end, options, None, picked.keys, picked.pieces)
-                seconds[name].append(time.perf_counter() - started)
+                with patch("melodyvae.generation.in_scale.TokenRules", RULES.get(name, TokenRules)):
+                    walked = walk(model, start, end, options, None, picked.keys, picked.pieces)
+                seconds[name].append(time.process_time() - started)
                 exact[name] += [right == start.length_steps for right in walked.steps_right]
                 _measure(walked.melodies[1:-1], model.vocabulary, name, outside, leaps)
         except (MidiError, MelodyError, WindowError):
@@ -88,7 +115,7 @@ def _table(model: MelodyModel, files: list[Path], pairs: int, seed: int, bars: i
         f"\n{bars} bars: {found} pairs of {len(files)} files, seed {seed}; {refused} pairs with a file without melody"
     )
     print(f"{'':<12}{'out of scale':>14}{'wide leaps':>12}{'ends exact':>14}{'seconds':>9}")
-    for name in ("the ends", "default", "no scale", "crossfade"):
+    for name in ("the ends", *names, "crossfade"):
         right = f"{sum(exact[name])} of {len(exact[name])}" if name in exact else ""
         took = f"{np.median(seconds[name]):.2f}" if name in seconds else ""
         print(f"{name:<12}{np.nanmean(outside[name]):14.1%}{np.mean(leaps[name]):12.1%}{right:>14}{took:>9}")
