@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def test_what_no_reader_may_do_is_a_finding(tmp_path: Path, monkeypatch: pytest.
         raise KeyError("C:")
 
     monkeypatch.setattr("tests.fuzzing._read_music", broken)
-    monkeypatch.setitem(KINDS, "abc", type(KINDS["abc"])(".abc", broken, True))
+    monkeypatch.setitem(KINDS, "abc", replace(KINDS["abc"], read=broken))
     assert outcome_of(("abc", b"X:1\nK:C\nc|\n")).startswith("finding: KeyError")
     assert issubclass(FindingError, AssertionError)
 

@@ -9,6 +9,7 @@ a missing end of track; left out: a tempo of zero, a note that is never ended. T
 from __future__ import annotations
 
 import os
+import stat
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,6 +53,12 @@ class NotMidiError(MidiError):
     """The file does not begin as a MIDI file does."""
 
     reason = "not_midi"
+
+
+class NotAFileError(MidiError):
+    """It is a pipe or a device, which may never end."""
+
+    reason = "not_a_file"
 
 
 class AudioFileError(NotMidiError):
@@ -99,11 +106,14 @@ def file_bytes(path: str | Path) -> bytes:
 
     Raises:
         FileTooLargeError: if it is larger.
+        NotAFileError: if it is a pipe or a device.
         OSError: if it cannot be opened.
     """
-    size = os.stat(path).st_size
-    if size > MAX_FILE_BYTES:
-        raise FileTooLargeError(f"{path} is {size / 2**20:.0f} MiB; a piece of music in MIDI is under 64")
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
+        raise NotAFileError(f"{path} is no regular file but a pipe or a device; save what it gives, and give that")
+    if found.st_size > MAX_FILE_BYTES:
+        raise FileTooLargeError(f"{path} is {found.st_size / 2**20:.0f} MiB; a piece of music in MIDI is under 64")
     with open(path, "rb") as file:
         return file.read()
 

@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from data_prep.arrays import array_on_disk
 from data_prep.corpus.output import FORMAT_VERSION
 from data_prep.errors import UserError
 from melodyvae.config import MelodyConfig
 from melodyvae.models.melody import vocabulary_of
 
 SPLITS = ("train", "valid", "test")
+PLACES_FILE = "windows.npy"
 MAX_META_BYTES = 2**30  # of a dataset of a million files it is 130 MiB
 
 
@@ -52,14 +54,10 @@ class WindowDataset:
         Raises:
             DatasetError: if the folder does not say.
         """
-        file = self.folder / "windows.npy"
-        try:
-            origins = np.load(file)
-            sources = origins["source"][origins["split"] == SPLITS.index(split)]
-        except (OSError, ValueError, IndexError) as error:
-            raise DatasetError(f"{file} cannot be used ({error}); run `melodyvae prep` again") from error
+        places = self._places("source")
+        sources = places["source"][places["split"] == SPLITS.index(split)]
         if len(sources) != len(self.splits[split]):
-            raise DatasetError(f"{file} is of other windows; run `melodyvae prep` again")
+            raise DatasetError(f"{self.folder / PLACES_FILE} is of other windows; run `melodyvae prep` again")
         return np.asarray(sources)
 
     def is_that_of(self, provenance: Mapping[str, Any]) -> bool:
@@ -72,12 +70,25 @@ class WindowDataset:
         All of them where there are no such, and of a folder that does not say.
         """
         windows = np.asarray(self.splits[split])
-        places = np.load(self.folder / "windows.npy")
+        places = self._places()
         if not {"speed", "phase"} <= set(places.dtype.names or ()):
             return windows
         of_split = places[places["split"] == SPLITS.index(split)]
         is_as_written = (of_split["speed"] == 1) & (of_split["phase"] == 0)
+        if len(is_as_written) != len(windows):
+            raise DatasetError(f"{self.folder / PLACES_FILE} is of other windows; run `melodyvae prep` again")
         return windows[is_as_written] if is_as_written.any() else windows
+
+    def _places(self, *columns: str) -> np.ndarray:
+        """Where each window is from, with these columns besides ``split``."""
+        file = self.folder / PLACES_FILE
+        try:
+            places = array_on_disk(file)
+        except (OSError, ValueError) as error:
+            raise DatasetError(f"{file} cannot be used ({error}); run `melodyvae prep` again") from error
+        if places.ndim != 1 or not {"split", *columns} <= set(places.dtype.names or ()):
+            raise DatasetError(f"{file} does not say where windows are from; run `melodyvae prep` again")
+        return places
 
     def check_fits(self, config: MelodyConfig) -> None:
         """Raise :class:`DatasetError` unless windows, meter and vocabulary are those of the model."""
@@ -108,7 +119,7 @@ def open_dataset(folder: str | Path) -> WindowDataset:
         if meta_file.stat().st_size > MAX_META_BYTES:
             raise ValueError(f"its meta.json is larger than {MAX_META_BYTES / 2**20:.0f} MiB")
         meta = json.loads(meta_file.read_text(encoding="utf-8"))
-        splits = {name: _open_windows(folder / f"{name}.npy") for name in SPLITS}
+        splits = {name: array_on_disk(folder / f"{name}.npy") for name in SPLITS}
     except RecursionError as error:
         raise DatasetError(f"{folder} is not a whole dataset (its meta.json is nested too deep)") from error
     except (OSError, ValueError) as error:
@@ -131,17 +142,6 @@ def open_dataset(folder: str | Path) -> WindowDataset:
                 f"{folder / name}.npy holds {windows.dtype} {windows.shape}, which is not what meta.json says"
             )
     return WindowDataset(folder, meta, splits)
-
-
-def _open_windows(path: Path) -> np.ndarray:
-    """A memory map of a ``.npy`` file, never of an archive or a pickle, which ``np.load`` opens, too."""
-    try:
-        windows: np.ndarray = np.lib.format.open_memmap(path, mode="r")
-    except (OSError, ValueError):
-        raise
-    except Exception as error:  # the parser of the header is Python's, and raises what it likes
-        raise ValueError(f"{path.name} has no header of NumPy") from error
-    return windows
 
 
 def _is_whole(value: Any, lowest: int = 1, highest: int = 2**40) -> bool:

@@ -15,6 +15,7 @@ from typing import Self
 
 import numpy as np
 
+from data_prep.arrays import array_on_disk
 from data_prep.errors import UserError
 from data_prep.files import whole_file
 from data_prep.melody import Melody
@@ -66,8 +67,8 @@ class NoveltyIndex:
             NoveltyError: if it is no such file.
         """
         try:
-            hashes = np.load(path, mmap_mode="r")
-        except (OSError, ValueError, EOFError) as error:
+            hashes = array_on_disk(path)
+        except (OSError, ValueError) as error:
             raise NoveltyError(f"{path} is no index of training windows ({error}); train or copy it again") from error
         if hashes.dtype != np.uint16 or hashes.ndim != 2:
             raise NoveltyError(f"{path} holds {hashes.dtype} {hashes.shape}; it is no index of training windows")
@@ -116,9 +117,21 @@ class NoveltyIndex:
 
 
 def find_index(model: MelodyModel) -> NoveltyIndex | None:
-    """The index that came with a model; None if it came without."""
+    """The index that came with a model; None if it came without.
+
+    Raises:
+        NoveltyError: if it is no index, or one of other windows.
+    """
     file = beside(model.path, NOVELTY_FILE) if model.path else None
-    return NoveltyIndex.open(file, model.config.steps_per_quarter) if file and file.is_file() else None
+    if file is None or not file.is_file():
+        return None
+    index = NoveltyIndex.open(file, model.config.steps_per_quarter)
+    beats = -(-model.config.steps // model.config.steps_per_quarter)
+    if index.beats != beats:
+        raise NoveltyError(
+            f"{file} is of windows of {index.beats} beats, the model's have {beats}; train or copy it again"
+        )
+    return index
 
 
 def index_of(model: MelodyModel) -> NoveltyIndex:

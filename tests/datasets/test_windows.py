@@ -1,6 +1,7 @@
 """Dataset folders are checked, and batches depend on the seed and the update alone."""
 
 import json
+import os
 import shutil
 from dataclasses import replace
 
@@ -59,6 +60,29 @@ def test_windows_as_written_are_those_of_bar_lines_at_the_piece_s_own_speed(tmp_
     assert len(mixture.splits["train"]) > len(plain.splits["train"]) > 0
     assert mixture.as_written("train").tolist() == plain.splits["train"].tolist()
     assert plain.as_written("train").tolist() == plain.splits["train"].tolist()
+
+
+@pytest.mark.parametrize("array", [*odd_arrays(), None])
+def test_what_does_not_say_where_windows_are_from_is_refused(dataset_folder, tmp_path, array):
+    copy = tmp_path / "copy"
+    shutil.copytree(dataset_folder, copy)
+    (copy / "windows.npy").unlink()
+    if array is not None:
+        (copy / "windows.npy").write_bytes(array)
+    dataset = open_dataset(copy)
+    for ask in (dataset.sources_of, dataset.as_written):
+        with pytest.raises(DatasetError, match=r"windows\.npy (cannot be used|does not say)"):
+            ask("train")
+
+
+@pytest.mark.parametrize("name", ["train.npy", "meta.json", "windows.npy"])
+def test_a_pipe_in_a_dataset_is_not_waited_for(dataset_folder, tmp_path, name):
+    copy = tmp_path / "copy"
+    shutil.copytree(dataset_folder, copy)
+    (copy / name).unlink()
+    os.mkfifo(copy / name)
+    with pytest.raises(DatasetError, match=r"no regular file|no dataset"):
+        open_dataset(copy).sources_of("train")
 
 
 def test_a_folder_that_is_no_dataset_says_how_to_make_one(tmp_path):

@@ -130,11 +130,19 @@ def test_a_model_without_index_says_so():
         index_of(MelodyModel())
 
 
-@pytest.mark.parametrize("content", [b"", b"words", b"\x93NUMPY"])
+@pytest.mark.parametrize("content", [b"", b"words", b"\x93NUMPY", b"PK\x05\x06" + bytes(18), b"\x80\x04N."])
 def test_a_file_that_is_no_index_is_refused(tmp_path, content):
     (tmp_path / "x.npy").write_bytes(content)
     with pytest.raises(NoveltyError, match="is no index of training windows"):
         NoveltyIndex.open(tmp_path / "x.npy", 4)
+
+
+def test_an_index_of_other_windows_is_refused(tmp_path):
+    model = MelodyModel()
+    model.path = tmp_path / "m.safetensors"
+    np.save(tmp_path / "m.novelty.npy", np.zeros((3, 5), np.uint16))
+    with pytest.raises(NoveltyError, match=r"m\.novelty\.npy is of windows of 5 beats, the model's have 8"):
+        index_of(model)
 
 
 def test_long_windows_are_counted_beyond_255_beats():

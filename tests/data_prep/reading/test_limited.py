@@ -18,7 +18,7 @@ import pytest
 from data_prep.limits import Limits
 from data_prep.reading import limited
 from data_prep.reading.limited import ReaderCrashedError, TooSlowError, close_reader, read_song, start_reader
-from data_prep.reading.midi import FileTooLargeError, MidiError, song_from_bytes
+from data_prep.reading.midi import FileTooLargeError, MidiError, NotAFileError, song_from_bytes
 from data_prep.reading.score import CorruptScoreError, NotAScoreError, read_first_score
 from tests.data_prep.reading.hostile import HOSTILE, abc, kern, measure, musicxml
 from tests.data_prep.reading.hostile import NOTE as XML_NOTE
@@ -135,6 +135,15 @@ def test_the_line_in_a_message_is_that_of_the_file(tmp_path: Path) -> None:
 def test_a_missing_file_is_an_error_of_the_system(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_song(tmp_path / "missing.abc", LIMITS)
+
+
+@pytest.mark.parametrize("name", ["a.mid", "a.abc", "a.krn", "a.musicxml"])
+def test_a_pipe_or_a_device_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    (tmp_path / f"endless-{name}").symlink_to("/dev/zero")
+    for path in (tmp_path / name, tmp_path / f"endless-{name}"):
+        with pytest.raises(NotAFileError, match=f"{name} is no regular file but a pipe or a device; save what it"):
+            read_song(path, LIMITS)
 
 
 def test_scores_are_read_in_a_process_of_their_own(tmp_path: Path) -> None:
