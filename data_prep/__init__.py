@@ -2,7 +2,7 @@
 
 The folders, in the order of the flow; each imports only from those above it:
 
-- ``errors``, ``files``, ``mixing``: what a user can do wrong; files written whole; hashes of 64 bits.
+- ``errors``, ``arrays``, ``files``, ``mixing``: what a user can do wrong; arrays opened, files written whole; hashes.
 - ``melody``, ``tokens``: one voice on a grid; melody <-> token ids.
 - :mod:`~data_prep.reading`: files of music -> pieces.
 - :mod:`~data_prep.melodies`: pieces -> melodies, melodies -> MIDI files.

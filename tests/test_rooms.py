@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ROOMS = {  # in the order of the flow; a module at the top of a package is a room of its own
     "data_prep": [
-        *("errors", "files", "mixing", "locks", "cores", "limits"),
+        *("errors", "arrays", "files", "mixing", "locks", "cores", "limits"),
         *("reading", "melody", "tokens", "melodies", "corpus"),
     ],
     "melodyvae": [
