@@ -31,6 +31,7 @@ from melodyvae.evaluation.samples import (
 from melodyvae.evaluation.structure import distances, known_phrases, tune_metrics
 from melodyvae.evaluation.two_sample import MIN_WINDOWS, two_sample_accuracy
 from melodyvae.generation.codec import decode_tokens
+from melodyvae.generation.composing import compose
 from melodyvae.generation.prior import Prior, draw_latents, has_fitted_prior
 from melodyvae.models.latent import active_units
 from melodyvae.models.melody import MelodyModel
@@ -283,8 +284,10 @@ def _structure(
 
 
 def _drawn(model: MelodyModel, count: int, prior: Prior | None, seed: int) -> np.ndarray:
-    """Sampled windows ``(count, T)`` at temperature 1."""
+    """Sampled windows ``(count, T)`` at temperature 1; of a model that composes in the keys that tunes come in."""
     generator = torch.Generator(model.device).manual_seed(seed)
+    if model.config.look_back and prior is None:
+        return np.stack([model.vocabulary.encode(melody) for melody in compose(model, count, generator=generator)])
     return decode_tokens(model, draw_latents(model, count, prior, generator), 1.0, generator)
 
 

@@ -22,6 +22,7 @@ from data_prep.melodies.keys import Key, parse_tonic
 from data_prep.melody import Melody
 from melodyvae.generation.codec import check_count, decode_tokens, fields_of, tied_like
 from melodyvae.generation.in_scale import rules_of, rules_of_each
+from melodyvae.generation.key_shares import in_common_keys
 from melodyvae.generation.scales import Scale, ScaleChoice
 from melodyvae.models.token_rules import TokenRules
 
@@ -118,7 +119,7 @@ def compose(
     wish: Wish | None = None,
     **fields: Any,
 ) -> list[Melody]:
-    """``count`` new tunes of ``bars`` bars, those of the model's windows by default.
+    """``count`` new tunes of ``bars`` bars, those of the model's windows by default, in the keys that tunes come in.
 
     Args:
         model: one that looks back.
@@ -127,7 +128,7 @@ def compose(
         temperature: of the notes; z is drawn from the learned prior in any case.
         generator: the source of all draws.
         scale: ``auto`` writes each tune a second time, with the same draws, in the scale that fits it best; ``none``
-            does not; a scale keeps all to it.
+            does not; a scale keeps all to it, and in the key that they were written in.
         wish: what the tunes should be like.
         fields: what else they carry, such as ``quarters_per_minute``.
 
@@ -150,6 +151,8 @@ def compose(
         rows = ruled[:, : length * model.config.steps_per_bar]
     grid = {"steps_per_quarter": model.config.steps_per_quarter, "meter": model.config.meter}
     melodies = [model.vocabulary.decode(row, **(grid | fields)) for row in rows]
+    if wanted.key is None and not isinstance(scale, Scale):
+        melodies = in_common_keys(melodies, model.extras, generator)
     if wanted.is_open:
         return melodies
     met = sorted((wanted.meet(melody) for melody in melodies), key=lambda pair: pair[0])

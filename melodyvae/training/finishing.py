@@ -14,6 +14,7 @@ from melodyvae.datasets.batches import random_rows
 from melodyvae.datasets.windows import SPLITS, WindowDataset
 from melodyvae.evaluation.reconstruction import reconstruction_metrics
 from melodyvae.generation.attribute_vectors import fit_attribute_vectors
+from melodyvae.generation.key_shares import MAX_WINDOWS, count_key_shares
 from melodyvae.generation.novelty import NOVELTY_FILE, NoveltyIndex
 from melodyvae.generation.prior import fit_prior
 from melodyvae.generation.scoring import fit_quantiles
@@ -63,6 +64,8 @@ def fit_companions(
     if not model.config.has_learned_prior:  # else N(0, I) is it
         model.extras |= fit_prior(model, train).to_extras()
     model.extras |= fit_quantiles(model, _some(windows["valid"], max_windows))
+    if model.config.look_back:
+        model.extras |= count_key_shares(_some(windows["train"], MAX_WINDOWS), model.vocabulary)
 
 
 def save_with_novelty(model: MelodyModel, dataset: WindowDataset, path: Path) -> None:
