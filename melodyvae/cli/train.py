@@ -93,6 +93,7 @@ def train(
     """
     from melodyvae.datasets.windows import open_dataset
     from melodyvae.device import choose_device, use_threads
+    from melodyvae.generation.meters import model_for_windows
     from melodyvae.ranks import join_ranks
     from melodyvae.rendering.curves import plot_curves
     from melodyvae.training.finishing import finish_melody_run
@@ -125,7 +126,8 @@ def train(
             for _ in trainer.run():
                 pass
             return
-        _announce(trainer, {name: len(rows) for name, rows in windows.splits.items()})
+        shipped = model_for_windows(windows.meta["bars"], tuple(windows.meta["meter"]))
+        _announce(trainer, {name: len(rows) for name, rows in windows.splits.items()}, shipped)
         shown = {"held-out F1": "held_out_note_f1", "greedy": "held_out_greedy_accuracy"}
         looks_back = model.config.look_back
         run_until_interrupted(trainer, shown, lambda metrics: collapse_warning(metrics, config.beta, looks_back))
@@ -144,7 +146,7 @@ def train(
     click.echo(f"Wrote {folder / MODEL_FILE} and {folder / 'curves.png'}. Try: melodyvae sample --model {folder}")
 
 
-def _announce(trainer: Trainer, windows: dict[str, int]) -> None:
+def _announce(trainer: Trainer, windows: dict[str, int], shipped: str) -> None:
     config, progress = trainer.config, trainer.progress
     parameters = sum(weight.numel() for weight in trainer.model.parameters())
     limits = {"updates": config.max_updates, "minutes": config.max_minutes}
@@ -161,7 +163,7 @@ def _announce(trainer: Trainer, windows: dict[str, int]) -> None:
     if windows["train"] < config.batch_size:
         click.echo(
             f"There are fewer windows than the {config.batch_size} of a batch: each comes more than once in a "
-            "batch, in different keys. Consider --init-from melody-2bar."
+            f"batch, in different keys. Consider --init-from {shipped}."
         )
     if not windows["valid"]:
         click.echo("No window is held out, so over-fitting will not be seen; the last weights are kept.")

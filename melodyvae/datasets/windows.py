@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -91,16 +92,22 @@ class WindowDataset:
         return places
 
     def check_fits(self, config: MelodyConfig) -> None:
-        """Raise :class:`DatasetError` unless windows, meter and vocabulary are those of the model."""
-        for name, ours, theirs in (
+        """Raise :class:`DatasetError` unless windows, bars and vocabulary are those of the model.
+
+        Bars of 6/8 are as long as those of 3/4, and fit a model of them.
+        """
+        ours, theirs = tuple(self.meta["meter"]), config.meter
+        if Fraction(*ours) == Fraction(*theirs):
+            theirs = ours
+        for name, own, wanted in (
             ("bars", self.meta["bars"], config.bars),
-            ("meter", tuple(self.meta["meter"]), config.meter),
+            ("meter", ours, theirs),
             ("steps per quarter", self.meta["steps_per_quarter"], config.steps_per_quarter),
             ("vocabulary", self.meta["vocabulary"], vocabulary_of(config).to_dict()),
         ):
-            if ours != theirs:
+            if own != wanted:
                 raise DatasetError(
-                    f"{self.folder} does not fit the model: its {name} is {ours}, the model's is {theirs}. "
+                    f"{self.folder} does not fit the model: its {name} is {own}, the model's is {wanted}. "
                     "Run `melodyvae prep` again with the model's settings, or choose or train another model."
                 )
 

@@ -479,6 +479,7 @@ def test_a_folder_of_twenty_tunes_trains_without_fuss(tmp_path, run_folder):
         *("--steps", "3", "--batch-size", "64", "--threads", "1"),
     )
     assert "There are fewer windows than the 64 of a batch" in output
+    assert "Consider --init-from melody-2bar." in output
     assert "fine_tuned_from" in load_checkpoint(tmp_path / "mine").provenance
 
 
@@ -503,9 +504,11 @@ def test_a_new_model_takes_the_meter_of_its_dataset_and_the_bars_it_is_told(tmp_
         Melody(waltz.notes, waltz.length_steps, meter=(3, 4)).write(tmp_path / f"{seed}.mid")
     prepare([tmp_path], tmp_path / "waltzes", PrepOptions(bars=4, meter="3/4"), workers=1)
     out = tmp_path / "run"
-    run("train", tmp_path / "waltzes", "--preset", "tiny", "--bars", "4", "-o", out, "--steps", "2", "--threads", "1")
+    options = ["--preset", "tiny", "--bars", "4", "-o", out, "--steps", "2", "--threads", "1", "--batch-size", "500"]
+    output = run("train", tmp_path / "waltzes", *options)
     config = load_checkpoint(out).config
     assert (config["bars"], config["meter"]) == (4, [3, 4])
+    assert "Consider --init-from melody-2bar-triple." in output
     run("sample", "-n", "1", "--model", out, "-o", tmp_path / "samples", "--seed", "0")
     assert [Melody.from_midi(path).meter for path in written(tmp_path / "samples")] == [(3, 4)]
 

@@ -28,6 +28,14 @@ def test_a_dataset_opens_as_memory_maps_and_fits_its_model(dataset_folder):
     dataset.check_fits(PRESETS["tiny"].model)
 
 
+def test_bars_of_the_same_length_fit_each_other(dataset_folder):
+    dataset = open_dataset(dataset_folder)
+    of_jigs = replace(dataset, meta=dataset.meta | {"meter": [6, 8]})
+    of_jigs.check_fits(replace(PRESETS["tiny"].model, meter=(3, 4)))
+    with pytest.raises(DatasetError, match=r"its meter is \(6, 8\), the model's is \(4, 4\)"):
+        of_jigs.check_fits(PRESETS["tiny"].model)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
