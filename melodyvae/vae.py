@@ -2,7 +2,8 @@
 
 Conventions, the same in all verbs:
 
-- a source is a path, a ``PrettyMIDI`` object or a :class:`~data_prep.melody.Melody`;
+- a source is a path, a ``PrettyMIDI`` object, a :class:`~data_prep.melody.Melody`, or a piece that was read before, a
+  :class:`~data_prep.melodies.regions.ReadMelody`;
 - ``track`` is ``auto``, a track's number (from 1) or its name; ``first_bar`` is the first bar to take (from 1), None
   takes a phrase; ``bars`` is how many to take, None takes as many as the model has;
 - a verb of several sources takes one ``track`` and one ``first_bar`` for all, or a tuple with one for each;

@@ -15,9 +15,9 @@ from melodyvae.cli.options import midi_file
 @click.option(
     "--model",
     "model_name",
-    default="melody-2bar",
+    default="auto",
     show_default=True,
-    help="A shipped model, a checkpoint file, or a run folder.",
+    help="auto (by what is asked and the tunes' meter), a shipped model, a checkpoint file, or a run folder.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen; loopback is this machine only.")

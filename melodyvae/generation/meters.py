@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from data_prep.limits import Limits
 from data_prep.melodies.layout import alike
-from data_prep.melodies.regions import read_melody
+from data_prep.melodies.regions import ReadMelody, read_melody
 from data_prep.melody import Melody
 from melodyvae.generation.sources import MelodySource
 
@@ -86,11 +86,14 @@ def choose_model_for(
     Raises:
         MidiError, MelodyError: as :func:`data_prep.melodies.regions.read_melody`.
     """
-    meters = [
-        source.meter if isinstance(source, Melody) else read_melody(source, track, limits=limits).melody.meter
-        for source, track in tunes
-    ]
-    return choose_model(meters, labels)
+    return choose_model([_meter_of(source, track, limits) for source, track in tunes], labels)
+
+
+def _meter_of(source: MelodySource, track: str, limits: Limits | None) -> Meter:
+    if isinstance(source, Melody):
+        return source.meter
+    found = source if isinstance(source, ReadMelody) else read_melody(source, track, limits=limits)
+    return found.melody.meter
 
 
 def _fitted(meter: Meter, into_triple: bool) -> str:

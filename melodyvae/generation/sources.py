@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from melodyvae.models.melody import MelodyModel
 
-MelodySource: TypeAlias = "str | Path | pretty_midi.PrettyMIDI | Melody"
+MelodySource: TypeAlias = "str | Path | pretty_midi.PrettyMIDI | Melody | ReadMelody"
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Taken:
 def read_source(
     source: MelodySource, config: MelodyConfig, track: str = "auto", limits: Limits | None = None
 ) -> ReadMelody:
-    """The melody of a MIDI file, a ``PrettyMIDI`` object or a melody, on the model's grid, meter and pitch range.
+    """The melody of any source, on the model's grid, meter and pitch range; what was read before is taken as it is.
 
     A piece whose bars are as long as the model's keeps its meter (6/8 in a model of 3/4); one in another meter gets the
     model's bars laid over it. Notes out of range are moved by octaves.
@@ -111,9 +111,16 @@ def read_source(
 
     Raises:
         MidiError, MelodyError: as :func:`data_prep.melodies.regions.read_melody`.
-        WindowError: if a ``Melody`` lies on another grid than the model's.
+        WindowError: if a ``Melody`` or a ``ReadMelody`` lies on another grid than the model's.
     """
-    if isinstance(source, Melody):
+    if isinstance(source, ReadMelody):
+        if (source.melody.steps_per_quarter, source.melody.steps_per_bar) != (
+            config.steps_per_quarter,
+            config.steps_per_bar,
+        ):
+            raise WindowError("the piece was read with other bars or another grid than the model's")
+        found = source
+    elif isinstance(source, Melody):
         if source.steps_per_quarter != config.steps_per_quarter:
             raise WindowError(
                 f"the melody has {source.steps_per_quarter} steps per quarter, the model {config.steps_per_quarter}; "

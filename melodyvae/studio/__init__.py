@@ -10,7 +10,8 @@ The package itself can be called, so that the line above works; what it does is
 - ``limits``: what one request, one session and one server may take.
 - ``requests``: JSON -> checked requests and melodies, and melodies -> JSON.
 - ``reading``: uploaded bytes -> pieces, in a process of its own.
-- ``engine``: the model, one job after the other.
+- ``pieces``: the files that pages sent, and what was read from them.
+- ``engine``: the models, one job after the other.
 - ``verbs``: requests -> what the page shows.
 - ``commands``: requests -> the shell command that does the same.
 - ``sessions``: what a reload of the page brings back.

@@ -1,9 +1,12 @@
-"""The model, and one job on it after the other.
+"""The models, and one job on them after the other.
 
-One thread owns the model. Jobs are done in the order in which they came; a job on the same *channel* as an older one
-(the pad of one page, say) makes the older one stale: if it waits it is dropped, if it runs it is cancelled. A running
-job looks at its cancellation and its deadline whenever it asks the model for something, and that is also how it knows
-how far it is: by the calls that the same kind of job took last time.
+With the name ``auto`` there are up to three: that of 4/4, that of 3/4 and 6/8, and the one that composes, each loaded
+when it is first asked for and kept (together 21 MB of files); with any other name there is that one.
+
+Jobs are done in the order in which they came; a job on the same *channel* as an older one (the pad of one page, say)
+makes the older one stale: if it waits it is dropped, if it runs it is cancelled. A running job looks at its
+cancellation and its deadline whenever it asks the model for something, and that is also how it knows how far it is: by
+the calls that the same kind of job took last time.
 """
 
 from __future__ import annotations
@@ -19,8 +22,10 @@ from typing import TYPE_CHECKING, Any
 from melodyvae.studio.limits import StudioLimits
 
 if TYPE_CHECKING:
+    from melodyvae.generation.meters import ModelChoice
     from melodyvae.models.melody import MelodyModel
 
+AUTO = "auto"  # as in the commands
 MAX_TOLD_SHARE = 0.97  # of a job that is not done yet
 WATCHED = frozenset({"encode", "decode", "logits", "fill_in"})
 
@@ -49,7 +54,10 @@ class Job:
         future: its result, or one of :class:`JobError`, or what the work raised.
     """
 
-    def __init__(self, channel: Hashable, kind: Hashable, work: Callable[[Any], Any], seconds: float) -> None:
+    def __init__(
+        self, channel: Hashable, kind: Hashable, work: Callable[[Any], Any], seconds: float, model: str | None = None
+    ) -> None:
+        self.model = model  # its name; None is the first one
         self.channel = channel
         self.kind = kind
         self.work = work
@@ -106,14 +114,25 @@ class Watched:
 
 
 class Engine:
-    """The model in memory and the queue before it."""
+    """The models in memory and the queue before them.
 
-    def __init__(self, model_name: str = "melody-2bar", device: str = "auto", limits: StudioLimits | None = None):
+    Attributes:
+        chooses: whether the model is chosen by the meter of the tunes and by what is asked.
+        first_name: the name of the model that is loaded at once.
+        loaded: done when that model is there, or failed with the reason.
+    """
+
+    def __init__(self, model_name: str = AUTO, device: str = "auto", limits: StudioLimits | None = None):
+        from melodyvae.generation.meters import DUPLE_MODEL
+
         self.limits = limits or StudioLimits()
         self.model_name = model_name
+        self.chooses = model_name == AUTO
+        self.first_name = DUPLE_MODEL if self.chooses else model_name
         self.device = device
-        self.loaded: Future[None] = Future()  # done when the model is there, or failed with the reason
-        self._model: MelodyModel | None = None
+        self.loaded: Future[None] = Future()
+        self._models: dict[str, MelodyModel] = {}
+        self._loading = threading.Lock()
         self._expected: dict[Hashable, int] = {}
         self._jobs: deque[Job] = deque()
         self._running: Job | None = None
@@ -122,24 +141,42 @@ class Engine:
         self._thread = threading.Thread(target=self._serve, name="engine", daemon=True)
         self._thread.start()
 
-    @property
-    def model(self) -> MelodyModel:
-        """The model; waits until it is loaded.
+    def model(self, name: str | None = None) -> MelodyModel:
+        """A model by its name, the first one by default; loaded if it is not there yet.
 
         Raises:
             Exception: whatever the loading raised.
         """
-        self.loaded.result()
-        assert self._model is not None  # for mypy: the future is done
-        return self._model
+        with self._loading:
+            name = name or self.first_name
+            if name not in self._models:
+                self._models[name] = self._load(name)
+            return self._models[name]
 
-    def submit(self, channel: Hashable, kind: Hashable, work: Callable[[Any], Any]) -> Job:
-        """A job that calls ``work`` with the model; ``kind`` is the same for jobs that take as many calls.
+    @property
+    def held(self) -> tuple[str, ...]:
+        """The names of the models that are loaded."""
+        return tuple(self._models)
+
+    def choice(self, choose: Callable[[], ModelChoice]) -> ModelChoice:
+        """What ``choose`` chooses, or the one model that there is."""
+        from melodyvae.generation.meters import ModelChoice
+
+        return choose() if self.chooses else ModelChoice(self.first_name, ())
+
+    def submit(self, channel: Hashable, kind: Hashable, work: Callable[[Any], Any], model: str | None = None) -> Job:
+        """A job that calls ``work`` with a model, by default the first one.
+
+        Args:
+            channel: at most one job on it is wanted.
+            kind: the same for jobs that take as many calls of the model.
+            work: what is done.
+            model: the model's name.
 
         Raises:
             BusyError: if too many jobs wait.
         """
-        job = Job(channel, kind, work, self.limits.job_seconds)
+        job = Job(channel, kind, work, self.limits.job_seconds, model)
         with self._changed:
             for older in [*self._jobs, *([self._running] if self._running else [])]:
                 if older.channel == channel:
@@ -168,7 +205,7 @@ class Engine:
 
     def _serve(self) -> None:
         try:
-            self._model = self._load()
+            self.model()
             self.loaded.set_result(None)
         except BaseException as error:  # told to whoever waits for the model
             self.loaded.set_exception(error)
@@ -189,18 +226,17 @@ class Engine:
         job.deadline = time.monotonic() + job.seconds
         try:
             job.step()
-            result = job.work(Watched(self._model, job))
+            result = job.work(Watched(self.model(job.model), job))
         except BaseException as error:  # told to whoever waits for the job
             job.future.set_exception(error)
             return
         self._expected[job.kind] = job.calls
         job.future.set_result(result)
 
-    def _load(self) -> MelodyModel:
+    def _load(self, name: str) -> MelodyModel:
         from melodyvae.device import choose_device, use_threads
         from melodyvae.models.melody import MelodyModel
 
         use_threads()
-        name = self.model_name
         known = Path(name) if Path(name).exists() else name
         return MelodyModel.from_pretrained(known).to(choose_device(self.device))

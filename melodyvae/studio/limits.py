@@ -12,7 +12,12 @@ class StudioLimits:
     Attributes:
         upload_bytes: of one file of music.
         request_bytes: of the JSON of one request.
+        tunes_bytes: of the JSON of tunes that become files, with what accompanies them.
         session_bytes: of one saved session.
+        kept_files: how many of the files that pages sent are kept, so that they need not be sent again; the one used
+            longest ago goes first.
+        kept_file_bytes: of all of them.
+        kept_notes: of all pieces that were read and are kept, so that they need not be read again.
         sessions: how many are kept; the one that was used longest ago goes first.
         session_hours: how long a session is kept after it was last used.
         waiting_jobs: how many jobs may wait for the model.
@@ -27,7 +32,11 @@ class StudioLimits:
 
     upload_bytes: int = 8 * 2**20
     request_bytes: int = 2**20
+    tunes_bytes: int = 8 * 2**20
     session_bytes: int = 8 * 2**20
+    kept_files: int = 64
+    kept_file_bytes: int = 32 * 2**20
+    kept_notes: int = 200_000
     sessions: int = 16
     session_hours: float = 48.0
     waiting_jobs: int = 16

@@ -35,13 +35,13 @@ class OpenStudio:
 
 
 def open_studio(
-    *files: str | Path, model: str = "melody-2bar", device: str = "auto", height: int = 860, port: int = 0
+    *files: str | Path, model: str = "auto", device: str = "auto", height: int = 860, port: int = 0
 ) -> OpenStudio:
     """A running studio, for a notebook on this machine, with ``files`` on its shelf.
 
     Args:
         files: MIDI files or scores.
-        model: a shipped model, a checkpoint file, or a run folder.
+        model: ``auto`` (by the tunes' meter), a shipped model, a checkpoint file, or a run folder.
         device: auto, cpu, cuda or mps.
         height: of the frame, in pixels.
         port: 0 takes a free one.

@@ -13,8 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from data_prep.limits import LimitedProcess, Limits, Lost
 from data_prep.melodies.regions import ReadMelody, read_melody
 from data_prep.melodies.voice import WEIGHTS, MelodyError, score_parts
@@ -53,17 +51,19 @@ class Upload:
         data: its bytes.
         name: what its sender calls it.
         track: ``auto``, a track's number (from 1) or its name.
-        meter: of the bars that are laid over it.
+        meter: of bars to be laid over it; None keeps its own.
         steps_per_quarter: the grid.
         pitches: lowest and highest; notes beyond are moved by octaves.
+        with_song: whether the notes of the other tracks are wanted, too.
     """
 
     data: bytes
     name: str
     track: str
-    meter: tuple[int, int]
+    meter: tuple[int, int] | None
     steps_per_quarter: int
     pitches: tuple[int, int]
+    with_song: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Piece:
     """What was read from an upload.
 
     Attributes:
-        found: the melody; without the song, which is not sent from process to process.
+        found: the melody; without the song, unless that was wanted.
         tracks: one entry a track with notes, as the page shows them.
         why: the reasons for the track that was taken; empty if it is not the likeliest.
     """
@@ -79,6 +79,11 @@ class Piece:
     found: ReadMelody
     tracks: tuple[dict[str, Any], ...]
     why: str
+
+    @property
+    def notes(self) -> int:
+        """How many notes it holds."""
+        return len(self.found.melody) + sum(map(len, self.found.song.parts if self.found.song else ()))
 
 
 class Reader:
@@ -140,19 +145,13 @@ def read_upload(upload: Upload) -> Piece | str:
     if song is None:
         return Piece(found, (), "")
     tracks, why = _tracks(song, found.part_index)
-    return Piece(replace(found, song=None), tracks, why)
+    return Piece(found if upload.with_song else replace(found, song=None), tracks, why)
 
 
 def shown_name(name: str) -> str:
     """A file's name without its folders and control characters, for sentences."""
     plain = "".join(letter for letter in name.replace("\\", "/").rsplit("/", 1)[-1] if letter.isprintable())
     return plain[:MAX_NAME] or "the file"
-
-
-def sounding_steps(found: ReadMelody) -> list[float]:
-    """How many steps each pitch class sounds, C first: ``(12,)``."""
-    line = found.melody.line
-    return [float(steps) for steps in np.bincount(line[:, 2] % 12, weights=line[:, 1] - line[:, 0], minlength=12)]
 
 
 def _tracks(song: Song, chosen: int) -> tuple[tuple[dict[str, Any], ...], str]:

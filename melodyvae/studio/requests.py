@@ -12,15 +12,19 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+import numpy as np
+
 from data_prep.melody import Melody, MelodyNote
+from data_prep.reading.notes import Part
 from melodyvae.generation.interpolation import Ends, Spacing
-from melodyvae.generation.scales import KeyPlan, TempoPlan
 from melodyvae.studio.limits import StudioLimits
 
 Request = TypeVar("Request")
 MAX_SEED = 2**32 - 1
 MAX_TEXT = 200  # characters
 MAX_TUNES = 64
+MAX_BARS = 64  # of one tune
+MAX_NUMBER = 100_000  # of a bar or a track
 
 
 class RequestError(ValueError):
@@ -38,24 +42,39 @@ def sized(low: int, high: int, **more: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class WalkRequest:
-    """From ``a`` to ``b`` in ``count`` tunes; the options are those of ``melodyvae interpolate``.
+class TuneSource:
+    """A tune: a ``melody``, or the bars from ``first_bar`` on of a track of a ``file``, given by its reference.
 
-    ``sounding_a`` and ``sounding_b`` are how long each pitch class sounds in the whole pieces, C first; from these
-    their keys are found. Without them the keys are those of the two melodies.
+    Of a melody the first bars are taken. The key and the scale of a file are those of the whole piece, as in the
+    commands.
     """
 
-    a: Melody
-    b: Melody
+    melody: Melody | None = None
+    file: str | None = None
+    track: int | None = between(1, MAX_NUMBER, default=None)
+    first_bar: int | None = between(1, MAX_NUMBER, default=None)
+
+    def __post_init__(self) -> None:
+        if (self.melody is None) == (self.file is None):
+            raise RequestError("a tune is either a melody or a file")
+
+
+@dataclass(frozen=True)
+class WalkRequest:
+    """From ``a`` to ``b`` in ``count`` tunes; the options and their defaults are those of ``melodyvae interpolate``."""
+
+    a: TuneSource
+    b: TuneSource
     count: int = between(2, MAX_TUNES, default=8)
+    bars: int | None = between(1, MAX_BARS, default=None)
     ends: Ends = "exact"
     spacing: Spacing = "even"
-    key: KeyPlan = "glide"
-    tempo: TempoPlan = "glide"
+    key: str = "a"
+    tempo: str = "a"
+    scale: str = "auto"
+    keep_accompaniment: bool = False
     temperature: float = between(0, 2, default=0.0)
     seed: int = between(0, MAX_SEED, default=0)
-    sounding_a: tuple[float, ...] | None = sized(12, 12, default=None)
-    sounding_b: tuple[float, ...] | None = sized(12, 12, default=None)
 
 
 @dataclass(frozen=True)
@@ -64,16 +83,19 @@ class PadRequest:
 
     corners: tuple[Melody, ...] = sized(4, 4)
     size: int = between(2, 33, default=17)
+    key: str = "a"
+    tempo: str = "a"
+    scale: str = "auto"
 
 
 @dataclass(frozen=True)
 class MorphRequest:
-    """``melody`` with its attributes moved by ``amounts``, in standard deviations of the training tunes."""
+    """``tune`` with its attributes moved by ``amounts``, in standard deviations of the training tunes."""
 
-    melody: Melody
+    tune: TuneSource
     amounts: Mapping[str, float] = sized(0, 16)
     count: int = between(2, 16, default=2)
-    scale: str | None = None
+    scale: str = "auto"
     candidates: int = between(1, 512, default=48)
     temperature: float = between(0, 2, default=0.0)
     seed: int = between(0, MAX_SEED, default=0)
@@ -81,18 +103,26 @@ class MorphRequest:
 
 @dataclass(frozen=True)
 class VaryRequest:
-    """``count`` tunes near ``melody``."""
+    """``count`` tunes near ``tune``."""
 
-    melody: Melody
+    tune: TuneSource
     count: int = between(1, MAX_TUNES, default=8)
     amount: float = between(0, 1, default=0.3)
+    scale: str = "auto"
     temperature: float = between(0, 2, default=0.0)
     seed: int = between(0, MAX_SEED, default=0)
 
 
 @dataclass(frozen=True)
+class ReconstructRequest:
+    """``melody`` as the model remembers it."""
+
+    melody: Melody
+
+
+@dataclass(frozen=True)
 class CompleteRequest:
-    """``melody`` with its hidden bars (from 0; those after its end make it longer) filled in, ``count`` times."""
+    """``melody`` with its hidden bars (from 1; those after its end make it longer) filled in, ``count`` times."""
 
     melody: Melody
     hidden_bars: tuple[int, ...] = sized(1, 32)
@@ -102,13 +132,27 @@ class CompleteRequest:
 
 
 @dataclass(frozen=True)
+class ContinueRequest:
+    """``melody`` with ``bars`` bars more, by the model that composes, ``count`` times."""
+
+    melody: Melody
+    bars: int = between(1, MAX_BARS, default=8)
+    count: int = between(1, 8, default=2)
+    temperature: float = between(0, 2, default=1.0)
+    seed: int = between(0, MAX_SEED, default=0)
+
+
+@dataclass(frozen=True)
 class SampleRequest:
-    """``count`` new tunes; with ``density``, in onsets a bar, those of four times as many that come nearest to it."""
+    """``count`` new tunes; ``bars``, ``key`` and ``density`` (notes per bar) are for the model that composes."""
 
     count: int = between(1, MAX_TUNES, default=8)
-    scale: str | None = None
-    density: float | None = between(0, 16, default=None)
-    quarters_per_minute: float = between(10, 400, default=120.0)
+    meter: tuple[int, ...] = (4, 4)
+    bars: int | None = between(1, MAX_BARS, default=None)
+    key: str | None = None
+    density: float | None = between(0.1, 16, default=None)
+    scale: str = "auto"
+    tempo: float = between(10, 400, default=120.0)
     temperature: float = between(0, 2, default=1.0)
     seed: int = between(0, MAX_SEED, default=0)
 
@@ -122,9 +166,10 @@ class ScoreRequest:
 
 @dataclass(frozen=True)
 class FileRequest:
-    """One MIDI file of ``melodies`` in a row."""
+    """One MIDI file of ``melodies`` in a row, over what plays with each of them."""
 
     melodies: tuple[Melody, ...] = sized(1, StudioLimits.melodies)
+    backings: tuple[tuple[Part, ...], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -133,6 +178,7 @@ class ZipRequest:
 
     melodies: tuple[Melody, ...] = sized(1, StudioLimits.melodies)
     names: tuple[str, ...] = sized(1, StudioLimits.melodies)
+    backings: tuple[tuple[Part, ...], ...] | None = None
 
 
 def parse(kind: type[Request], value: Any, limits: StudioLimits, name: str = "the request") -> Request:
@@ -208,6 +254,61 @@ def melody_to_json(melody: Melody) -> dict[str, Any]:
     }
 
 
+def part_to_json(part: Part) -> dict[str, Any]:
+    """A part as plain values, times in quarters; :func:`part_from_json` is the inverse."""
+    columns = (part.starts.round(6), part.ends.round(6), part.pitches, part.velocities)
+    return {
+        "name": part.name[:MAX_TEXT],
+        "program": part.program,
+        "drums": part.is_drum,
+        "volume": part.volume,
+        "notes": [list(note) for note in zip(*(column.tolist() for column in columns), strict=True)],
+    }
+
+
+def part_from_json(value: Any, limits: StudioLimits, name: str = "part") -> Part:
+    """The part in a JSON value as :func:`part_to_json` makes them.
+
+    Raises:
+        RequestError: if it is none, or larger than the limits.
+    """
+    if not isinstance(value, dict) or not isinstance(value.get("notes"), list):
+        raise RequestError(f"{name} is {_shown(value)}; it must be a part: an object with notes")
+    unknown = sorted(set(value) - {"notes", *_PART_FIELDS})
+    if unknown:
+        raise RequestError(f"{name} has a field {unknown[0]!r:.60}")
+    if not 1 <= len(value["notes"]) <= limits.notes:
+        raise RequestError(f"{name} has {len(value['notes'])} notes; 1 to {limits.notes} are taken")
+    for note in value["notes"]:
+        if not (
+            isinstance(note, list)
+            and len(note) == 4
+            and all(isinstance(one, int | float) and not isinstance(one, bool) for one in note)
+            and 0 <= note[0] < note[1] <= limits.steps
+            and all(_is_integer(one) and 0 <= one <= 127 for one in note[2:])
+        ):
+            raise RequestError(f"{name} has a note {_shown(note)}; it must be [start, end, pitch, velocity]")
+    plain: dict[str, Any] = {
+        key: _converted(value[key], kind, f"{name}.{key}", limits) for key, kind in _PART_FIELDS.items() if key in value
+    }
+    for key in ("program", "volume"):
+        if plain.get(key) is not None and not 0 <= plain[key] <= 127:
+            raise RequestError(f"{name}.{key} is {plain[key]}; it must lie between 0 and 127")
+    times = np.array([note[:2] for note in value["notes"]], np.float64)
+    played = np.array([note[2:] for note in value["notes"]], np.int64)
+    return Part(
+        name=plain.get("name", ""),
+        program=plain.get("program", 0),
+        is_drum=plain.get("drums", False),
+        starts=times[:, 0],
+        ends=times[:, 1],
+        pitches=played[:, 0],
+        velocities=played[:, 1],
+        volume=plain.get("volume"),
+    )
+
+
+_PART_FIELDS: dict[str, Any] = {"name": str, "program": int, "drums": bool, "volume": int | None}
 _MELODY_FIELDS: dict[str, Any] = {
     "length_steps": int,
     "steps_per_quarter": int,
@@ -237,13 +338,19 @@ def _converted(value: Any, kind: Any, name: str, limits: StudioLimits) -> Any:
         return tuple(_converted(one, get_args(kind)[0], name, limits) for one in value)
     if kind is Melody:
         return melody_from_json(value, limits, name)
+    if kind is Part:
+        return part_from_json(value, limits, name)
     if is_dataclass(kind):
         return parse(kind, value, limits, name)  # type: ignore[arg-type]  # a class, not an instance
     return _plain(value, kind, name)
 
 
 def _plain(value: Any, kind: Any, name: str) -> Any:
-    """A number, a text, or numbers by name."""
+    """A number, a text, yes or no, or numbers by name."""
+    if kind is bool:
+        if not isinstance(value, bool):
+            raise RequestError(f"{name} is {_shown(value)}; it must be true or false")
+        return value
     if kind is int:
         if not _is_integer(value):
             raise RequestError(f"{name} is {_shown(value)}; it must be a whole number")

@@ -2,7 +2,8 @@
 
 Every answer to a verb is a stream of JSON lines: ``{"progress": 0.4}`` while it works (null while it waits, and where
 nobody knows), and last ``{"result": ...}`` or ``{"error": "a sentence"}``, or ``{"stale": true}`` where a newer request
-of the same page took its place. A page that closes the connection cancels its request.
+of the same page took its place, or ``{"missing": "upload/..."}`` where a file is not kept any more and must be sent
+again. A page that closes the connection cancels its request.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ import secrets
 import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 import uvicorn
@@ -27,17 +29,23 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from data_prep.errors import UserError
-from melodyvae.studio.engine import BusyError, Engine, Job, JobError, StaleError
+from melodyvae.studio.engine import AUTO, BusyError, Engine, Job, JobError, StaleError
 from melodyvae.studio.limits import StudioLimits
-from melodyvae.studio.reading import Reader, ReadingError, Upload
+from melodyvae.studio.pieces import MissingFileError, Pieces
+from melodyvae.studio.reading import Reader, ReadingError, shown_name
 from melodyvae.studio.security import Guard, TooLargeError
 from melodyvae.studio.sessions import Sessions
+
+if TYPE_CHECKING:
+    from melodyvae.generation.meters import ModelChoice
+    from melodyvae.studio.requests import TuneSource
 
 ROOT = Path(str(resources.files("melodyvae.studio")))
 STATIC = ROOT / "static"
 EXAMPLES = ROOT / "examples"
 PROGRESS_SECONDS = 0.15
 MAX_CHANNEL = 80  # characters
+LINES_TYPE = "application/x-ndjson"
 MAX_NUMBER = 100_000  # of a bar
 
 Handler = Callable[["Studio", Request], Awaitable[Response]]
@@ -57,7 +65,7 @@ class RefusedError(Exception):
 
 
 class Studio:
-    """One server: its model, its reader, its sessions.
+    """One server: its models, its reader, its files, its sessions.
 
     Attributes:
         url: the address of the page, with the token.
@@ -65,7 +73,7 @@ class Studio:
 
     def __init__(
         self,
-        model_name: str = "melody-2bar",
+        model_name: str = AUTO,
         files: Sequence[Path] = (),
         *,
         device: str = "auto",
@@ -83,6 +91,7 @@ class Studio:
         self.engine = Engine(model_name, device, self.limits)
         self.reader = Reader(self.limits)
         self.reader.start()
+        self.pieces = Pieces(self.limits, self.reader, _examples(), self.files)
         self.sessions = Sessions(self.limits)
         self.app = self._application(framed)
         self._server: uvicorn.Server | None = None
@@ -151,6 +160,8 @@ class Studio:
             "/": 0,
             "/api/": limits.request_bytes,
             "/api/read": limits.upload_bytes,
+            "/api/midi": limits.tunes_bytes,
+            "/api/zip": limits.tunes_bytes,
             "/api/session/": limits.session_bytes,
         }
         return Guard(Starlette(routes=routes), self.token, self.host, self.port, bounds, framed)
@@ -182,7 +193,7 @@ async def _state(studio: Studio, request: Request) -> Response:
     return JSONResponse(
         {
             "version": __version__,
-            "model": describe(model, studio.engine.model_name),
+            "model": describe(model, studio.engine.first_name, studio.engine.chooses),
             "examples": [path.stem for path in _examples()],
             "opened": [path.name for path in studio.files],
             "limits": {"upload_bytes": studio.limits.upload_bytes, "notes": studio.limits.notes},
@@ -192,57 +203,93 @@ async def _state(studio: Studio, request: Request) -> Response:
 
 async def _read(studio: Studio, request: Request) -> Response:
     """The piece in the request's body."""
-    return await _piece(studio, request, await request.body(), request.query_params.get("name", "the file"))
+    reference = studio.pieces.keep(await request.body(), request.query_params.get("name", "the file"))
+    return await _piece(studio, request, reference)
 
 
 async def _example(studio: Studio, request: Request) -> Response:
     """The piece in one of the examples."""
-    return await _file(studio, request, _examples())
+    return await _piece(studio, request, f"example/{request.path_params['number']}")
 
 
 async def _opened(studio: Studio, request: Request) -> Response:
     """The piece in one of the files that the command was given."""
-    return await _file(studio, request, studio.files)
+    return await _piece(studio, request, f"opened/{request.path_params['number']}")
 
 
-async def _file(studio: Studio, request: Request, files: Sequence[Path]) -> Response:
-    number: int = request.path_params["number"]
-    if number >= len(files):
-        raise RefusedError(404, f"there are {len(files)} such files")
-    path = files[number]
-    try:
-        if path.stat().st_size > studio.limits.upload_bytes:
-            raise RefusedError(413, f"{path.name} is larger than {studio.limits.upload_bytes / 2**20:g} MiB")
-        data = path.read_bytes()
-    except OSError as error:
-        raise RefusedError(422, f"{path.name}: {error.strerror}") from error
-    return await _piece(studio, request, data, path.name)
-
-
-async def _piece(studio: Studio, request: Request, data: bytes, name: str) -> Response:
+async def _piece(studio: Studio, request: Request, reference: str) -> Response:
     """What the page shows of a piece; the query may ask for a ``track``, its first ``bar``, and how many ``bars``."""
-    model = await _loaded(studio)
+    await _loaded(studio)
     from melodyvae.generation.sources import WindowError
+    from melodyvae.studio.requests import MAX_BARS, TuneSource
     from melodyvae.studio.verbs import show_piece
 
-    config = model.config
     query = request.query_params
-    upload = Upload(
-        data,
-        name,
-        query.get("track", "auto")[:200],
-        (config.meter[0], config.meter[1]),
-        config.steps_per_quarter,
-        (config.lowest_pitch, config.highest_pitch),
-    )
     first_bar, bars = _number(query.get("bar"), "bar"), _number(query.get("bars"), "bars")
-    if bars is not None and bars > 64:
-        raise RefusedError(422, "at most 64 bars are taken")
+    if bars is not None and bars > MAX_BARS:
+        raise RefusedError(422, f"at most {MAX_BARS} bars are taken")
+    track = query.get("track", "auto")[:200] or "auto"
     try:
-        piece = await anyio.to_thread.run_sync(studio.reader.read, upload)
-        return JSONResponse(show_piece(model, piece, name, first_bar, bars))
+        found = await anyio.to_thread.run_sync(_fitted, studio, None, [TuneSource(file=reference)], track)
+        _, name = studio.pieces.file(reference)
+        config = studio.engine.model(found.choice.name).config
+        (piece,) = found.pieces
+        shown = show_piece(config, piece, name, first_bar, bars, found.choice)
+        return JSONResponse(shown | {"reference": reference})
+    except MissingFileError as error:
+        raise RefusedError(422, "the file is not kept any more; drop it again") from error
     except (ReadingError, WindowError) as error:
         raise RefusedError(422, str(error)) from error
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """The tunes of a request in the bars of the model that is chosen for them.
+
+    Attributes:
+        choice: the model.
+        pieces: one for each tune: of a file what was read, of a melody the melody.
+    """
+
+    choice: ModelChoice
+    pieces: tuple[Any, ...]
+
+
+def _fitted(studio: Studio, asked: Any, tunes: Sequence[TuneSource], track: str = "auto") -> _Fitted:
+    """The tunes, read, and the model for them; waits for the reader.
+
+    Raises:
+        ReadingError, MissingFileError: as :meth:`Pieces.read`.
+        RequestError: if a tune is too long.
+    """
+    from melodyvae.studio.requests import MAX_BARS, RequestError, WalkRequest
+    from melodyvae.studio.verbs import choose
+
+    grid = studio.engine.model().config
+    with_song = isinstance(asked, WalkRequest) and asked.keep_accompaniment
+    found: list[Any] = []
+    meters, names = [], []
+    for number, tune in enumerate(tunes):
+        if tune.melody is not None:
+            if tune.melody.bars > MAX_BARS:
+                raise RequestError(f"a melody has {tune.melody.bars} bars; at most {MAX_BARS} are taken")
+            found.append(tune.melody)
+            meters.append(tune.melody.meter)
+            names.append(tune.melody.name or "the tune")
+            continue
+        assert tune.file is not None  # for mypy: a tune is one or the other
+        wanted = track if tune.track is None else str(tune.track)
+        piece = studio.pieces.read(tune.file, grid, wanted, with_song=with_song and number == 0)
+        found.append(piece)
+        meters.append(piece.found.melody.meter)
+        names.append(shown_name(studio.pieces.file(tune.file)[1]))
+    choice = studio.engine.choice(lambda: choose(asked, meters, names))
+    config = studio.engine.model(choice.name).config
+    for number, tune in enumerate(tunes):
+        if tune.file is not None and found[number].found.melody.steps_per_bar != config.steps_per_bar:
+            wanted = track if tune.track is None else str(tune.track)
+            found[number] = studio.pieces.read(tune.file, config, wanted, True, with_song and number == 0)
+    return _Fitted(choice, tuple(found))
 
 
 async def _do(studio: Studio, request: Request) -> Response:
@@ -250,7 +297,7 @@ async def _do(studio: Studio, request: Request) -> Response:
     await _loaded(studio)
     from melodyvae.studio.commands import shell_command
     from melodyvae.studio.requests import RequestError, parse
-    from melodyvae.studio.verbs import VERBS, size_of
+    from melodyvae.studio.verbs import VERBS, Source, check_words, size_of, tunes_of
 
     verb = request.path_params["verb"]
     if verb not in VERBS:
@@ -258,18 +305,36 @@ async def _do(studio: Studio, request: Request) -> Response:
     kind, function = VERBS[verb]
     try:
         asked = parse(kind, await _json(request), studio.limits)
-    except RequestError as error:
+        check_words(asked)
+        tunes = tunes_of(asked)
+        fitted = await anyio.to_thread.run_sync(_fitted, studio, asked, tunes)
+    except (RequestError, ReadingError) as error:
         raise RefusedError(422, str(error)) from error
-    command = partial(shell_command, model=studio.engine.model_name)
+    except MissingFileError as error:
+        return _line({"missing": str(error)})
+    sources = [
+        Source(piece, 1) if tune.melody is not None else Source(piece.found, tune.first_bar)
+        for tune, piece in zip(tunes, fitted.pieces, strict=True)
+    ]
+    choice = fitted.choice
 
     def work(model: Any) -> dict[str, Any]:
-        return function(model, asked)
+        found = function(model, asked, sources)
+        return found | {"model": choice.name, "decisions": [*choice.sentences, *found.get("decisions", [])]}
 
     page = request.query_params.get("page", "")[:MAX_CHANNEL]
-    job = studio.engine.submit((page, verb), size_of(verb, asked), work)
-    named = _named_files(request)
-    shell = command(asked, *named) if named else None
-    return StreamingResponse(_lines(job, shell), media_type="application/x-ndjson")
+    job = studio.engine.submit((page, verb), (choice.name, *size_of(verb, asked)), work, choice.name)
+    shell = None
+    if "command" in request.query_params:
+        files = [name[:200] for name in request.query_params.getlist("file")]
+        bars = studio.engine.model(choice.name).config.bars
+        shell = shell_command(asked, files, studio.engine.model_name, bars)
+    return StreamingResponse(_lines(job, shell), media_type=LINES_TYPE)
+
+
+def _line(content: dict[str, Any]) -> Response:
+    """A stream of one line."""
+    return Response(json.dumps(content) + "\n", media_type=LINES_TYPE)
 
 
 async def _lines(job: Job, shell: str | None) -> AsyncIterator[str]:
@@ -356,7 +421,7 @@ async def _loaded(studio: Studio) -> Any:
         await asyncio.shield(asyncio.wrap_future(studio.engine.loaded))
     except Exception as error:
         raise RefusedError(500, f"the model could not be loaded: {error}") from error
-    return studio.engine.model
+    return studio.engine.model()
 
 
 async def _json(request: Request) -> Any:
@@ -366,19 +431,6 @@ async def _json(request: Request) -> Any:
         return json.loads(await request.body())
     except (ValueError, RecursionError) as error:
         raise RefusedError(400, "the request is no JSON") from error
-
-
-def _named_files(request: Request) -> tuple[list[str], list[int | None], list[int | None]] | None:
-    """The files, bars and tracks that the query names, for the shell command; None if it names none."""
-    query = request.query_params
-    if "command" not in query:
-        return None
-    files = [name[:200] for name in query.getlist("file")]
-    return (
-        files,
-        [_number(bar, "bar") for bar in query.getlist("bar")],
-        [_number(track, "track") for track in query.getlist("track")],
-    )
 
 
 def _number(text: str | None, name: str) -> int | None:

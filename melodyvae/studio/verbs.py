@@ -1,61 +1,102 @@
-"""Requests -> what the page shows, by the model's verbs. The results are plain values, ready for JSON.
+"""Requests -> what the page shows, by the verbs of :class:`~melodyvae.vae.MelodyVAE`; plain values, ready for JSON.
 
-A *window* is a melody of exactly the model's bars. Every function here takes a model whose calls are counted (see
-:class:`melodyvae.studio.engine.Watched`) and a checked request.
+Every function here takes the model, whose calls are counted (see :class:`melodyvae.studio.engine.Watched`), a checked
+request, and the sources of its tunes. What a verb decides, measures and draws is the verb's, so that the shell command
+of a request gives what the page shows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
-import numpy as np
-import torch
-
 from data_prep.melodies.arrangement import write_in_a_row
-from data_prep.melodies.keys import Key, find_key, key_of
 from data_prep.melody import Melody
+from data_prep.reading.notes import Part
 from melodyvae.config import MelodyConfig
-from melodyvae.generation import variation
 from melodyvae.generation.attribute_vectors import AttributeVectors, AttributeVectorsError
-from melodyvae.generation.attributes import ATTRIBUTES, UNITS, measure
-from melodyvae.generation.inpainting import complete as completed
-from melodyvae.generation.interpolation import WalkOptions
-from melodyvae.generation.interpolation import walk as walked
-from melodyvae.generation.morph import morph as morphed
+from melodyvae.generation.attributes import ATTRIBUTES, UNITS
+from melodyvae.generation.meters import COMPOSING_MODEL, ModelChoice, choose_model, model_for
 from melodyvae.generation.morph import wanted_amounts
-from melodyvae.generation.sampling import sample as sampled
-from melodyvae.generation.scales import SCALES, parse_choice
-from melodyvae.generation.scoring import score as scored
-from melodyvae.generation.sources import pick_window
-from melodyvae.studio.reading import Piece, shown_name, sounding_steps
+from melodyvae.generation.results import DOUBTFUL_NATS
+from melodyvae.generation.scales import SCALES, parse_choice, parse_key, parse_tempo
+from melodyvae.generation.sources import MelodySource, pick_window, sounding_bars
+from melodyvae.studio.reading import Piece, shown_name
 from melodyvae.studio.requests import (
     CompleteRequest,
+    ContinueRequest,
     FileRequest,
     MorphRequest,
     PadRequest,
+    ReconstructRequest,
     RequestError,
     SampleRequest,
     ScoreRequest,
+    TuneSource,
     VaryRequest,
     WalkRequest,
     ZipRequest,
     melody_to_json,
+    part_to_json,
 )
+from melodyvae.vae import MelodyVAE
 
-MAX_WINDOWS = 32  # of the model, in one walk or completion
-DENSITY_POOL = 4  # tunes drawn for each one shown when a density is asked for
-DOUBTFUL_NATS = 6.0  # as `melodyvae score` has it
 MAX_OVERVIEW_NOTES = 4096
 
 
-def describe(model: Any, name: str) -> dict[str, Any]:
-    """What the page must know of the model."""
+@dataclass(frozen=True)
+class Source:
+    """A tune of a request as the verbs take it: a piece or a melody, and the first bar that is taken of it, from 1."""
+
+    source: MelodySource
+    first_bar: int | None
+
+
+def tunes_of(request: Any) -> list[TuneSource]:
+    """The tunes that a request is about, in their order."""
+    found: list[TuneSource] = []
+    for entry in fields(request):
+        value = getattr(request, entry.name)
+        for one in value if isinstance(value, tuple) else (value,):
+            if isinstance(one, Melody):
+                found.append(TuneSource(one))
+            elif isinstance(one, TuneSource):
+                found.append(one)
+    return found
+
+
+def choose(request: Any, meters: Sequence[tuple[int, int]], names: Sequence[str]) -> ModelChoice:
+    """The shipped model for a request about tunes in these meters, and what to say about it; as the commands choose."""
+    if isinstance(request, ContinueRequest):
+        return ModelChoice(COMPOSING_MODEL, ())
+    if isinstance(request, SampleRequest):
+        composes = (request.bars, request.key, request.density) != (None, None, None)
+        return ModelChoice(COMPOSING_MODEL if composes else model_for((request.meter[0], request.meter[-1])), ())
+    return choose_model(meters, "ABCD"[: len(meters)] if 1 < len(meters) <= 4 else names)
+
+
+def check_words(request: Any) -> None:
+    """Refuse a key, tempo or scale that is none, before a job waits for the model.
+
+    Raises:
+        RequestError: with the sentence of the commands.
+    """
+    try:
+        for name, check in (("scale", parse_choice), ("key", parse_key), ("tempo", parse_tempo)):
+            word = getattr(request, name, None)
+            if isinstance(word, str) and not (name == "key" and isinstance(request, SampleRequest)):
+                check(word)
+    except ValueError as error:
+        raise RequestError(str(error)) from error
+
+
+def describe(model: Any, name: str, chooses: bool) -> dict[str, Any]:
+    """What the page must know of the model; ``chooses`` is whether others take its place by meter and purpose."""
     config: MelodyConfig = model.config
     try:
         AttributeVectors.from_extras(model.extras, model.device, config.latent_size)
@@ -64,10 +105,12 @@ def describe(model: Any, name: str) -> dict[str, Any]:
         attributes = []
     return {
         "name": name,
+        "chooses": chooses,
+        "composes": chooses or config.look_back,
         "bars": config.bars,
         "meter": list(config.meter),
         "steps_per_quarter": config.steps_per_quarter,
-        "steps_per_bar": config.steps // config.bars,
+        "steps_per_bar": config.steps_per_bar,
         "lowest_pitch": config.lowest_pitch,
         "highest_pitch": config.highest_pitch,
         "attributes": attributes,
@@ -75,23 +118,28 @@ def describe(model: Any, name: str) -> dict[str, Any]:
     }
 
 
-def show_piece(model: Any, piece: Piece, name: str, first_bar: int | None, bars: int | None) -> dict[str, Any]:
+def show_piece(
+    config: MelodyConfig, piece: Piece, name: str, first_bar: int | None, bars: int | None, choice: ModelChoice
+) -> dict[str, Any]:
     """A piece as the page shows it: the window that is taken, and what it was taken from.
 
     Raises:
         WindowError: if there is no such bar, or no note in the window.
     """
     found = piece.found
-    window = pick_window(found, model.config, first_bar, bars)
+    window = pick_window(found, config, first_bar, bars)
     return {
         "name": Path(shown_name(name)).stem or "tune",
         "file": shown_name(name),
         "melody": melody_to_json(replace(window.melody, name=found.melody.name)),
+        "model": choice.name,
+        "model_note": "; ".join(choice.sentences),
         "track": found.part_index + 1,
         "tracks": list(piece.tracks),
         "description": found.description,
         "why": piece.why,
         "note": window.note,
+        "reason": window.reason,
         "first_bar": window.first_bar,
         "last_bar": window.last_bar,
         "bars": len(found.layout.bar_starts),
@@ -100,113 +148,165 @@ def show_piece(model: Any, piece: Piece, name: str, first_bar: int | None, bars:
         "bar_of_grid": [found.layout.piece_bar(bar) for bar in range(min(found.melody.bars, MAX_OVERVIEW_NOTES))],
         "steps_per_bar": found.melody.steps_per_bar,
         "overview": [list(note[:3]) for note in found.melody.notes[:MAX_OVERVIEW_NOTES]],
-        "sounding": sounding_steps(found),
     }
 
 
-def walk(model: Any, request: WalkRequest) -> dict[str, Any]:
-    """The tunes from A to B, and what was decided on the way."""
-    _check_grid(model, request.a, request.b)
-    if request.a.length_steps != request.b.length_steps:
-        raise RequestError("A and B must be as long as each other")
-    options = WalkOptions(request.count, request.temperature, request.ends, request.spacing, request.key, request.tempo)
-    keys = None
-    if request.key != "none":
-        keys = (_key_of(request.sounding_a, request.a), _key_of(request.sounding_b, request.b))
-    found = walked(model, request.a, request.b, options, _generator(model, request.seed), keys)
-    return {
-        "melodies": [melody_to_json(melody) for melody in found.melodies],
+def walk(model: Any, request: WalkRequest, tunes: Sequence[Source]) -> dict[str, Any]:
+    """The tunes from A to B, what plays with each, and what was decided on the way."""
+    a, b = tunes
+    found = MelodyVAE(model).interpolate(
+        a.source,
+        b.source,
+        request.count,
+        first_bar=(a.first_bar, b.first_bar),
+        bars=request.bars,
+        ends=request.ends,
+        spacing=request.spacing,
+        key=request.key,
+        tempo=request.tempo,
+        scale=request.scale,
+        keep_accompaniment=request.keep_accompaniment,
+        temperature=request.temperature,
+        seed=request.seed,
+    )
+    backings = found.backings
+    return _melodies(found.melodies) | {
+        "backings": None if backings is None else [[part_to_json(part) for part in parts] for parts in backings],
         "decisions": list(found.decisions),
         "steps_right": list(found.steps_right),
-        "steps": request.a.length_steps,
+        "steps": found.melodies[0].length_steps,
         "distances": [round(distance, 4) for distance in found.distances],
         "distinct": found.distinct,
     }
 
 
-def pad(model: Any, request: PadRequest) -> dict[str, Any]:
-    """A square of tunes, row by row, each as ``[start, end, pitch]``; decoded in one batch."""
-    corners = [_window(model, corner) for corner in request.corners]
-    rows = variation.grid(model, corners, request.size)
-    cells = [[list(note[:3]) for note in melody.notes] for row in rows for melody in row]
-    return {"size": request.size, "cells": cells, "distinct": len({str(cell) for cell in cells})}
+def pad(model: Any, request: PadRequest, tunes: Sequence[Source]) -> dict[str, Any]:
+    """A square of tunes, row by row, each as ``[start, end, pitch]``; decoded in one batch.
 
-
-def morph(model: Any, request: MorphRequest) -> dict[str, Any]:
-    """The tune with its character moved, and what it measures before and after."""
-    window = _window(model, request.melody)
-    scale = parse_choice(request.scale)
-    generator = _generator(model, request.seed)
-    amounts = dict(request.amounts)
-    melodies = morphed(model, window, amounts, request.count, request.temperature, generator, scale, request.candidates)
-    rows = np.stack([model.vocabulary.encode(melody) for melody in (melodies[0], melodies[-1])])
-    before, after = measure(rows, model.config)
-    directions = AttributeVectors.from_extras(model.extras, model.device, model.config.latent_size)
-    deviations = directions.deviations.cpu().numpy()
-    asked = before + wanted_amounts(amounts) * deviations
-    return {
-        "melodies": [melody_to_json(melody) for melody in melodies],
-        "measured": {
-            name: {
-                "before": round(float(before[index]), 3),
-                "after": round(float(after[index]), 3),
-                "asked": round(float(asked[index]), 3),
-            }
-            for index, name in enumerate(ATTRIBUTES)
-        },
-    }
-
-
-def vary(model: Any, request: VaryRequest) -> dict[str, Any]:
-    """Tunes near a tune, and on how many steps each differs from it."""
-    window = _window(model, request.melody)
-    generator = _generator(model, request.seed)
-    melodies = variation.vary(model, window, request.count, request.amount, request.temperature, generator)
-    return {
-        "melodies": [melody_to_json(melody) for melody in melodies],
-        "changed": [variation.steps_changed(model, melody, window) for melody in melodies],
-        "steps": window.length_steps,
-    }
-
-
-def complete(model: Any, request: CompleteRequest) -> dict[str, Any]:
-    """The tune with its hidden bars filled in."""
-    _check_grid(model, request.melody)
-    melody = _folded(model, request.melody)
-    bars = max(melody.bars, max(request.hidden_bars) + 1)
-    if bars > MAX_WINDOWS * model.config.bars:
-        raise RequestError(f"the tune would have {bars} bars; at most {MAX_WINDOWS * model.config.bars} are filled in")
-    generator = _generator(model, request.seed)
-    melodies = completed(model, melody, request.hidden_bars, request.count, request.temperature, generator)
-    return {"melodies": [melody_to_json(found) for found in melodies]}
-
-
-def sample(model: Any, request: SampleRequest) -> dict[str, Any]:
-    """New tunes."""
-    count = request.count if request.density is None else request.count * DENSITY_POOL
-    melodies = sampled(
-        model,
-        count,
-        request.temperature,
-        _generator(model, request.seed),
-        parse_choice(request.scale),
-        quarters_per_minute=request.quarters_per_minute,
+    ``frame`` is a melody without its notes; in all fields it is that of every tune, but for the tempo.
+    """
+    found = MelodyVAE(model).grid(
+        [tune.source for tune in tunes],
+        request.size,
+        first_bar=tuple(tune.first_bar for tune in tunes),
+        key=request.key,
+        tempo=request.tempo,
+        scale=request.scale,
     )
-    if request.density is not None:
-        bars = model.config.bars
-        melodies = sorted(melodies, key=lambda tune: abs(len(tune.notes) / bars - (request.density or 0)))
-    return {"melodies": [melody_to_json(melody) for melody in melodies[: request.count]]}
+    return {
+        "size": request.size,
+        "cells": [[list(note[:3]) for note in melody.notes] for melody in found.melodies],
+        "tempi": [round(melody.quarters_per_minute, 2) for melody in found.melodies],
+        "frame": melody_to_json(replace(found.melodies[0], notes=(), name="")),
+        "decisions": list(found.decisions),
+        "distinct": found.distinct,
+    }
 
 
-def score(model: Any, request: ScoreRequest) -> dict[str, Any]:
+def morph(model: Any, request: MorphRequest, tunes: Sequence[Source]) -> dict[str, Any]:
+    """The tune with its character moved, and what it measures before and after."""
+    (tune,) = tunes
+    amounts = dict(request.amounts)
+    wanted_amounts(amounts)  # raises if there is no such attribute
+    moved: dict[str, Any] = {name.replace("-", "_"): amount for name, amount in amounts.items()}
+    found = MelodyVAE(model).morph(
+        tune.source,
+        request.count,
+        first_bar=tune.first_bar,
+        scale=request.scale,
+        candidates=request.candidates,
+        temperature=request.temperature,
+        seed=request.seed,
+        **moved,
+    )
+    measured = {
+        name: {"before": round(before, 3), "after": round(after, 3), "asked": asked and round(asked, 3)}
+        for name, (_, before, after, asked) in found.measures.items()
+    }
+    return _melodies(found.melodies) | {"decisions": list(found.decisions), "measured": measured}
+
+
+def vary(model: Any, request: VaryRequest, tunes: Sequence[Source]) -> dict[str, Any]:
+    """Tunes near a tune, and on how many steps each differs from it."""
+    (tune,) = tunes
+    found = MelodyVAE(model).vary(
+        tune.source,
+        request.count,
+        amount=request.amount,
+        first_bar=tune.first_bar,
+        scale=request.scale,
+        temperature=request.temperature,
+        seed=request.seed,
+    )
+    return _melodies(found.melodies) | {
+        "changed": list(found.steps_changed),
+        "steps": found.original.length_steps,
+        "near_copies": found.near_copies,
+        "decisions": list(found.decisions),
+    }
+
+
+def reconstruct(model: Any, request: ReconstructRequest, tunes: Sequence[Source]) -> dict[str, Any]:
+    """The tune as the model remembers it, and on how many steps it is right."""
+    found = MelodyVAE(model).reconstruct(tunes[0].source)
+    return _melodies(found.melodies) | {
+        "steps_right": found.steps_right[0],
+        "steps": found.originals[0].length_steps,
+    }
+
+
+def complete(model: Any, request: CompleteRequest, tunes: Sequence[Source]) -> dict[str, Any]:
+    """The tune with its hidden bars filled in."""
+    hide, extend = hidden_of(request)
+    found = MelodyVAE(model).complete(
+        tunes[0].source,
+        request.count,
+        hide=hide,
+        extend=extend,
+        first_bar=1,
+        temperature=request.temperature,
+        seed=request.seed,
+    )
+    return _melodies(found.melodies) | {"decisions": list(found.decisions)}
+
+
+def hidden_of(request: CompleteRequest) -> tuple[list[int], int]:
+    """Which bars, from 1, are hidden, and how many are added after the last one with a note."""
+    last = sounding_bars(request.melody)[1]
+    beyond = [bar - last for bar in request.hidden_bars if bar > last]
+    return [bar for bar in request.hidden_bars if bar <= last], max(beyond, default=0)
+
+
+def go_on(model: Any, request: ContinueRequest, tunes: Sequence[Source]) -> dict[str, Any]:
+    """The tune and bars more, by the model that composes."""
+    found = MelodyVAE(model).go_on(
+        tunes[0].source, request.count, bars=request.bars, temperature=request.temperature, seed=request.seed
+    )
+    return _melodies(found.melodies) | {"decisions": list(found.decisions)}
+
+
+def sample(model: Any, request: SampleRequest, tunes: Sequence[Source]) -> dict[str, Any]:
+    """New tunes."""
+    found = MelodyVAE(model).sample(
+        request.count,
+        bars=request.bars,
+        key=request.key,
+        density=request.density,
+        scale=request.scale,
+        tempo=request.tempo,
+        temperature=request.temperature,
+        seed=request.seed,
+    )
+    return _melodies(found.melodies) | {"decisions": list(found.decisions)}
+
+
+def score(model: Any, request: ScoreRequest, tunes: Sequence[Source]) -> dict[str, Any]:
     """How unusual the tune's windows are, and its doubtful notes: each once, as doubtful as in its worst window."""
-    _check_grid(model, request.melody)
-    windows = scored(model, _folded(model, request.melody))
     worst: dict[tuple[int, int], tuple[float, int]] = {}
+    windows = MelodyVAE(model).score(tunes[0].source).windows
     for window in windows:
         for note in window.notes:
-            place = window.first_bar - 1, note.note.start_step
-            step = place[0] * request.melody.steps_per_bar + place[1]
+            step = (window.first_bar - 1) * request.melody.steps_per_bar + note.note.start_step
             worst[step, note.note.pitch] = max(
                 worst.get((step, note.note.pitch), (0.0, note.better_pitch)), (note.nats, note.better_pitch)
             )
@@ -226,19 +326,26 @@ def score(model: Any, request: ScoreRequest) -> dict[str, Any]:
     }
 
 
+def _melodies(melodies: Sequence[Melody]) -> dict[str, Any]:
+    return {"melodies": [melody_to_json(melody) for melody in melodies]}
+
+
 def midi_file(request: FileRequest) -> bytes:
     """One MIDI file of the melodies in a row, each in its own tempo.
 
     Raises:
         RequestError: if the melodies lie on different grids.
     """
+    if request.backings is not None and len(request.backings) != len(request.melodies):
+        raise RequestError(f"{len(request.melodies)} melodies and {len(request.backings)} backings; give one for each")
+    backings = request.backings if request.backings and any(request.backings) else None
     with TemporaryDirectory() as folder:
         path = Path(folder) / "tunes.mid"
         try:
-            if len(request.melodies) == 1:
+            if len(request.melodies) == 1 and backings is None:
                 request.melodies[0].write(path)
             else:
-                write_in_a_row(request.melodies, path)
+                write_in_a_row(request.melodies, path, backings)
         except ValueError as error:
             raise RequestError(str(error)) from error
         return path.read_bytes()
@@ -250,20 +357,26 @@ def zip_file(request: ZipRequest) -> bytes:
         raise RequestError(f"{len(request.melodies)} melodies and {len(request.names)} names; there must be as many")
     buffer = BytesIO()
     taken: set[str] = set()
+    backings: tuple[tuple[Part, ...], ...] = request.backings or ((),) * len(request.melodies)
+    if len(backings) != len(request.melodies):
+        raise RequestError(f"{len(request.melodies)} melodies and {len(backings)} backings; give one for each")
     with ZipFile(buffer, "w", ZIP_DEFLATED) as archive:
-        for melody, name in zip(request.melodies, request.names, strict=True):
-            archive.writestr(f"{_free_name(name, taken)}.mid", midi_file(FileRequest((melody,))))
-        if len(request.melodies) > 1:
-            archive.writestr(f"{_free_name('all', taken)}.mid", midi_file(FileRequest(request.melodies)))
+        for melody, name, backing in zip(request.melodies, request.names, backings, strict=True):
+            archive.writestr(f"{_free_name(name, taken)}.mid", midi_file(FileRequest((melody,), (backing,))))
+        meters = {(melody.meter, melody.steps_per_quarter) for melody in request.melodies}
+        if len(request.melodies) > 1 and len(meters) == 1:  # a melody has one meter
+            archive.writestr(f"{_free_name('all', taken)}.mid", midi_file(FileRequest(request.melodies, backings)))
     return buffer.getvalue()
 
 
-VERBS: dict[str, tuple[type[Any], Callable[[Any, Any], dict[str, Any]]]] = {
+VERBS: dict[str, tuple[type[Any], Callable[[Any, Any, Sequence[Source]], dict[str, Any]]]] = {
     "walk": (WalkRequest, walk),
     "pad": (PadRequest, pad),
     "morph": (MorphRequest, morph),
     "vary": (VaryRequest, vary),
+    "reconstruct": (ReconstructRequest, reconstruct),
     "complete": (CompleteRequest, complete),
+    "continue": (ContinueRequest, go_on),
     "sample": (SampleRequest, sample),
     "score": (ScoreRequest, score),
 }
@@ -271,9 +384,9 @@ VERBS: dict[str, tuple[type[Any], Callable[[Any, Any], dict[str, Any]]]] = {
 
 def size_of(verb: str, request: Any) -> tuple[Any, ...]:
     """What the number of model calls of a request depends on: a key for progress."""
-    melody = getattr(request, "melody", None) or getattr(request, "a", None)
-    sizes = [getattr(request, name, None) for name in ("count", "size", "candidates", "ends", "hidden_bars")]
-    return verb, melody.length_steps if melody else None, *sizes
+    lengths = [tune.melody.length_steps if tune.melody else None for tune in tunes_of(request)]
+    names = ("count", "size", "candidates", "ends", "spacing", "hidden_bars", "bars")
+    return verb, *lengths, *(getattr(request, name, None) for name in names)
 
 
 def safe_name(name: str) -> str:
@@ -289,38 +402,3 @@ def _free_name(name: str, taken: set[str]) -> str:
         candidate, number = f"{stem}-{number}", number + 1
     taken.add(candidate.lower())
     return candidate
-
-
-def _window(model: Any, melody: Melody) -> Melody:
-    """The first window of a melody, in the model's range."""
-    _check_grid(model, melody)
-    return _folded(model, melody.window(0, model.config.bars))
-
-
-def _folded(model: Any, melody: Melody) -> Melody:
-    return melody.fold_into(model.config.lowest_pitch, model.config.highest_pitch)
-
-
-def _check_grid(model: Any, *melodies: Melody) -> None:
-    config: MelodyConfig = model.config
-    for melody in melodies:
-        if (melody.steps_per_quarter, melody.meter) != (config.steps_per_quarter, tuple(config.meter)):
-            raise RequestError(
-                f"a melody has {melody.steps_per_quarter} steps per quarter in {melody.meter[0]}/{melody.meter[1]}; "
-                f"the model takes {config.steps_per_quarter} in {config.meter[0]}/{config.meter[1]}"
-            )
-        if melody.bars > MAX_WINDOWS * config.bars:
-            raise RequestError(f"a melody has {melody.bars} bars; at most {MAX_WINDOWS * config.bars} are taken")
-
-
-def _key_of(sounding: Sequence[float] | None, melody: Melody) -> Key | None:
-    if sounding is None:
-        return key_of(melody)
-    if not any(sounding):
-        return None
-    classes = np.flatnonzero(np.maximum(sounding, 0))
-    return find_key(classes, np.array(sounding)[classes])
-
-
-def _generator(model: Any, seed: int) -> torch.Generator:
-    return torch.Generator(model.device).manual_seed(seed)

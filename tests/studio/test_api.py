@@ -7,12 +7,14 @@ import zipfile
 from urllib.parse import urlencode
 
 import numpy as np
+import pretty_midi
 import pytest
 from click.testing import CliRunner
 from starlette.testclient import TestClient
 
 from data_prep.melody import Melody
 from melodyvae.cli.main import main
+from melodyvae.generation.meters import choose_model
 from melodyvae.models.checkpoint import shipped_names
 from melodyvae.models.melody import MelodyModel
 from melodyvae.studio.limits import StudioLimits
@@ -108,42 +110,162 @@ def test_scores_are_read_too(client):
     assert [note[2] for note in piece["melody"]["notes"]] == [67, 69, 71, 72, 74, 76, 74, 71]
 
 
-def test_a_walk_is_the_walk_of_the_command_line(client, pieces, tmp_path, monkeypatch):
-    a, b = pieces[3], pieces[1]
-    query = [
-        ("command", 1),
-        ("file", "twinkle.mid"),
-        ("file", "ode-to-joy.mid"),
-        ("bar", a["first_bar"]),
-        ("bar", b["first_bar"]),
-    ]
-    result = do(
-        client,
+def by_file(name, piece):
+    """A tune of a request: the bars of a piece that are shown."""
+    return (
+        {"file": piece["reference"], "first_bar": piece["first_bar"]} if name in FILES else {"melody": piece["melody"]}
+    )
+
+
+FILES = ("twinkle.mid", "ode-to-joy.mid")
+COMMANDS = {
+    "walk": ("walk", {"count": 3}, FILES),
+    "walk of four bars, gliding, of a file and a melody": (
         "walk",
-        query=query,
-        a=a["melody"],
-        b=b["melody"],
-        count=4,
-        key="a",
-        sounding_a=a["sounding"],
-        sounding_b=b["sounding"],
-    )["result"]
-    assert result["steps_right"] == [32, 32]
+        {"count": 3, "bars": 4, "key": "glide", "tempo": "glide", "scale": "none", "spacing": "latent"},
+        ("twinkle.mid", "long one.mid"),
+    ),
+    "pad": ("pad", {"size": 2}, ("saints 1-2.mid", "ode.mid", "frere.mid", "other.mid")),
+    "morph": ("morph", {"amounts": {"density": 1.0, "syncopation-8": -1.0}, "candidates": 8}, ("ode-to-joy.mid",)),
+    "vary": ("vary", {"count": 3, "amount": 0.4, "seed": 5}, ("twinkle.mid",)),
+    "vary of a waltz": ("vary", {"count": 2, "scale": "D:minor"}, ("waltz.mid",)),
+    "complete": ("complete", {"hidden_bars": [2], "count": 2, "seed": 3}, ("ode.mid",)),
+    "go on by a bar": ("complete", {"hidden_bars": [3], "count": 1}, ("ode.mid",)),
+    "continue": ("continue", {"bars": 2, "count": 2, "seed": 1}, ("ode.mid",)),
+    "reconstruct": ("reconstruct", {}, ("ode.mid",)),
+    "sample": ("sample", {"count": 2, "seed": 4, "scale": "G:major", "tempo": 90.0}, ()),
+    "sample of sixteen bars": ("sample", {"count": 1, "bars": 16, "key": "D:minor", "density": 5.0, "seed": 2}, ()),
+    "sample of waltzes": ("sample", {"count": 2, "meter": [3, 4], "seed": 2}, ()),
+}
+
+
+@pytest.fixture(scope="module")
+def shelf(client, pieces):
+    """Pieces under the names that their files have."""
+    abc = "X:1\nM:3/4\nL:1/4\nQ:1/4=150\nK:G\nGBd|g2d|edc|B2G|\n"
+    waltz = client.post("/api/read", params={"name": "waltz.abc"}, content=abc.encode()).json()
+    frere, ode, saints, twinkle = pieces
+    whole = example(client, 0, bar=1, bars=8)
+    kept = {"ode.mid": ode, "frere.mid": frere, "other.mid": twinkle, "saints 1-2.mid": saints, "waltz.mid": waltz}
+    return {"twinkle.mid": twinkle, "ode-to-joy.mid": ode, "long one.mid": whole} | kept
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_shell_command_does_what_the_page_shows(client, shelf, tmp_path, monkeypatch, name):
+    verb, request, files = COMMANDS[name]
+    tunes = [by_file(file, shelf[file]) for file in files]
+    melodies = [shelf[file]["melody"] for file in files]
+    told = {
+        "walk": lambda: {"a": tunes[0], "b": tunes[1]},
+        "pad": lambda: {"corners": melodies},
+        "sample": lambda: {},
+        "morph": lambda: {"tune": tunes[0]},
+        "vary": lambda: {"tune": tunes[0]},
+    }.get(verb, lambda: {"melody": melodies[0]})()
+    result = do(client, verb, query=[("command", 1), *(("file", file) for file in files)], **request, **told)["result"]
     monkeypatch.chdir(tmp_path)
-    for name in ("twinkle", "ode-to-joy"):
-        (tmp_path / f"{name}.mid").write_bytes((TUNES / f"{name}.mid").read_bytes())
+    for file in files:
+        if file in FILES:
+            (tmp_path / file).write_bytes((TUNES / file).read_bytes())
+        else:
+            (tmp_path / file).write_bytes(client.post("/api/midi", json={"melodies": [shelf[file]["melody"]]}).content)
     words = shlex.split(result["command"])
-    assert words[:2] == ["melodyvae", "interpolate"]
-    done = CliRunner().invoke(main, words[1:])
+    assert words[0] == "melodyvae"
+    done = CliRunner().invoke(main, [*words[1:], "--feel", "straight", "-o", "out"])
     assert done.exit_code == 0, done.output
-    written = sorted((tmp_path / "twinkle-to-ode-to-joy").glob("0*.mid"))
-    assert len(written) == len(result["melodies"]) == 4
-    for path, plain in zip(written, result["melodies"], strict=True):
-        assert Melody.from_midi(path).notes == melody_from_json(plain, LIMITS).notes
+    written = [path for path in sorted((tmp_path / "out").glob("*.mid")) if path.name != "all.mid"]
+    shown = result.get("melodies") or [result["frame"] | {"notes": notes} for notes in result["cells"]]
+    assert len(written) == len(shown) >= 1
+    for path, plain in zip(written, shown, strict=True):
+        notes = [list(note[:3]) for note in Melody.from_midi(path).notes]
+        assert notes == [note[:3] for note in plain["notes"]], f"{path.name}: {result['command']}"
+        assert Melody.from_midi(path).quarters_per_minute == pytest.approx(plain["quarters_per_minute"], abs=0.01)
+
+
+def test_the_defaults_of_a_walk_are_those_of_the_command(client, pieces):
+    a, b = pieces[3], pieces[1]
+    query = [("command", 1), ("file", "a.mid"), ("file", "b.mid")]
+    request = {"a": by_file("twinkle.mid", a), "b": by_file("ode-to-joy.mid", b)}
+    result = do(client, "walk", query=query, **request)["result"]
+    assert result["steps_right"] == [32, 32]
+    assert result["command"] == (
+        f"melodyvae interpolate a.mid b.mid -n 8 --bar-a {a['first_bar']} --bar-b {b['first_bar']}"
+    )
+    assert {melody["quarters_per_minute"] for melody in result["melodies"]} == {a["melody"]["quarters_per_minute"]}
+    do(client, "walk", 422, **request, key="H")
+    do(client, "walk", 422, **request, tempo="fast")
+    do(client, "walk", 422, **request, scale="H:major")
+    do(client, "walk", 422, a={"file": "opened/7"}, b=request["b"])
+    do(client, "walk", 422, a={}, b=request["b"])
+
+
+def test_a_waltz_is_taken_by_the_model_of_its_meter_and_tunes_of_two_meters_by_that_of_the_first(
+    client, studio, pieces, shelf
+):
+    waltz, ode = shelf["waltz.mid"], pieces[1]
+    assert waltz["model"] == "melody-2bar-triple"
+    assert waltz["model_note"] == "waltz.abc is in 3/4: the model is melody-2bar-triple"
+    assert (waltz["melody"]["meter"], waltz["melody"]["length_steps"]) == ([3, 4], 24)
+    assert (ode["model"], ode["model_note"]) == ("melody-2bar", "")
+    both = [{"file": piece["reference"], "first_bar": 1} for piece in (waltz, ode)]
+    for (a, b), model, steps in ((both, "melody-2bar-triple", 24), (both[::-1], "melody-2bar", 32)):
+        result = do(client, "walk", a=a, b=b, count=3)["result"]
+        assert (result["model"], result["steps"]) == (model, steps)
+        meters = ["3/4" if tune is both[0] else "4/4" for tune in (a, b)]
+        first, second = choose_model([(3, 4) if meter == "3/4" else (4, 4) for meter in meters], "AB").sentences
+        assert result["decisions"][:2] == [first, second]
+    melodies = [do(client, "walk", a={"melody": waltz["melody"]}, b={"melody": ode["melody"]}, count=2)["result"]]
+    assert melodies[0]["steps"] == 24
+    assert set(studio.engine.held) >= {"melody-2bar", "melody-2bar-triple"}
+    assert len(studio.engine.held) <= 3
+
+
+def test_the_other_tracks_play_on_under_a_walk_and_in_its_file(client, tmp_path):
+    lead, bass = tune(1, bars=4, name="lead"), tune(2, bars=4, name="bass")
+    midi = lead.to_pretty_midi()
+    midi.instruments.append(bass.to_pretty_midi().instruments[0])
+    drums = tune(3, bars=4, name="kit").to_pretty_midi().instruments[0]
+    drums.is_drum = True
+    midi.instruments.append(drums)
+    midi.write(str(tmp_path / "three.mid"))
+    piece = client.post("/api/read", params={"name": "three.mid"}, content=(tmp_path / "three.mid").read_bytes()).json()
+    a = {"file": piece["reference"], "track": 1, "first_bar": 1}
+    query = [("command", 1), ("file", "three.mid"), ("file", "three.mid")]
+    result = do(client, "walk", query=query, a=a, b=a | {"first_bar": 3}, count=2, keep_accompaniment=True)["result"]
+    assert result["command"].endswith("--bar-a 1 --track-a 1 --bar-b 3 --track-b 1 --keep-accompaniment")
+    assert "A's accompaniment: 2 other tracks play on" in result["decisions"]
+    parts = result["backings"][0]
+    assert [(part["name"], part["drums"]) for part in parts] == [("bass", False), ("kit", True)]
+    asked = {"melodies": result["melodies"], "backings": result["backings"]}
+    (tmp_path / "walk.mid").write_bytes(client.post("/api/midi", json=asked).content)
+    back = pretty_midi.PrettyMIDI(str(tmp_path / "walk.mid"))
+    assert [(part.name, part.is_drum) for part in back.instruments] == [
+        ("melody", False),
+        ("bass", False),
+        ("kit", True),
+    ]
+    assert len(back.instruments[1].notes) == len(parts[0]["notes"]) + len(result["backings"][1][0]["notes"])
+    assert [note.pitch for note in back.instruments[1].notes[:3]] == [note[2] for note in parts[0]["notes"][:3]]
+    archive = client.post("/api/zip", json=asked | {"names": ["one", "two"]})
+    assert zipfile.ZipFile(io.BytesIO(archive.content)).namelist() == ["one.mid", "two.mid", "all.mid"]
+    broken = [[parts[0] | {"notes": [[0, 1, 200, 80]]}], []]
+    assert client.post("/api/midi", json=asked | {"backings": broken}).status_code == 422
+    assert client.post("/api/midi", json=asked | {"backings": []}).status_code == 422
+
+
+def test_a_file_that_is_not_kept_any_more_is_asked_for_again(client, studio, pieces):
+    data = (TUNES / "saints.mid").read_bytes()
+    reference = client.post("/api/read", params={"name": "mine.mid"}, content=data).json()["reference"]
+    tune = {"file": reference, "first_bar": 1}
+    assert do(client, "vary", tune=tune, count=1)["result"]["melodies"]
+    studio.pieces._uploads.clear()
+    assert do(client, "vary", tune=tune, count=1) == {"missing": reference}
+    assert client.post("/api/read", params={"name": "mine.mid"}, content=data).json()["reference"] == reference
+    assert do(client, "vary", tune=tune, count=1)["result"]["melodies"]
 
 
 def test_the_pad_has_the_four_tunes_at_its_corners(client, melodies):
-    result = do(client, "pad", corners=melodies, size=5)["result"]
+    result = do(client, "pad", corners=melodies, size=5, key="none")["result"]
     assert len(result["cells"]) == 25
     for place, melody in zip((0, 4, 20, 24), melodies, strict=True):
         assert result["cells"][place] == [note[:3] for note in melody["notes"]]
@@ -151,38 +273,34 @@ def test_the_pad_has_the_four_tunes_at_its_corners(client, melodies):
 
 
 def test_a_moved_density_is_measured(client, melodies):
-    query = [("command", 1), ("file", "a b.mid"), ("bar", 3), ("track", 2)]
-    result = do(client, "morph", query=query, melody=melodies[3], amounts={"density": 1.5}, scale="C:major")["result"]
+    query = [("command", 1), ("file", "a b.mid")]
+    tune = {"melody": melodies[3]}
+    result = do(client, "morph", query=query, tune=tune, amounts={"density": 1.5}, scale="C:major")["result"]
     measured = result["measured"]["density"]
     assert measured["before"] < measured["after"]
     assert all((note[2] % 12) in {0, 2, 4, 5, 7, 9, 11} for note in result["melodies"][-1]["notes"])
-    assert result["command"] == (
-        "melodyvae morph 'a b.mid' --bar 3 --track 2 --density +1.5 --scale C:major -n 2 --candidates 48 "
-        "--model melody-2bar"
-    )
+    assert result["command"] == "melodyvae morph 'a b.mid' --density +1.5 --scale C:major -n 2 --candidates 48"
 
 
 def test_variations_differ_from_the_tune(client, melodies):
-    result = do(client, "vary", melody=melodies[0], count=3, amount=0.5, seed=7)["result"]
+    request = {"tune": {"melody": melodies[0]}, "count": 3, "amount": 0.5, "seed": 7}
+    result = do(client, "vary", **request)["result"]
     assert len(result["melodies"]) == 3
     assert min(result["changed"]) > 0
-    assert (
-        result["melodies"] == do(client, "vary", melody=melodies[0], count=3, amount=0.5, seed=7)["result"]["melodies"]
-    )
+    assert result["melodies"] == do(client, "vary", **request)["result"]["melodies"]
 
 
 def test_a_hidden_bar_is_filled_in_and_the_rest_left_alone(client, melodies):
-    result = do(client, "complete", melody=melodies[1], hidden_bars=[1], query=[("command", 1), ("file", "x.mid")])
-    (found,) = result["result"]["melodies"]
+    (found,) = do(client, "complete", melody=melodies[1], hidden_bars=[2])["result"]["melodies"]
     assert [note for note in found["notes"] if note[1] <= 16] == [n for n in melodies[1]["notes"] if n[1] <= 16]
-    assert result["result"]["command"] == "melodyvae complete x.mid --hide 2 -n 1 --model melody-2bar"
+    both = do(client, "complete", query=[("command", 1)], melody=melodies[1], hidden_bars=[2, 3])["result"]
+    assert both["melodies"][0]["length_steps"] == 48
+    assert both["command"] is None  # the command line does one or the other
 
 
 def test_new_tunes_come_in_the_scale_and_near_the_density(client):
-    sparse, dense = (
-        do(client, "sample", count=2, density=density, scale="D:minor", quarters_per_minute=90)["result"]["melodies"]
-        for density in (2, 12)
-    )
+    request = {"count": 2, "bars": 2, "scale": "D:minor", "tempo": 90.0}
+    sparse, dense = (do(client, "sample", density=density, **request)["result"]["melodies"] for density in (2, 12))
     counts = [np.mean([len(melody["notes"]) for melody in found]) for found in (sparse, dense)]
     assert counts[0] < counts[1]
     assert {note[2] % 12 for melody in sparse + dense for note in melody["notes"]} <= {2, 4, 5, 7, 9, 10, 0}
@@ -198,21 +316,20 @@ def test_a_wrong_note_is_doubtful(client, melodies):
 
 
 def test_every_verb_says_what_is_wrong_with_a_request(client, melodies):
-    assert len(VERBS) == 7
+    assert len(VERBS) == 9
+    tune = {"melody": melodies[0]}
     assert "has no" in do(client, "walk", 422)["error"]
     assert "a field 'odd'" in do(client, "score", 422, melody=melodies[0], odd=1)["error"]
-    assert do(client, "vary", 422, melody=melodies[0], count=10_000)["error"] == (
-        "count is 10000; it must lie between 1 and 64"
-    )
-    assert "whole number" in do(client, "vary", 422, melody=melodies[0], count=True)["error"]
-    assert "must be one of" in do(client, "walk", 422, a=melodies[0], b=melodies[0], key="x")["error"]
+    assert do(client, "vary", 422, tune=tune, count=10_000)["error"] == ("count is 10000; it must lie between 1 and 64")
+    assert "whole number" in do(client, "vary", 422, tune=tune, count=True)["error"]
+    assert "must be one of" in do(client, "walk", 422, a=tune, b=tune, ends="x")["error"]
     assert "4 entries" not in do(client, "pad", 422, corners=melodies[:3])["error"]
     assert "it must have 4" in do(client, "pad", 422, corners=melodies[:3])["error"]
     overlapping = melodies[0] | {"notes": [[0, 8, 60, 80], [4, 9, 62, 80]]}
     assert "must not overlap" in do(client, "score", 422, melody=overlapping)["error"]
     assert "at most 4096" in do(client, "score", 422, melody=melodies[0] | {"notes": [[0, 1, 60, 80]] * 5000})["error"]
-    assert "no scale" in do(client, "sample", scale="H:major")["error"]
-    assert "there is no attribute" in do(client, "morph", melody=melodies[0], amounts={"odd": 1})["error"]
+    assert "no scale" in do(client, "sample", 422, scale="H:major")["error"]
+    assert "there is no attribute" in do(client, "morph", tune=tune, amounts={"odd": 1})["error"]
     assert client.post("/api/do/odd", json={}).status_code == 404
     assert client.post("/api/do/walk", content=b"{", headers={"content-type": "application/json"}).status_code == 400
     assert client.post("/api/do/walk", content=b"{}", headers={"content-type": "text/plain"}).status_code == 415

@@ -15,7 +15,7 @@ class FakeModel:
 
 
 class FakeEngine(Engine):
-    def _load(self):
+    def _load(self, name):
         return FakeModel()
 
 
@@ -111,3 +111,11 @@ def test_what_the_work_raises_is_told_and_the_next_job_is_done(engine):
     with pytest.raises(ValueError, match="no"):
         engine.submit("a", "a", fail).future.result(timeout=30)
     assert engine.submit("b", "b", lambda model: 1).future.result(timeout=30) == 1
+
+
+def test_a_model_is_loaded_when_it_is_first_asked_for_and_kept(engine):
+    assert engine.submit("a", "a", lambda model: model.decode(1)).future.result(timeout=30) == 1
+    assert engine.held == ("melody-2bar",)
+    for _ in range(2):
+        engine.submit("b", "b", lambda model: model.decode(1), "melody-compose").future.result(timeout=30)
+    assert engine.held == ("melody-2bar", "melody-compose")

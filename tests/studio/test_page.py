@@ -5,11 +5,15 @@ import re
 import struct
 import zipfile
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
+import pretty_midi
 import pytest
 
 from data_prep.melody import Melody
+from melodyvae.models.checkpoint import shipped_names
+from melodyvae.studio.engine import Engine
 from tests.cli.test_cli import BAD_FILES
 from tests.conftest import tune
 from tests.studio.conftest import TUNES
@@ -91,9 +95,9 @@ def test_a_dropped_file_shows_what_was_taken_and_why_and_another_track_and_bar_c
     expect(card).to_contain_text(f"track 1 of 2, bars 1{DASH}2 of 8")
     card.get_by_role("button", name="Track and bars").click()
     sheet = page.locator("#piece-sheet")
-    expect(sheet).to_contain_text("the likeliest melody of 2 tracks")
+    expect(sheet).to_contain_text("The likeliest melody of 2 tracks")
     sheet.get_by_role("radio").nth(1).check()
-    expect(sheet).to_contain_text("track 2 of 2 (bass)")
+    expect(sheet).to_contain_text("Track 2 of 2 (bass)")
     sheet.get_by_role("slider").focus()
     for bar in (2, 3):
         page.keyboard.press("ArrowRight")
@@ -130,6 +134,20 @@ def test_the_examples_are_a_click_away(page):
     assert page.locator("#walk-a").evaluate("(select) => select.selectedOptions[0].text").startswith("twinkle")
 
 
+def test_a_waltz_is_played_by_the_model_of_its_meter_which_the_page_says(page):
+    drop(page, {"waltz.abc": b"X:1\nM:3/4\nL:1/4\nK:G\nGBd|g2d|edc|B2G|\n"})
+    expect(page.locator(".toast")).to_contain_text("Waltz.abc is in 3/4: the model is melody-2bar-triple.")
+    expect(page.locator('.card[data-tune^="waltz"]')).to_contain_text(f"3/4, bars 1{DASH}2 of 4")
+    first = page.locator('#walk-a option:has-text("waltz")').get_attribute("value")
+    page.locator("#walk-a").select_option(first)
+    expect(page.locator("#walk-said")).to_contain_text("A is in 3/4: the model is melody-2bar-triple")
+    expect(page.locator("#walk-said")).to_contain_text("B is fitted into its bars")
+    assert melody_on(page, "#walk-lanes .lane:nth-child(2)")["length_steps"] == 24
+    page.locator("#tab-draw").click()
+    expect(page.locator("#bar-heads button")).to_have_count(2)
+    expect(page.locator("#draw-said")).to_contain_text("The model hears")
+
+
 # 2 Walk
 
 
@@ -149,17 +167,65 @@ def test_the_walk_goes_from_one_tune_to_the_other_and_is_heard_kept_and_download
     page.get_by_role("button", name="Play all").click()
     expect(lanes(page).nth(0)).to_have_class(re.compile("playing"))
     page.locator("#walk-options summary").click()
-    page.locator("#walk-key").select_option("a")
-    page.locator("#walk-bars").select_option("4")
+    page.locator("#walk-key").select_option("glide")
     page.locator("#walk-options summary").click()
+    page.locator("#walk-bars").select_option("4")
     expect(page.locator("#shell-line")).to_have_text(
         f"melodyvae interpolate twinkle.mid ode-to-joy.mid -n 5 --bar-a {twinkle.first_bar} --bar-b {ode.first_bar} "
-        "--bars 4 --key a --model melody-2bar"
+        "--bars 4 --key glide"
     )
     path = saved(page, page.locator("#walk-save").click, tmp_path / "walk.mid")
     walked = Melody.from_midi(path)
     assert walked.bars == 5 * 4
     assert walked.window(0, 4).notes == Melody.from_midi(TUNES / "twinkle.mid").window(twinkle.first_bar - 1, 4).notes
+
+
+def test_the_other_tracks_of_the_first_tune_play_under_the_walk_and_are_in_its_file(page, tmp_path):
+    path, *_ = two_tracks(tmp_path)
+    drop(page, {"two.mid": path.read_bytes()})
+    expect(cards(page)).to_have_count(3)
+    expect(page.locator("#walk-band")).to_be_hidden()
+    first = page.locator('#walk-a option:has-text("two")').get_attribute("value")
+    page.locator("#walk-a").select_option(first)
+    page.locator("#walk-options summary").click()
+    page.locator("#walk-band").check()
+    page.locator("#walk-options summary").click()
+    expect(page.locator("#walk-said")).to_contain_text("A's accompaniment: 1 other track plays on")
+    expect(page.locator("#shell-line")).to_contain_text("--keep-accompaniment")
+    lanes(page).nth(3).locator(".lane-play").click()
+    under = "() => import('/static/js/app.js').then(({ player }) => player.live?.backing.length ?? 0)"
+    page.wait_for_function(f"async () => (await ({under})()) > 0")
+    walk = pretty_midi.PrettyMIDI(str(saved(page, page.locator("#walk-save").click, tmp_path / "walk.mid")))
+    assert [part.name for part in walk.instruments] == ["melody", "bass"]
+    page.keyboard.press("k")
+    expect(cards(page)).to_have_count(4)
+    page.locator("#out-menu summary").click()
+    archive = zipfile.ZipFile(saved(page, page.locator("#save-zip").click, tmp_path / "all.zip"))
+    archive.extractall(tmp_path / "all")
+    kept = pretty_midi.PrettyMIDI(str(next((tmp_path / "all").glob("two*to*.mid"))))
+    assert [part.name for part in kept.instruments] == ["melody", "bass"]
+
+
+def test_tunes_of_sixteen_bars_are_written_and_walked_between(page):
+    page.locator("#tab-fresh").click()
+    page.locator("#fresh-bars").select_option("16")
+    page.locator("#sample").click()
+    tiles = page.locator("#fresh-tiles .lane")
+    expect(tiles).to_have_count(8)
+    expect(page.locator("#shell-line")).to_have_text("melodyvae sample -n 8 --bars 16 --seed 1")
+    for number in range(2):
+        tiles.nth(number).hover()
+        tiles.nth(number).get_by_role("button", name="Keep").click()
+    expect(cards(page)).to_have_count(4)
+    page.locator("#tab-walk").click()
+    page.locator("#walk-count").fill("3")
+    page.locator("#walk-bars").select_option("16")
+    for end, place in (("a", 2), ("b", 3)):
+        page.locator(f"#walk-{end}").select_option(index=place)
+    expect(page.locator("#shell-line")).to_have_text("melodyvae interpolate 'new 1-1.mid' 'new 1-2.mid' -n 3 --bars 16")
+    expect(lanes(page)).to_have_count(3)
+    expect(page.locator("#walk-said")).to_contain_text("new 1-1 comes back exactly")
+    assert melody_on(page, "#walk-lanes .lane:nth-child(2)")["length_steps"] == 16 * 16
 
 
 # 3 Pad
@@ -244,7 +310,7 @@ def test_a_hidden_bar_is_written_anew_with_progress_and_can_be_cancelled(page, o
     expect(tiles).to_have_count(2)
     own, written = selected_notes(page), melody_on(page, "#complete-tiles .lane")["notes"]
     assert [note for note in written if note[1] <= 16] == [note for note in own if note[1] <= 16]
-    expect(page.locator("#shell-line")).to_contain_text(f"complete '{ode.name}.mid' --hide 2 -n 2")
+    expect(page.locator("#shell-line")).to_contain_text(f"complete '{ode.name}.mid' --hide 2 --bar 1 -n 2")
 
 
 def test_new_tunes_come_in_a_key_with_as_many_notes_as_wanted(page):
@@ -254,9 +320,7 @@ def test_new_tunes_come_in_a_key_with_as_many_notes_as_wanted(page):
     page.locator("#sample").click()
     tiles = page.locator("#fresh-tiles .lane")
     expect(tiles).to_have_count(8)
-    expect(page.locator("#shell-line")).to_have_text(
-        "melodyvae sample -n 8 --scale D:pentatonic --seed 1 --model melody-2bar"
-    )
+    expect(page.locator("#shell-line")).to_have_text("melodyvae sample -n 8 --scale D:pentatonic --seed 1")
     notes = page.evaluate(LANE_NOTES)
     assert {note[2] % 12 for note in notes} <= {2, 4, 6, 9, 11}
 
@@ -354,6 +418,18 @@ def test_silence_is_silent_and_a_soundfont_of_ones_own_is_taken_or_refused_with_
     expect(page.locator(".toast.bad")).to_contain_text("this is no SoundFont 2 file")
 
 
+def test_a_soundfont_of_ones_own_is_what_sounds(page):
+    path = Path(pretty_midi.__file__).parent / "TimGM6mb.sf2"
+    drop(page, {"mine.sf2": path.read_bytes()})
+    expect(page.locator(".toast")).to_contain_text("mine.sf2 is what sounds now")
+    page.keyboard.press("Space")
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
+    script = """() => import('/static/js/app.js').then(({ player }) =>
+        [player.live.voice.constructor.name, player.live.voice.presets.size])"""
+    assert page.evaluate(script) == ["SoundFont", 136]
+    assert page.evaluate("() => import('/static/js/store.js').then(({ doc }) => doc.sound.source)") == "own"
+
+
 def test_tempo_loop_metronome_volume_and_instrument_are_at_hand(page, twinkle, ode):
     expect(lanes(page)).to_have_count(8)
     page.get_by_role("button", name="Loop").click()
@@ -435,8 +511,7 @@ def test_notes_go_to_a_midi_port_in_time(open_page, twinkle):
 def test_the_shell_command_is_copied(open_page, twinkle, ode):
     page = open_page(permissions=["clipboard-read", "clipboard-write"])
     expect(page.locator("#shell-line")).to_have_text(
-        f"melodyvae interpolate twinkle.mid ode-to-joy.mid -n 8 --bar-a {twinkle.first_bar} --bar-b {ode.first_bar} "
-        "--bars 2 --model melody-2bar"
+        f"melodyvae interpolate twinkle.mid ode-to-joy.mid -n 8 --bar-a {twinkle.first_bar} --bar-b {ode.first_bar}"
     )
     page.get_by_role("button", name="Copy the shell command").click()
     expect(page.locator(".toast")).to_contain_text("copied")
@@ -477,6 +552,33 @@ def test_a_reload_brings_the_session_back(page):
     expect(page.locator(".card-name").nth(1)).to_have_value("my joy")
     expect(page.locator("#panel-draw")).to_be_visible()
     assert selected_notes(page) == notes
+
+
+@pytest.mark.parametrize("name", [name for name in shipped_names() if name.startswith("melody")])
+def test_a_session_comes_back_with_every_model(open_page, studio, monkeypatch, name):
+    engine = Engine(name, "cpu")
+    monkeypatch.setattr(studio, "engine", engine)
+    try:
+        page = open_page()
+        expect(cards(page)).to_have_count(2)
+        page.locator("#walk-count").fill("3")
+        expect(lanes(page)).to_have_count(3)
+        kept = [melody_on(page, f"#walk-lanes .lane:nth-child({place})") for place in (1, 3)]
+        page.locator("#tab-draw").click()
+        page.mouse.click(*place(page, 1, 72))
+        notes = selected_notes(page)
+        page.evaluate("() => import('/static/js/store.js').then(({ save }) => save())")
+        page.reload()
+        page.wait_for_selector("html[data-ready]")
+        expect(cards(page)).to_have_count(2)
+        assert selected_notes(page) == notes
+        page.keyboard.press("Control+z")  # a reload begins a new history
+        assert selected_notes(page) == notes
+        page.locator("#tab-walk").click()
+        expect(lanes(page)).to_have_count(3)
+        assert melody_on(page, "#walk-lanes .lane:nth-child(1)") == kept[0]
+    finally:
+        engine.close()
 
 
 def test_a_phone_has_all_of_it_within_its_width_and_the_pad_follows_a_finger(open_page):

@@ -6,6 +6,14 @@ const page = crypto.randomUUID();
 
 export class ApiError extends Error {}
 
+/** The server does not keep a file any more; `reference` says which. */
+export class Missing extends Error {
+  constructor(reference) {
+    super("the studio does not have the file of this tune any more; drop it again");
+    this.reference = reference;
+  }
+}
+
 /** A newer request took this one's place, or it was cancelled. */
 export class Stale extends Error {}
 
@@ -50,16 +58,12 @@ export async function read(source, choice = {}) {
   return (await ask(`/api/read?${query}`, { method: "POST", body: source.bytes })).json();
 }
 
-/** The result of a verb. `names` are the files for the shell command, {file, bar, track} each. */
+/** The result of a verb. `names` are those of the files in the shell command. */
 export async function perform(verb, request, { signal, onProgress, names } = {}) {
   const query = new URLSearchParams({ page });
   if (names) {
     query.set("command", "1");
-    for (const { file, bar, track } of names) {
-      query.append("file", file);
-      query.append("bar", bar ?? "");
-      query.append("track", track ?? "");
-    }
+    for (const name of names) query.append("file", name);
   }
   const answer = await ask(`/api/do/${verb}?${query}`, {
     method: "POST",
@@ -80,6 +84,7 @@ export async function perform(verb, request, { signal, onProgress, names } = {})
         const said = JSON.parse(line);
         if (said.result) return said.result;
         if (said.error) throw new ApiError(said.error);
+        if (said.missing) throw new Missing(said.missing);
         if (said.stale) throw new Stale("a newer request took its place");
         onProgress?.(said.progress);
       }
@@ -94,9 +99,14 @@ export async function perform(verb, request, { signal, onProgress, names } = {})
 const post = (path, request) =>
   ask(path, { method: "POST", body: JSON.stringify(request), type: "application/json" });
 
-export const midi = async (melodies) => (await post("/api/midi", { melodies })).blob();
+/** One MIDI file of melodies in a row; `backings` are the parts that play with each. */
+export const midi = async (melodies, backings) => (await post("/api/midi", { melodies, ...withBackings(backings) })).blob();
 
-export const zip = async (melodies, names) => (await post("/api/zip", { melodies, names })).blob();
+export const zip = async (melodies, names, backings) =>
+  (await post("/api/zip", { melodies, names, ...withBackings(backings) })).blob();
+
+const withBackings = (backings) =>
+  backings?.some((parts) => parts?.length) ? { backings: backings.map((parts) => parts ?? []) } : {};
 
 export const saveSession = async (id, session) =>
   ask(`/api/session/${id}`, { method: "PUT", body: JSON.stringify(session), type: "application/json" });

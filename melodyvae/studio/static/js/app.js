@@ -3,8 +3,8 @@
 import * as api from "./api.js";
 import { Player } from "./player.js";
 import { Roll, describe, tuneColour } from "./roll.js";
-import { change, doc, newTune } from "./store.js";
-import { offerDrag, saveMidi } from "./take.js";
+import { change, doc, files, newTune, tuneOf } from "./store.js";
+import { fileName, offerDrag, saveMidi } from "./take.js";
 
 export const element = (id) => document.getElementById(id);
 
@@ -55,8 +55,8 @@ export async function work(verb, said, request, names) {
     own.visible = true;
     showWork();
   }, SHOWN_AFTER_MILLISECONDS);
-  try {
-    return await api.perform(verb, request, {
+  const ask = () =>
+    api.perform(verb, request, {
       names,
       signal: own.stop.signal,
       onProgress: (share) => {
@@ -64,6 +64,13 @@ export async function work(verb, said, request, names) {
         showWork();
       },
     });
+  try {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof api.Missing) || !(await sendAgain())) throw error;
+      return await ask();
+    }
   } catch (error) {
     complain(error);
     return null;
@@ -73,6 +80,17 @@ export async function work(verb, said, request, names) {
     showWork();
   }
 }
+
+/** Give the server the files that the page keeps; it forgets the oldest, and all when it is started anew. */
+async function sendAgain() {
+  for (const [id, text] of files) {
+    const tune = tuneOf(id);
+    if (tune?.source) await api.read({ file: tune.source.file, bytes: fromBase64(text) }, { track: tune.source.track });
+  }
+  return files.size > 0;
+}
+
+export const fromBase64 = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer;
 
 /** The shell command that does what is on the screen. */
 export function showCommand(mode, command) {
@@ -86,19 +104,24 @@ export function refreshCommand() {
   element("shell-line").textContent = line;
 }
 
-/** File, bar and track of a tune, as the command line would be told. */
-export function named(tune) {
+/** Steps in a bar of a melody. */
+export const barSteps = (melody) => (4 * melody.meter[0] * melody.steps_per_quarter) / melody.meter[1];
+
+/** Bars of a melody. */
+export const barsOf = (melody) => Math.ceil(melody.length_steps / barSteps(melody));
+
+/** A tune as requests take it: the bars of its file, so that its key is that of the piece; or what the page shows. */
+export function sourceOf(tune) {
   const { source } = tune;
-  if (!source || source.edited) return { file: `${tune.name}.mid` };
-  return {
-    file: source.file,
-    bar: source.first_bar,
-    track: source.tracks?.length > 1 ? source.track : null,
-  };
+  if (!source?.reference || source.edited) return { melody: tune.melody };
+  return { file: source.reference, first_bar: source.first_bar, track: source.tracks?.length > 1 ? source.track : null };
 }
 
+/** The name of a tune's file in commands: that of its source, or the one under which it is downloaded. */
+export const named = (tune) => (sourceOf(tune).file ? tune.source.file : downloaded(tune));
+
 /** The name under which a tune is downloaded; for commands that take whole files. */
-export const downloaded = (tune) => ({ file: `${tune.name}.mid` });
+export const downloaded = (tune) => `${fileName(tune.name)}.mid`;
 
 // Lanes
 
@@ -115,15 +138,15 @@ export class Lane {
     this.label = node.querySelector(".lane-label");
     this.button.onclick = () => this.play();
     node.querySelector(".lane-keep").onclick = () => this.keep();
-    node.querySelector(".lane-save").onclick = () => saveMidi([this.melody], this.name).catch(complain);
-    offerDrag(node, () => ({ name: this.name, melody: this.melody, colour: this.colourIndex }));
+    node.querySelector(".lane-save").onclick = () => saveMidi([this.melody], this.name, [this.backing]).catch(complain);
+    offerDrag(node, () => ({ name: this.name, melody: this.melody, backing: this.backing, colour: this.colourIndex }));
     shown = shown.filter((lane) => lane.node.isConnected);
     shown.push(this);
   }
 
-  /** `name` is also the file's; `queue()` is what is played from here on, this lane at `index`. */
-  show({ melody, name, label, colour, colourIndex, range, queue, index = 0, key, ...roll }) {
-    Object.assign(this, { melody, name, colourIndex, queue, index, key });
+  /** `name` is also the file's; `backing` plays with it; `queue()` is what is played from here on, this lane at `index`. */
+  show({ melody, name, label, colour, colourIndex, range, queue, index = 0, key, backing = null, ...roll }) {
+    Object.assign(this, { melody, name, colourIndex, queue, index, key, backing });
     this.colour = colour ?? tuneColour(colourIndex ?? 0);
     this.node.style.setProperty("--colour", this.colour);
     this.node.dataset.key = key;
@@ -150,6 +173,9 @@ export class Lane {
       get melody() {
         return lane.melody;
       },
+      get backing() {
+        return lane.backing;
+      },
       key: this.key,
       name: this.name,
       colour: this.colour,
@@ -157,13 +183,13 @@ export class Lane {
   }
 
   keep() {
-    keep(this.name, this.melody, this.colourIndex);
+    keep(this.name, this.melody, this.backing);
   }
 }
 
 /** Put a tune on the shelf. */
-export function keep(name, melody) {
-  const tune = newTune(name, structuredClone(melody));
+export function keep(name, melody, backing = null) {
+  const tune = newTune(name, structuredClone(melody), backing ? { backing: structuredClone(backing) } : {});
   change((now) => now.tunes.push(tune));
   say(`"${tune.name}" is on the shelf.`);
   return tune;
@@ -215,23 +241,25 @@ export function fillTunes(select, chosen) {
 }
 
 const TONICS = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"];
+const ANY = "none"; // in place of a tonic: all notes may come
 
 export function fillScale(tonic, scale, chosen) {
   if (!tonic.options.length) {
-    tonic.replaceChildren(new Option("any", ""), ...TONICS.map((name) => new Option(name.replace("#", "♯").replace("b", "♭"), name)));
+    const names = TONICS.map((name) => new Option(name.replace("#", "♯").replace("b", "♭"), name));
+    tonic.replaceChildren(new Option("auto", ""), ...names, new Option("any notes", ANY));
     scale.replaceChildren(...model.scales.map((name) => new Option(name.replace("-", " "), name)));
   }
   tonic.value = chosen.tonic;
   scale.value = chosen.scale;
-  scale.disabled = !chosen.tonic;
+  scale.hidden = !chosen.tonic || chosen.tonic === ANY;
 }
 
-export const scaleOf = ({ tonic, scale }) => (tonic ? `${tonic}:${scale}` : null);
+export const scaleOf = ({ tonic, scale }) => (tonic && tonic !== ANY ? `${tonic}:${scale}` : tonic || "auto");
 
 /** The first window of a tune's melody that the model takes. */
 export function windowOf(tune) {
-  const steps = model.bars * model.steps_per_bar;
   const { melody } = tune;
+  const steps = model.bars * barSteps(melody);
   if (melody.length_steps === steps) return melody;
   const notes = melody.notes.filter((note) => note[0] < steps).map(([start, end, ...rest]) => [start, Math.min(end, steps), ...rest]);
   return { ...melody, notes, length_steps: steps };

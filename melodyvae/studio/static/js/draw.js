@@ -1,6 +1,6 @@
 // Draw: notes are added, moved and removed in the roll; bars are hidden and written anew; the model says what it hears.
 
-import { Lane, downloaded, element, model, player, showCommand, showLanes, work } from "./app.js";
+import { barSteps, barsOf, downloaded, element, model, player, showCommand, showLanes, work } from "./app.js";
 import { Roll, pitchRange, spokenPitch, tuneColour } from "./roll.js";
 import { change, doc, newTune, selected, set } from "./store.js";
 
@@ -38,15 +38,15 @@ export function setUpDraw() {
   element("draw-doubts").onclick = () => set((now) => (now.draw.doubts = !now.draw.doubts));
   element("draw-play").onclick = () => (player.playing && player.current?.key === "draw" ? player.stop() : play());
   element("complete").onclick = () => complete(hidden());
-  element("continue").onclick = () => {
-    const bars = tune().melody.length_steps / model.steps_per_bar;
-    complete([...Array(model.bars).keys()].map((bar) => bars + bar));
-  };
-  element("continue-bars").textContent = model.bars;
+  element("continue").onclick = goOn;
+  element("continue-bars").onchange = (event) => set((now) => (now.draw.more = Number(event.target.value)));
 }
 
+/** Whether the model that composes goes on with a tune: it knows bars of 4/4 only. */
+const composes = (melody) => model.composes && melody.meter.join("/") === "4/4";
+
 const tune = () => selected();
-const hidden = () => doc.draw.hidden.filter((bar) => bar * model.steps_per_bar < (tune()?.melody.length_steps ?? 0));
+const hidden = () => doc.draw.hidden.filter((bar) => tune() && bar < barsOf(tune().melody));
 
 export function showDraw() {
   const own = tune();
@@ -60,7 +60,11 @@ export function showDraw() {
   const doubts = doc.draw.doubts && scored?.melody === JSON.stringify(own.melody) ? scored.notes : null;
   roll.options = { ...roll.options, melody, range, colour: tuneColour(own.colour), hidden: hidden(), doubts, cursor };
   roll.paint();
-  const bars = melody.length_steps / model.steps_per_bar;
+  const bars = barsOf(melody);
+  const more = element("continue-bars");
+  const choices = composes(melody) ? [2, 4, 8, 16] : [model.bars];
+  if (more.options.length !== choices.length) more.replaceChildren(...choices.map((count) => new Option(count, count)));
+  more.value = choices.includes(doc.draw.more) ? doc.draw.more : choices[0];
   const heads = element("bar-heads");
   if (heads.children.length !== bars) {
     heads.replaceChildren(
@@ -93,18 +97,19 @@ function follow(own) {
   clearTimeout(timer);
   timer = setTimeout(async () => {
     const window = own.melody;
-    const steps = model.bars * model.steps_per_bar;
-    const first = { ...window, length_steps: steps, notes: window.notes.filter((note) => note[1] <= steps) };
-    const heard = first.notes.length ? await work("vary", "Listening", { melody: first, count: 1, amount: 0 }) : null;
+    const heard = await work("reconstruct", "Listening", { melody: window }, [downloaded(own)]);
     if (asked !== wanted) return;
-    if (heard) tell(own, heard.changed[0], heard.melodies[0], steps);
+    if (heard) {
+      tell(heard);
+      showCommand("draw", heard.command);
+    }
     if (!doc.draw.doubts) return;
     const found = await work("score", "Looking for doubtful notes", { melody: window }, [downloaded(own)]);
     if (!found) return;
     scored = { melody: JSON.stringify(window), notes: found.notes };
     const percentile = found.windows[0]?.percentile;
     const doubtful = found.notes.filter((note) => note.doubtful);
-    const said = doubtful.map((note) => `bar ${1 + Math.floor(note.start / model.steps_per_bar)}: ${spokenPitch(note.pitch)}, rather ${spokenPitch(note.better)}`);
+    const said = doubtful.map((note) => `bar ${1 + Math.floor(note.start / barSteps(window))}: ${spokenPitch(note.pitch)}, rather ${spokenPitch(note.better)}`);
     element("draw-said").textContent = [
       percentile === null || percentile === undefined ? "" : `More unusual than ${Math.round(percentile)} of 100 tunes`,
       said.length ? `Doubtful: ${said.join("; ")}` : "No doubtful note",
@@ -114,11 +119,10 @@ function follow(own) {
   }, 160);
 }
 
-function tell(own, changed, melody, steps) {
-  element("draw-said").textContent = changed
-    ? `The model hears it nearly so: ${steps - changed} of ${steps} steps (dashed: what it hears).`
-    : "The model hears exactly this.";
-  roll.set({ ghost: changed && own.melody.length_steps === steps ? melody : null });
+function tell({ melodies, steps, steps_right: right }) {
+  element("draw-said").textContent =
+    right === steps ? "The model hears exactly this." : `The model hears it nearly so: ${right} of ${steps} steps (dashed: what it hears).`;
+  roll.set({ ghost: right === steps ? null : melodies[0] });
 }
 
 function edit(notes) {
@@ -131,8 +135,7 @@ function edit(notes) {
 }
 
 function blank() {
-  const steps = model.bars * model.steps_per_bar;
-  const melody = { notes: [], length_steps: steps, steps_per_quarter: model.steps_per_quarter, meter: model.meter, quarters_per_minute: 120, program: 0, name: "" };
+  const melody = { notes: [], length_steps: model.bars * model.steps_per_bar, steps_per_quarter: model.steps_per_quarter, meter: model.meter, quarters_per_minute: 120, program: 0, name: "" };
   const made = newTune("my tune", melody);
   change((now) => {
     now.tunes.push(made);
@@ -275,10 +278,26 @@ function onKey(event) {
   showDraw();
 }
 
+/** Bars after the end: by the model that composes, or filled in by the tune's own where that does not know the meter. */
+async function goOn() {
+  const own = tune();
+  if (!own?.melody.notes.length) return;
+  const { melody } = own;
+  if (!composes(melody)) return complete([...Array(model.bars).keys()].map((bar) => barsOf(melody) + bar));
+  set((now) => (now.shape.seed = (now.shape.seed + 1) % 1000));
+  const request = { melody, bars: Number(element("continue-bars").value), count: 2, seed: doc.shape.seed };
+  showWritten(own, await work("continue", "Going on", request, [downloaded(own)]));
+}
+
+/** The hidden bars, from 0, written anew. */
 async function complete(bars) {
   const own = tune();
   if (!own || !bars.length) return;
-  const found = await work("complete", "Writing", { melody: own.melody, hidden_bars: bars, count: 2, seed: doc.shape.seed }, [downloaded(own)]);
+  const request = { melody: own.melody, hidden_bars: bars.map((bar) => bar + 1), count: 2, seed: doc.shape.seed };
+  showWritten(own, await work("complete", "Writing", request, [downloaded(own)]));
+}
+
+function showWritten(own, found) {
   if (!found) return;
   const range = pitchRange(found.melodies);
   showLanes(

@@ -1,9 +1,11 @@
 // New: tunes that nobody wrote, in a key, with as many notes as one likes.
 
-import { element, fillScale, scaleOf, showCommand, showLanes, work } from "./app.js";
+import { element, fillScale, model, scaleOf, showCommand, showLanes, work } from "./app.js";
 import { pitchRange } from "./roll.js";
 import { doc, set } from "./store.js";
 
+const BARS = [2, 4, 8, 16, 32]; // of the model that composes
+const MODES = ["major", "minor"]; // a key has one of these; of other scales the notes are kept
 const tiles = [];
 
 export function setUpFresh() {
@@ -11,12 +13,26 @@ export function setUpFresh() {
   element("fresh-scale").onchange = (event) => set((now) => (now.fresh.scale = event.target.value));
   element("fresh-density").oninput = (event) => set((now) => (now.fresh.density = Number(event.target.value)));
   element("fresh-temperature").oninput = (event) => set((now) => (now.fresh.temperature = Number(event.target.value)));
+  element("fresh-bars").onchange = (event) => set((now) => (now.fresh.bars = Number(event.target.value)));
+  element("fresh-meter").onchange = (event) => set((now) => (now.fresh.meter = event.target.value));
+  element("fresh-meter-field").hidden = !model.chooses;
   element("sample").onclick = sample;
 }
+
+/** Whether the model that composes is wanted: it writes 4/4 of any length, in a key, with as many notes as one likes. */
+const isTriple = () => model.chooses && doc.fresh.meter === "3/4";
+const composes = () => model.composes && !isTriple() && (doc.fresh.bars !== 2 || doc.fresh.density > 0 || !model.chooses);
 
 export function showFresh() {
   const { fresh } = doc;
   fillScale(element("fresh-tonic"), element("fresh-scale"), fresh);
+  const bars = element("fresh-bars");
+  const choices = model.composes && !isTriple() ? BARS : [model.bars];
+  if (bars.options.length !== choices.length) bars.replaceChildren(...choices.map((count) => new Option(count, count)));
+  bars.value = choices.includes(fresh.bars) ? fresh.bars : choices[0];
+  element("fresh-meter").value = fresh.meter;
+  element("fresh-density-field").hidden = !model.composes || isTriple();
+  element("fresh-tiles").classList.toggle("long", Number(bars.value) > 4);
   element("fresh-density").value = fresh.density;
   element("fresh-density-said").value = fresh.density || "any";
   element("fresh-temperature").value = fresh.temperature;
@@ -25,11 +41,23 @@ export function showFresh() {
 
 async function sample() {
   set((now) => (now.fresh.seed = (now.fresh.seed + 1) % 10_000));
-  const { count, density, temperature, tempo, seed } = doc.fresh;
+  const { count, density, temperature, tempo, seed, tonic, scale } = doc.fresh;
+  const long = composes();
+  const isKey = long && tonic && MODES.includes(scale);
   const found = await work(
     "sample",
     "Making new tunes",
-    { count, scale: scaleOf(doc.fresh), density: density || null, temperature, quarters_per_minute: tempo, seed },
+    {
+      count,
+      meter: isTriple() ? [3, 4] : [4, 4],
+      bars: long ? Number(element("fresh-bars").value) : null,
+      key: isKey ? scaleOf(doc.fresh) : null,
+      density: long && density ? density : null,
+      scale: isKey ? "auto" : scaleOf(doc.fresh),
+      temperature,
+      tempo,
+      seed,
+    },
     [],
   );
   if (!found) return;
@@ -46,6 +74,6 @@ async function sample() {
       colourIndex: index,
     })),
   );
-  element("fresh-said").textContent = found.command ? "" : "The command line has no choice of density, so there is no command that does the same.";
+  element("fresh-said").textContent = `By ${found.model}.`;
   showCommand("fresh", found.command);
 }

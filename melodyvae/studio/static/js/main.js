@@ -166,7 +166,7 @@ function setUpOut() {
     menu.open = false;
     const tunes = doc.tunes;
     if (!tunes.length) return say("There is no tune on the shelf yet.");
-    saveZip(tunes.map((tune) => tune.melody), tunes.map((tune) => tune.name), "melodyvae tunes").catch(complain);
+    saveZip(tunes, "melodyvae tunes").catch(complain);
   };
   element("save-session").onclick = () => {
     menu.open = false;
@@ -283,7 +283,7 @@ async function start() {
     return complain(error);
   }
   Object.assign(model, found.model, { examples: found.examples, limits: found.limits });
-  element("about").textContent = `melodyvae ${found.version}, model ${model.name}: ${model.bars} bars of ${model.meter.join("/")}. Everything stays on this machine.`;
+  element("about").textContent = `melodyvae ${found.version}, ${model.chooses ? "models by meter and purpose" : `model ${model.name}: ${model.bars} bars of ${model.meter.join("/")}`}. Everything stays on this machine.`;
   setUpTabs();
   setUpDock();
   setUpDrops();

@@ -3,28 +3,28 @@
 const NOTE_ON = 0x90;
 const NOTE_OFF = 0x80;
 const PROGRAM = 0xc0;
-const ALL_NOTES_OFF = [0xb0, 123, 0];
+const ALL_NOTES_OFF = (channel) => [0xb0 + channel, 123, 0];
 
 export class MidiOut {
   constructor(port) {
     this.port = port;
-    this.program = -1;
+    this.programs = new Map(); // of each channel
   }
 
   /** A note at a time of the audio clock, which the port gets on its own clock, in milliseconds. */
-  note(time, pitch, velocity, duration, program, context) {
+  note(time, pitch, velocity, duration, program, context, channel = 0) {
     const stamp = context.getOutputTimestamp?.();
     const aligned = stamp?.performanceTime ? stamp : { contextTime: context.currentTime, performanceTime: performance.now() };
     const at = aligned.performanceTime + 1000 * (time - aligned.contextTime);
-    if (program !== this.program) this.port.send([PROGRAM, program], at);
-    this.program = program;
-    this.port.send([NOTE_ON, pitch, velocity], at);
-    this.port.send([NOTE_OFF, pitch, 0], at + 1000 * duration - 2);
+    if (program !== this.programs.get(channel)) this.port.send([PROGRAM + channel, program], at);
+    this.programs.set(channel, program);
+    this.port.send([NOTE_ON + channel, pitch, velocity], at);
+    this.port.send([NOTE_OFF + channel, pitch, 0], at + 1000 * duration - 2);
   }
 
   silence() {
     this.port.clear?.();
-    this.port.send(ALL_NOTES_OFF);
+    for (const channel of this.programs.keys()) this.port.send(ALL_NOTES_OFF(channel));
   }
 }
 

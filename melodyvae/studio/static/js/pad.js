@@ -1,6 +1,6 @@
 // Pad: a square of tunes between four, decoded at once; moving over it is a look-up, so the sound follows in time.
 
-import { Lane, complain, downloaded, element, fillTunes, keep, model, player, say, showCommand, windowOf, work } from "./app.js";
+import { Lane, barSteps, complain, downloaded, element, fillTunes, keep, model, player, say, showCommand, work } from "./app.js";
 import { mix, pitchRange, tuneColour, css } from "./roll.js";
 import { change, doc, set, slots, tuneOf } from "./store.js";
 import { saveMidi } from "./take.js";
@@ -14,7 +14,6 @@ let asked = "";
 let found = null;
 let lane = null;
 let range = [60, 72];
-let tempos = [120, 120, 120, 120];
 let colours = ["#888888", "#888888", "#888888", "#888888"];
 let recording = null;
 let path = {};
@@ -50,6 +49,9 @@ export function setUpPad() {
     move(doc.pad.x + x, doc.pad.y + y);
     set(() => {});
   };
+  for (const option of ["key", "tempo"]) {
+    element(`pad-${option}`).onchange = (event) => set((now) => (now.pad[option] = event.target.value));
+  }
   element("pad-play").onclick = () => (player.playing && player.current?.key === "pad" ? player.stop() : play());
   element("pad-record").onclick = () => {
     if (recording) finishRecording();
@@ -64,13 +66,15 @@ export function setUpPad() {
 
 export function showPad() {
   slots().corners.forEach((id, corner) => fillTunes(element(`corner-${corner}`), id));
+  for (const option of ["key", "tempo"]) element(`pad-${option}`).value = doc.pad[option];
   if (doc.mode === "pad") ask();
   place();
 }
 
 function ask() {
   const tunes = corners();
-  const wanted = JSON.stringify(tunes.map((tune) => tune?.melody));
+  const { key, tempo } = doc.pad;
+  const wanted = JSON.stringify([tunes.map((tune) => tune?.melody), key, tempo]);
   if (tunes.some((tune) => !tune)) return;
   if (wanted === asked) return recolourPad();
   asked = wanted;
@@ -82,7 +86,7 @@ async function run(wanted) {
   const tunes = corners();
   if (tunes.some((tune) => !tune)) return;
   const size = model.bars > LONG_BARS ? LONG_SIZE : SIZE;
-  const result = await work("pad", "Filling the pad", { corners: tunes.map(windowOf), size }, tunes.map(downloaded));
+  const result = await work("pad", "Filling the pad", { corners: tunes.map((tune) => tune.melody), size, key: doc.pad.key, tempo: doc.pad.tempo }, tunes.map(downloaded));
   if (!result) {
     if (asked === wanted) asked = "";
     return;
@@ -90,8 +94,7 @@ async function run(wanted) {
   if (asked !== wanted) return;
   found = result;
   range = pitchRange(found.cells.map((notes) => ({ notes })));
-  tempos = tunes.map((tune) => tune.melody.quarters_per_minute);
-  element("pad-said").textContent = `${found.distinct} different tunes between the four.`;
+  element("pad-said").textContent = [`${found.distinct} different tunes between the four`, ...found.decisions].join(" · ");
   showCommand("pad", found.command);
   recolourPad();
 }
@@ -109,19 +112,10 @@ function cell(x, y) {
   return Math.round(y * last) * found.size + Math.round(x * last);
 }
 
-/** The tune under the point, in the tempo between the four. */
+/** The tune under the point. */
 function melodyHere(x = doc.pad.x, y = doc.pad.y) {
-  const first = corners()[0].melody;
-  const tempo = Math.exp(weights(x, y).reduce((sum, weight, corner) => sum + weight * Math.log(tempos[corner]), 0));
-  return {
-    notes: found.cells[cell(x, y)].map((note) => [...note, 80]),
-    length_steps: model.bars * model.steps_per_bar,
-    steps_per_quarter: model.steps_per_quarter,
-    meter: first.meter,
-    quarters_per_minute: Math.round(tempo * 100) / 100,
-    program: first.program,
-    name: "",
-  };
+  const here = cell(x, y);
+  return { ...found.frame, notes: found.cells[here].map((note) => [...note, 80]), quarters_per_minute: found.tempi[here] };
 }
 
 function play() {
@@ -171,6 +165,7 @@ function paint() {
   const size = found?.size ?? SIZE;
   const [w, h] = [box.width / size, box.height / size];
   const dark = document.documentElement.dataset.theme !== "light";
+  const steps = found?.frame.length_steps;
   const keys = found?.cells.map((notes) => JSON.stringify(notes));
   for (let row = 0; row < size; row += 1) {
     for (let column = 0; column < size; column += 1) {
@@ -189,8 +184,8 @@ function paint() {
       pen.fillStyle = dark ? "#0b0d13" : "#ffffff";
       for (const [start, end, pitch] of found.cells[here]) {
         pen.globalAlpha = dark ? 0.62 : 0.85;
-        const left = column * w + 3 + (start / (model.bars * model.steps_per_bar)) * (w - 6);
-        const wide = Math.max(1.4, ((end - start) / (model.bars * model.steps_per_bar)) * (w - 6) - 0.6);
+        const left = column * w + 3 + (start / steps) * (w - 6);
+        const wide = Math.max(1.4, ((end - start) / steps) * (w - 6) - 0.6);
         pen.fillRect(left, row * h + 4 + ((high - pitch) / (high - low)) * (h - 9), wide, 1.8);
       }
       pen.globalAlpha = 0.75;
@@ -242,12 +237,13 @@ function finishRecording() {
   element("pad-record").setAttribute("aria-pressed", "false");
   element("pad-record").querySelector("span").textContent = "Record the path";
   player.stop();
-  const length = Math.ceil(Math.max(step, 1) / model.steps_per_bar) * model.steps_per_bar;
+  const bar = barSteps(melody);
+  const length = Math.ceil(Math.max(step, 1) / bar) * bar;
   const last = notes.at(-1);
   if (last) last[1] = Math.min(last[1], length);
   if (!notes.length) return say("Nothing was played while it recorded.");
   path = { points, melody: { ...melody, notes: notes.filter((note) => note[1] > note[0]), length_steps: length, name: "pad path" } };
   element("pad-save").disabled = false;
   paint();
-  say(`${length / model.steps_per_bar} bars of path are recorded.`);
+  say(`${length / bar} bars of path are recorded.`);
 }

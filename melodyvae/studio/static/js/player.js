@@ -3,11 +3,13 @@
 // The two clocks are those of "A Tale of Two Clocks" (Wilson, 2013), https://web.dev/articles/audio-scheduling. What
 // is played is asked for at every step, so that the pad can change it without a gap.
 
-import { Synth, click } from "./synth.js";
+import { DRUMS, Synth, click } from "./synth.js";
 
 const AHEAD_SECONDS = 0.12;
 const START_SECONDS = 0.06;
 const HISTORY = 64;
+const UNDER = 0.75; // how loud what plays under the melody is, of what its file says
+const DRUM_CHANNEL = 9;
 
 /** Everything between the notes and the loudspeaker, in one context; live or offline. */
 export class Output {
@@ -26,6 +28,7 @@ export class Output {
     this.synth = new Synth();
     this.soundfont = null;
     this.last = null;
+    this.backing = []; // what plays under the melody: {end, release} of each note
   }
 
   get voice() {
@@ -38,6 +41,15 @@ export class Output {
     this.last.release(time + duration);
   }
 
+  /** A note under the melody; many may sound at once. */
+  under(time, pitch, velocity, duration, program) {
+    const now = this.context.currentTime;
+    this.backing = this.backing.filter((note) => note.end > now);
+    const note = this.voice.play(this.context, this.volume, { time, pitch, velocity, program });
+    note.release(time + duration);
+    this.backing.push({ end: time + duration, release: note.release });
+  }
+
   click(time, accented) {
     click(this.context, this.volume, time, accented);
   }
@@ -45,11 +57,34 @@ export class Output {
   silence() {
     this.last?.release(this.context.currentTime);
     this.last = null;
+    const now = this.context.currentTime;
+    for (const note of this.backing) if (note.end > now) note.release(now);
+    this.backing = [];
   }
 }
 
 /** Notes of a melody that begin at a step. */
 const onsets = (melody, step) => melody.notes.filter((note) => note[0] === step);
+
+const sorted = new WeakMap();
+
+/** The notes of what plays under a melody, by the step in which they begin; times in steps. */
+function backingAt(backing, perQuarter, step) {
+  if (!backing?.length) return [];
+  if (!sorted.has(backing)) {
+    const steps = new Map();
+    backing.forEach(({ notes, program, drums, volume }, part) => {
+      for (const [start, end, pitch, velocity] of notes) {
+        const at = Math.floor(start * perQuarter + 1e-6);
+        const loudness = Math.max(1, Math.min(127, Math.round((UNDER * velocity * (volume ?? 100)) / 100)));
+        const note = { start: start * perQuarter, length: (end - start) * perQuarter, pitch, velocity: loudness, program, drums, part };
+        steps.set(at, [...(steps.get(at) ?? []), note]);
+      }
+    });
+    sorted.set(backing, steps);
+  }
+  return sorted.get(backing).get(step) ?? [];
+}
 
 export class Player {
   /** `settings()` gives loop, metronome, tempo (0: each tune's own), instrument (-1: each tune's own) and volume. */
@@ -146,6 +181,13 @@ export class Player {
       this.live.note(this.next, pitch, velocity ?? 80, (end - start) * duration, program);
       this.midi?.note(this.next, pitch, velocity ?? 80, (end - start) * duration, program, this.live.context);
     }
+    for (const note of backingAt(item.backing, melody.steps_per_quarter, this.step)) {
+      const at = this.next + Math.max(0, note.start - this.step) * duration;
+      const own = note.drums ? DRUMS + note.program : note.program;
+      this.live.under(at, note.pitch, note.velocity, note.length * duration, own);
+      const channel = note.drums ? DRUM_CHANNEL : 1 + (note.part % (DRUM_CHANNEL - 1));
+      this.midi?.note(at, note.pitch, note.velocity, note.length * duration, note.program, this.live.context, channel);
+    }
     if (settings.metronome && this.step % melody.steps_per_quarter === 0) {
       const barSteps = (4 * melody.meter[0] * melody.steps_per_quarter) / melody.meter[1];
       this.live.click(this.next, this.step % barSteps === 0);
@@ -193,7 +235,7 @@ export class Player {
 }
 
 /** The samples of melodies in a row, by an offline context: {samples, rate}; for tests, and for what wants sound as data. */
-export async function render(melodies, { soundfont = null, program = 0, rate = 22050, metronome = false } = {}) {
+export async function render(melodies, { soundfont = null, program = 0, rate = 22050, metronome = false, backings = [] } = {}) {
   const lengths = melodies.map((melody) => (60 * melody.length_steps) / (melody.quarters_per_minute * melody.steps_per_quarter));
   const whole = lengths.reduce((sum, length) => sum + length, 0) + 0.5;
   const context = new OfflineAudioContext(1, Math.ceil(whole * rate), rate);
@@ -204,6 +246,12 @@ export async function render(melodies, { soundfont = null, program = 0, rate = 2
     const second = lengths[index] / melody.length_steps;
     for (const [first, end, pitch, velocity] of melody.notes) {
       output.note(start + first * second, pitch, velocity ?? 80, (end - first) * second, program);
+    }
+    for (const { notes, program: own, drums } of backings[index] ?? []) {
+      const quarter = second * melody.steps_per_quarter;
+      for (const [first, end, pitch, velocity] of notes) {
+        output.under(start + first * quarter, pitch, velocity, (end - first) * quarter, drums ? DRUMS + own : own);
+      }
     }
     if (metronome) output.click(start, true);
     start += lengths[index];

@@ -1,6 +1,6 @@
 // Shape: sliders that move a tune's character, a scale, and tunes near it.
 
-import { Lane, element, fillScale, model, named, scaleOf, showCommand, showLanes, windowOf, work } from "./app.js";
+import { Lane, element, fillScale, model, named, scaleOf, showCommand, showLanes, sourceOf, windowOf, work } from "./app.js";
 import { pitchRange, tuneColour } from "./roll.js";
 import { doc, selected, set } from "./store.js";
 
@@ -69,7 +69,7 @@ function ask() {
   if (wanted === asked) return;
   asked = wanted;
   clearTimeout(timer);
-  if (!Object.keys(amounts()).length && !scaleOf(doc.shape)) {
+  if (!Object.keys(amounts()).length && ["auto", "none"].includes(scaleOf(doc.shape))) {
     showAfter(tune, windowOf(tune), null);
     return showCommand("shape", varied?.command);
   }
@@ -77,7 +77,7 @@ function ask() {
 }
 
 async function run(tune, wanted) {
-  const request = { melody: windowOf(tune), amounts: amounts(), scale: scaleOf(doc.shape) };
+  const request = { tune: sourceOf(tune), amounts: amounts(), scale: scaleOf(doc.shape) };
   const found = await work("morph", "Shaping", request, [named(tune)]);
   if (!found) {
     if (asked === wanted) asked = "";
@@ -113,7 +113,7 @@ async function vary() {
   const found = await work(
     "vary",
     "Looking near it",
-    { melody: windowOf(tune), count: 8, amount: doc.shape.vary, seed: doc.shape.seed },
+    { tune: sourceOf(tune), count: 8, amount: doc.shape.vary, scale: scaleOf(doc.shape), seed: doc.shape.seed },
     [named(tune)],
   );
   if (!found) return;

@@ -1,7 +1,7 @@
 // The shelf: tunes that were opened, drawn or kept; and the sheet that shows what was taken of a piece, and why.
 
 import * as api from "./api.js";
-import { complain, element, model, player, say } from "./app.js";
+import { complain, element, fromBase64, model, player, say } from "./app.js";
 import { Roll, pitchRange, spokenPitch, tuneColour } from "./roll.js";
 import { change, doc, files, newTune, restore, selected, set, tuneOf } from "./store.js";
 import { TUNE_TYPE, offerDrag } from "./take.js";
@@ -18,8 +18,11 @@ function shelve(piece, where, bytes) {
     now.tunes.push(tune);
     now.selected = tune.id;
   });
+  if (piece.model_note) say(`${sentence(piece.model_note)}.`);
   return tune;
 }
+
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 const nameOf = (piece) => {
   const taken = piece.last_bar - piece.first_bar + 1;
@@ -36,8 +39,6 @@ function toBase64(bytes) {
   for (const byte of new Uint8Array(bytes)) text += String.fromCharCode(byte);
   return btoa(text);
 }
-
-const fromBase64 = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer;
 
 /** Where a tune's piece can be read again: from an example, an opened file, or the bytes that the page keeps. */
 export function originOf(tune) {
@@ -114,9 +115,9 @@ export function setUpDrops() {
     event.preventDefault();
     const carried = event.dataTransfer.getData(TUNE_TYPE);
     if (carried) {
-      const { name, melody } = JSON.parse(carried);
+      const { name, melody, backing } = JSON.parse(carried);
       if (!event.target.closest?.(".shelf")) return;
-      return change((now) => now.tunes.push(newTune(name, melody)));
+      return change((now) => now.tunes.push(newTune(name, melody, backing ? { backing } : {})));
     }
     openFiles([...event.dataTransfer.files]);
   });
@@ -199,7 +200,8 @@ class Card {
       set((now) => (now.selected = this.id));
       const tune = tuneOf(this.id);
       if (player.playing && player.current?.key === `shelf-${this.id}`) return player.stop();
-      player.play([{ melody: tune.melody, key: `shelf-${this.id}`, name: tune.name, colour: tuneColour(tune.colour) }], { one: true });
+      const { melody, backing, name, colour } = tune;
+      player.play([{ melody, backing, key: `shelf-${this.id}`, name, colour: tuneColour(colour) }], { one: true });
     };
     this.name.onchange = () => {
       const name = this.name.value.trim();
@@ -225,7 +227,8 @@ class Card {
     this.where.hidden = !source;
     if (source) {
       const track = source.tracks?.length > 1 ? `track ${source.track} of ${source.tracks.length}, ` : "";
-      this.where.textContent = `${track}bars ${source.first_bar}–${source.last_bar} of ${source.bars}${source.edited ? ", edited" : ""}`;
+      const meter = tune.melody.meter.join("/");
+      this.where.textContent = `${meter === "4/4" ? "" : `${meter}, `}${track}bars ${source.first_bar}–${source.last_bar} of ${source.bars}${source.edited ? ", edited" : ""}`;
     }
     this.roll.set({ melody: tune.melody, colour: tuneColour(tune.colour), range: pitchRange([tune.melody]) });
   }
@@ -287,8 +290,9 @@ async function openSheet(id) {
     const length = piece.melody.length_steps / piece.steps_per_bar;
     frame.style.left = `${(100 * piece.grid_bar) / piece.grid_bars}%`;
     frame.style.width = `${Math.min(100 - (100 * piece.grid_bar) / piece.grid_bars, (100 * length) / piece.grid_bars)}%`;
-    why.textContent = [piece.why, piece.description].filter(Boolean).join(". ");
-    bars.textContent = `Bars ${piece.first_bar} to ${piece.last_bar} of ${piece.bars} are taken. ${piece.note}`;
+    why.textContent = [piece.why, piece.description, piece.model_note].filter(Boolean).map((text) => `${sentence(text)}.`).join(" ");
+    const chosen = [piece.reason, piece.note].filter(Boolean).join("; ");
+    bars.textContent = `Bars ${piece.first_bar} to ${piece.last_bar} of ${piece.bars} are taken${chosen ? `: ${chosen}` : ""}.`;
     overview.setAttribute("aria-valuemin", 1);
     overview.setAttribute("aria-valuemax", piece.bars);
     overview.setAttribute("aria-valuenow", piece.first_bar);

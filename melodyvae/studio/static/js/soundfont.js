@@ -132,7 +132,8 @@ export class SoundFont {
   zonesFor(program, key, velocity) {
     const name = `${program}/${key}/${velocity}`;
     if (this.found.has(name)) return this.found.get(name);
-    const preset = this.presets.get(program) ?? this.presets.get(0) ?? [...this.presets.values()][0];
+    const bank = program - (program % 128); // of drums, which begin at 128 * 128, another one
+    const preset = this.presets.get(program) ?? this.presets.get(bank) ?? this.presets.get(0) ?? [...this.presets.values()][0];
     const fits = (zone) => {
       const inside = (range, value) => range === undefined || (value >= (range & 255) && value <= ((range >> 8) & 255));
       return inside(zone.get(GENERATOR.keys), key) && inside(zone.get(GENERATOR.velocities), velocity);

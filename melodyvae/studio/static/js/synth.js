@@ -22,10 +22,14 @@ const FAMILIES = [
 ];
 const LOUDNESS = 0.34;
 
+/** Programs from here on are drums. */
+export const DRUMS = 128 * 128;
+const PERCUSSION = FAMILIES[14];
+
 export class Synth {
   /** Start a note; returns {release(time)} that ends it. */
   play(context, output, { time, pitch, velocity, program }) {
-    const family = FAMILIES[program >> 3] ?? FAMILIES[0];
+    const family = program >= DRUMS ? PERCUSSION : (FAMILIES[program >> 3] ?? FAMILIES[0]);
     const hertz = 440 * 2 ** ((pitch - 69) / 12);
     const gain = context.createGain();
     const filter = context.createBiquadFilter();

@@ -1,11 +1,22 @@
 // Walk: the tunes on the way from one to another, each a lane under the one before.
 
-import * as api from "./api.js";
-import { complain, element, fillTunes, model, named, player, showCommand, showLanes, work } from "./app.js";
+import {
+  complain,
+  element,
+  fillScale,
+  fillTunes,
+  model,
+  named,
+  player,
+  scaleOf,
+  showCommand,
+  showLanes,
+  sourceOf,
+  work,
+} from "./app.js";
 import { mix, pitchRange, tuneColour } from "./roll.js";
 import { change, doc, set, slots, tuneOf } from "./store.js";
 import { saveMidi } from "./take.js";
-import { originOf } from "./shelf.js";
 
 const lanes = [];
 let asked = "";
@@ -18,15 +29,16 @@ export function setUpWalk() {
   element("walk-swap").onclick = () =>
     change((now) => ([now.slots.a, now.slots.b] = [slots().b, slots().a]));
   element("walk-count").oninput = (event) => set((now) => (now.walk.count = Number(event.target.value)));
-  for (const option of ["key", "tempo", "spacing", "ends"]) {
+  for (const option of ["key", "tempo", "tonic", "scale", "spacing", "ends"]) {
     element(`walk-${option}`).onchange = (event) => set((now) => (now.walk[option] = event.target.value));
   }
   element("walk-bars").onchange = (event) => set((now) => (now.walk.bars = Number(event.target.value)));
+  element("walk-band").onchange = (event) => set((now) => (now.walk.band = event.target.checked));
   element("walk-play").onclick = () => {
     if (lanes.length) player.play(lanes.map((lane) => lane.item()));
   };
   element("walk-save").onclick = () => {
-    if (result) saveMidi(result.melodies, walkName()).catch(complain);
+    if (result) saveMidi(result.melodies, walkName(), result.backings ?? undefined).catch(complain);
   };
 }
 
@@ -41,6 +53,9 @@ export function showWalk() {
     const choices = [...new Set([model.bars, 4, 8, 16])].filter((count) => count >= model.bars);
     bars.replaceChildren(...choices.map((count) => new Option(String(count), count === model.bars ? 0 : count)));
   }
+  fillScale(element("walk-tonic"), element("walk-scale"), walk);
+  element("walk-band").checked = walk.band;
+  element("walk-band-field").hidden = !(tuneOf(slots().a)?.source?.tracks?.length > 1);
   for (const option of ["count", "key", "tempo", "spacing", "ends", "bars"]) element(`walk-${option}`).value = walk[option];
   element("walk-count-said").value = walk.count;
   if (doc.mode === "walk") ask();
@@ -49,55 +64,22 @@ export function showWalk() {
 let timer = 0;
 function ask() {
   const { a, b } = slots();
-  const wanted = JSON.stringify([tuneOf(a)?.melody, tuneOf(b)?.melody, { ...doc.walk, lane: 0 }]);
+  const wanted = JSON.stringify([tuneOf(a)?.melody, tuneOf(b)?.melody, doc.walk]);
   if (wanted === asked || !a || !b) return;
   asked = wanted;
   clearTimeout(timer);
   timer = setTimeout(() => run(wanted), result ? 180 : 0);
 }
 
-/** The stretch of a tune that is walked: its own, or as many bars as were asked for, read from its file again. */
-async function stretch(tune, bars) {
-  const own = { melody: tune.melody, sounding: tune.source?.edited ? null : (tune.source?.sounding ?? null) };
-  const origin = originOf(tune);
-  if (!bars || !origin || tune.source.edited) return own;
-  const piece = await api.read(origin, { track: tune.source.track, bar: tune.source.first_bar, bars });
-  return { melody: piece.melody, sounding: piece.sounding };
-}
-
-const cut = (melody, steps) => ({
-  ...melody,
-  length_steps: steps,
-  notes: melody.notes.filter((note) => note[0] < steps).map(([start, end, ...rest]) => [start, Math.min(end, steps), ...rest]),
-});
-
 async function run(wanted) {
   const [a, b] = [tuneOf(slots().a), tuneOf(slots().b)];
   if (!a || !b) return;
-  const { count, key, tempo, spacing, ends, bars } = doc.walk;
-  let stretches;
-  try {
-    const lengths = [a, b].map((tune) => (originOf(tune) && !tune.source.edited ? tune.source.bars : tune.melody.length_steps / model.steps_per_bar));
-    const taken = bars ? Math.max(model.bars, Math.min(bars, ...lengths)) : 0;
-    stretches = await Promise.all([stretch(a, taken), stretch(b, taken)]);
-  } catch (error) {
-    return complain(error);
-  }
-  const steps = Math.max(model.bars * model.steps_per_bar, Math.min(...stretches.map((one) => one.melody.length_steps)));
+  const { count, key, tempo, spacing, ends, bars, band } = doc.walk;
+  const keep_accompaniment = band && a.source?.tracks?.length > 1 && !a.source.edited;
   const found = await work(
     "walk",
     "Walking",
-    {
-      a: cut(stretches[0].melody, steps),
-      b: cut(stretches[1].melody, steps),
-      count,
-      key,
-      tempo,
-      spacing,
-      ends,
-      sounding_a: stretches[0].sounding,
-      sounding_b: stretches[1].sounding,
-    },
+    { a: sourceOf(a), b: sourceOf(b), count, bars: bars || null, key, tempo, scale: scaleOf(doc.walk), spacing, ends, keep_accompaniment },
     [named(a), named(b)],
   );
   if (!found) {
@@ -118,6 +100,7 @@ function showResult(a, b) {
     lanes,
     result.melodies.map((melody, index) => ({
       melody,
+      backing: result.backings?.[index],
       range,
       key: `walk-${index}`,
       label: String(index + 1),
