@@ -18,6 +18,7 @@ let colours = ["#888888", "#888888", "#888888", "#888888"];
 let recording = null;
 let path = {};
 let timer = 0;
+let map = null;
 
 const corners = () => slots().corners.map(tuneOf);
 const weights = (x, y) => [(1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y];
@@ -153,14 +154,39 @@ function place() {
   element("pad").setAttribute("aria-label", `Pad between four tunes, ${Math.round(100 * x)} percent across, ${Math.round(100 * y)} percent down: drag, or move with the arrow keys`);
 }
 
-/** The map: each tune a country in its mixed colour, borders where the tune changes, a small roll in the larger ones. */
+/** The map and, over it, the path. The map is drawn once and kept: while a path is recorded, this is called every step. */
 function paint() {
   const canvas = element("pad").querySelector("canvas");
   const box = canvas.getBoundingClientRect();
   if (!box.width) return;
   const ratio = devicePixelRatio || 1;
-  Object.assign(canvas, { width: Math.round(box.width * ratio), height: Math.round(box.height * ratio) });
+  const [width, height] = [Math.round(box.width * ratio), Math.round(box.height * ratio)];
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  const shown = [width, height, ...colours, document.documentElement.dataset.theme].join();
+  if (map?.shown !== shown || map.found !== found) {
+    const sheet = Object.assign(document.createElement("canvas"), { width, height });
+    drawMap(sheet.getContext("2d"), box, ratio);
+    map = { shown, found, sheet };
+  }
   const pen = canvas.getContext("2d");
+  pen.setTransform(1, 0, 0, 1, 0, 0);
+  pen.clearRect(0, 0, width, height);
+  pen.drawImage(map.sheet, 0, 0);
+  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+  const points = recording?.points ?? path.points ?? [];
+  if (points.length > 1) {
+    pen.strokeStyle = css("--playhead");
+    pen.lineWidth = 2;
+    pen.setLineDash([2, 5]);
+    pen.lineCap = "round";
+    pen.beginPath();
+    points.forEach(([x, y], index) => pen[index ? "lineTo" : "moveTo"](x * box.width, y * box.height));
+    pen.stroke();
+  }
+}
+
+/** Each tune a country in its mixed colour, borders where the tune changes, a small roll in each field. */
+function drawMap(pen, box, ratio) {
   pen.scale(ratio, ratio);
   const size = found?.size ?? SIZE;
   const [w, h] = [box.width / size, box.height / size];
@@ -193,17 +219,6 @@ function paint() {
       if (column + 1 < size && keys[here] !== keys[here + 1]) pen.fillRect((column + 1) * w - 0.6, row * h, 1.2, h);
       if (row + 1 < size && keys[here] !== keys[here + size]) pen.fillRect(column * w, (row + 1) * h - 0.6, w, 1.2);
     }
-  }
-  pen.globalAlpha = 1;
-  const points = recording?.points ?? path.points ?? [];
-  if (points.length > 1) {
-    pen.strokeStyle = css("--playhead");
-    pen.lineWidth = 2;
-    pen.setLineDash([2, 5]);
-    pen.lineCap = "round";
-    pen.beginPath();
-    points.forEach(([x, y], index) => pen[index ? "lineTo" : "moveTo"](x * box.width, y * box.height));
-    pen.stroke();
   }
 }
 
