@@ -48,8 +48,10 @@ def shell_command(request: Any, files: Sequence[str], model: str, bars: int = 2)
             words += ["--keep-accompaniment"] if request.keep_accompaniment else []
             words += _draws(request, temperature=0.0)
         case PadRequest():
-            is_longer = any(tune.melody and tune.melody.bars > bars for tune in tunes)
-            words = ["grid", *names, "-n", str(request.size), *(["--bar", "1"] if is_longer else [])]
+            places = {tuple(_place(tune, bars)) for tune in tunes}
+            if len(places) > 1:
+                return None  # the command takes one bar and one track for all four
+            words = ["grid", *names, "-n", str(request.size), *places.pop()]
             words += _changed(request, key="a", tempo="a", scale="auto")
         case MorphRequest():
             words = ["morph", *names, *_place(tunes[0], bars)]

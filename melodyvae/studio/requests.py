@@ -45,7 +45,7 @@ def sized(low: int, high: int, **more: Any) -> Any:
 class TuneSource:
     """A tune: a ``melody``, or the bars from ``first_bar`` on of a track of a ``file``, given by its reference.
 
-    Of a melody the first bars are taken. The key and the scale of a file are those of the whole piece, as in the
+    Of a melody the first bars are taken, of a file a phrase unless it is said from where. The key and the scale of a file are those of the whole piece, as in the
     commands.
     """
 
@@ -81,7 +81,7 @@ class WalkRequest:
 class PadRequest:
     """``size`` rows of ``size`` tunes between four: top left, top right, bottom left, bottom right."""
 
-    corners: tuple[Melody, ...] = sized(4, 4)
+    corners: tuple[TuneSource, ...] = sized(4, 4)
     size: int = between(2, 33, default=17)
     key: str = "a"
     tempo: str = "a"

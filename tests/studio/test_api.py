@@ -117,7 +117,7 @@ def by_file(name, piece):
     )
 
 
-FILES = ("twinkle.mid", "ode-to-joy.mid")
+FILES = ("twinkle.mid", "ode-to-joy.mid", "saints.mid", "frere-jacques.mid")
 COMMANDS = {
     "walk": ("walk", {"count": 3}, FILES),
     "walk of four bars, gliding, of a file and a melody": (
@@ -125,7 +125,8 @@ COMMANDS = {
         {"count": 3, "bars": 4, "key": "glide", "tempo": "glide", "scale": "none", "spacing": "latent"},
         ("twinkle.mid", "long one.mid"),
     ),
-    "pad": ("pad", {"size": 2}, ("saints 1-2.mid", "ode.mid", "frere.mid", "other.mid")),
+    "pad": ("pad", {"size": 2}, FILES),
+    "pad of melodies": ("pad", {"size": 2, "key": "none"}, ("saints 1-2.mid", "ode.mid", "frere.mid", "other.mid")),
     "morph": ("morph", {"amounts": {"density": 1.0, "syncopation-8": -1.0}, "candidates": 8}, ("ode-to-joy.mid",)),
     "vary": ("vary", {"count": 3, "amount": 0.4, "seed": 5}, ("twinkle.mid",)),
     "vary of a waltz": ("vary", {"count": 2, "scale": "D:minor"}, ("waltz.mid",)),
@@ -147,7 +148,7 @@ def shelf(client, pieces):
     frere, ode, saints, twinkle = pieces
     whole = example(client, 0, bar=1, bars=8)
     kept = {"ode.mid": ode, "frere.mid": frere, "other.mid": twinkle, "saints 1-2.mid": saints, "waltz.mid": waltz}
-    return {"twinkle.mid": twinkle, "ode-to-joy.mid": ode, "long one.mid": whole} | kept
+    return dict(zip(FILES, (twinkle, ode, saints, frere), strict=True)) | {"long one.mid": whole} | kept
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -157,7 +158,7 @@ def test_the_shell_command_does_what_the_page_shows(client, shelf, tmp_path, mon
     melodies = [shelf[file]["melody"] for file in files]
     told = {
         "walk": lambda: {"a": tunes[0], "b": tunes[1]},
-        "pad": lambda: {"corners": melodies},
+        "pad": lambda: {"corners": [{key: tune[key] for key in ("file", "melody") if key in tune} for tune in tunes]},
         "sample": lambda: {},
         "morph": lambda: {"tune": tunes[0]},
         "vary": lambda: {"tune": tunes[0]},
@@ -265,11 +266,21 @@ def test_a_file_that_is_not_kept_any_more_is_asked_for_again(client, studio, pie
 
 
 def test_the_pad_has_the_four_tunes_at_its_corners(client, melodies):
-    result = do(client, "pad", corners=melodies, size=5, key="none")["result"]
+    result = do(client, "pad", corners=[{"melody": melody} for melody in melodies], size=5, key="none")["result"]
     assert len(result["cells"]) == 25
     for place, melody in zip((0, 4, 20, 24), melodies, strict=True):
         assert result["cells"][place] == [note[:3] for note in melody["notes"]]
     assert result["distinct"] > 8
+
+
+def test_tunes_on_the_pad_from_bars_of_their_own_have_no_command(client, pieces):
+    corners = [{"file": piece["reference"], "first_bar": bar} for bar, piece in zip((1, 1, 3, 1), pieces, strict=True)]
+    query = [("command", 1), *(("file", piece["file"]) for piece in pieces)]
+    assert do(client, "pad", query=query, corners=corners, size=2)["result"]["command"] is None
+    for corner in corners:
+        corner["first_bar"] = 3
+    command = do(client, "pad", query=query, corners=corners, size=2)["result"]["command"]
+    assert command.endswith("twinkle.mid -n 2 --bar 3")
 
 
 def test_a_moved_density_is_measured(client, melodies):
@@ -323,8 +334,8 @@ def test_every_verb_says_what_is_wrong_with_a_request(client, melodies):
     assert do(client, "vary", 422, tune=tune, count=10_000)["error"] == ("count is 10000; it must lie between 1 and 64")
     assert "whole number" in do(client, "vary", 422, tune=tune, count=True)["error"]
     assert "must be one of" in do(client, "walk", 422, a=tune, b=tune, ends="x")["error"]
-    assert "4 entries" not in do(client, "pad", 422, corners=melodies[:3])["error"]
-    assert "it must have 4" in do(client, "pad", 422, corners=melodies[:3])["error"]
+    assert "4 entries" not in do(client, "pad", 422, corners=[tune] * 3)["error"]
+    assert "it must have 4" in do(client, "pad", 422, corners=[tune] * 3)["error"]
     overlapping = melodies[0] | {"notes": [[0, 8, 60, 80], [4, 9, 62, 80]]}
     assert "must not overlap" in do(client, "score", 422, melody=overlapping)["error"]
     assert "at most 4096" in do(client, "score", 422, melody=melodies[0] | {"notes": [[0, 1, 60, 80]] * 5000})["error"]

@@ -117,6 +117,11 @@ export function sourceOf(tune) {
   return { file: source.reference, first_bar: source.first_bar, track: source.tracks?.length > 1 ? source.track : null };
 }
 
+/** The same for commands that take one first bar for all tunes: none is named where it is the one that is found. */
+export function foundSourceOf(tune) {
+  return tune.source?.found && sourceOf(tune).file ? { file: tune.source.reference } : sourceOf(tune);
+}
+
 /** The name of a tune's file in commands: that of its source, or the one under which it is downloaded. */
 export const named = (tune) => (sourceOf(tune).file ? tune.source.file : downloaded(tune));
 

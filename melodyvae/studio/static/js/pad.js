@@ -1,6 +1,20 @@
 // Pad: a square of tunes between four, decoded at once; moving over it is a look-up, so the sound follows in time.
 
-import { Lane, barSteps, complain, downloaded, element, fillTunes, keep, model, player, say, showCommand, work } from "./app.js";
+import {
+  Lane,
+  barSteps,
+  complain,
+  element,
+  fillTunes,
+  foundSourceOf,
+  keep,
+  model,
+  named,
+  player,
+  say,
+  showCommand,
+  work,
+} from "./app.js";
 import { mix, pitchRange, tuneColour, css } from "./roll.js";
 import { change, doc, set, slots, tuneOf } from "./store.js";
 import { saveMidi } from "./take.js";
@@ -87,7 +101,8 @@ async function run(wanted) {
   const tunes = corners();
   if (tunes.some((tune) => !tune)) return;
   const size = model.bars > LONG_BARS ? LONG_SIZE : SIZE;
-  const result = await work("pad", "Filling the pad", { corners: tunes.map((tune) => tune.melody), size, key: doc.pad.key, tempo: doc.pad.tempo }, tunes.map(downloaded));
+  const { key, tempo } = doc.pad;
+  const result = await work("pad", "Filling the pad", { corners: tunes.map(foundSourceOf), size, key, tempo }, tunes.map(named));
   if (!result) {
     if (asked === wanted) asked = "";
     return;

@@ -12,7 +12,7 @@ const cards = new Map();
 
 /** Put a piece that was read on the shelf. */
 function shelve(piece, where, bytes) {
-  const tune = newTune(nameOf(piece), piece.melody, { source: sourceOf(piece, where) });
+  const tune = newTune(nameOf(piece), piece.melody, { source: sourceOf(piece, { ...where, found: true }) });
   if (bytes) files.set(tune.id, toBase64(bytes));
   change((now) => {
     now.tunes.push(tune);
