@@ -45,8 +45,8 @@ def sized(low: int, high: int, **more: Any) -> Any:
 class TuneSource:
     """A tune: a ``melody``, or the bars from ``first_bar`` on of a track of a ``file``, given by its reference.
 
-    Of a melody the first bars are taken, of a file a phrase unless it is said from where. The key and the scale of a file are those of the whole piece, as in the
-    commands.
+    Of a melody the first bars are taken, of a file a phrase unless it is said from where. The key and the scale of a
+    file are those of the whole piece, as in the commands.
     """
 
     melody: Melody | None = None
