@@ -567,7 +567,8 @@ def test_a_session_comes_back_with_every_model(open_page, studio, monkeypatch, n
     try:
         page = open_page()
         expect(cards(page)).to_have_count(2)
-        page.locator("#walk-count").fill("3")
+        quick = "() => import('/static/js/store.js').then(({ set }) => set((now) => Object.assign(now.walk, %s)))"
+        page.evaluate(quick % "{ ends: 'model', spacing: 'latent', count: 3 }")
         expect(lanes(page)).to_have_count(3)
         kept = [melody_on(page, f"#walk-lanes .lane:nth-child({place})") for place in (1, 3)]
         page.locator("#tab-draw").click()
