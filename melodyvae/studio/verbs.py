@@ -23,8 +23,8 @@ from melodyvae.generation.attribute_vectors import AttributeVectors, AttributeVe
 from melodyvae.generation.attributes import ATTRIBUTES, UNITS
 from melodyvae.generation.meters import COMPOSING_MODEL, ModelChoice, choose_model, model_for
 from melodyvae.generation.morph import wanted_amounts
-from melodyvae.generation.results import DOUBTFUL_NATS
 from melodyvae.generation.scales import SCALES, parse_choice, parse_key, parse_tempo
+from melodyvae.generation.scoring import NoteScore
 from melodyvae.generation.sources import MelodySource, pick_window, sounding_bars
 from melodyvae.studio.reading import Piece, shown_name
 from melodyvae.studio.requests import (
@@ -302,14 +302,13 @@ def sample(model: Any, request: SampleRequest, tunes: Sequence[Source]) -> dict[
 
 def score(model: Any, request: ScoreRequest, tunes: Sequence[Source]) -> dict[str, Any]:
     """How unusual the tune's windows are, and its doubtful notes: each once, as doubtful as in its worst window."""
-    worst: dict[tuple[int, int], tuple[float, int]] = {}
+    worst: dict[tuple[int, int], NoteScore] = {}
     windows = MelodyVAE(model).score(tunes[0].source).windows
     for window in windows:
         for note in window.notes:
-            step = (window.first_bar - 1) * request.melody.steps_per_bar + note.note.start_step
-            worst[step, note.note.pitch] = max(
-                worst.get((step, note.note.pitch), (0.0, note.better_pitch)), (note.nats, note.better_pitch)
-            )
+            place = (window.first_bar - 1) * request.melody.steps_per_bar + note.note.start_step, note.note.pitch
+            if place not in worst or note.nats > worst[place].nats:
+                worst[place] = note
     return {
         "windows": [
             {
@@ -320,8 +319,14 @@ def score(model: Any, request: ScoreRequest, tunes: Sequence[Source]) -> dict[st
             for window in windows
         ],
         "notes": [
-            {"start": step, "pitch": pitch, "nats": round(nats, 2), "better": better, "doubtful": nats >= DOUBTFUL_NATS}
-            for (step, pitch), (nats, better) in sorted(worst.items())
+            {
+                "start": step,
+                "pitch": pitch,
+                "nats": round(note.nats, 2),
+                "better": note.better_pitch,
+                "doubtful": note.is_doubtful,
+            }
+            for (step, pitch), note in sorted(worst.items(), key=lambda entry: entry[0])
         ],
     }
 
