@@ -127,7 +127,8 @@ def song_from_bytes(data: bytes, name: str = "the file") -> Song:
     except (RuntimeError, ValueError) as error:
         score, count = _read_clipped(data)
         if score is None:
-            cause = str(error).removeprefix("MiniMidi: ").removesuffix(": iostream error")
+            said = str(error).removeprefix("MiniMidi: ").removesuffix(": iostream error")
+            cause = "it ends in the middle of an event" if "EOF" in said else said
             raise CorruptMidiError(
                 f"{name} is damaged: {cause}. Export it again from the program that made it."
             ) from error

@@ -28,7 +28,7 @@ def inspect(target: str) -> None:
     with known_errors():
         if (path / "meta.json").is_file():
             _inspect_dataset(path)
-        elif path.is_file() and path.suffix != ".safetensors":
+        elif path.exists() and not path.is_dir() and path.suffix != ".safetensors":
             _inspect_midi(path)
         else:
             _inspect_checkpoint(target)

@@ -1,6 +1,7 @@
 """Each command: exit status, what it prints, what it writes; and what it says to bad input."""
 
 import json
+import os
 import re
 import signal
 import struct
@@ -447,6 +448,12 @@ def test_inspect_says_what_is_in_a_checkpoint_in_a_screenful(run_folder):
 
 def test_inspect_of_nothing_is_an_error():
     assert "no model 'nothing'" in run("inspect", "nothing", status=1)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_inspect_does_not_wait_for_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "a.mid")
+    assert "a.mid is no regular file but a pipe or a device" in run("inspect", tmp_path / "a.mid", status=1)
 
 
 def test_train_writes_model_state_metrics_and_curves_and_resumes(dataset_folder, tmp_path):

@@ -83,6 +83,7 @@ def test_what_does_not_say_where_windows_are_from_is_refused(dataset_folder, tmp
             ask("train")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
 @pytest.mark.parametrize("name", ["train.npy", "meta.json", "windows.npy"])
 def test_a_pipe_in_a_dataset_is_not_waited_for(dataset_folder, tmp_path, name):
     copy = tmp_path / "copy"

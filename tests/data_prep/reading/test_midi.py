@@ -115,7 +115,12 @@ def test_notes_come_sorted_by_start_and_then_pitch() -> None:
         pytest.param(smf(END_OF_TRACK, division=0xE728), UnsupportedMidiError, "film frames", id="SMPTE"),
         pytest.param(smf(END_OF_TRACK, division=0), CorruptMidiError, "0 ticks per quarter", id="no ticks"),
         pytest.param(smf(END_OF_TRACK, kind=7), CorruptMidiError, "damaged header: type 7", id="type 7"),
-        pytest.param(smf(f"00 90 3c 50 {QUARTER} 80 3c"), CorruptMidiError, "damaged: .*EOF", id="cut event"),
+        pytest.param(
+            smf(f"00 90 3c 50 {QUARTER} 80 3c"),
+            CorruptMidiError,
+            "damaged: it ends in the middle of an event",
+            id="cut event",
+        ),
         pytest.param(smf("00 3c 50"), CorruptMidiError, "damaged: .*running status", id="data before any status"),
         pytest.param(
             smf("ff ff ff 7f 90 3c 50 ff ff ff 7f 80 3c 00" * 12 + END_OF_TRACK),
