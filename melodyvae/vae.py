@@ -30,7 +30,7 @@ from data_prep.melodies.keys import Key, key_of
 from data_prep.melody import Melody
 from data_prep.tokens import TokenError
 from melodyvae.config import MelodyConfig
-from melodyvae.generation import composing, inpainting, morph, sampling, scoring, variation
+from melodyvae.generation import both_sides, composing, inpainting, morph, sampling, scoring, variation
 from melodyvae.generation.alignment import AlignedTunes
 from melodyvae.generation.attribute_vectors import AttributeVectors
 from melodyvae.generation.attributes import ATTRIBUTES, measure
@@ -719,12 +719,15 @@ class MelodyVAE:
         track: str = "auto",
         first_bar: int | None = None,
         scale: str | Scale = "auto",
-        temperature: float = 0.0,
+        temperature: float | None = None,
         seed: int | None = None,
         generator: torch.Generator | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Completion:
-        """``count`` times ``source`` with bars filled in anew; see :func:`melodyvae.generation.inpainting.complete`.
+        """``count`` times ``source`` with bars filled in anew.
+
+        A model that looks back hears both sides of them, see :mod:`melodyvae.generation.both_sides`; for others see
+        :func:`melodyvae.generation.inpainting.complete`.
 
         >>> from melodyvae import MelodyVAE
         >>> vae = MelodyVAE.from_pretrained("melody-2bar")
@@ -741,7 +744,8 @@ class MelodyVAE:
             track: ``auto``, a number (from 1) or a name.
             first_bar: the bar of the piece that is bar 1; None takes the one in which the melody begins.
             scale: of the new bars: ``auto`` takes that of the bars near by; ``none`` allows all notes.
-            temperature: of the notes; the melodies differ at 0, too, since z is drawn.
+            temperature: of the notes; None is 1 of a model that looks back, which chooses among draws, and 0 of others,
+                whose melodies differ since z is drawn.
             seed: of the draws.
             generator: in place of a seed.
             progress: called with how many of the bars are filled in, and how many there are.
@@ -764,9 +768,11 @@ class MelodyVAE:
             if not 1 <= bar <= melody.bars:
                 raise inpainting.InpaintingError(f"there is no bar {bar}: the tune has bars 1 to {melody.bars}")
         hidden = {bar - 1 for bar in hide} | {melody.bars + index for index in range(extend)}
-        melodies = inpainting.complete(
-            self.model, melody, hidden, count, temperature, generator, scale=chosen, progress=progress
-        )
+        looks_back = self.config.look_back
+        engine = both_sides.complete_from_both_sides if looks_back else inpainting.complete
+        if temperature is None:
+            temperature = 1.0 if looks_back else 0.0
+        melodies = engine(self.model, melody, hidden, count, temperature, generator, scale=chosen, progress=progress)
         decisions = []
         if start:
             decisions.append(f"the tune begins in bar {layout.piece_bar(start)} of the file, which is bar 1 here")

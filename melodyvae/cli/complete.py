@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from melodyvae.cli.options import (
+    COMPOSING_MODELS,
     Generation,
     check_musical,
     generation_options,
@@ -29,7 +30,7 @@ MAX_HIDDEN_BARS = 10_000
 @click.option("-n", "count", type=click.IntRange(min=1), default=4, show_default=True, help="Tunes.")
 @source_options
 @scale_option
-@temperature_option(0.0)
+@temperature_option(None, "  [default: 1; of a two-bar model 0]")
 @generation_options
 def complete(
     generation: Generation, file: Path, hide: str | None, extend: int | None, count: int, **options: Any
@@ -41,7 +42,9 @@ def complete(
     melodyvae complete a.mid --hide 3-4 -n 8
 
     Bar 1 is the bar in which the melody begins, unless --bar says another one; bars are added after its last note. The
-    new bars keep to the scale and the range of those around them.
+    new bars keep to the scale and the range of those around them. melody-compose writes them: it hears the bars before,
+    takes up their themes, and of many drafts keeps those after which the bars that follow are likeliest. Tunes in
+    threes (3/4, 6/8) are filled in by melody-2bar-triple, two bars at a time.
 
     The folder (FILE-completed by default) gets MIDI files such as 01-of-4_C_120bpm.mid, each the whole melody,
     all.mid with all of them in a row, piano-rolls.png, and index.html, a page that plays them.
@@ -51,7 +54,8 @@ def complete(
     hidden = [] if hide is None else _parse_bars(hide)
     with known_errors():
         check_musical(scale=options["scale"])
-        folder, vae = generation.open(f"{file.stem}-completed", tunes=[(file, options["track"])])
+        tunes = [(file, options["track"])]
+        folder, vae = generation.open(f"{file.stem}-completed", tunes=tunes, duple=COMPOSING_MODELS["tunes"])
         with click.progressbar(length=len(hidden) + (extend or 0), label="Filling in bars", file=sys.stderr) as bar:
             result = vae.complete(
                 file,
@@ -59,7 +63,7 @@ def complete(
                 hide=hidden,
                 extend=extend or 0,
                 seed=generation.seed,
-                progress=lambda done, total: bar.update(1),
+                progress=lambda done, total: bar.update(done - bar.pos),
                 **options,
             )
         generation.finish(result, folder)

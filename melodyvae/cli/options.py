@@ -101,9 +101,16 @@ class Generation:
     force: bool
 
     def open(
-        self, folder: str | Path, names: Sequence[str] = (), joined: bool = True, tunes: Sequence[tuple[Path, str]] = ()
+        self,
+        folder: str | Path,
+        names: Sequence[str] = (),
+        joined: bool = True,
+        tunes: Sequence[tuple[Path, str]] = (),
+        duple: str | None = None,
     ) -> tuple[Path, MelodyVAE]:
         """The folder for the results, ``folder`` if none was asked for, and the model, chosen by the ``tunes``.
+
+        ``duple`` is the shipped model of tunes that are not in threes, melody-2bar by default.
 
         Raises:
             OutputExistsError: before anything else is done, if one of ``names`` is there, or the files that are written
@@ -111,7 +118,7 @@ class Generation:
         """
         place = self.output or Path(folder)
         check_replaceable(place, names_written(names, joined, self.audio), self.force, input_files())
-        return place, load_model(self.model_name, self.device, tunes)
+        return place, load_model(self.model_name, self.device, tunes, duple)
 
     def finish(self, result: Result, folder: Path) -> None:
         """Print what a verb found, write its melodies, and say where."""
@@ -217,14 +224,14 @@ def track_option(command: Command | None = None) -> Any:
     return option if command is None else option(command)
 
 
-def temperature_option(default: float) -> Callable[[Command], Command]:
-    """``--temperature`` with this default."""
+def temperature_option(default: float | None, told: str = "") -> Callable[[Command], Command]:
+    """``--temperature`` with this default, or None and what its help says of it."""
     return click.option(
         "--temperature",
         type=FiniteFloat(min=0),
         default=default,
-        show_default=True,
-        help="0 takes the most probable notes; 1 draws them.",
+        show_default=default is not None,
+        help=f"0 takes the most probable notes; 1 draws them.{told}",
     )
 
 
@@ -244,21 +251,23 @@ def device_options(command: Command) -> Command:
     )
 
 
-def load_model(name: str, device: str, tunes: Sequence[tuple[Path, str]] = ()) -> MelodyVAE:
+def load_model(name: str, device: str, tunes: Sequence[tuple[Path, str]] = (), duple: str | None = None) -> MelodyVAE:
     """The model on its device; with the name ``auto`` the one for the meter of ``tunes`` (files and their tracks).
+
+    ``duple`` is that of tunes that are not in threes, melody-2bar by default.
 
     Unless all of them are in 4/4, it says which model that is, and how the tunes are fitted into its bars.
     """
     from data_prep.limits import Limits
     from data_prep.reading.notes import printable
     from melodyvae.device import choose_device, use_threads
-    from melodyvae.generation.meters import BY_METER, choose_model_for
+    from melodyvae.generation.meters import BY_METER, DUPLE_MODEL, choose_model_for
     from melodyvae.vae import MelodyVAE
 
     use_threads()
     if name == BY_METER:
         labels = "ABCD"[: len(tunes)] if 1 < len(tunes) <= 4 else [printable(path.name) for path, _ in tunes]
-        choice = choose_model_for(tunes, labels, Limits())
+        choice = choose_model_for(tunes, labels, Limits(), duple or DUPLE_MODEL)
         name = choice.name
         for sentence in choice.sentences:
             click.echo(sentence)

@@ -74,7 +74,7 @@ def complete(
         raise InpaintingError("no bar is hidden, so there is nothing to fill in")
     bars = max(melody.bars, hidden[-1] + 1, model.config.bars)
     whole = melody.pad_to(bars)
-    pieces = [_silent(whole, bar) if bar in hidden else whole.window(bar, 1) for bar in range(bars)]
+    pieces = [silent(whole, bar) if bar in hidden else whole.window(bar, 1) for bar in range(bars)]
     if not any(piece.notes for piece in pieces):
         raise InpaintingError("no visible bar has a note, so there is nothing to go by")
     melodies = [tied_like(Melody.join(pieces), whole, 1) for _ in range(count)]
@@ -83,7 +83,7 @@ def complete(
     around = [melodies[0].window(bar, 1) for bar in range(bars) if known[bar]]
     usual = _usual_nats(model, whole, known)
     for number, bar in enumerate(hidden, start=1):
-        near = [melodies[0].window(other, 1) for other in _near(bar, known)] or around
+        near = [melodies[0].window(other, 1) for other in near_bars(bar, known)] or around
         melodies = _fill(model, melodies, whole, bar, known, near, usual, candidates, temperature, generator, scale)
         known[bar] = True
         if progress is not None:
@@ -91,7 +91,7 @@ def complete(
     return [replace(found, start_quarters=melody.start_quarters, name=melody.name) for found in melodies]
 
 
-def _near(bar: int, known: list[bool]) -> list[int]:
+def near_bars(bar: int, known: list[bool]) -> list[int]:
     """The known bars at most :data:`NEAR_BARS` away, the nearest first, earlier ones before later ones."""
     distances = sorted(range(-NEAR_BARS, NEAR_BARS + 1), key=lambda distance: (abs(distance), distance > 0))
     return [bar + distance for distance in distances if 0 <= bar + distance < len(known) and known[bar + distance]]
@@ -125,7 +125,7 @@ def _fill(
     z = (1 - amounts**2).sqrt() * means + amounts * model.prior(len(rows)).sample(generator)
     mask = torch.from_numpy(visible).to(model.device)
     repeated = torch.from_numpy(rows).to(model.device)
-    rules = _rules(model, near, scale)
+    rules = rules_around(model, near, scale)
     with torch.inference_mode():
         filled = model.fill_in(z, repeated, mask, temperature, generator, rules).cpu().numpy().astype(np.uint8)
     # Only what is near is put together for each candidate: a song may have a hundred bars.
@@ -170,7 +170,7 @@ def _best_of_each(bars: list[tuple[MelodyNote, ...]], costs: np.ndarray) -> list
     return chosen
 
 
-def _rules(model: MelodyModel, near: list[Melody], scale: Scale | ScaleChoice) -> TokenRules | None:
+def rules_around(model: MelodyModel, near: list[Melody], scale: Scale | ScaleChoice) -> TokenRules | None:
     """What keeps a bar in the scale and the range of those near by."""
     pitches = np.array([note.pitch for melody in near for note in melody.notes], np.int64)
     if scale == "none" or not len(pitches):
@@ -231,5 +231,6 @@ def _with_bar(model: MelodyModel, melody: Melody, whole: Melody, row: np.ndarray
     return tied_like(tied_like(joined, melody, 1), whole, 1)
 
 
-def _silent(melody: Melody, bar: int) -> Melody:
+def silent(melody: Melody, bar: int) -> Melody:
+    """A bar of silence, otherwise like that of a melody."""
     return replace(melody.window(bar, 1), notes=())

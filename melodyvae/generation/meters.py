@@ -43,9 +43,9 @@ def is_triple(meter: Meter) -> bool:
     return meter[0] % 3 == 0
 
 
-def model_for(meter: Meter) -> str:
-    """The name of the shipped 2-bar model for a meter."""
-    return TRIPLE_MODEL if is_triple(meter) else DUPLE_MODEL
+def model_for(meter: Meter, duple: str = DUPLE_MODEL) -> str:
+    """The name of the shipped model for a meter, ``duple`` if it is not in threes."""
+    return TRIPLE_MODEL if is_triple(meter) else duple
 
 
 def model_for_windows(bars: int, meter: Meter) -> str:
@@ -57,17 +57,18 @@ def model_for_windows(bars: int, meter: Meter) -> str:
     return LONG_MODEL if (bars, bar) == (16, 16) else model_for(meter)
 
 
-def choose_model(meters: Sequence[Meter], labels: Sequence[str] = ()) -> ModelChoice:
+def choose_model(meters: Sequence[Meter], labels: Sequence[str] = (), duple: str = DUPLE_MODEL) -> ModelChoice:
     """The model of the first tune's meter, into whose bars the other tunes are fitted.
 
     Args:
         meters: of each tune; without any it is the default model.
         labels: what the sentences call the tunes: ``A``, ``B``.
+        duple: the model of tunes that are not in threes.
     """
     if not meters:
-        return ModelChoice(DUPLE_MODEL, ())
+        return ModelChoice(duple, ())
     labels = list(labels) or (["it"] if len(meters) == 1 else [f"tune {number + 1}" for number in range(len(meters))])
-    name = model_for(meters[0])
+    name = model_for(meters[0], duple)
     if all(alike(meter) == (4, 4) for meter in meters):
         return ModelChoice(name, ())
     sentences = [f"{labels[0]} is in {_name(meters[0])}: the model is {name}"]
@@ -79,14 +80,17 @@ def choose_model(meters: Sequence[Meter], labels: Sequence[str] = ()) -> ModelCh
 
 
 def choose_model_for(
-    tunes: Sequence[tuple[MelodySource, str]], labels: Sequence[str] = (), limits: Limits | None = None
+    tunes: Sequence[tuple[MelodySource, str]],
+    labels: Sequence[str] = (),
+    limits: Limits | None = None,
+    duple: str = DUPLE_MODEL,
 ) -> ModelChoice:
     """:func:`choose_model` by the meters of tunes, each given as a source and its track.
 
     Raises:
         MidiError, MelodyError: as :func:`data_prep.melodies.regions.read_melody`.
     """
-    return choose_model([_meter_of(source, track, limits) for source, track in tunes], labels)
+    return choose_model([_meter_of(source, track, limits) for source, track in tunes], labels, duple)
 
 
 def _meter_of(source: MelodySource, track: str, limits: Limits | None) -> Meter:

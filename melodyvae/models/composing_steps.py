@@ -116,6 +116,11 @@ class ComposingSteps:
         return found
 
     @property
+    def sounding(self) -> Tensor:
+        """Whether a note sounds just before the next step, ``(B,)``."""
+        return torch.from_numpy(self.is_sounding)
+
+    @property
     def last_note(self) -> Tensor:
         """The token of the last onset before the next step, ``(B,)``; 0 before the first one."""
         return torch.from_numpy(self.last_onset[self.step])
