@@ -107,10 +107,12 @@ class Generation:
         joined: bool = True,
         tunes: Sequence[tuple[Path, str]] = (),
         duple: str | None = None,
+        by_name: bool = False,
     ) -> tuple[Path, MelodyVAE]:
         """The folder for the results, ``folder`` if none was asked for, and the model, chosen by the ``tunes``.
 
-        ``duple`` is the shipped model of tunes that are not in threes, melody-2bar by default.
+        ``duple`` is the shipped model of tunes that are not in threes, melody-2bar by default. With ``by_name`` tunes
+        are called by their files' names, and not A, B and so on.
 
         Raises:
             OutputExistsError: before anything else is done, if one of ``names`` is there, or the files that are written
@@ -118,7 +120,7 @@ class Generation:
         """
         place = self.output or Path(folder)
         check_replaceable(place, names_written(names, joined, self.audio), self.force, input_files())
-        return place, load_model(self.model_name, self.device, tunes, duple)
+        return place, load_model(self.model_name, self.device, tunes, duple, by_name)
 
     def finish(self, result: Result, folder: Path) -> None:
         """Print what a verb found, write its melodies, and say where."""
@@ -132,7 +134,7 @@ class Generation:
             click.echo(f"played with the swing and timing of {whose}; --feel straight writes all on the grid")
         written = result.write(folder, feel=self.feel, audio=self.audio, replace=self.force)
         names = result.names
-        first = names[0] if len(names) == 1 else f"{names[0]} ... {names[-1]}"
+        first = ", ".join(names) if len(names) < 3 else f"{names[0]} ... {names[-1]}"
         others = [name for name in written if name not in names and not name.endswith(".wav")]
         told = [first, *others[:-1], *(["a WAV file of each"] if self.audio else []), others[-1]]
         where = f"{folder}{'' if str(folder).endswith('/') else '/'}"
@@ -251,7 +253,13 @@ def device_options(command: Command) -> Command:
     )
 
 
-def load_model(name: str, device: str, tunes: Sequence[tuple[Path, str]] = (), duple: str | None = None) -> MelodyVAE:
+def load_model(
+    name: str,
+    device: str,
+    tunes: Sequence[tuple[Path, str]] = (),
+    duple: str | None = None,
+    by_name: bool = False,
+) -> MelodyVAE:
     """The model on its device; with the name ``auto`` the one for the meter of ``tunes`` (files and their tracks).
 
     ``duple`` is that of tunes that are not in threes, melody-2bar by default.
@@ -266,7 +274,8 @@ def load_model(name: str, device: str, tunes: Sequence[tuple[Path, str]] = (), d
 
     use_threads()
     if name == BY_METER:
-        labels = "ABCD"[: len(tunes)] if 1 < len(tunes) <= 4 else [printable(path.name) for path, _ in tunes]
+        is_lettered = 1 < len(tunes) <= 4 and not by_name
+        labels = "ABCD"[: len(tunes)] if is_lettered else [printable(path.name) for path, _ in tunes]
         choice = choose_model_for(tunes, labels, Limits(), duple or DUPLE_MODEL)
         name = choice.name
         for sentence in choice.sentences:

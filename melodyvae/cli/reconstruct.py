@@ -37,6 +37,6 @@ def reconstruct(generation: Generation, files: tuple[Path, ...], **options: Any)
         raise click.UsageError("two of the files have the same name, and would be written to the same place")
     with known_errors():
         folder, vae = generation.open(
-            "reconstructions", names, joined=False, tunes=[(path, options["track"]) for path in files]
+            "reconstructions", names, joined=False, tunes=[(path, options["track"]) for path in files], by_name=True
         )
         generation.finish(vae.reconstruct(files, seed=generation.seed, **options), folder)

@@ -85,7 +85,7 @@ class AlignedTunes:
         if isinstance(plan, Key):
             back = self.key.shift_to(plan.major_tonic) if self.key else 0
         elif plan == "glide":
-            back = round(-float(shares @ np.array(self.shifts)))
+            back = glide_back(shares, self.shifts)
         else:
             back = -within_octave(self.shifts[1]) if plan == "b" and len(self.shifts) > 1 else 0
         if pace == "glide":
@@ -136,6 +136,16 @@ def moved_in_range(vocabulary: Vocabulary, melody: Melody, shift: int) -> Melody
     while min(pitches) + shift < vocabulary.lowest_pitch:
         shift += OCTAVE
     return melody.transpose(shift).fold_into(vocabulary.lowest_pitch, vocabulary.highest_pitch)
+
+
+def glide_back(shares: np.ndarray, shifts: Sequence[int]) -> int:
+    """The shift of a melody that has ``shares`` ``(tunes,)`` of tunes moved by ``shifts``, to where these came from.
+
+    The key glides semitone by semitone and the register by whole octaves, so that tunes in one key stay in it.
+    """
+    octaves = np.round(np.array(shifts) / OCTAVE)
+    in_key = np.array(shifts) - OCTAVE * octaves
+    return round(-float(shares @ in_key)) - OCTAVE * round(float(shares @ octaves))
 
 
 def within_octave(semitones: int) -> int:

@@ -18,12 +18,12 @@ from torch import Tensor
 
 from data_prep.errors import UserError
 from data_prep.melodies import keys
-from data_prep.melodies.keys import Key, parse_tonic
+from data_prep.melodies.keys import Key
 from data_prep.melody import Melody
 from melodyvae.generation.codec import check_count, decode_tokens, fields_of, tied_like
 from melodyvae.generation.in_scale import rules_of, rules_of_each
 from melodyvae.generation.key_shares import in_common_keys
-from melodyvae.generation.scales import Scale, ScaleChoice
+from melodyvae.generation.scales import Scale, ScaleChoice, ScaleError
 from melodyvae.models.token_rules import TokenRules
 
 if TYPE_CHECKING:
@@ -87,18 +87,19 @@ class Wish:
 
 
 def parse_key(name: str) -> Key:
-    """The key of a name such as ``G:major`` or ``A:minor``; ``G`` alone is major.
+    """The key of a name such as ``G:major``, ``Gmaj``, ``g minor`` or ``Gm``; ``G`` alone is major.
 
     Raises:
         ComposingError: if it is none.
     """
-    tonic, _, mode = name.strip().partition(":")
-    if (mode or "major").lower() not in MODES:
-        raise ComposingError(f"there is no mode {mode!r}; a key is given as in G:major or A:minor")
+    wrong = f"{name!r} is no key; give one such as G:major, A minor or Am"
     try:
-        return Key(parse_tonic(tonic), MODES[(mode or "major").lower()])
-    except ValueError as error:
-        raise ComposingError(f"{name!r} is no key: {error}; a key is given as in G:major or A:minor") from error
+        scale = Scale.parse(name)
+    except ScaleError as error:
+        raise ComposingError(wrong) from error
+    if scale.kind not in MODES:
+        raise ComposingError(wrong)
+    return Key(scale.tonic, MODES[scale.kind])
 
 
 def key_of(melody: Melody) -> Key:

@@ -21,7 +21,7 @@ from torch import Tensor
 from data_prep.melodies.keys import Key, key_of
 from data_prep.melodies.regions import ReadMelody
 from data_prep.melody import Melody
-from melodyvae.generation.alignment import moved_in_range, shift_to, told_shift, within_octave
+from melodyvae.generation.alignment import glide_back, moved_in_range, shift_to, told_shift, within_octave
 from melodyvae.generation.codec import (
     check_count,
     exact_latents,
@@ -42,7 +42,7 @@ from melodyvae.generation.scales import (
     parse_tempo,
     weights_of,
 )
-from melodyvae.generation.sources import Window, pick_window, windows_of
+from melodyvae.generation.sources import Window, WindowError, pick_window, windows_of
 from melodyvae.models.latent import slerp
 
 if TYPE_CHECKING:
@@ -183,7 +183,9 @@ def walk(
         _glided(model, melody, start, end, float(share), glide, options)
         for melody, share, glide in zip(walked, shares, shifts, strict=True)
     ]
-    if len(kept) < options.count:
+    if len(kept) == 2 < options.count and walked[0].notes == walked[1].notes and shifts[0] == shifts[1]:
+        said.append("A and B are the same tune in one key: nothing lies between them, and two files are written")
+    elif len(kept) < options.count:
         said.append(f"{options.count} tunes were asked for; only {len(kept)} distinct ones were found, and are written")
     said += decisions
     return Walk(
@@ -242,9 +244,12 @@ def pick_ends(
     lengths = [found.melody.bars for found in sources]
     taken = max(min(wanted, *lengths), config.bars)
     note = f"{'AB'[int(lengths[1] < lengths[0])]} has {min(lengths)} bars: {taken} are taken of both"
-    windows = [
-        pick_window(found, config, first_bar, taken) for found, first_bar in zip(sources, first_bars, strict=True)
-    ]
+    windows = []
+    for label, found, first_bar in zip("AB", sources, first_bars, strict=True):
+        try:
+            windows.append(pick_window(found, config, first_bar, taken))
+        except WindowError as error:
+            raise WindowError(f"{label}: {error}") from error
     short = int(lengths[1] < lengths[0])
     long = 1 - short
     if lengths[short] < wanted <= lengths[long] and first_bars[long] is None:
@@ -389,7 +394,7 @@ def _key_shifts(shares: np.ndarray, shift: int, options: WalkOptions, of_start: 
     if isinstance(plan, Key):
         return [of_start.shift_to(plan.major_tonic) if of_start else 0] * len(shares)
     if plan == "glide":
-        return [round(-shift * share) for share in shares.tolist()]
+        return [glide_back(np.array([1 - share, share]), (0, shift)) for share in shares.tolist()]
     return [-within_octave(shift) if plan == "b" else 0] * len(shares)
 
 

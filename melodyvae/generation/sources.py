@@ -95,7 +95,9 @@ class Taken:
         read = f"{self.label} is {said}" if self.label else said
         if self.window is None:
             return (read,)
-        bars = f"{self.label or 'it'} is taken from bars {self.window.first_bar} to {self.window.last_bar}"
+        first, last = self.window.first_bar, self.window.last_bar
+        which = f"bar {first}" if first == last else f"bars {first} to {last}"
+        bars = f"{self.label or 'it'} is taken from {which}"
         bars += f": {self.window.reason}" if self.window.reason else ""
         return read, f"{bars}; {self.window.note}" if self.window.note else bars
 

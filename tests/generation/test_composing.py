@@ -90,7 +90,8 @@ def test_a_wish_moves_a_tune_and_changes_nothing_else():
 
 
 @pytest.mark.parametrize(
-    ("name", "key"), [("G", Key(7, False)), ("A:minor", Key(9, True)), ("f#:Major", Key(6, False))]
+    ("name", "key"),
+    [("G", Key(7, False)), ("A:minor", Key(9, True)), ("f#:Major", Key(6, False)), ("Gm", Key(7, True))],
 )
 def test_keys_are_read(name, key):
     assert parse_key(name) == key
@@ -98,7 +99,7 @@ def test_keys_are_read(name, key):
 
 @pytest.mark.parametrize("name", ["H:major", "G:blues"])
 def test_what_is_no_key_is_refused(name):
-    with pytest.raises(ComposingError, match="as in G:major"):
+    with pytest.raises(ComposingError, match="is no key; give one such as G:major"):
         parse_key(name)
 
 
