@@ -289,7 +289,7 @@ def test_eight_like_this_are_eight_different_tunes(page):
     tiles = page.locator("#vary-tiles .lane")
     expect(tiles).to_have_count(8)
     names = set(tiles.locator(".lane-play").evaluate_all("(all) => all.map((one) => one.getAttribute('aria-label'))"))
-    assert all("of 32 steps differ" in name for name in names)
+    assert all("of 32 sixteenths differ" in name for name in names)
     tiles.first.hover()
     tiles.first.get_by_role("button", name="Keep").click()
     expect(cards(page)).to_have_count(3)

@@ -121,7 +121,7 @@ function follow(own) {
 
 function tell({ melodies, steps, steps_right: right }) {
   element("draw-said").textContent =
-    right === steps ? "The model hears exactly this." : `The model hears it nearly so: ${right} of ${steps} steps (dashed: what it hears).`;
+    right === steps ? "The model hears exactly this." : `The model hears it nearly so: ${right} of ${steps} sixteenths (dashed: what it hears).`;
   roll.set({ ghost: right === steps ? null : melodies[0] });
 }
 

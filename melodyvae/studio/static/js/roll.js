@@ -174,7 +174,8 @@ export class Roll {
       const top = this.y(pitch) + (row - tall) / 2;
       const round = Math.min(tall / 2, 4, wide / 2);
       pen.beginPath();
-      pen.roundRect(left, top, wide, tall, round);
+      const inset = ghost ? 1 : 0; // so that a note over it covers it
+      pen.roundRect(left + inset, top + inset, Math.max(1, wide - 2 * inset), tall - 2 * inset, round);
       if (ghost) {
         pen.strokeStyle = theme.ink;
         pen.globalAlpha = 0.55;

@@ -126,7 +126,7 @@ async function vary() {
       melody,
       range,
       key: `vary-${index}`,
-      label: `${found.changed[index]} of ${found.steps} steps differ`,
+      label: `${found.changed[index]} of ${found.steps} sixteenths differ`,
       name: `near ${tune.name} ${index + 1}`,
       colourIndex: tune.colour,
     })),

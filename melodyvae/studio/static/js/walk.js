@@ -91,6 +91,9 @@ async function run(wanted) {
   showResult(a, b);
 }
 
+/** A decision without what it says to those who type commands; the page has controls for that. */
+const plain = (decision) => decision.replace(/; --.*$/, "");
+
 function showResult(a, b) {
   const colours = [tuneColour(a.colour), tuneColour(b.colour)];
   const range = pitchRange(result.melodies);
@@ -109,8 +112,8 @@ function showResult(a, b) {
     })),
   );
   const [first, final] = result.steps_right;
-  const told = (name, right) => `${name} ${right === result.steps ? "comes back exactly" : `comes back on ${right} of ${result.steps} steps`}`;
-  element("walk-said").textContent = [told(a.name, first), told(b.name, final), `${result.distinct} of ${last + 1} are different`, ...result.decisions].join(" · ");
+  const told = (name, right) => `${name} ${right === result.steps ? "comes back exactly" : `comes back on ${right} of ${result.steps} sixteenths`}`;
+  element("walk-said").textContent = [told(a.name, first), told(b.name, final), `${result.distinct} of ${last + 1} are different`, ...result.decisions.map(plain)].join(" · ");
   showCommand("walk", result.command);
 }
 
