@@ -4,8 +4,9 @@ The two ends are encoded; their latents are refined until the tunes come back ex
 (:mod:`melodyvae.generation.refine`); the great arc between them is decoded on a fine grid, and of what is found there
 melodies are taken that are evenly far apart (:mod:`melodyvae.generation.path`). The walk is made in one key and
 register, the first tune's, since z also holds the pitch: otherwise a walk between two keys passes through neither. It
-keeps to the scale of the two tunes (:mod:`melodyvae.generation.in_scale`). Key and tempo stay the first tune's, or
-glide to the second's, or are any others.
+keeps to the scale of the two tunes (:mod:`melodyvae.generation.in_scale`). Of longer tunes than the model's, walked
+window by window, bars come back where those of the ends do (:mod:`melodyvae.generation.ties`). Key and tempo stay the
+first tune's, or glide to the second's, or are any others.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from melodyvae.generation.scales import (
     weights_of,
 )
 from melodyvae.generation.sources import Window, WindowError, pick_window, windows_of
+from melodyvae.generation.ties import Ties
 from melodyvae.models.latent import slerp
 
 if TYPE_CHECKING:
@@ -347,25 +349,29 @@ def _walked_tokens(
     around: Surroundings,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Where on the path the melodies are, from 0 to 1, ``(count,)``, and their tokens, ``(count, W * T)``."""
-    places, rows = _places(model, first, last, options, around)
+    ties = None
+    if len(first) > 1:
+        ends = _decoded(model, first, last, np.array([0.0, 1.0]), around, None)
+        ties = Ties.of(ends[0], ends[1], model.config.steps_per_bar, model.config.steps)
+    places, rows = _places(model, first, last, options, around, ties)
     if options.temperature > 0:
-        drawn = _decoded(model, first, last, places, around, options.temperature, generator)
+        drawn = _decoded(model, first, last, places, around, ties, options.temperature, generator)
         between = slice(None) if options.ends == "model" else slice(1, -1)
         rows[between] = drawn[between]
     return places, rows
 
 
 def _places(
-    model: MelodyModel, first: Tensor, last: Tensor, options: WalkOptions, around: Surroundings
+    model: MelodyModel, first: Tensor, last: Tensor, options: WalkOptions, around: Surroundings, ties: Ties | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Where on the path the melodies are taken, ``(count,)``, from 0 to 1, and their greedy tokens."""
     if options.spacing == "latent":
         places = np.linspace(0, 1, options.count)
-        return places, _decoded(model, first, last, places, around)
+        return places, _decoded(model, first, last, places, around, ties)
     points = PATH_POINTS
     while True:
         grid = np.linspace(0, 1, points)
-        rows = _decoded(model, first, last, grid, around)
+        rows = _decoded(model, first, last, grid, around, ties)
         is_new = np.append(True, (rows[1:] != rows[:-1]).any(axis=1))
         if is_new.sum() >= options.count or points >= MAX_PATH_POINTS:
             chosen = even_places(musical_distances(rows, rows), options.count)
@@ -379,13 +385,15 @@ def _decoded(
     last: Tensor,
     places: np.ndarray,
     around: Surroundings,
+    ties: Ties | None,
     temperature: float = 0.0,
     generator: torch.Generator | None = None,
 ) -> np.ndarray:
-    """The tokens ``(N, W * T)`` at places ``(N,)`` of the great arcs from each of ``(W, Z)`` to its fellow."""
+    """The tokens ``(N, W * T)`` at places ``(N,)`` of the great arcs from each of ``(W, Z)`` to its fellow, tied."""
     along = torch.from_numpy(places).to(first)
     path = torch.stack([slerp(a, b, along) for a, b in zip(first, last, strict=True)], dim=1)  # (N, W, Z)
-    return around.decode(model, path, np.stack([1 - places, places], axis=1), temperature, generator)
+    rows = around.decode(model, path, np.stack([1 - places, places], axis=1), temperature, generator)
+    return rows if ties is None else ties.tied(rows, places)
 
 
 def _key_shifts(shares: np.ndarray, shift: int, options: WalkOptions, of_start: Key | None) -> list[int]:
