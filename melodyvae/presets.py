@@ -19,7 +19,7 @@ class Preset:
 
 PRESETS: dict[str, Preset] = {
     "melody-2bar": Preset(
-        MelodyConfig(),
+        MelodyConfig(output="event-then-pitch", pitch_inputs=True),  # the shipped weights have neither
         MelodyTrainConfig(
             beta=0.1,
             anneal_updates=4000,

@@ -28,6 +28,14 @@ def test_the_presets_are_those_that_are_documented():
     }
 
 
+def test_new_two_bar_models_say_the_event_first_and_a_checkpoint_that_does_not_say_so_does_not():
+    new, old = PRESETS["melody-2bar"].model, from_dict(MelodyConfig, {"latent_size": 256})
+    assert (new.output, new.pitch_inputs) == ("event-then-pitch", True)
+    assert (old.output, old.pitch_inputs) == ("tokens", False)
+    with pytest.raises(ConfigError, match="output is 'pitch'; choose one of tokens, event-then-pitch"):
+        MelodyConfig(output="pitch")
+
+
 def test_musicvae_small_has_magentas_sizes():
     model = PRESETS["musicvae-small"].model
     assert (model.readout, model.encoder_size, model.decoder_size, model.decoder_layers, model.latent_size) == (

@@ -49,6 +49,14 @@ from melodyvae.training.trainer import METRICS_FILE, read_metrics
 TARGET = 0.95
 WHOLE_TRAINING = 14_000  # updates of 128 windows: the learning rate falls as if training went on for that long
 STEPS_A_BEAT = 4
+SMALL_MODEL = {
+    **{"latent_size": 128, "encoder_size": 128, "encoder_features": 16},
+    **{"decoder_size": 128, "decoder_layers": 1, "decoder_features": 32},
+}
+SMALL_TRAINING = {
+    **{"batch_size": 64, "learning_rate": 4e-3, "warmup_updates": 50, "anneal_updates": 100},
+    **{"evaluate_every": 100_000, "evaluate_windows": 256},  # at the end alone
+}
 
 
 @dataclass(frozen=True)
@@ -163,6 +171,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--anneal-steps", type=int, dest="anneal_updates")
     parser.add_argument("--init-from")
+    parser.add_argument("--small", action="store_true", help="with --minutes: small models, batches of 64")
     parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
     use_threads(1)
@@ -201,6 +210,9 @@ def _train_for(minutes: float, name: str, arguments: argparse.Namespace) -> None
         return
     dataset = open_dataset(arguments.dataset)
     changes = {"max_minutes": minutes, "evaluate_every": 250, "anneal_updates": arguments.anneal_updates}
+    if arguments.small:
+        changes |= SMALL_TRAINING
+        variant = replace(variant, model=SMALL_MODEL | variant.model)
     model, config = _model_and_config(variant, dataset, changes | variant.changes, arguments.init_from)
     with mock.patch("time.monotonic", time.process_time):
         for _ in melody_trainer(model, config, dataset, folder, precision=variant.precision).run():
