@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from data_prep.tokens import FIRST_NOTE_ON
 
@@ -16,12 +16,17 @@ def token_inputs(vocabulary_size: int, pitch_inputs: bool) -> Tensor:
 
     These are twelve pitch classes and as many octaves as the pitches span, both counted from the lowest pitch; one of
     each is 1 for a note on, none for the other tokens. Notes that differ by an octave then have an input in common.
+
+    NumPy makes them, since torch imports its compiler, for a second, to compute on the meta device, on which a
+    checkpoint's shapes are checked.
     """
-    ids = torch.eye(vocabulary_size)
-    if not pitch_inputs:
-        return ids
-    number = torch.arange(vocabulary_size) - FIRST_NOTE_ON
-    is_note, number = (number >= 0).unsqueeze(-1), number.clamp(min=0)
-    octaves = (vocabulary_size - FIRST_NOTE_ON - 1) // PITCH_CLASSES + 1
-    parts = [F.one_hot(number % PITCH_CLASSES, PITCH_CLASSES), F.one_hot(number // PITCH_CLASSES, octaves)]
-    return torch.cat([ids, *(part * is_note for part in parts)], dim=-1)
+    parts = [np.eye(vocabulary_size, dtype=np.float32)]
+    if pitch_inputs:
+        number = np.arange(vocabulary_size) - FIRST_NOTE_ON
+        octaves = (vocabulary_size - FIRST_NOTE_ON - 1) // PITCH_CLASSES + 1
+        is_note, number = (number >= 0)[:, None], number.clip(min=0)
+        parts += [
+            np.eye(count, dtype=np.float32)[chosen] * is_note
+            for count, chosen in ((PITCH_CLASSES, number % PITCH_CLASSES), (octaves, number // PITCH_CLASSES))
+        ]
+    return torch.from_numpy(np.concatenate(parts, axis=1))
