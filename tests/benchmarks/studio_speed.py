@@ -1,8 +1,9 @@
-"""How quick the studio is: `python -m tests.benchmarks.studio_speed [--minutes 10]`.
+"""How quick the studio is: `python -m tests.benchmarks.studio_speed [--minutes 10] [--no-browser]`.
 
 Printed are, side by side in one run: the start of the studio (page served, model ready) and `import torch` alone; from
 a dropped file to its first roll; from a drag on the pad to the first note of the tune there; the pad's grid; memory of
-the server and of the page before and after some minutes of play. It needs Chromium.
+the server and of the page before and after some minutes of play. It needs Chromium. With ``--no-browser`` it prints the
+processor seconds of the server's work alone, which say something on a busy machine, too.
 """
 
 from __future__ import annotations
@@ -46,7 +47,11 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=1.0, help="of play, for the memory")
     parser.add_argument("--drops", type=int, default=10)
     parser.add_argument("--drags", type=int, default=60)
+    parser.add_argument("--no-browser", action="store_true", help="processor seconds of the server's work only")
     arguments = parser.parse_args()
+    if arguments.no_browser:
+        measure_work()
+        return
     from playwright.sync_api import expect, sync_playwright
 
     expect.set_options(timeout=120_000)
@@ -84,6 +89,35 @@ def main() -> None:
     finally:
         server.terminate()
         server.wait()
+
+
+def measure_work() -> None:
+    """The processor seconds of the start, of reading, of the pad and of a walk, in this process."""
+    begun = time.process_time()
+    import torch  # noqa: F401  # it is what is measured
+
+    print(f"import torch: {time.process_time() - begun:.2f} s of the processor")
+    begun = time.process_time()
+    from melodyvae.generation.sources import read_source
+    from melodyvae.studio.engine import Engine
+    from melodyvae.studio.requests import PadRequest, TuneSource, WalkRequest
+    from melodyvae.studio.verbs import Source, pad, walk
+
+    model = Engine("auto", "cpu").model()
+    print(f"the first model ready, beyond that: {time.process_time() - begun:.2f} s")
+    begun = time.process_time()
+    tunes = [Source(read_source(path, model.config), None) for path in sorted(TUNES.glob("*.mid"))]
+    print(f"a MIDI file read and laid out: {(time.process_time() - begun) / len(tunes):.3f} s")
+    named = TuneSource(file="example/0")
+    times = []
+    for turn in range(len(tunes)):
+        begun = time.process_time()
+        pad(model, PadRequest((named,) * 4), tunes[turn:] + tunes[:turn])
+        times.append(time.process_time() - begun)
+    told("pad grid, 17 x 17, corners refined", [1000 * seconds for seconds in times], "ms of the processor")
+    begun = time.process_time()
+    walk(model, WalkRequest(named, named), tunes[:2])
+    print(f"a walk in eight tunes: {time.process_time() - begun:.2f} s")
 
 
 def seconds_of(code: str) -> float:
