@@ -15,11 +15,12 @@ import numpy as np
 
 DEFAULT_QUARTERS_PER_MINUTE = 120.0
 TIME_RESOLUTION = 1e-6  # quarters; far below a tick of any file, far above rounding
+MAX_NAME = 200  # characters; a stranger's may have millions
 
 
 def printable(name: str) -> str:
-    """A name in one line, without characters that control a terminal."""
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in name).split())
+    """A name in one line, of at most 200 characters, without those that control a terminal."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in name[:MAX_NAME]).split())
 
 
 @dataclass(frozen=True)

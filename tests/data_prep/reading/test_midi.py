@@ -232,6 +232,12 @@ def test_names_of_tracks_have_no_control_characters() -> None:
     assert named.name == "Lead [2J"
 
 
+def test_of_a_name_without_an_end_the_beginning_is_taken() -> None:
+    name = "41" * 2**14
+    (named,) = song_from_bytes(smf(f"00 ff 03 81 80 00 {name} 00 90 3c 50 {QUARTER} 80 3c 00 {END_OF_TRACK}")).parts
+    assert named.name == "A" * 200
+
+
 def test_a_name_in_any_script_comes_back(tmp_path: Path) -> None:
     # pretty_midi writes names in Latin-1: those of most of the world were an error.
     midi = pretty_midi.PrettyMIDI()
