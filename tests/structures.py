@@ -540,7 +540,13 @@ def damaged_archive(draw: st.DrawFn, score: bytes) -> bytes:
 def damaged_array(draw: st.DrawFn, data: bytes) -> bytes:
     """A ``.npy`` file with other values, another length, another order or another type of number."""
     array = np.load(io.BytesIO(data))
+    if array.dtype.names:  # a table: another value in one column
+        column = array[draw(st.sampled_from(array.dtype.names))]
+        extreme = np.iinfo(column.dtype)
+        column[draw(st.integers(0, len(column) - 1))] = draw(st.sampled_from([extreme.min, extreme.max, 0, 1]))
     way = draw(st.sampled_from(["value", "value", "values", "shorter", "longer", "order", "type", "flat"]))
+    if array.dtype.names and way in ("value", "values", "type"):
+        way = "order"
     if way == "value" and array.size:
         extreme = np.iinfo(array.dtype) if array.dtype.kind in "iu" else np.finfo(np.float16)
         odd = draw(st.sampled_from([extreme.min, extreme.max, 0, 1, extreme.max // 2]))

@@ -70,6 +70,12 @@ def test_windows_as_written_are_those_of_bar_lines_at_the_piece_s_own_speed(tmp_
     assert plain.as_written("train").tolist() == plain.splits["train"].tolist()
 
 
+def test_meta_of_more_than_a_gigabyte_is_refused_unread(dataset_folder, monkeypatch):
+    monkeypatch.setattr("melodyvae.datasets.windows.MAX_META_BYTES", 100)
+    with pytest.raises(DatasetError, match=r"its meta\.json is larger than"):
+        open_dataset(dataset_folder)
+
+
 @pytest.mark.parametrize("array", [*odd_arrays(), None])
 def test_what_does_not_say_where_windows_are_from_is_refused(dataset_folder, tmp_path, array):
     copy = tmp_path / "copy"
