@@ -219,13 +219,16 @@ def _print_samples(report: Report) -> None:
 def _print_structure(report: Report) -> None:
     found = report.structure or {}
     click.echo(f"{'':<34}" + "".join(f"{name:>9}" for name in found))
-    far = ("similarity_error", *(name for name in found["windows"] if name.startswith("js_")), "judged")
+    js = [name for name in found["windows"] if name.startswith("js_")]
+    opening = [name for name in found["windows"] if name.startswith("opening_")]
+    far = ("similarity_error", *js, "judged", *sorted(opening, key=lambda name: name == "opening_judged"))
     like = [name for name, value in found["windows"].items() if isinstance(value, float) and name not in far]
     for name in (*like, *(name for name in far if name in found["windows"])):
         if name == far[0]:
             click.echo("from the windows (of the windows: of one half from the other)")
         cells = "".join(f"{values[name]:9.4f}" for values in found.values())
-        click.echo(f"{name:<34}{cells}  {EXPLAINED[name]}")
+        told = EXPLAINED[name.removeprefix("opening_")]
+        click.echo(f"{name:<34}{cells}  {told}{', first two bars' * name.startswith('opening_')}")
     for name, values in found.items():
         lags = " ".join(f"{share:.3f}" for share in values["repeats_by_lag"])
         click.echo(f"bars that are the bar 1, 2, 3 ... before, {name}: {lags}")

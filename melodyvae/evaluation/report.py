@@ -38,6 +38,7 @@ from melodyvae.models.melody import MelodyModel
 
 METRICS = ("reconstruction", "bound", "samples", "structure", "interpolations")
 NEAREST_WINDOWS = 1000  # whose nearest training window is searched
+OPENING_BARS = 2  # of longer windows, compared by themselves, too
 BOUND_SAMPLES = {"negative_elbo_nats_per_step": 1, "importance_weighted_nats_per_step": 100}  # of z
 
 
@@ -249,7 +250,7 @@ def _structure(
     """What windows and samples are like, and how far samples are from windows.
 
     Two halves of the windows are the floor of every distance. A model of more than two bars is compared with two-bar
-    samples joined, which are independent of each other.
+    samples joined, which are independent of each other; ``opening_*`` are the distances of the first two bars alone.
     """
     config = model.config
     compared = {"windows": random_rows(data.windows, count, seed), "samples": draw(_priors(model)[0])}
@@ -280,6 +281,13 @@ def _structure(
         if min(len(ours), len(theirs)) >= MIN_WINDOWS:
             judged = (windows[::2], windows[1::2]) if name == "windows" else (ours, theirs)
             found[name]["judged"] = two_sample_accuracy(*judged, table.size, seed=seed)
+            if config.bars > OPENING_BARS:
+                one, other = (rows[:, : OPENING_BARS * bar] for rows in judged)
+                found[name]["opening_judged"] = two_sample_accuracy(one, other, table.size, seed=seed)
+        if config.bars > OPENING_BARS:
+            one, other = (rows[:, : OPENING_BARS * bar] for rows in (ours, theirs))
+            far = distances(one, other, table, bar)
+            found[name] |= {f"opening_{key}": value for key, value in far.items() if key.startswith("js_")}
     return found
 
 

@@ -2,8 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 
 from data_prep.tokens import Vocabulary
+from melodyvae.cli.evaluate import _print_structure
+from melodyvae.config import MelodyConfig
+from melodyvae.evaluation import report
 from melodyvae.evaluation.structure import (
     distances,
     known_phrases,
@@ -13,6 +17,7 @@ from melodyvae.evaluation.structure import (
     tune_metrics,
 )
 from melodyvae.evaluation.two_sample import two_sample_accuracy
+from melodyvae.models.melody import MelodyModel
 from tests.windows import random_windows
 
 BAR = 4
@@ -101,3 +106,16 @@ def test_a_judge_tells_what_differs_and_cannot_tell_what_does_not():
 def test_too_few_windows_cannot_be_judged():
     with pytest.raises(ValueError, match="at least four"):
         two_sample_accuracy(random_windows(3), random_windows(9), 90)
+
+
+def test_the_first_two_bars_of_longer_windows_are_compared_by_themselves():
+    torch.manual_seed(0)
+    config = MelodyConfig(bars=4, segment_bars=2, look_back=True, latent_size=8, conductor_size=8, decoder_size=16)
+    windows = random_windows(40, 64)
+    data = report._Data(windows, np.arange(40), windows[:10], np.arange(10), False, "")
+    found = report._structure(MelodyModel(config).eval(), data, lambda prior: random_windows(12, 64, seed=5), 12, 0)
+    for name in ("windows", "samples"):
+        assert 0.0 <= found[name]["opening_judged"] <= 1.0
+        assert found[name]["opening_js_onset"] != found[name]["js_onset"]
+    assert found["samples"]["opening_js_interval"] > 0
+    _print_structure(report.Report({}, "test", 40, 0, structure=found))
