@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import os
 import random
 import shutil
 import subprocess
@@ -93,10 +94,8 @@ def main() -> None:
 
 def measure_work() -> None:
     """The processor seconds of the start, of reading, of the pad and of a walk, in this process."""
-    begun = time.process_time()
-    import torch  # noqa: F401  # it is what is measured
-
-    print(f"import torch: {time.process_time() - begun:.2f} s of the processor")
+    seconds_of("import torch")
+    print(f"import torch: {sum(os.times()[2:4]):.2f} s of the processor")  # of the processes that have ended
     begun = time.process_time()
     from melodyvae.generation.sources import read_source
     from melodyvae.studio.engine import Engine
