@@ -294,7 +294,7 @@ def _structure(
 def _drawn(model: MelodyModel, count: int, prior: Prior | None, seed: int) -> np.ndarray:
     """Sampled windows ``(count, T)`` at temperature 1; of a model that composes in the keys that tunes come in."""
     generator = torch.Generator(model.device).manual_seed(seed)
-    if model.config.look_back and prior is None:
+    if model.config.look_back and prior != "fitted":
         return np.stack([model.vocabulary.encode(melody) for melody in compose(model, count, generator=generator)])
     return decode_tokens(model, draw_latents(model, count, prior, generator), 1.0, generator)
 
