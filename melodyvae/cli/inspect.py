@@ -96,9 +96,9 @@ def _inspect_checkpoint(target: str) -> None:
     click.echo(f"{path}: a {checkpoint.kind} model of {weights / 1e6:.2f} million weights, {size:.1f} MiB")
     made_by = checkpoint.provenance
     for title, value in (
-        ("config", _in_a_line(checkpoint.config)),
+        ("config", _in_a_line({k: v for k, v in checkpoint.config.items() if v})),  # what is not off
         ("made by", str(made_by.get("command", "unknown"))),
-        ("training", _in_a_line({k: v for k, v in made_by.get("training", {}).items() if v is not None})),
+        ("training", _in_a_line({k: v for k, v in made_by.get("training", {}).items() if v})),  # what is not off
         ("learned", _in_a_line({k: v for k, v in made_by.items() if isinstance(v, int | float)})),
         ("from", _in_a_line({k: v for k, v in made_by.items() if k.startswith("data")})),
         ("fitted to", _in_a_line(made_by.get("fitted_to", {}))),

@@ -19,8 +19,6 @@ from melodyvae.cli.options import (
     temperature_option,
 )
 
-COMPOSED_BARS = 8
-
 
 @click.command()
 @click.option("-n", "count", type=click.IntRange(min=1), default=8, show_default=True, help="Tunes.")
@@ -76,6 +74,8 @@ def sample(generation: Generation, count: int, parts: str, **options: Any) -> No
     them in a row, piano-rolls.png, and index.html, a page that plays them.
     Without --seed the tunes are new each time, and the seed with which they come again is printed.
     """
+    from melodyvae.generation.meters import COMPOSED_BARS
+
     if is_given("model_name") and is_given("parts"):
         raise click.UsageError("--parts chooses the model, so give --model or --parts, not both")
     if not is_given("model_name") and options["prior"] is None:

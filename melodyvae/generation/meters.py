@@ -20,6 +20,7 @@ BY_METER = "auto"  # the name that asks for the choice
 DUPLE_MODEL = "melody-2bar"
 TRIPLE_MODEL = "melody-2bar-triple"
 LONG_MODEL = "melody-16bar"
+COMPOSED_BARS = 8  # of a new tune, unless others are asked for: a phrase and its answer
 COMPOSING_MODEL = "melody-compose"
 
 Meter = tuple[int, int]

@@ -72,7 +72,7 @@ def shell_command(request: Any, files: Sequence[str], model: str, bars: int = 2)
                 return None  # the command does one or the other
             how = ["--hide", ",".join(map(str, hide))] if hide else ["--extend", str(extend)]
             words = ["complete", *names, *how, "--bar", "1", "-n", str(request.count)]
-            words += _draws(request, temperature=0.0)
+            words += _draws(request, temperature=None)
         case ContinueRequest():
             words = ["continue", *names, "--bars", str(request.bars), "-n", str(request.count)]
             words += _draws(request, temperature=1.0)
@@ -108,6 +108,6 @@ def _changed(request: Any, **defaults: Any) -> list[str]:
     return words
 
 
-def _draws(request: Any, temperature: float, seed: int | None = 0) -> list[str]:
+def _draws(request: Any, temperature: float | None, seed: int | None = 0) -> list[str]:
     words = [] if request.temperature == temperature else ["--temperature", f"{request.temperature:g}"]
     return [*words, *([] if request.seed == seed else ["--seed", str(request.seed)])]

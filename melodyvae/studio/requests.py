@@ -127,7 +127,7 @@ class CompleteRequest:
     melody: Melody
     hidden_bars: tuple[int, ...] = sized(1, 32)
     count: int = between(1, 8, default=1)
-    temperature: float = between(0, 2, default=0.0)
+    temperature: float | None = between(0, 2, default=None)  # None: what suits the model
     seed: int = between(0, MAX_SEED, default=0)
 
 

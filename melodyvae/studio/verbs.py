@@ -21,7 +21,14 @@ from data_prep.reading.notes import Part
 from melodyvae.config import MelodyConfig
 from melodyvae.generation.attribute_vectors import AttributeVectors, AttributeVectorsError
 from melodyvae.generation.attributes import ATTRIBUTES, UNITS
-from melodyvae.generation.meters import COMPOSING_MODEL, ModelChoice, choose_model, model_for
+from melodyvae.generation.meters import (
+    COMPOSED_BARS,
+    COMPOSING_MODEL,
+    DUPLE_MODEL,
+    ModelChoice,
+    choose_model,
+    model_for,
+)
 from melodyvae.generation.morph import wanted_amounts
 from melodyvae.generation.scales import SCALES, parse_choice, parse_key, parse_tempo
 from melodyvae.generation.scoring import NoteScore
@@ -76,8 +83,10 @@ def choose(request: Any, meters: Sequence[tuple[int, int]], names: Sequence[str]
         return ModelChoice(COMPOSING_MODEL, ())
     if isinstance(request, SampleRequest):
         composes = (request.bars, request.key, request.density) != (None, None, None)
-        return ModelChoice(COMPOSING_MODEL if composes else model_for((request.meter[0], request.meter[-1])), ())
-    return choose_model(meters, "ABCD"[: len(meters)] if 1 < len(meters) <= 4 else names)
+        meter = request.meter[0], request.meter[-1]
+        return ModelChoice(COMPOSING_MODEL if composes else model_for(meter, COMPOSING_MODEL), ())
+    labels = "ABCD"[: len(meters)] if 1 < len(meters) <= 4 else names
+    return choose_model(meters, labels, COMPOSING_MODEL if isinstance(request, CompleteRequest) else DUPLE_MODEL)
 
 
 def check_words(request: Any) -> None:
@@ -289,7 +298,7 @@ def sample(model: Any, request: SampleRequest, tunes: Sequence[Source]) -> dict[
     """New tunes."""
     found = MelodyVAE(model).sample(
         request.count,
-        bars=request.bars,
+        bars=request.bars or (COMPOSED_BARS if model.config.look_back else None),
         key=request.key,
         density=request.density,
         scale=request.scale,

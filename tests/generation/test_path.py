@@ -111,14 +111,14 @@ def test_what_comes_back_already_is_left_where_it_is():
 
 
 def test_the_shipped_model_is_refined_to_windows_it_misses():
-    """Random windows are unlike any tune: from the mean few of them come back, after refinement most do."""
+    """A note on every sixteenth, at random pitches, is unlike any tune: none comes back but after refinement."""
     model = MelodyModel.from_pretrained("melody-2bar")
-    tokens = torch.from_numpy(random_windows(24, seed=3)).long()
+    tokens = torch.randint(30, 70, (24, 32), generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         means = model.encode(tokens).mean
     refined = refine_latents(model.decoder, tokens, means.clone())
     with torch.inference_mode():
         before = (model.decode(means) == tokens).all(dim=1).sum()
         after = (model.decode(refined) == tokens).all(dim=1).sum()
-    assert after > before
-    assert after >= 20
+    assert before <= 2
+    assert after >= 10

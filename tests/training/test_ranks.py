@@ -62,6 +62,7 @@ def test_the_gradient_of_two_ranks_is_that_of_one_with_the_whole_batch(dataset_f
         torch.testing.assert_close(found[name], gradient)
 
 
+@pytest.mark.slow
 def test_two_ranks_train_the_upper_level_alone_and_then_both(dataset_folder, tmp_path):
     run_ranks(2, "-m", "tests.training.one_rank", "two-levels", dataset_folder, tmp_path)
     assert read_metrics(tmp_path)[-1]["update"] == 4
@@ -86,6 +87,7 @@ def test_a_lost_rank_ends_the_job_and_another_number_goes_on(dataset_folder, tmp
     assert updates[-1] == stopped + 10
 
 
+@pytest.mark.slow
 def test_two_ranks_say_so_once_and_write_one_run(dataset_folder, tmp_path):
     folder = tmp_path / "run"
     train = ["-m", "melodyvae", "train", dataset_folder, "--preset", "tiny", "-o", folder]
