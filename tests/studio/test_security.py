@@ -122,7 +122,7 @@ def test_a_taken_port_is_said(studio):
 
 
 def test_a_file_that_takes_too_long_costs_its_sender_an_error_and_the_next_one_is_read():
-    reader = Reader(StudioLimits(read_seconds=0.001))
+    reader = Reader(StudioLimits(read_seconds=1e-9))
     try:
         with pytest.raises(ReadingError, match=r"slow\.mid could not be read: it took more than"):
             reader.read(Upload(b"MThd", "slow.mid", "auto", (4, 4), 4, (21, 108)))
