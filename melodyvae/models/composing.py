@@ -47,7 +47,6 @@ BAR_TOKEN_FEATURES = 16
 BAR_CODE = 128
 POINTERS = 2 * len(LAGS_BARS)
 FIRST_SLIP = -3.0  # logit of the probability that a copy slips, before training
-LOWEST_LOG_VARIANCE = -8.0
 
 LayerStates = tuple[list[Tensor], list[Tensor]]  # hidden and cell of each layer, each (B, H)
 
@@ -88,8 +87,7 @@ class ComposingEncoder(nn.Module):
         outputs, _ = self.lstm(codes)
         read = torch.cat([outputs, codes], dim=-1)
         read = read.reshape(len(tokens), tokens.shape[1] // (self.segment_bars * self.bars.steps_per_bar), -1)
-        mean, log_variance = self.posterior(read).to(self.posterior.weight.dtype).chunk(2, dim=-1)
-        return DiagonalGaussian(mean, log_variance.clamp(min=LOWEST_LOG_VARIANCE))
+        return DiagonalGaussian.bounded(self.posterior(read).to(self.posterior.weight.dtype))
 
 
 class ComposingPrior(nn.Module):
@@ -111,8 +109,7 @@ class ComposingPrior(nn.Module):
         if before.shape[1]:
             outputs, _ = self.lstm(self.bars(before))
             states = torch.cat([states, outputs[:, self.segment_bars - 1 :: self.segment_bars]], dim=1)
-        mean, log_variance = self.next(states).to(self.next.weight.dtype).chunk(2, dim=-1)
-        return DiagonalGaussian(mean, log_variance.clamp(min=LOWEST_LOG_VARIANCE))
+        return DiagonalGaussian.bounded(self.next(states).to(self.next.weight.dtype))
 
 
 class ComposingDecoder(AutoregressiveDecoder):
@@ -159,9 +156,7 @@ class ComposingDecoder(AutoregressiveDecoder):
 
     def relative_to_prior(self, posterior: DiagonalGaussian, tokens: Tensor) -> DiagonalGaussian:
         """q(e | x), parameters ``(B, S * W)``, from q(z | x) and the windows; KL to N(0, I) is that to the prior."""
-        prior = self.prior(tokens)
-        mean = (posterior.mean - prior.mean) * torch.exp(-0.5 * prior.log_variance)
-        return DiagonalGaussian(mean.flatten(1), (posterior.log_variance - prior.log_variance).flatten(1))
+        return posterior.relative_to(self.prior(tokens)).flattened()
 
     def forward(self, z: Tensor, tokens: Tensor, hidden: Tensor | None = None) -> Tensor:
         """See :meth:`AutoregressiveDecoder.forward`; windows of ``hidden`` ``(B,)`` look back at nothing."""

@@ -30,8 +30,6 @@ from melodyvae.models.decoder import AutoregressiveDecoder, Before, Choice, Melo
 from melodyvae.models.encoder import MelodyEncoder
 from melodyvae.models.latent import DiagonalGaussian
 
-LOWEST_LOG_VARIANCE = -8.0
-
 
 class HierarchicalEncoder(nn.Module):
     """Token windows ``(B, T)`` to their posteriors ``(B, Z)``, segment by segment (position read-out)."""
@@ -46,9 +44,7 @@ class HierarchicalEncoder(nn.Module):
 
     def codes(self, tokens: Tensor) -> DiagonalGaussian:
         """What the lower level makes of each segment of ``(B, T)``: parameters ``(B, S, C)``."""
-        segments: DiagonalGaussian = self.segment_encoder(tokens.reshape(len(tokens) * self.config.segments, -1))
-        shape = (len(tokens), self.config.segments, -1)
-        return DiagonalGaussian(segments.mean.view(shape), segments.log_variance.view(shape))
+        return _codes(self.segment_encoder, tokens, self.config.steps // self.config.segments)
 
     def forward(self, tokens: Tensor) -> DiagonalGaussian:
         """The posterior of each window; ``tokens`` are integers ``(B, T)``."""
@@ -61,6 +57,13 @@ class HierarchicalEncoder(nn.Module):
         features = self.segment_features(torch.cat([outputs, codes], dim=-1)).transpose(0, 1).flatten(1)
         mean, log_variance = self.posterior(features).to(self.posterior.weight.dtype).chunk(2, dim=-1)
         return DiagonalGaussian(mean, log_variance)
+
+
+def _codes(segment_encoder: MelodyEncoder, tokens: Tensor, segment_steps: int) -> DiagonalGaussian:
+    """What the lower level makes of each segment of ``(B, T)``: parameters ``(B, S, C)``."""
+    segments: DiagonalGaussian = segment_encoder(tokens.reshape(-1, segment_steps))
+    shape = (len(tokens), tokens.shape[1] // segment_steps, -1)
+    return DiagonalGaussian(segments.mean.view(shape), segments.log_variance.view(shape))
 
 
 class SegmentsDecoder(AutoregressiveDecoder):
@@ -134,9 +137,7 @@ class CodesEncoder(nn.Module):
 
     def forward(self, tokens: Tensor) -> DiagonalGaussian:
         """See the class; ``tokens`` are integers, of any number of segments."""
-        segments: DiagonalGaussian = self.segment_encoder(tokens.reshape(-1, self.segment_steps))
-        shape = (len(tokens), tokens.shape[1] // self.segment_steps, -1)
-        return DiagonalGaussian(segments.mean.view(shape), segments.log_variance.view(shape))
+        return _codes(self.segment_encoder, tokens, self.segment_steps)
 
 
 class CodesPrior(nn.Module):
@@ -171,8 +172,7 @@ class CodesPrior(nn.Module):
         return like.new_zeros(len(like), 1, self.lstm.hidden_size)
 
     def _gaussian(self, states: Tensor) -> DiagonalGaussian:
-        mean, log_variance = self.next(states).to(self.next.weight.dtype).chunk(2, dim=-1)
-        return DiagonalGaussian(mean, log_variance.clamp(min=LOWEST_LOG_VARIANCE))
+        return DiagonalGaussian.bounded(self.next(states).to(self.next.weight.dtype))
 
 
 class CodesDecoder(SegmentsDecoder):
@@ -186,9 +186,7 @@ class CodesDecoder(SegmentsDecoder):
 
     def relative_to_prior(self, posterior: DiagonalGaussian, tokens: Tensor) -> DiagonalGaussian:
         """q(e | x), parameters ``(B, S * C)``, from that of the codes ``(B, S, C)``; the prior hears their means."""
-        prior: DiagonalGaussian = self.prior(posterior.mean)
-        mean = (posterior.mean - prior.mean) * torch.exp(-0.5 * prior.log_variance)
-        return DiagonalGaussian(mean.flatten(1), (posterior.log_variance - prior.log_variance).flatten(1))
+        return posterior.relative_to(self.prior(posterior.mean)).flattened()
 
     def codes(self, z: Tensor) -> Tensor:
         """See :meth:`SegmentsDecoder.codes`; as many segments as ``z`` has parts."""

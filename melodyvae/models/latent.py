@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 ACTIVE_UNIT_VARIANCE = 0.01
+LOWEST_LOG_VARIANCE = -8.0
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,12 @@ class DiagonalGaussian:
 
     mean: Tensor
     log_variance: Tensor
+
+    @classmethod
+    def bounded(cls, parameters: Tensor) -> DiagonalGaussian:
+        """The Gaussian of mean and log-variance in a row, ``(..., 2 Z)``, the latter at least -8."""
+        mean, log_variance = parameters.chunk(2, dim=-1)
+        return cls(mean, log_variance.clamp(min=LOWEST_LOG_VARIANCE))
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         """One draw, ``(..., Z)``, differentiable in the parameters (the reparameterisation trick).
@@ -38,6 +45,15 @@ class DiagonalGaussian:
         """Natural logarithm of the density at ``z`` ``(..., Z)``, summed over Z."""
         squares = (z - self.mean).square() * torch.exp(-self.log_variance)
         return -0.5 * (squares + self.log_variance + math.log(2 * math.pi)).sum(-1)
+
+    def relative_to(self, prior: DiagonalGaussian) -> DiagonalGaussian:
+        """That of (z - m) / s for z of this one and a prior N(m, s^2): its KL to N(0, I) is this one's to the prior."""
+        mean = (self.mean - prior.mean) * torch.exp(-0.5 * prior.log_variance)
+        return DiagonalGaussian(mean, self.log_variance - prior.log_variance)
+
+    def flattened(self) -> DiagonalGaussian:
+        """Parameters ``(B, S, W)`` as ``(B, S * W)``."""
+        return DiagonalGaussian(self.mean.flatten(1), self.log_variance.flatten(1))
 
     def widened(self, share: float) -> DiagonalGaussian:
         """The normalised self^share * N(0, I)^(1 - share): self at 1, the standard normal at 0, bits between.
