@@ -78,19 +78,32 @@ def _gains(
     first_bar = [_first_bar(bar, padded.bars, segment) for bar in bar_of]
     for start, group in groupby(numbers, key=first_bar.__getitem__):
         window = composer.vocabulary.encode(padded.window(start, min(CONTEXT_BARS, padded.bars - start)))
-        rows, moved = [window], []
-        for number in group:
-            step = tune.notes[number].start_step - start * tune.steps_per_bar
-            for shift in shifts:
-                token = int(window[step]) + shift
-                if FIRST_NOTE_ON <= token < composer.vocabulary.size:
-                    row = window.copy()
-                    row[step] = token
-                    rows.append(row)
-                    moved.append((number, shift))
-        nats = _nats(composer, np.stack(rows))
-        for (number, shift), cost in zip(moved, nats[1:], strict=True):
-            yield number, shift, float(nats[0] - cost)
+        in_window = list(group)
+        steps = [tune.notes[number].start_step - start * tune.steps_per_bar for number in in_window]
+        rows, moved = at_other_pitches(window, steps, shifts, composer.vocabulary.size)
+        nats = _nats(composer, rows)
+        for (index, shift), cost in zip(moved, nats[1:], strict=True):
+            yield in_window[index], shift, float(nats[0] - cost)
+
+
+def at_other_pitches(
+    window: np.ndarray, steps: Sequence[int] | np.ndarray, shifts: Sequence[int], vocabulary_size: int
+) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """A token window ``(T,)``, then it with one of its notes moved, ``(N + 1, T)``; and which note of each, how far.
+
+    The notes are told by the ``steps`` of their onsets, and named by their place among these. A shift is left out that
+    leads to no note of the vocabulary.
+    """
+    rows, moved = [window], []
+    for index, step in enumerate(steps):
+        for shift in shifts:
+            token = int(window[step]) + shift
+            if FIRST_NOTE_ON <= token < vocabulary_size:
+                row = window.copy()
+                row[step] = token
+                rows.append(row)
+                moved.append((index, shift))
+    return np.stack(rows), moved
 
 
 def _first_bar(bar: int, bars: int, segment: int) -> int:

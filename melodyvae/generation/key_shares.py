@@ -20,13 +20,13 @@ from melodyvae.models.checkpoint import check_extras
 
 EXTRA = "key_shares"  # among a model's extras
 SIGNATURES = 12
-MAX_WINDOWS = 8000  # counted
+MAX_WINDOWS = 8000  # as many as the shares of a collection need
 
 
 def count_key_shares(windows: np.ndarray, vocabulary: Vocabulary) -> dict[str, Tensor]:
     """The share of each key signature ``(12,)`` among token windows ``(N, T)``, for a model's extras."""
     counts = torch.zeros(SIGNATURES)
-    for row in windows[:MAX_WINDOWS]:
+    for row in windows:
         key = key_of(vocabulary.decode(row))
         if key is not None:
             counts[key.major_tonic] += 1

@@ -21,7 +21,7 @@ from torch import Tensor
 from data_prep.melody import Melody, MelodyNote
 from data_prep.tokens import FIRST_NOTE_ON
 from melodyvae.datasets.batches import random_rows, token_batches
-from melodyvae.generation.doubts import DOUBTFUL_NATS_HEARD, can_hear, note_doubts
+from melodyvae.generation.doubts import DOUBTFUL_NATS_HEARD, at_other_pitches, can_hear, note_doubts
 from melodyvae.models.checkpoint import check_extras
 from melodyvae.models.loss import token_nats
 
@@ -124,16 +124,8 @@ def note_scores(
     steps = np.flatnonzero(window >= FIRST_NOTE_ON) if only is None else np.array(only)
     pitches = window[steps].astype(np.int64) - FIRST_NOTE_ON + model.vocabulary.lowest_pitch
     belongs = best_scale(pitches) if scale is None else scale
-    rows, places = [window], []
-    for index, step in enumerate(steps):
-        for shift in OTHER_PITCHES:
-            token = int(window[step]) + shift
-            if FIRST_NOTE_ON <= token < model.vocabulary.size:
-                changed = window.copy()
-                changed[step] = token
-                rows.append(changed)
-                places.append((index, shift))
-    costs = negative_elbo(model, np.stack(rows))
+    rows, places = at_other_pitches(window, steps, OTHER_PITCHES, model.vocabulary.size)
+    costs = negative_elbo(model, rows)
     gains, shifts = np.full(len(steps), -np.inf), np.zeros(len(steps), np.int64)
     for (index, shift), cost in zip(places, costs[1:], strict=True):
         here, there = belongs[pitches[index] % 12], belongs[(pitches[index] + shift) % 12]
