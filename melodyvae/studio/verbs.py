@@ -30,6 +30,7 @@ from melodyvae.generation.meters import (
     model_for,
 )
 from melodyvae.generation.morph import wanted_amounts
+from melodyvae.generation.results import Result
 from melodyvae.generation.scales import SCALES, parse_choice, parse_key, parse_tempo
 from melodyvae.generation.scoring import NoteScore
 from melodyvae.generation.sources import MelodySource, pick_window, sounding_bars
@@ -179,9 +180,8 @@ def walk(model: Any, request: WalkRequest, tunes: Sequence[Source]) -> dict[str,
         seed=request.seed,
     )
     backings = found.backings
-    return _melodies(found.melodies) | {
+    return _told(found) | {
         "backings": None if backings is None else [[part_to_json(part) for part in parts] for parts in backings],
-        "decisions": list(found.decisions),
         "steps_right": list(found.steps_right),
         "steps": found.melodies[0].length_steps,
         "distances": [round(distance, 4) for distance in found.distances],
@@ -232,7 +232,7 @@ def morph(model: Any, request: MorphRequest, tunes: Sequence[Source]) -> dict[st
         name: {"before": round(before, 3), "after": round(after, 3), "asked": asked and round(asked, 3)}
         for name, (_, before, after, asked) in found.measures.items()
     }
-    return _melodies(found.melodies) | {"decisions": list(found.decisions), "measured": measured}
+    return _told(found) | {"measured": measured}
 
 
 def vary(model: Any, request: VaryRequest, tunes: Sequence[Source]) -> dict[str, Any]:
@@ -247,11 +247,10 @@ def vary(model: Any, request: VaryRequest, tunes: Sequence[Source]) -> dict[str,
         temperature=request.temperature,
         seed=request.seed,
     )
-    return _melodies(found.melodies) | {
+    return _told(found) | {
         "changed": list(found.steps_changed),
         "steps": found.original.length_steps,
         "near_copies": found.near_copies,
-        "decisions": list(found.decisions),
     }
 
 
@@ -276,7 +275,7 @@ def complete(model: Any, request: CompleteRequest, tunes: Sequence[Source]) -> d
         temperature=request.temperature,
         seed=request.seed,
     )
-    return _melodies(found.melodies) | {"decisions": list(found.decisions)}
+    return _told(found)
 
 
 def hidden_of(request: CompleteRequest) -> tuple[list[int], int]:
@@ -291,7 +290,7 @@ def go_on(model: Any, request: ContinueRequest, tunes: Sequence[Source]) -> dict
     found = MelodyVAE(model).go_on(
         tunes[0].source, request.count, bars=request.bars, temperature=request.temperature, seed=request.seed
     )
-    return _melodies(found.melodies) | {"decisions": list(found.decisions)}
+    return _told(found)
 
 
 def sample(model: Any, request: SampleRequest, tunes: Sequence[Source]) -> dict[str, Any]:
@@ -306,7 +305,7 @@ def sample(model: Any, request: SampleRequest, tunes: Sequence[Source]) -> dict[
         temperature=request.temperature,
         seed=request.seed,
     )
-    return _melodies(found.melodies) | {"decisions": list(found.decisions)}
+    return _told(found)
 
 
 def score(model: Any, request: ScoreRequest, tunes: Sequence[Source]) -> dict[str, Any]:
@@ -338,6 +337,11 @@ def score(model: Any, request: ScoreRequest, tunes: Sequence[Source]) -> dict[st
             for (step, pitch), note in sorted(worst.items(), key=lambda entry: entry[0])
         ],
     }
+
+
+def _told(found: Result) -> dict[str, Any]:
+    """The melodies of a result, and what was decided on the way."""
+    return _melodies(found.melodies) | {"decisions": list(found.decisions)}
 
 
 def _melodies(melodies: Sequence[Melody]) -> dict[str, Any]:
