@@ -10,7 +10,9 @@ from hypothesis import settings
 from data_prep.corpus.prepare import PrepOptions, prepare
 from data_prep.melody import Melody
 from data_prep.tokens import Vocabulary
+from melodyvae.config import MelodyConfig
 from melodyvae.datasets.windows import open_dataset
+from melodyvae.models.melody import MelodyModel
 from melodyvae.training.finishing import finish_melody_run
 from melodyvae.training.melody import build_model_and_config, melody_trainer
 from tests.windows import random_windows
@@ -65,3 +67,13 @@ def run_folder(dataset_folder, tmp_path_factory) -> Path:
 def windows() -> np.ndarray:
     """Sixty-four legal windows."""
     return random_windows(64)
+
+
+def tiny_composer() -> MelodyModel:
+    """An untrained model that looks back, of four bars."""
+    torch.manual_seed(0)
+    sizes = {"latent_size": 8, "conductor_size": 8, "decoder_size": 16, "decoder_features": 4}
+    found = MelodyModel(MelodyConfig(bars=4, segment_bars=2, look_back=True, **sizes)).eval()
+    with torch.no_grad():
+        found.decoder.output.bias[0] = 3.0  # most steps have no event, as in tunes
+    return found

@@ -7,27 +7,19 @@ import pytest
 import torch
 
 from data_prep.melody import Melody, MelodyNote
-from melodyvae.config import MelodyConfig
 from melodyvae.generation import both_sides
 from melodyvae.generation.both_sides import complete_from_both_sides
 from melodyvae.generation.inpainting import InpaintingError
 from melodyvae.generation.scales import best_scale, weights_of
-from melodyvae.models.melody import MelodyModel
 from melodyvae.vae import MelodyVAE
+from tests.conftest import tiny_composer
 
-CONFIG = MelodyConfig(
-    bars=4, segment_bars=2, look_back=True, latent_size=8, conductor_size=8, decoder_size=16, decoder_features=4
-)
 C_MAJOR = [60, 64, 67, 72, 71, 69, 67, 60]
 
 
 @pytest.fixture(scope="module")
 def model():
-    torch.manual_seed(0)
-    found = MelodyModel(CONFIG).eval()
-    with torch.no_grad():
-        found.decoder.output.bias[0] = 3.0  # most steps have no event, as in tunes
-    return found
+    return tiny_composer()
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,6 @@ from click.testing import CliRunner
 from data_prep.melodies.keys import Key
 from data_prep.melody import Melody, MelodyNote
 from melodyvae.cli.main import main
-from melodyvae.config import MelodyConfig
 from melodyvae.evaluation.repetition import repetition_metrics
 from melodyvae.generation.composing import MAX_HEARD_BARS, ComposingError, Wish, compose, go_on, key_of, parse_key
 from melodyvae.generation.novelty import NOVELTY_FILE, NoveltyIndex
@@ -19,21 +18,15 @@ from melodyvae.models.checkpoint import beside
 from melodyvae.models.melody import MelodyModel
 from melodyvae.presets import PRESETS
 from melodyvae.vae import MelodyVAE
+from tests.conftest import tiny_composer
 from tests.windows import random_windows
 
-CONFIG = MelodyConfig(
-    bars=4, segment_bars=2, look_back=True, latent_size=8, conductor_size=8, decoder_size=16, decoder_features=4
-)
 C_MAJOR = [60, 64, 67, 72, 71, 69, 67, 60]
 
 
 @pytest.fixture(scope="module")
 def model():
-    torch.manual_seed(0)
-    found = MelodyModel(CONFIG).eval()
-    with torch.no_grad():
-        found.decoder.output.bias[0] = 3.0  # most steps have no event, as in tunes
-    return found
+    return tiny_composer()
 
 
 def tune(bars: int) -> Melody:
