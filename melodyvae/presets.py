@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from melodyvae.config import MelodyConfig, MelodyTrainConfig
+from melodyvae.config import ConfigError, MelodyConfig, MelodyTrainConfig
 
 
 @dataclass(frozen=True)
@@ -139,3 +139,14 @@ PRESETS: dict[str, Preset] = {
         ),
     ),
 }
+
+
+def preset_named(name: str) -> Preset:
+    """The preset of that name.
+
+    Raises:
+        ConfigError: if there is none.
+    """
+    if name not in PRESETS:
+        raise ConfigError(f"there is no preset {name!r}; choose one of {', '.join(PRESETS)}")
+    return PRESETS[name]

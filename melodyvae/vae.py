@@ -62,7 +62,7 @@ from melodyvae.generation.results import (
     Scores,
     Variations,
 )
-from melodyvae.generation.scales import Scale, ScaleChoice, moved_to_scale, parse_choice, weights_of
+from melodyvae.generation.scales import Scale, ScaleChoice, key_named, moved_to_scale, parse_choice, weights_of
 from melodyvae.generation.sources import MelodySource, Taken, WindowError, sounding_bars, take, take_window
 from melodyvae.models.melody import MelodyModel
 
@@ -258,11 +258,11 @@ class MelodyVAE:
         Raises:
             PriorError: if the fitted prior is asked of a model that has none.
             NoveltyError: if ``novel`` is asked of a model without the index of its training melodies.
-            ScaleError: if there is no such scale.
-            ComposingError: if what only a model that looks back can do is asked of another, or there is no such key.
+            ScaleError: if there is no such scale or key.
+            ComposingError: if what only a model that looks back can do is asked of another.
         """
         low, high = pitches or (None, None)
-        wish = composing.Wish(None if key is None else composing.parse_key(key), density, low, high)
+        wish = composing.Wish(None if key is None else key_named(key), density, low, high)
         if bars not in (None, self.config.bars) or not wish.is_open:
             composing.check_composes(self.model)
         is_new = seed is None and generator is None

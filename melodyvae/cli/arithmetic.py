@@ -9,7 +9,6 @@ import click
 
 from melodyvae.cli.options import (
     Generation,
-    check_musical,
     generation_options,
     known_errors,
     midi_file,
@@ -39,7 +38,6 @@ def arithmetic(generation: Generation, terms: tuple[str, ...], **options: Any) -
     """
     files, signs = _parse(terms, click.get_current_context())
     with known_errors():
-        check_musical(**options)
         folder, vae = generation.open("arithmetic", ["result.mid"], tunes=[(path, options["track"]) for path in files])
         generation.finish(vae.arithmetic(files, signs, seed=generation.seed, **options), folder)
 

@@ -11,7 +11,6 @@ import click
 from melodyvae.cli.options import (
     COMPOSING_MODELS,
     Generation,
-    check_musical,
     generation_options,
     known_errors,
     midi_file,
@@ -53,7 +52,6 @@ def complete(
         raise click.UsageError("give either --hide with the bars to fill in, or --extend to go on after the end")
     hidden = [] if hide is None else _parse_bars(hide)
     with known_errors():
-        check_musical(scale=options["scale"])
         tunes = [(file, options["track"])]
         folder, vae = generation.open(f"{file.stem}-completed", tunes=tunes, duple=COMPOSING_MODELS["tunes"])
         with click.progressbar(length=len(hidden) + (extend or 0), label="Filling in bars", file=sys.stderr) as bar:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from melodyvae.cli.options import SEED, known_errors
+from melodyvae.cli.options import SEED, device_option, known_errors
 
 if TYPE_CHECKING:
     from melodyvae.evaluation.report import Report
@@ -89,7 +89,7 @@ BASELINES = ("nothing", "nearest", "no z")
     help="Draw which bars are like which.",
 )
 @click.option("--seed", type=SEED, default=0, show_default=True, help="The same seed, the same metrics.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@device_option
 def evaluate(
     dataset: Path | None,
     model_name: str,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from melodyvae.cli.options import known_errors
+from melodyvae.cli.options import device_option, known_errors
 
 
 @click.command()
@@ -20,7 +20,7 @@ from melodyvae.cli.options import known_errors
 )
 @click.option("--windows", "max_windows", type=click.IntRange(min=1), help="Fit each to at most so many, drawn.")
 @click.option("--measure", "max_measured", type=click.IntRange(min=1), help="Measure at most so many of each split.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@device_option
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: the cores it may use]")
 def fit(
     dataset: Path,

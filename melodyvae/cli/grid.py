@@ -9,7 +9,6 @@ import click
 
 from melodyvae.cli.options import (
     Generation,
-    check_musical,
     generation_options,
     known_errors,
     midi_file,
@@ -49,7 +48,6 @@ def grid(
     and instrument, and keep to the scale of the four.
     """
     with known_errors():
-        check_musical(**options)
         folder, vae = generation.open("grid", grid_names(count), tunes=[(path, options["track"]) for path in files])
         result = vae.grid(files, count, exact=ends == "exact", **options)
         generation.finish(result, folder)

@@ -12,7 +12,6 @@ from melodyvae.cli.options import (
     FIRST_BAR_HELP,
     TRACK_HELP,
     Generation,
-    check_musical,
     generation_options,
     known_errors,
     midi_file,
@@ -74,7 +73,6 @@ def interpolate(
     same model.
     """
     with known_errors():
-        check_musical(**options)
         folder, vae = generation.open(f"{a.stem}-to-{b.stem}", tunes=[(a, track_a), (b, track_b)])
         result = vae.interpolate(
             a, b, count, first_bar=(bar_a, bar_b), track=(track_a, track_b), seed=generation.seed, **options

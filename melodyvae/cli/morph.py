@@ -11,7 +11,6 @@ import click
 from melodyvae.cli.options import (
     FiniteFloat,
     Generation,
-    check_musical,
     generation_options,
     known_errors,
     midi_file,
@@ -73,6 +72,5 @@ def morph(generation: Generation, file: Path, scale: str, count: int, **options:
     if scale in ("auto", "none") and not any(options[name.replace("-", "_")] for name in SLIDERS):
         raise click.UsageError("there is nothing to move; give an amount, such as --density +1, or a --scale")
     with known_errors():
-        check_musical(scale)
         folder, vae = generation.open(f"{file.stem}-morphed", tunes=[(file, options["track"])])
         generation.finish(vae.morph(file, count, scale=scale, seed=generation.seed, **options), folder)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import math
 import os
+import re
 import webbrowser
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -54,19 +56,53 @@ class MusicFile(click.Path):
         return path
 
 
+class DeviceName(click.ParamType[str]):
+    """``auto``, ``cpu``, ``mps``, ``cuda``, or a GPU such as ``cuda:1``; whether it is there is not asked."""
+
+    name = "text"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name."""
+        if not re.fullmatch(r"auto|(cpu|cuda|mps)(:\d+)?", value, re.ASCII):
+            self.fail(
+                f"{value!r} is no device; choose one of auto, cpu, cuda and mps, or a GPU such as cuda:1", param, ctx
+            )
+        return value
+
+
 SEED = click.IntRange(0, 2**32 - 1)  # what NumPy and torch both take
 BAR = click.IntRange(min=1)
 FIRST_BAR_HELP = "First bar to take{of}, from 1.  [default: a phrase]"
 TRACK_HELP = "Track{of}: auto, a number (from 1) or a name."
 midi_file = MusicFile(exists=True, dir_okay=False, path_type=Path)
+
+
+def checked(module: str, function: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """A callback that refuses what ``function`` of ``module`` cannot parse, as a usage error, before other work."""
+
+    def check(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
+        try:
+            if value is not None:
+                getattr(importlib.import_module(module), function)(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from error
+        return value
+
+    return check
+
+
+SCALES = "melodyvae.generation.scales"
 scale_option = click.option(
     "--scale",
     default="auto",
     show_default=True,
+    callback=checked(SCALES, "parse_choice"),
     help="auto: in the scale of the tunes; none: any notes; or a scale such as G:major, Am or F#:dorian.",
 )
 novel_option = click.option("--novel", is_flag=True, help="Draw near-copies of training melodies again.")
-device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+device_option = click.option(
+    "--device", type=DeviceName(), default="auto", show_default=True, help="auto, cpu, cuda or mps."
+)
 model_option = click.option(
     "--model",
     "model_name",
@@ -174,23 +210,13 @@ def generation_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--feel",
             default="keep",
             show_default=True,
-            callback=_check_feel,
+            callback=checked("data_prep.melodies.feel", "parse_feel"),
             help="keep: with the tune's swing, timing and loudness; straight: on the grid; or such as swing=0.62.",
         ),
         click.option("--audio", is_flag=True, help="Write a WAV file beside each MIDI file."),
         click.option("--play", is_flag=True, help="Open the page with the results, which plays them."),
         click.option("--force", is_flag=True, help="Replace results that are already there."),
     )
-
-
-def _check_feel(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
-    from data_prep.melodies.feel import FeelError, parse_feel
-
-    try:
-        parse_feel(value)
-    except FeelError as error:
-        raise click.BadParameter(str(error)) from error
-    return value
 
 
 def source_options(command: Command) -> Command:
@@ -211,10 +237,15 @@ def musical_options(command: Command) -> Command:
             "--key",
             default="a",
             show_default=True,
+            callback=checked(SCALES, "parse_key"),
             help="a or b: all in the key of A or B; glide: from A's on; or a key such as C or Am; none: as they are.",
         ),
         click.option(
-            "--tempo", default="a", show_default=True, help="a or b: that of A or B; glide; or quarters per minute."
+            "--tempo",
+            default="a",
+            show_default=True,
+            callback=checked(SCALES, "parse_tempo"),
+            help="a or b: that of A or B; glide; or quarters per minute.",
         ),
         scale_option,
     )
@@ -283,22 +314,13 @@ def load_model(
     return MelodyVAE.from_pretrained(name, choose_device(device), limits=Limits())
 
 
-def check_musical(scale: str | None = None, key: str | None = None, tempo: str | float | None = None, **_: Any) -> None:
-    """Refuse a scale, key or tempo that is none, before anything is loaded.
-
-    Raises:
-        ScaleError: if the scale or the key is none.
-    """
-    from melodyvae.generation.scales import parse_choice, parse_key, parse_tempo
-
-    parse_choice(scale)
-    if key is not None:
-        parse_key(key)
-    if tempo is not None:
-        try:
-            parse_tempo(tempo)
-        except ValueError as error:
-            raise click.UsageError(str(error)) from error
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Turn the errors of values that are given as options alone into usage errors, exit status 2."""
+    try:
+        yield
+    except UserError as error:
+        raise click.UsageError(str(error)) from error
 
 
 @contextmanager

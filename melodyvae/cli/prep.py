@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from melodyvae.cli.options import known_errors
+from melodyvae.cli.options import known_errors, usage_errors
 
 if TYPE_CHECKING:
     from data_prep.corpus.prepare import PrepReport
@@ -153,24 +153,25 @@ def prep(
 
     if cluster and workers:
         raise click.UsageError("--workers counts processes of this machine, --cluster has its own; give one of them")
+    with usage_errors():
+        options = PrepOptions(
+            bars,
+            steps_per_quarter,
+            meter,
+            track,
+            stride_bars,
+            fold,
+            legato,
+            key,
+            notes_a_bar,
+            phases=phases,
+            speeds=speeds,
+            off_grid=off_grid,
+        )
     output = output or default_output(inputs[0])
     with known_errors():
         try:
             _print_licences(inputs)
-            options = PrepOptions(
-                bars,
-                steps_per_quarter,
-                meter,
-                track,
-                stride_bars,
-                fold,
-                legato,
-                key,
-                notes_a_bar,
-                phases=phases,
-                speeds=speeds,
-                off_grid=off_grid,
-            )
             at_work = cluster_executor(cluster) if cluster else nullcontext()
             # an error found at once leaves no bar behind
             with at_work as executor, tqdm(unit=" files", delay=0.2) as progress:

@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from melodyvae.cli.options import (
+    SCALES,
     FiniteFloat,
     Generation,
-    check_musical,
+    checked,
     composing,
     generation_options,
     is_given,
@@ -37,7 +38,11 @@ from melodyvae.cli.options import (
     show_default=True,
     help="tunes: what a person would sing; all: any part of a piece, basses and inner voices, too.",
 )
-@click.option("--key", help="In this key, such as G:major or A:minor: chosen and transposed.")
+@click.option(
+    "--key",
+    callback=checked(SCALES, "key_named"),
+    help="In this key, such as G:major or A:minor: chosen and transposed.",
+)
 @click.option("--density", type=FiniteFloat(min=0.1), help="Notes per bar: the nearest are chosen.")
 @click.option(
     "--range",
@@ -82,6 +87,5 @@ def sample(generation: Generation, count: int, parts: str, **options: Any) -> No
         generation = composing(generation, parts)
         options["bars"] = options["bars"] or COMPOSED_BARS
     with known_errors():
-        check_musical(scale=options["scale"])
         folder, vae = generation.open("samples")
         generation.finish(vae.sample(count, seed=generation.seed, **options), folder)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from melodyvae.cli.options import midi_file
+from melodyvae.cli.options import device_option, midi_file
 
 
 @click.command()
@@ -19,7 +19,7 @@ from melodyvae.cli.options import midi_file
     show_default=True,
     help="auto (by what is asked and the tunes' meter), a shipped model, a checkpoint file, or a run folder.",
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@device_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen; loopback is this machine only.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port.  [default: a free one]")
 @click.option("--no-browser", is_flag=True, help="Print the address only.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from melodyvae.cli.options import SEED, device_options, known_errors
+from melodyvae.cli.options import SEED, device_options, known_errors, usage_errors
 from melodyvae.cli.progress import check_holds_no_run, run_folder, run_until_interrupted
 from melodyvae.cli.signals import ignore_endings
 
@@ -91,22 +91,27 @@ def train(
     Under torchrun, each process takes its part of every batch, the first one writes, and if one dies the job ends;
     --resume goes on from the last state, with another number of processes too.
     """
+    from melodyvae.config import MelodyTrainConfig, override
     from melodyvae.datasets.windows import open_dataset
     from melodyvae.device import choose_device, use_threads
     from melodyvae.generation.meters import model_for_windows
+    from melodyvae.presets import preset_named
     from melodyvae.ranks import join_ranks
     from melodyvae.rendering.curves import plot_curves
     from melodyvae.training.finishing import finish_melody_run
     from melodyvae.training.melody import build_model_and_config, collapse_warning, melody_trainer
     from melodyvae.training.trainer import METRICS_FILE, MODEL_FILE, STATE_FILE, read_metrics
 
+    changes |= {"transpose_down": transpose, "transpose_up": transpose}
+    with usage_errors():
+        preset_named(preset)
+        override(MelodyTrainConfig(), **changes)
     ranks = click.get_current_context().with_resource(join_ranks())
     name = f"from-{Path(init_from).stem}" if init_from else preset
     folder = output or Path("runs") / f"{dataset.resolve().name}-{name}"
     files = (MODEL_FILE, STATE_FILE, METRICS_FILE)
     if ranks.is_first and not resume:
         check_holds_no_run(folder, files)
-    changes |= {"transpose_down": transpose, "transpose_up": transpose}
     use_threads(threads, ranks.local_count)
     with known_errors():
         place = choose_device(device, ranks.local_rank if ranks.count > 1 else None)

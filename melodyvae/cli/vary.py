@@ -10,7 +10,6 @@ import click
 from melodyvae.cli.options import (
     FiniteFloat,
     Generation,
-    check_musical,
     generation_options,
     known_errors,
     midi_file,
@@ -47,6 +46,5 @@ def vary(generation: Generation, file: Path, count: int, **options: Any) -> None
     with the tune and then all of them in a row, piano-rolls.png, and index.html, a page that plays them.
     """
     with known_errors():
-        check_musical(**options)
         folder, vae = generation.open(f"{file.stem}-varied", tunes=[(file, options["track"])])
         generation.finish(vae.vary(file, count, seed=generation.seed, **options), folder)

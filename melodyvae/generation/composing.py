@@ -23,7 +23,7 @@ from data_prep.melody import Melody
 from melodyvae.generation.codec import check_count, decode_tokens, fields_of, tied_like
 from melodyvae.generation.in_scale import rules_of, rules_of_each
 from melodyvae.generation.key_shares import in_common_keys
-from melodyvae.generation.scales import Scale, ScaleChoice, ScaleError
+from melodyvae.generation.scales import Scale, ScaleChoice
 from melodyvae.models.token_rules import TokenRules
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 CANDIDATES = 8  # drawn for each tune that is wanted, where there is a wish
 MAX_DRAWN = 256
 MAX_HEARD_BARS = 32  # of a tune that goes on
-MODES = {"major": False, "minor": True}
 
 
 class ComposingError(UserError, ValueError):
@@ -84,22 +83,6 @@ class Wish:
             far += 4 * abs(float(np.log(len(pitches) / melody.bars / self.density)))
         moved = melody.transpose(shift) if min(pitches) + shift >= 0 and max(pitches) + shift <= 127 else melody
         return far, moved
-
-
-def parse_key(name: str) -> Key:
-    """The key of a name such as ``G:major``, ``Gmaj``, ``g minor`` or ``Gm``; ``G`` alone is major.
-
-    Raises:
-        ComposingError: if it is none.
-    """
-    wrong = f"{name!r} is no key; give one such as G:major, A minor or Am"
-    try:
-        scale = Scale.parse(name)
-    except ScaleError as error:
-        raise ComposingError(wrong) from error
-    if scale.kind not in MODES:
-        raise ComposingError(wrong)
-    return Key(scale.tonic, MODES[scale.kind])
 
 
 def key_of(melody: Melody) -> Key:

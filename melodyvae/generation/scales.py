@@ -77,9 +77,7 @@ class Scale:
         try:
             scale = cls(parse_tonic(tonic), kind)
         except ValueError as error:
-            raise ScaleError(
-                f"{name!r} is no scale: {error}; a scale is given as in G:major, Am or F# dorian"
-            ) from error
+            raise ScaleError(f"{name!r} is no scale; give one such as G:major, Am or F# dorian") from error
         if kind not in SCALES:
             raise ScaleError(f"there is no scale {kind!r}; choose one of {', '.join(SCALES)}, as in G:major")
         return scale
@@ -140,6 +138,22 @@ def parse_key(text: str) -> KeyPlan | Key:
         return Scale.parse(text).key
     except ScaleError as error:
         raise ScaleError(f"key is {text!r}; choose one of glide, a, b and none, or a key such as C or Am") from error
+
+
+def key_named(name: str) -> Key:
+    """The key of a name such as ``G:major``, ``Gmaj``, ``g minor`` or ``Gm``; ``G`` alone is major.
+
+    Raises:
+        ScaleError: if it is none.
+    """
+    wrong = f"{name!r} is no key; give one such as G:major, A minor or Am"
+    try:
+        scale = Scale.parse(name)
+    except ScaleError as error:
+        raise ScaleError(wrong) from error
+    if scale.kind not in ("major", "minor"):
+        raise ScaleError(wrong)
+    return scale.key
 
 
 def parse_tempo(value: str | float) -> TempoPlan | float:

@@ -17,7 +17,7 @@ from melodyvae.datasets.windows import WindowDataset
 from melodyvae.evaluation.reconstruction import reconstruction_metrics
 from melodyvae.models.loss import LossTerms
 from melodyvae.models.melody import MelodyModel
-from melodyvae.presets import PRESETS, Preset
+from melodyvae.presets import preset_named
 from melodyvae.ranks import ALONE, Ranks
 from melodyvae.training.provenance import provenance_of
 from melodyvae.training.schedules import teacher_forcing_share
@@ -58,9 +58,7 @@ def build_model_and_config(
             has its bars already.
         CheckpointError: if ``init_from`` cannot be read.
     """
-    if preset_name not in PRESETS:
-        raise ConfigError(f"there is no preset {preset_name!r}; choose one of {', '.join(PRESETS)}")
-    preset: Preset = PRESETS[preset_name]
+    preset = preset_named(preset_name)
     if init_from is None:
         training = _without_budget(preset.training, changes)
         lower = preset.segments_from if segments_from is None else segments_from

@@ -14,7 +14,8 @@ import torch
 from data_prep.tokens import FIRST_NOTE_ON
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.evaluation.structure import tune_metrics
-from melodyvae.generation.composing import Wish, compose, key_of, parse_key
+from melodyvae.generation.composing import Wish, compose, key_of
+from melodyvae.generation.scales import key_named
 from melodyvae.models.melody import MelodyModel
 
 COUNT = 200
@@ -53,7 +54,7 @@ def main() -> None:
         density = np.mean([abs(np.log(len(b.notes) / len(a.notes))) for a, b in pairs])
         outside = tune_metrics(rows, table, bar).shares["out_of_scale"]
         print(name, "repeats", repeats(rows), "same key", same_key, "density", density, "outside", outside)
-    wishes = {name: Wish(key=parse_key(name)) for name in ("G:major", "A:minor")}
+    wishes = {name: Wish(key=key_named(name)) for name in ("G:major", "A:minor")}
     wishes |= {f"{density} notes per bar": Wish(density=density) for density in (3, 6, 9)}
     wishes["60 to 79"] = Wish(lowest_pitch=60, highest_pitch=79)
     for name, wish in wishes.items():

@@ -213,15 +213,15 @@ def test_bars_and_tracks_can_be_chosen(tunes, run_folder, tmp_path):
         (["--bar-a", "99"], 1, "no bar 99: the melody has bars 1 to 4"),
         (["--track-a", "lead"], 1, "there is no track 'lead'; the tracks are: 1"),
         (["--model", "nonsense"], 1, "no model 'nonsense'"),
-        (["--device", "quantum"], 1, "device 'quantum' is not available here"),
+        (["--device", "quantum"], 2, "'quantum' is no device; choose one of auto"),
         (["--temperature", "-1"], 2, "not in the range"),
         (["--temperature", "nan"], 2, "'nan' is not a finite number"),
         (["--temperature", "inf"], 2, "'inf' is not a finite number"),
         (["--seed", "-1"], 2, "not in the range"),
         (["--seed", "99999999999999999999"], 2, "not in the range"),
-        (["--device", "cpu:foo"], 1, "device 'cpu:foo' is not available here"),
+        (["--device", "cpu:foo"], 2, "'cpu:foo' is no device"),
         (["--device", "cuda:99"], 1, "device 'cuda:99' is not available here"),
-        (["--device", ""], 1, "device '' is not available here"),
+        (["--device", ""], 2, "'' is no device"),
     ],
 )
 def test_bad_options_get_a_sentence(tunes, run_folder, tmp_path, options, status, message):
@@ -384,8 +384,8 @@ def test_morph_names_its_folder_after_the_file(tunes, run_folder, tmp_path, monk
         (["--density", "1", "-n", "1"], 2, "not in the range"),
         (["--density", "1", "--candidates", "0"], 2, "not in the range"),
         (["--density", "1", "--bar", "99"], 1, "there is no bar 99: the melody has bars 1 to 4"),
-        (["--scale", "G:happy"], 1, "there is no scale 'happy'; choose one of major"),
-        (["--scale", "X"], 1, "'X' is no key"),
+        (["--scale", "G:happy"], 2, "there is no scale 'happy'; choose one of major"),
+        (["--scale", "X"], 2, "'X' is no scale"),
     ],
 )
 def test_bad_morphs_get_a_sentence_and_write_nothing(tunes, run_folder, tmp_path, options, status, message):
@@ -407,7 +407,37 @@ def test_sample_keeps_to_a_scale(run_folder, tmp_path):
     notes = Melody.from_midi(tmp_path / "o" / "all.mid").notes
     assert notes
     assert {note.pitch % 12 for note in notes} <= {10, 0, 2, 3, 5, 7, 9}
-    assert "no scale 'odd'" in run("sample", "-n", "1", "--model", run_folder, "--scale", "C:odd", status=1)
+    assert "no scale 'odd'" in run("sample", "-n", "1", "--model", run_folder, "--scale", "C:odd", status=2)
+
+
+@pytest.mark.parametrize(
+    ("command", "files", "option", "value", "message"),
+    [
+        *(
+            (command, files, option, value, message)
+            for command, files in (("interpolate", 2), ("grid", 4), ("arithmetic", 2))
+            for option, value, message in (
+                ("--scale", "H:major", "'H:major' is no scale; give one such as G:major"),
+                ("--key", "5", "key is '5'; choose one of glide, a, b and none, or a key such as C or Am"),
+                ("--tempo", "fast", "tempo is 'fast'; choose one of glide, a and b, or a number"),
+            )
+        ),
+        *((command, 1, "--scale", "H", "'H' is no scale") for command in ("vary", "morph", "complete")),
+        ("sample", 0, "--scale", "H", "'H' is no scale"),
+        ("sample", 0, "--key", "5", "'5' is no key; give one such as G:major"),
+        ("sample", 0, "--device", "cuda:x", "'cuda:x' is no device"),
+        ("score", 1, "--device", "gpu", "'gpu' is no device"),
+        ("continue", 1, "--feel", "odd", "there is no feel 'odd'"),
+        ("prep", 1, "--meter", "4/0", "meter is '4/0'; it must be such as 4/4"),
+        ("prep", 1, "--key", "H", "key: 'H' is no key; give one such as C"),
+        ("prep", 1, "--speeds", "0", "speeds are (0,)"),
+    ],
+)
+def test_a_value_that_an_option_never_has_is_a_usage_error(tunes, command, files, option, value, message):
+    given = [str(tune) for tune in [*tunes, *tunes][:files]]
+    if command == "arithmetic":
+        given.insert(1, "+")
+    assert message in run(command, *given, option, value, status=2)
 
 
 def test_inspect_explains_the_choice_of_track(tunes):
@@ -569,17 +599,18 @@ def test_ctrl_c_saves_and_says_how_to_go_on(dataset_folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "status", "message"),
     [
-        (["--init-from", "melody-2bar", "--bars", "4"], "melody-2bar has its number of bars already"),
-        (["--preset", "huge"], "there is no preset 'huge'"),
-        (["--learning-rate", "0"], "learning_rate is 0.0"),
-        (["--resume"], "no training to resume"),
-        (["--init-from", "nobody"], "no model 'nobody'"),
+        (["--init-from", "melody-2bar", "--bars", "4"], 1, "melody-2bar has its number of bars already"),
+        (["--preset", "huge"], 2, "there is no preset 'huge'"),
+        (["--learning-rate", "0"], 2, "learning_rate is 0.0"),
+        (["--device", "tpu"], 2, "'tpu' is no device; choose one of auto, cpu, cuda and mps"),
+        (["--resume"], 1, "no training to resume"),
+        (["--init-from", "nobody"], 1, "no model 'nobody'"),
     ],
 )
-def test_bad_training_options_get_a_sentence(dataset_folder, tmp_path, options, message):
-    output = run("train", dataset_folder, "-o", tmp_path / "run", "--steps", "1", *options, status=1)
+def test_bad_training_options_get_a_sentence(dataset_folder, tmp_path, options, status, message):
+    output = run("train", dataset_folder, "-o", tmp_path / "run", "--steps", "1", *options, status=status)
     assert message in output
 
 

@@ -11,9 +11,9 @@ from data_prep.melodies.keys import Key
 from data_prep.melody import Melody, MelodyNote
 from melodyvae.cli.main import main
 from melodyvae.evaluation.repetition import repetition_metrics
-from melodyvae.generation.composing import MAX_HEARD_BARS, ComposingError, Wish, compose, go_on, key_of, parse_key
+from melodyvae.generation.composing import MAX_HEARD_BARS, ComposingError, Wish, compose, go_on, key_of
 from melodyvae.generation.novelty import NOVELTY_FILE, NoveltyIndex
-from melodyvae.generation.scales import best_scale, weights_of
+from melodyvae.generation.scales import ScaleError, best_scale, key_named, weights_of
 from melodyvae.models.checkpoint import beside
 from melodyvae.models.melody import MelodyModel
 from melodyvae.presets import PRESETS
@@ -87,13 +87,13 @@ def test_a_wish_moves_a_tune_and_changes_nothing_else():
     [("G", Key(7, False)), ("A:minor", Key(9, True)), ("f#:Major", Key(6, False)), ("Gm", Key(7, True))],
 )
 def test_keys_are_read(name, key):
-    assert parse_key(name) == key
+    assert key_named(name) == key
 
 
 @pytest.mark.parametrize("name", ["H:major", "G:blues"])
 def test_what_is_no_key_is_refused(name):
-    with pytest.raises(ComposingError, match="is no key; give one such as G:major"):
-        parse_key(name)
+    with pytest.raises(ScaleError, match="is no key; give one such as G:major"):
+        key_named(name)
 
 
 @pytest.mark.parametrize(("bars", "added"), [(1, 1), (3, 4), (MAX_HEARD_BARS + 3, 2)])

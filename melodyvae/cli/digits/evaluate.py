@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from melodyvae.cli.digits.options import MNIST_HELP, data_option, open_digits
-from melodyvae.cli.options import SEED, known_errors
+from melodyvae.cli.options import SEED, device_option, known_errors
 
 LABELS = {
     "negative_elbo_nats": "negative ELBO, binarised, nats",
@@ -34,7 +34,7 @@ LABELS = {
 )
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Of everything random.")
 @click.option("--save", is_flag=True, help="Write the metrics into the header of MODEL, a file or a run folder.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@device_option
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: the cores it may use]")
 def evaluate(
     model_name: str,

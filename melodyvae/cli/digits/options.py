@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from melodyvae.cli.options import SEED
+from melodyvae.cli.options import SEED, device_option
 
 if TYPE_CHECKING:
     import torch
@@ -47,7 +47,7 @@ def picture_options(default_model: str | None, folder: str) -> Callable[[Command
             help="A shipped model, a checkpoint file, or a run folder.",
         ),
         click.option("--seed", type=SEED, default=0, show_default=True, help="Of everything random."),
-        click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps."),
+        device_option,
         click.option("--force", is_flag=True, help="Replace results that are already there."),
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from melodyvae.cli.digits.options import MNIST_HELP, data_option, open_digits
-from melodyvae.cli.options import SEED, device_options, known_errors
+from melodyvae.cli.options import SEED, device_options, known_errors, usage_errors
 from melodyvae.cli.progress import check_holds_no_run, run_folder, run_until_interrupted
 
 
@@ -66,8 +66,9 @@ def train(
 
     changes["reconstruct"] = False if kl_only else None
     use_threads(threads)
-    with known_errors():
+    with usage_errors():
         model, config = build_digits_model_and_config(preset, latent_size, hidden_size, labels, **changes)
+    with known_errors():
         folder = output or Path("runs") / f"digits-{preset}-{model.config.latent_size}d"
         if not resume:
             check_holds_no_run(folder, [STATE_FILE])
