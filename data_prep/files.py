@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import shutil
@@ -11,6 +12,21 @@ from pathlib import Path
 
 MAX_ATTEMPTS = 100
 UNFINISHED = ".part"  # ends the names of files and folders that are being written
+MAX_NAME_BYTES = 200  # file systems take 255, and some names are made longer
+
+
+def short_name(name: str) -> str:
+    """``name``, or of one with more than 200 bytes the beginning, and what tells it from others that begin so."""
+    data = os.fsencode(name)
+    if len(data) <= MAX_NAME_BYTES:
+        return name
+    told_apart = f"-{hashlib.sha256(data).hexdigest()[:8]}"
+    return data[: MAX_NAME_BYTES - len(told_apart)].decode(errors="ignore") + told_apart
+
+
+def hidden_prefix(name: str) -> str:
+    """How the names of what is written for ``name`` begin, beside it: ``.NAME.``."""
+    return f".{short_name(name)}."
 
 
 def remove_unfinished(folder: Path, name: str = "") -> None:
@@ -18,8 +34,9 @@ def remove_unfinished(folder: Path, name: str = "") -> None:
 
     To be called only when nobody else writes there.
     """
+    prefix = hidden_prefix(name) if name else "."
     for path in folder.iterdir() if folder.is_dir() else ():
-        if path.name.startswith(f".{name}") and path.name.endswith(UNFINISHED):
+        if path.name.startswith(prefix) and path.name.endswith(UNFINISHED):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
             else:
@@ -51,7 +68,7 @@ def new_folder_beside(path: Path) -> Path:
 def _new_beside(path: Path, folder: bool) -> Path:
     """A new file or folder with a hidden name beside ``path``; unlike those of tempfile, others may read it."""
     for _ in range(MAX_ATTEMPTS):
-        found = path.parent / f".{path.name}.{secrets.token_hex(4)}{UNFINISHED}"
+        found = path.parent / f"{hidden_prefix(path.name)}{secrets.token_hex(4)}{UNFINISHED}"
         with suppress(FileExistsError):
             if folder:
                 found.mkdir()

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data_prep.corpus.windows import PrepError
-from data_prep.files import UNFINISHED, new_folder_beside, remove_unfinished
+from data_prep.files import UNFINISHED, hidden_prefix, new_folder_beside, remove_unfinished
 from data_prep.reading.collection import collection_of
 
 FORMAT_VERSION = 1
@@ -55,11 +55,11 @@ def recover_output(output: Path) -> None:
     To be called only when nobody else writes there.
     """
     for path in output.parent.iterdir():
-        if path.name.startswith(f".{output.name}.") and path.name.endswith(UNFINISHED):
+        if path.name.startswith(hidden_prefix(output.name)) and path.name.endswith(UNFINISHED):
             moved_aside = path / output.name
             if is_dataset(moved_aside) and not os.path.lexists(output):
                 os.replace(moved_aside, output)
-    remove_unfinished(output.parent, f"{output.name}.")
+    remove_unfinished(output.parent, output.name)
 
 
 def put_in_place(staging: Path, output: Path) -> None:

@@ -42,7 +42,7 @@ from data_prep.corpus.output import FORMAT_VERSION, check_output, is_dataset, pu
 from data_prep.corpus.sources import MUSIC_SUFFIXES, SourceFile, SourceResult, read_source, walk
 from data_prep.corpus.windows import PrepError, PrepOptions
 from data_prep.corpus.workers import work_on, work_on_executor
-from data_prep.files import new_folder_beside
+from data_prep.files import hidden_prefix, new_folder_beside
 from data_prep.limits import Limits, Lost
 from data_prep.locks import sole_use
 from data_prep.mixing import absorb_well
@@ -129,7 +129,7 @@ def prepare(
     """
     options = options or PrepOptions()
     output = Path(output)
-    lock_file = output.with_name(f".{output.name}.lock")
+    lock_file = output.with_name(f"{hidden_prefix(output.name)}lock")
     if not output.exists() or not (_partial_folder(output).exists() or lock_file.exists()):
         check_output(output, inputs, force)  # before anything is made; later, if a killed run left something to tidy
     files = walk(inputs)
@@ -179,7 +179,7 @@ def _prepare(
 
 
 def _partial_folder(output: Path) -> Path:
-    return output.with_name(f".{output.name}.partial")
+    return output.with_name(f"{hidden_prefix(output.name)}partial")
 
 
 def _not_yet_in(journal: Journal, files: Sequence[SourceFile]) -> list[SourceFile]:

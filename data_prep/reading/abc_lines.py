@@ -101,6 +101,8 @@ def _is_possible(name: str, value: str) -> bool:
     fractions = [(int(over), int(under)) for over, under in _FRACTION.findall(value)]
     if any(not 0 < under <= MAX_DENOMINATOR for _, under in fractions):
         return False
+    if name != "Q" and re.search(r"-\s*\d", value):  # a tempo may be a range, such as 100-120
+        return False
     if name == "M":
         terms = [int(number) for number in re.findall(r"\d+", value.rpartition("/")[0])]
         return not terms or 0 < sum(terms) <= MAX_METER_NUMERATOR

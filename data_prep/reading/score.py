@@ -62,8 +62,8 @@ class CorruptScoreError(MidiError):
     reason = "corrupt"
 
 
-class _TooLongError(ValueError):
-    """Its message says how long the piece is."""
+class _WrongTimeError(ValueError):
+    """Its message says which time in the piece cannot be."""
 
 
 def is_score(path: str | Path) -> bool:
@@ -322,7 +322,7 @@ def _cause(error: Exception) -> str:
     said = lines[0][:200] if lines else ""
     if isinstance(error, ParseError):
         return f"it is no well-formed XML: {said}"
-    if isinstance(error, _TooLongError):
+    if isinstance(error, _WrongTimeError):
         return said
     if isinstance(error, RecursionError):
         return "it is nested too deep"
@@ -332,10 +332,12 @@ def _cause(error: Exception) -> str:
 
 
 def _song(parts: Sequence[Part], bars: Sequence[WrittenBar], tempi: Sequence[Tempo]) -> Song:
+    if any((part.ends < part.starts).any() for part in parts):
+        raise _WrongTimeError("a note in it ends before it begins, so a time in it is wrong")
     ends = [float(part.ends.max()) for part in parts if len(part)]
     end = max([*ends, *(float(bar.start + bar.length) for bar in bars)], default=0.0)
     if not end <= MAX_QUARTERS:
-        raise _TooLongError(f"it is {end:g} quarter notes long, so a time in it is wrong")
+        raise _WrongTimeError(f"it is {end:g} quarter notes long, so a time in it is wrong")
     by_time = {tempo.start_quarters: tempo for tempo in reversed(tempi)}  # of several at one time the first counts
     return Song(
         parts=tuple(part for part in parts if len(part)),

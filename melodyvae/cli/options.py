@@ -18,6 +18,7 @@ import click
 from click.core import ParameterSource
 
 from data_prep.errors import UserError
+from data_prep.files import short_name
 from melodyvae.rendering.melody_files import PAGE_FILE, names_written
 from melodyvae.rendering.output_folder import check_replaceable
 
@@ -154,7 +155,7 @@ class Generation:
             OutputExistsError: before anything else is done, if one of ``names`` is there, or the files that are written
                 beside melodies whose names are known only when they are made.
         """
-        place = self.output or Path(folder)
+        place = self.output or Path(short_name(str(folder)))
         check_replaceable(place, names_written(names, joined, self.audio), self.force, input_files())
         return place, load_model(self.model_name, self.device, tunes, duple, by_name)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from data_prep.files import short_name
 from melodyvae.cli.options import known_errors, usage_errors
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ def default_output(first_input: str | Path) -> Path:
     from data_prep.reading.collection import collection_of
 
     whole = Path(collection_of(first_input) or first_input).resolve()
-    return whole.parent / f"{whole.stem if whole.is_file() else whole.name}-dataset"
+    return whole.parent / short_name(f"{whole.stem if whole.is_file() else whole.name}-dataset")
 
 
 def _print_licences(inputs: Iterable[str | Path]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from data_prep.files import short_name
 from melodyvae.cli.options import SEED, device_options, known_errors, usage_errors
 from melodyvae.cli.progress import check_holds_no_run, run_folder, run_until_interrupted
 from melodyvae.cli.signals import ignore_endings
@@ -108,7 +109,7 @@ def train(
         override(MelodyTrainConfig(), **changes)
     ranks = click.get_current_context().with_resource(join_ranks())
     name = f"from-{Path(init_from).stem}" if init_from else preset
-    folder = output or Path("runs") / f"{dataset.resolve().name}-{name}"
+    folder = output or Path("runs") / short_name(f"{dataset.resolve().name}-{name}")
     files = (MODEL_FILE, STATE_FILE, METRICS_FILE)
     if ranks.is_first and not resume:
         check_holds_no_run(folder, files)

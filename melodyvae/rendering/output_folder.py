@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from data_prep.errors import UserError
-from data_prep.files import UNFINISHED, remove_unfinished
+from data_prep.files import UNFINISHED, hidden_prefix, remove_unfinished
 from data_prep.locks import sole_use
 
 
@@ -36,10 +36,11 @@ def output_folder(
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Within the folder if it is there: it may lie on a disk of its own, and files are moved within one disk only.
     place = folder if folder.is_dir() else folder.parent
-    with sole_use(place / f".{folder.name}.lock", str(folder)):
+    prefix = hidden_prefix(folder.name)
+    with sole_use(place / f"{prefix}lock", str(folder)):
         check_replaceable(folder, names, replace, inputs)
-        remove_unfinished(place, f"{folder.name}.")
-        staging = Path(tempfile.mkdtemp(dir=place, prefix=f".{folder.name}.", suffix=UNFINISHED))
+        remove_unfinished(place, folder.name)
+        staging = Path(tempfile.mkdtemp(dir=place, prefix=prefix, suffix=UNFINISHED))
         try:
             yield staging
             folder.mkdir(exist_ok=True)

@@ -21,6 +21,7 @@ ROLL_GAP = 4  # semitones of white between two rolls
 MAX_ROLLS = 64
 MAX_ROLLS_IN_COLUMN = 16
 MAX_BAR_LABELS = 16
+MAX_TITLE = 60  # characters; a longer name leaves no room for the notes
 
 
 def plot_piano_rolls(
@@ -106,7 +107,8 @@ def plot_roll(melody: Melody, axes: Axes | None = None) -> Axes:
     axes.set_yticks(octaves, [f"C{pitch // 12 - 1}" for pitch in octaves])
     labelled = range(0, melody.bars, -(-max(melody.bars, 1) // MAX_BAR_LABELS))
     axes.set_xticks([bar * melody.steps_per_bar for bar in labelled], [f"bar {bar + 1}" for bar in labelled], ha="left")
-    axes.set_title(melody.name, loc="left", parse_math=False)
+    name = melody.name if len(melody.name) <= MAX_TITLE else f"{melody.name[: MAX_TITLE - 1]}…"
+    axes.set_title(name, loc="left", parse_math=False)
     return axes
 
 

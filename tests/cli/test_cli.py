@@ -440,6 +440,21 @@ def test_a_value_that_an_option_never_has_is_a_usage_error(tunes, command, files
     assert message in run(command, *given, option, value, status=2)
 
 
+def test_tunes_with_the_longest_names_there_are_get_folders_of_their_own(tunes, run_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    long = [tmp_path / f"{'x' * 250}{end}.mid" for end in "ab"]
+    for source, path in zip(tunes, long, strict=False):
+        path.write_bytes(Path(source).read_bytes())
+    model = ("--model", run_folder)
+    for path in long:
+        run("vary", path, "-n", "1", *model)
+    run("interpolate", *long, "-n", "2", *model)
+    run("reconstruct", *long, "-o", "back", *model)
+    assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 4
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+    assert {path.name for path in long} <= {path.name for path in (tmp_path / "back").iterdir()}
+
+
 def test_inspect_explains_the_choice_of_track(tunes):
     output = run("inspect", tunes[0])
     assert "4 bars (0 short), meters 4/4" in output

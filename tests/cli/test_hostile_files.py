@@ -21,6 +21,7 @@ COMMANDS = [
     ["arithmetic", "GOOD", "+", "BAD"],
     ["complete", "BAD", "--hide", "1"],
     ["score", "BAD"],
+    ["continue", "BAD"],
     ["reconstruct", "BAD"],
     ["inspect", "BAD"],
 ]
@@ -46,7 +47,7 @@ def test_every_command_refuses_a_bad_score_in_a_sentence(
     arguments: list[str], files: dict[str, str], run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    model = [] if arguments[0] == "inspect" else ["--model", str(run_folder)]
+    model = [] if arguments[0] in ("inspect", "continue") else ["--model", str(run_folder)]
     result = CliRunner().invoke(main, [*(files.get(word, word) for word in arguments), *model])
     assert result.exit_code == 1
     assert result.output.endswith("bad.abc, line 2: M:4/0 is no meter; write it such as M:4/4\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from data_prep.corpus.prepare import prepare
-from data_prep.files import whole_file
+from data_prep.files import short_name, whole_file
 from tests.data_prep.corpus.test_corpus import tunes
 
 
@@ -48,3 +48,20 @@ def test_an_error_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
         write()
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     assert (tmp_path / "a").read_text() == "old"
+
+
+@pytest.mark.parametrize("letter", ["x", "я", "譜"])
+def test_a_file_with_the_longest_name_there_is_can_be_written(tmp_path: Path, letter: str) -> None:
+    path = tmp_path / (letter * (255 // len(letter.encode())))
+    for text in ("first", "second"):
+        with whole_file(path) as temporary:
+            temporary.write_text(text)
+    assert path.read_text() == "second"
+    assert [found.name for found in tmp_path.iterdir()] == [path.name]
+
+
+def test_long_names_that_begin_alike_are_told_apart() -> None:
+    long = [letter * 60 + end for letter in ("x", "譜") for end in ("x" * 200 + "1", "x" * 200 + "2")]
+    assert len({short_name(name) for name in long}) == 4
+    assert {len(os.fsencode(short_name(name))) for name in long} <= set(range(197, 201))
+    assert short_name("x" * 200) == "x" * 200

@@ -139,6 +139,8 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes]]] = {
     "a kern chord of 10^5 notes": (".krn", lambda: kern("=1\n" + " ".join(["4c"] * 100_000) + "\n")),
     "60 MiB of kern ends": (".krn", lambda: b"**kern\n*-\n" * (6 * MIB)),
     "zero in L:": (".abc", lambda: abc(L="1/0")),
+    "less than zero in L:": (".abc", lambda: abc(L="-1/8")),
+    "less than zero in M:": (".abc", lambda: abc(M="-4/4")),
     "zero in M:": (".abc", lambda: abc(M="4/0")),
     "zero over four in M:": (".abc", lambda: abc(M="0/4")),
     "zero in Q:": (".abc", lambda: abc(Q="1/4=0")),

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from data_prep.limits import Limits
-from data_prep.reading import limited
+from data_prep.reading import limited, score
 from data_prep.reading.limited import ReaderCrashedError, TooSlowError, close_reader, read_song, start_reader
 from data_prep.reading.midi import FileTooLargeError, MidiError, NotAFileError, song_from_bytes
 from data_prep.reading.score import CorruptScoreError, NotAScoreError, read_first_score
@@ -25,7 +25,8 @@ from tests.data_prep.reading.hostile import NOTE as XML_NOTE
 from tests.data_prep.smf import END_OF_TRACK, smf, tune
 
 NAME_OF_AN_ERROR = re.compile(r"[A-Za-z]*(Error|Exception)\b|Traceback|<class|\bNone\b")
-LIMITS = Limits(seconds=4.0, memory_bytes=2**30)
+LIMITS = Limits(seconds=4.0, memory_bytes=2**30)  # for files that may be read, or be too slow
+AMPLE = Limits(seconds=120.0, memory_bytes=2**30)  # for files whose end does not depend on the machine
 COSTLY = (
     *("60 MiB", "20,000 headers", "10^6 terms", "of !a", "100,000 voices", "100,000 elements", "without an end"),
     *("100,000 measures", "chord of 10^5", "of decorations", "of -"),
@@ -44,6 +45,8 @@ SENTENCES = {
     "200,000 notes": (FileTooLargeError, "has 200000 notes; a score of more than 100000 is not read"),
     "spines that split 17 times": (FileTooLargeError, "has 131072 spines side by side"),
     "zero in L:": (CorruptScoreError, "line 3: L:1/0 is no note length; write it such as L:1/8"),
+    "less than zero in L:": (CorruptScoreError, "line 3: L:-1/8 is no note length; write it such as L:1/8"),
+    "less than zero in M:": (CorruptScoreError, "line 2: M:-4/4 is no meter; write it such as M:4/4"),
     "zero in M:": (CorruptScoreError, "line 2: M:4/0 is no meter; write it such as M:4/4"),
     "zero in Q:": (CorruptScoreError, "line 4: Q:1/4=0 is no tempo; write it such as Q:1/4=120"),
 }
@@ -55,12 +58,12 @@ def reader() -> Iterator[None]:
     close_reader()
 
 
-def read_or_refuse(folder: Path, name: str) -> MidiError | None:
+def read_or_refuse(folder: Path, name: str, limits: Limits) -> MidiError | None:
     suffix, make = HOSTILE[name]
     path = folder / f"hostile{suffix}"
     path.write_bytes(make())
     try:
-        read_song(path, LIMITS)
+        read_song(path, limits)
     except MidiError as error:
         return error
     return None
@@ -68,7 +71,7 @@ def read_or_refuse(folder: Path, name: str) -> MidiError | None:
 
 @pytest.mark.parametrize("name", SENTENCES)
 def test_the_files_that_broke_it_are_refused_in_a_sentence(tmp_path: Path, name: str) -> None:
-    expected, refused = SENTENCES[name], read_or_refuse(tmp_path, name)
+    expected, refused = SENTENCES[name], read_or_refuse(tmp_path, name, AMPLE)
     if expected is None:
         assert refused is None
     else:
@@ -85,7 +88,7 @@ def test_the_files_that_broke_it_are_refused_in_a_sentence(tmp_path: Path, name:
     ],
 )
 def test_any_file_is_read_or_refused_within_the_limits(tmp_path: Path, name: str) -> None:
-    refused = read_or_refuse(tmp_path, name)
+    refused = read_or_refuse(tmp_path, name, LIMITS)
     assert refused is None or not NAME_OF_AN_ERROR.search(str(refused)), refused
     assert not isinstance(refused, ReaderCrashedError)
 
@@ -112,11 +115,20 @@ def test_what_is_too_slow_is_ended_and_the_next_file_is_read(tmp_path: Path) -> 
 def test_a_good_file_is_read_as_without_limits(tmp_path: Path, name: str, data: bytes) -> None:
     path = tmp_path / name
     path.write_bytes(data)
-    found, expected = read_song(path, LIMITS), read_song(path)
+    found, expected = read_song(path, AMPLE), read_song(path)
     assert len(found.parts) == len(expected.parts) == 1
     for column in ("starts", "ends", "pitches", "velocities"):
         np.testing.assert_array_equal(getattr(found.parts[0], column), getattr(expected.parts[0], column))
     assert (found.tempi, found.meters, found.end_quarters) == (expected.tempi, expected.meters, expected.end_quarters)
+
+
+def test_a_note_that_ends_before_it_begins_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for look in ("first_fault", "first_doubt"):  # what they do not see, the notes show
+        monkeypatch.setattr(score, look, lambda _: None)
+    path = tmp_path / "a.abc"
+    path.write_bytes(abc(L="-1/8"))
+    with pytest.raises(CorruptScoreError, match="a note in it ends before it begins, so a time in it is wrong"):
+        read_first_score(path)
 
 
 def test_the_line_in_a_message_is_that_of_the_file(tmp_path: Path) -> None:
@@ -143,7 +155,7 @@ def test_a_pipe_or_a_device_is_not_waited_for(tmp_path: Path, name: str) -> None
     (tmp_path / f"endless-{name}").symlink_to("/dev/zero")
     for path in (tmp_path / name, tmp_path / f"endless-{name}"):
         with pytest.raises(NotAFileError, match=f"{name} is no regular file but a pipe or a device; save what it"):
-            read_song(path, LIMITS)
+            read_song(path, AMPLE)
 
 
 def test_scores_are_read_in_a_process_of_their_own(tmp_path: Path) -> None:
@@ -163,7 +175,7 @@ def test_threads_share_one_process(tmp_path: Path) -> None:
     found: dict[int, list[int]] = {}
 
     def read(number: int) -> None:
-        found[number] = read_song(paths[number], LIMITS).parts[0].pitches.tolist()
+        found[number] = read_song(paths[number], AMPLE).parts[0].pitches.tolist()
 
     threads = [threading.Thread(target=read, args=(number,)) for number in range(6)]
     for thread in threads:
@@ -176,12 +188,12 @@ def test_threads_share_one_process(tmp_path: Path) -> None:
 def test_a_reader_that_was_killed_is_started_again(tmp_path: Path) -> None:
     path = tmp_path / "a.abc"
     path.write_bytes(abc())
-    read_song(path, LIMITS)
+    read_song(path, AMPLE)
     process = limited._reader._process
     assert process is not None
     assert process.process is not None
     os.kill(process.process.pid, signal.SIGKILL)
-    assert read_song(path, LIMITS).parts
+    assert read_song(path, AMPLE).parts
 
 
 def test_the_reader_ends_with_its_caller_in_the_middle_of_its_work(tmp_path: Path) -> None:
@@ -216,7 +228,7 @@ def is_running(process: int) -> bool:
 
 def test_the_reader_can_be_started_early_and_ended() -> None:
     close_reader()
-    start_reader(LIMITS)
+    start_reader(AMPLE)
     process = limited._reader._process
     assert process is not None
     assert process.process is not None
