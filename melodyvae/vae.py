@@ -77,11 +77,17 @@ class MelodyVAE:
     Attributes:
         model: the network.
         limits: of time and memory for reading a score, in a process of its own; None reads it in this one.
+
+    Args:
+        composer: a model that looks back, held already, to judge notes by; None loads ``melody-compose`` when needed.
     """
 
-    def __init__(self, model: MelodyModel, limits: Limits | None = None) -> None:
+    def __init__(
+        self, model: MelodyModel, limits: Limits | None = None, *, composer: MelodyModel | None = None
+    ) -> None:
         self.model = model
         self.limits = limits
+        self._given_composer = composer
 
     @classmethod
     def from_pretrained(
@@ -138,9 +144,11 @@ class MelodyVAE:
 
     @cached_property
     def composer(self) -> MelodyModel:
-        """The model that hears whole tunes: this one if it looks back, else the shipped ``melody-compose``."""
+        """The model that hears whole tunes: this one if it looks back, else the one given, else ``melody-compose``."""
         if self.config.look_back:
             return self.model
+        if self._given_composer is not None:
+            return self._given_composer
         return MelodyModel.from_pretrained(COMPOSING_MODEL).to(self.model.device)
 
     def encode(

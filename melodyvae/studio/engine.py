@@ -1,7 +1,8 @@
 """The models, and one job on them after the other.
 
 With the name ``auto`` there are up to three: that of 4/4, that of 3/4 and 6/8, and the one that composes, each loaded
-when it is first asked for and kept (together 21 MB of files); with any other name there is that one.
+when it is first asked for and kept (together 21 MB of files). With any other name there is that one, and the one that
+composes once the notes of a tune are scored, as it judges them whatever the model.
 
 Jobs are done in the order in which they came; a job on the same *channel* as an older one (the pad of one page, say)
 makes the older one stale: if it waits it is dropped, if it runs it is cancelled. A running job looks at its
@@ -94,11 +95,19 @@ class Job:
 
 
 class Watched:
-    """A model whose calls a job counts; all else is the model's."""
+    """A model whose calls a job counts; all else is the model's.
 
-    def __init__(self, model: Any, job: Job) -> None:
+    ``held`` gives the engine's models by name, for work that needs more than one.
+    """
+
+    def __init__(self, model: Any, job: Job, held: Callable[[str], Any]) -> None:
         self._model = model
         self._job = job
+        self._held = held
+
+    def another(self, name: str) -> Watched:
+        """Another of the engine's models; the same job counts its calls."""
+        return Watched(self._held(name), self._job, self._held)
 
     def __getattr__(self, name: str) -> Any:
         """The model's attribute; of its calls, one that counts."""
@@ -226,7 +235,7 @@ class Engine:
         job.deadline = time.monotonic() + job.seconds
         try:
             job.step()
-            result = job.work(Watched(self.model(job.model), job))
+            result = job.work(Watched(self.model(job.model), job, self.model))
         except BaseException as error:  # told to whoever waits for the job
             job.future.set_exception(error)
             return

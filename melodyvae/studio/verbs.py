@@ -311,7 +311,8 @@ def sample(model: Any, request: SampleRequest, tunes: Sequence[Source]) -> dict[
 def score(model: Any, request: ScoreRequest, tunes: Sequence[Source]) -> dict[str, Any]:
     """How unusual the tune's windows are, and its doubtful notes: each once, as doubtful as in its worst window."""
     worst: dict[tuple[int, int], NoteScore] = {}
-    windows = MelodyVAE(model).score(tunes[0].source).windows
+    composer = None if model.config.look_back else model.another(COMPOSING_MODEL)
+    windows = MelodyVAE(model, composer=composer).score(tunes[0].source).windows
     for window in windows:
         for note in window.notes:
             place = (window.first_bar - 1) * request.melody.steps_per_bar + note.note.start_step, note.note.pitch

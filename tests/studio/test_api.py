@@ -14,9 +14,10 @@ from starlette.testclient import TestClient
 
 from data_prep.melody import Melody
 from melodyvae.cli.main import main
-from melodyvae.generation.meters import choose_model
+from melodyvae.generation.meters import COMPOSING_MODEL, choose_model
 from melodyvae.models.checkpoint import shipped_names
 from melodyvae.models.melody import MelodyModel
+from melodyvae.studio.engine import Job
 from melodyvae.studio.limits import StudioLimits
 from melodyvae.studio.requests import melody_from_json
 from melodyvae.studio.server import EXAMPLES
@@ -324,6 +325,16 @@ def test_a_wrong_note_is_doubtful(client, melodies):
     assert len(result["windows"]) == 1
     doubtful = [note["start"] for note in result["notes"] if note["doubtful"]]
     assert doubtful == [wrong["notes"][2][0]]
+
+
+def test_the_model_that_judges_notes_is_held_and_its_calls_are_counted(client, studio, melodies, monkeypatch):
+    do(client, "score", melody=melodies[0])
+    judge, counted = studio.engine.model(COMPOSING_MODEL), []
+    monkeypatch.setattr(Job, "step", lambda job: counted.append(studio.engine._running is job))
+    monkeypatch.setattr(judge, "logits", lambda *args: counted.append("judge") or type(judge).logits(judge, *args))
+    assert do(client, "score", melody=melodies[0])["result"]["notes"]
+    assert counted.count("judge") >= 1
+    assert all(counted[place - 1] is True for place, what in enumerate(counted) if what == "judge")
 
 
 def test_every_verb_says_what_is_wrong_with_a_request(client, melodies):
