@@ -26,6 +26,15 @@ FLAGS = (
 )
 TRACES = os.environ.get("STUDIO_TRACES")  # a folder: what a failing test saw is kept there
 MILLISECONDS = 60_000  # the machines are shared; nothing is tested by how long it takes
+# What the page says goes away after some seconds; here it is kept, [whether it is an error, the sentence] each.
+KEEP_WHAT_IS_SAID = """
+window.said = [];
+new MutationObserver((changes) => changes.forEach(({ addedNodes }) => addedNodes.forEach((node) => {
+  if (node.classList?.contains("toast")) {
+    window.said.push([node.classList.contains("bad"), node.querySelector("span").textContent]);
+  }
+}))).observe(document, { childList: true, subtree: true });
+"""
 
 
 @dataclass(frozen=True)
@@ -109,6 +118,7 @@ def open_page(browser, studio, request):
         context.set_default_timeout(MILLISECONDS)
         if TRACES:
             context.tracing.start(screenshots=True, snapshots=True)
+        context.add_init_script(KEEP_WHAT_IS_SAID)
         if script:
             context.add_init_script(script)
         contexts.append(context)

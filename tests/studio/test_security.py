@@ -141,7 +141,7 @@ def narrow_reader(studio, monkeypatch):
     """The running studio with a reader that may take 16 MiB, so that little suffices to fill it."""
     reader = Reader(StudioLimits(read_memory_bytes=16 * 2**20))
     reader.start()
-    monkeypatch.setattr(studio, "reader", reader)
+    monkeypatch.setattr(studio.pieces, "reader", reader)
     yield reader
     reader.close()
 

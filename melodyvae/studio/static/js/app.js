@@ -229,8 +229,8 @@ export function paintPlayheads() {
   return heard;
 }
 
-/** The lane that plays, or was played last. */
-export const currentLane = () => shown.find((lane) => lane.node.isConnected && lane.key === player.current?.key);
+/** The lane that plays, or was played last, if any. */
+export const currentLane = () => player.current && shown.find((lane) => lane.node.isConnected && lane.key === player.current?.key);
 
 /** Lanes on the screen, for the arrow keys. */
 export const visibleLanes = () => shown.filter((lane) => lane.node.isConnected && lane.node.offsetParent);

@@ -12,7 +12,7 @@ const PREVIEW_SECONDS = 0.25;
 const tiles = [];
 let roll = null;
 let range = [48, 84];
-let rangeOf = "";
+let shownId = "";
 let drag = null;
 let cursor = null;
 let asked = "";
@@ -52,11 +52,12 @@ export function showDraw() {
   const own = tune();
   if (!own || !roll) return;
   const melody = drag?.melody ?? own.melody;
-  if (rangeOf !== own.id || melody.notes.some((note) => note[2] < range[0] || note[2] > range[1])) {
+  if (shownId !== own.id || melody.notes.some((note) => note[2] < range[0] || note[2] > range[1])) {
     const [low, high] = pitchRange([melody], 4);
     range = [Math.max(model.lowest_pitch, Math.min(low, high - 22)), Math.min(model.highest_pitch, Math.max(high, low + 22))];
-    rangeOf = own.id;
   }
+  if (shownId !== own.id) roll.options.ghost = null; // it was of another tune
+  shownId = own.id;
   const doubts = doc.draw.doubts && scored?.melody === JSON.stringify(own.melody) ? scored.notes : null;
   roll.options = { ...roll.options, melody, range, colour: tuneColour(own.colour), hidden: hidden(), doubts, cursor };
   roll.paint();
@@ -92,9 +93,13 @@ export function showDraw() {
 /** Ask the model what it makes of the tune: what it hears, and which notes it doubts. */
 function follow(own) {
   const wanted = JSON.stringify([own.melody, doc.draw.doubts]);
-  if (wanted === asked || !own.melody.notes.length) return;
+  if (wanted === asked) return;
   asked = wanted;
   clearTimeout(timer);
+  if (!own.melody.notes.length) {
+    element("draw-said").textContent = "Click in the roll to write.";
+    return roll.set({ ghost: null });
+  }
   timer = setTimeout(async () => {
     const window = own.melody;
     const heard = await work("reconstruct", "Listening", { melody: window }, [downloaded(own)]);
@@ -105,7 +110,7 @@ function follow(own) {
     }
     if (!doc.draw.doubts) return;
     const found = await work("score", "Looking for doubtful notes", { melody: window }, [downloaded(own)]);
-    if (!found) return;
+    if (!found || asked !== wanted) return;
     scored = { melody: JSON.stringify(window), notes: found.notes };
     const percentile = found.windows[0]?.percentile;
     const doubtful = found.notes.filter((note) => note.doubtful);
@@ -141,7 +146,6 @@ function blank() {
     now.tunes.push(made);
     now.selected = made.id;
   });
-  element("draw-said").textContent = "Click in the roll to write.";
 }
 
 function play() {
