@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from melodyvae.cli.options import device_option, known_errors
+
+if TYPE_CHECKING:
+    from melodyvae.datasets.windows import WindowDataset
+    from melodyvae.models.melody import MelodyModel
 
 
 @click.command()
@@ -20,6 +25,7 @@ from melodyvae.cli.options import device_option, known_errors
 )
 @click.option("--windows", "max_windows", type=click.IntRange(min=1), help="Fit each to at most so many, drawn.")
 @click.option("--measure", "max_measured", type=click.IntRange(min=1), help="Measure at most so many of each split.")
+@click.option("--calibrate", "calibrates", is_flag=True, help="Of a model that composes: see above.")
 @device_option
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: the cores it may use]")
 def fit(
@@ -28,10 +34,11 @@ def fit(
     output: Path | None,
     max_windows: int | None,
     max_measured: int | None,
+    calibrates: bool,
     device: str,
     threads: int | None,
 ) -> None:
-    """Fit to a DATASET folder what goes with a model's network; the network stays as it is.
+    """Fit to a DATASET folder what goes with a model's network; without --calibrate the network stays as it is.
 
     \b
     melodyvae fit tunes-dataset --model runs/mixture-melody-2bar
@@ -43,6 +50,9 @@ def fit(
     Fitted are the prior of `sample` (to 30,000 windows), the directions of `morph` (20,000) and the percentiles of
     `score` (4,096 held-out ones); the index beside the model, by which near-copies are found, holds all training
     windows. The model's metrics become those of the held-out windows of DATASET.
+
+    With --calibrate a few numbers of the output of a model that composes are changed first, until what it writes
+    repeats itself, rests, leaps and keeps its key as often as the training windows of DATASET do (two minutes).
     """
     from melodyvae.cli.options import load_model
     from melodyvae.datasets.windows import open_dataset
@@ -59,8 +69,11 @@ def fit(
             raise click.ClickException(f"{output} exists; choose another file")
         model = load_model(model_name, device).model
         use_threads(threads)
+        marks: dict[str, object] = {"dataset_sha256": windows.fingerprint}
+        if calibrates:
+            marks["calibrated"] = _calibrate(model, windows)
         fit_companions(model, windows, max_windows, max_measured)
-        model.provenance = model.provenance | {"fitted_to": {"dataset_sha256": windows.fingerprint}}
+        model.provenance = model.provenance | {"fitted_to": marks}
         path = output or own
         save_with_novelty(model, windows, path)
     for split, found in model.metrics.items():
@@ -69,3 +82,17 @@ def fit(
             f"sampled {found['sampled_accuracy']:.4f}, KL {found['kl_bits']:.1f} bits"
         )
     click.echo(f"Wrote {path}. See: melodyvae inspect {path}")
+
+
+def _calibrate(model: MelodyModel, dataset: WindowDataset) -> dict[str, float]:
+    """How far each knob of the model was turned; what it writes before and after is printed."""
+    from tqdm import tqdm
+
+    from melodyvae.training.calibration import ROUNDS, calibrate
+
+    with tqdm(total=ROUNDS, desc="Calibrating") as bar:
+        found = calibrate(model, dataset.as_written("train"), tell=lambda number: bar.update())
+    click.echo(f"{'':20}{'windows':>9}{'before':>9}{'after':>9}")
+    for name, share in found.windows.items():
+        click.echo(f"{name:20}{share:9.3f}{found.before[name]:9.3f}{found.after[name]:9.3f}")
+    return found.knobs

@@ -18,17 +18,21 @@ Conventions: S segments of U steps; W numbers of z in a segment, so e is ``(B, S
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT
+from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.config import MelodyConfig
 from melodyvae.models.composing_steps import ComposingSteps, Tables
 from melodyvae.models.decoder import AutoregressiveDecoder, Choice, forbid_silent_note_off
 from melodyvae.models.latent import DiagonalGaussian
 from melodyvae.models.look_back import (
     COPIES,
+    KINDS,
     LAGS_BARS,
     PITCH_CLASSES,
     TINY,
@@ -40,6 +44,7 @@ from melodyvae.models.look_back import (
 
 TOKEN_FEATURES = 32
 SOURCE_FEATURES = 12
+OCTAVE = 12
 WIDEST_INTERVAL = 24  # semitones; wider ones count with it
 WAIT_STEPS = 32  # steps since the last event; more count with it
 KNOWN_BARS = max(LAGS_BARS)  # a later bar is told from an earlier one only up to here
@@ -200,6 +205,31 @@ class ComposingDecoder(AutoregressiveDecoder):
             components = components + copying.likelihood(previous.unsqueeze(1), free, slips).log()
             written.write(step, previous, sources)
         return written.tokens[:, :steps], torch.stack(all_logits, dim=1)
+
+    @torch.no_grad()
+    def turn(self, knobs: Mapping[str, float]) -> None:
+        """Turn knobs of the output, in place; 0 changes nothing.
+
+        - ``exact``, ``transposed``, ``rhythm``: added to the log-odds that a bar is such a copy.
+        - ``no_event``, ``note_off``: added to the score of this token in free writing.
+        - ``wide``: added to the scores of intervals of more than an octave.
+        - ``sharpness``: by its exponential are multiplied all scores of free writing.
+        - ``key``: by its exponential is multiplied, once more, what the key adds to them.
+        """
+        sharpness, in_key = math.exp(knobs.get("sharpness", 0.0)), math.exp(knobs.get("key", 0.0))
+        for kind, odds in zip(KINDS, torch.split(self.bar_output.bias[:COPIES], len(LAGS_BARS)), strict=True):
+            odds += knobs.get(kind, 0.0)
+        for values in (self.output.weight, self.output.bias):
+            of_tokens, of_intervals, _, _, of_register = torch.split(values, list(self.head_sizes))
+            for part in (of_tokens, of_intervals, of_register):
+                part.mul_(sharpness)
+        for values in self.key[-1].parameters():
+            values.mul_(sharpness * in_key)
+        of_tokens, of_intervals, *_ = torch.split(self.output.bias, list(self.head_sizes))
+        of_tokens[NO_EVENT] += knobs.get("no_event", 0.0)
+        of_tokens[NOTE_OFF] += knobs.get("note_off", 0.0)
+        for part in (of_intervals[: WIDEST_INTERVAL - OCTAVE], of_intervals[WIDEST_INTERVAL + OCTAVE + 1 :]):
+            part += knobs.get("wide", 0.0)
 
     def steps(self, z: Tensor) -> ComposingSteps:
         """Windows in the making from ``z`` ``(B, S * W)``, on the CPU and without a gradient."""

@@ -1,0 +1,154 @@
+"""Calibration of a network that composes: a few numbers of its output, moved until its samples are like the data.
+
+A decoder that has learned from true pasts drifts once it hears itself ("Sequence Level Training with Recurrent Neural
+Networks", Ranzato et al., 2016, https://arxiv.org/abs/1511.06732): it repeats less than the tunes that it learned, or
+leaves the key more often. Each of its knobs (see :meth:`~melodyvae.models.composing.ComposingDecoder.turn`) moves
+above all one statistic of what it writes. Round by round, windows are drawn and each knob is moved by the difference
+of its statistic from that of the training windows, by less and less ("A Stochastic Approximation Method", Robbins and
+Monro, 1951, https://doi.org/10.1214/aoms/1177729586); kept is the mean over the second half of the rounds
+("Acceleration of Stochastic Approximation by Averaging", Polyak and Juditsky, 1992, https://doi.org/10.1137/0330046).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from data_prep.errors import UserError
+from data_prep.tokens import FIRST_NOTE_ON, Vocabulary
+from melodyvae.datasets.batches import random_rows
+from melodyvae.evaluation.structure import tune_metrics
+from melodyvae.generation.codec import decode_tokens
+from melodyvae.generation.prior import draw_latents
+from melodyvae.models.composing import ComposingDecoder
+from melodyvae.models.look_back import KINDS
+from melodyvae.models.melody import MelodyModel
+
+ROUNDS = 24
+WINDOWS_PER_ROUND = 400
+FULL_STEPS = 6  # rounds before the steps become smaller
+MIN_SHARE = 1e-3  # a share nearer to 0 or 1 counts as this far from it
+MAX_KNOB = 3.0  # either way
+MAX_WINDOWS = 4000  # of the training windows, drawn
+
+
+class CalibrationError(UserError, ValueError):
+    """A model cannot be calibrated."""
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """A knob of the decoder, and what it moves.
+
+    Attributes:
+        knob: its name, as of :meth:`~melodyvae.models.composing.ComposingDecoder.turn`.
+        statistic: a name of :func:`statistics`.
+        gain: what is added to the knob in the first rounds, times the difference of the statistics' log-odds; negative
+            where more of the knob is less of the statistic.
+    """
+
+    knob: str
+    statistic: str
+    gain: float
+
+
+PAIRINGS = (
+    Pairing("exact", "repeats_exact", 0.7),
+    Pairing("transposed", "repeats_only_transposed", 0.5),
+    Pairing("rhythm", "repeats_only_rhythm", 0.5),
+    Pairing("no_event", "onsets", -0.4),
+    Pairing("note_off", "silence", 0.6),
+    Pairing("wide", "leaps", 0.5),
+    Pairing("key", "out_of_scale", -0.3),
+    Pairing("sharpness", "off_beat", -0.1),
+)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How far each knob was turned, and the statistics of training windows, and of samples before and after."""
+
+    knobs: dict[str, float]
+    windows: dict[str, float]
+    before: dict[str, float]
+    after: dict[str, float]
+
+
+def calibrate(
+    model: MelodyModel,
+    windows: np.ndarray,
+    rounds: int = ROUNDS,
+    windows_per_round: int = WINDOWS_PER_ROUND,
+    seed: int = 0,
+    tell: Callable[[int], object] | None = None,
+) -> Calibration:
+    """Turn the knobs of a model that composes, in place, until it writes what is like ``windows`` ``(N, T)``.
+
+    Of more than 4,000 windows as many are drawn.
+
+    Args:
+        model: one whose decoder looks back.
+        windows: training windows as they are written.
+        rounds: how often samples are drawn; at least 2.
+        windows_per_round: how many.
+        seed: of the draws.
+        tell: is called after each round with its number, from 1.
+
+    Raises:
+        CalibrationError: if the model does not compose, or if there are no windows.
+    """
+    decoder = model.decoder
+    if not isinstance(decoder, ComposingDecoder):
+        raise CalibrationError("this model does not compose: only one of the preset melody-compose can be calibrated")
+    if not len(windows):
+        raise CalibrationError("there are no training windows to calibrate to")
+    generator = torch.Generator().manual_seed(seed)
+    own = {name: values.clone() for name, values in decoder.state_dict().items()}
+
+    def heard(turned: np.ndarray) -> dict[str, float]:
+        decoder.load_state_dict(own)
+        decoder.turn(dict(zip((pairing.knob for pairing in PAIRINGS), turned.tolist(), strict=True)))
+        drawn = decode_tokens(model, draw_latents(model, windows_per_round, None, generator), 1.0, generator)
+        return statistics(drawn, model.vocabulary, model.config.steps_per_bar)
+
+    target = statistics(random_rows(windows, MAX_WINDOWS, seed), model.vocabulary, model.config.steps_per_bar)
+    gains = np.array([pairing.gain for pairing in PAIRINGS])
+    turned, kept = np.zeros(len(PAIRINGS)), []
+    before: dict[str, float] = {}
+    for number in range(rounds):
+        found = heard(turned)
+        before = before or found
+        gaps = np.array([_log_odds(target[p.statistic]) - _log_odds(found[p.statistic]) for p in PAIRINGS])
+        shrunk = FULL_STEPS / max(number + 1, FULL_STEPS)
+        turned = (turned + shrunk * gains * gaps).clip(-MAX_KNOB, MAX_KNOB)
+        if 2 * (number + 1) > rounds:
+            kept.append(turned)
+        if tell:
+            tell(number + 1)
+    best = np.mean(kept, axis=0)
+    after = heard(best)
+    knobs = {pairing.knob: round(float(value), 4) for pairing, value in zip(PAIRINGS, best, strict=True)}
+    return Calibration(knobs, target, before, after)
+
+
+def statistics(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int) -> dict[str, float]:
+    """Shares, 0 to 1, of windows ``(N, T)``.
+
+    Of :func:`~melodyvae.evaluation.structure.tune_metrics` those that the knobs move, but of the bars that repeat in
+    some key only those that do not repeat exactly, and likewise of those that repeat in rhythm; ``onsets``, the share
+    of steps at which a note begins, and ``off_beat``, the share of these steps that are odd.
+    """
+    shares = tune_metrics(windows, vocabulary, steps_per_bar).shares
+    exact, transposed, rhythm = (shares[f"repeats_{kind}"] for kind in KINDS)
+    shares |= {"repeats_only_transposed": transposed - exact, "repeats_only_rhythm": rhythm - transposed}
+    is_onset = windows >= FIRST_NOTE_ON
+    shares |= {"onsets": float(is_onset.mean()), "off_beat": float(is_onset[:, 1::2].sum() / max(is_onset.sum(), 1))}
+    return {pairing.statistic: shares[pairing.statistic] for pairing in PAIRINGS}
+
+
+def _log_odds(share: float) -> float:
+    share = min(max(share, MIN_SHARE), 1 - MIN_SHARE)
+    return float(np.log(share / (1 - share)))
