@@ -21,7 +21,8 @@ ROLL_GAP = 4  # semitones of white between two rolls
 MAX_ROLLS = 64
 MAX_ROLLS_IN_COLUMN = 16
 MAX_BAR_LABELS = 16
-MAX_TITLE = 60  # characters; a longer name leaves no room for the notes
+MAX_TITLE = 60  # characters above a roll; a longer name leaves no room for the notes
+MAX_LABEL = 30  # likewise of those beside a roll
 
 
 def plot_piano_rolls(
@@ -78,7 +79,7 @@ def _draw_column(axis: Axes, rolls: Sequence[tuple[Melody, str, bool]], low: int
         bottom = -index * roll_height - high  # a pitch is drawn at bottom + pitch
         _draw_roll(axis, melody, low, high, bottom, END_NOTE if is_end else NOTE)
         axis.annotate(
-            name,
+            _cut(name, MAX_LABEL),
             (0, bottom + (low + high) / 2),
             (-26, 0),
             textcoords="offset points",
@@ -94,6 +95,10 @@ def _draw_column(axis: Axes, rolls: Sequence[tuple[Melody, str, bool]], low: int
         spine.set_visible(False)
 
 
+def _cut(name: str, length: int) -> str:
+    return name if len(name) <= length else f"{name[: length - 1]}…"
+
+
 def plot_roll(melody: Melody, axes: Axes | None = None) -> Axes:
     """The axes that a melody's piano roll is drawn into: by default pyplot's, as a notebook shows them."""
     from matplotlib import pyplot
@@ -107,8 +112,7 @@ def plot_roll(melody: Melody, axes: Axes | None = None) -> Axes:
     axes.set_yticks(octaves, [f"C{pitch // 12 - 1}" for pitch in octaves])
     labelled = range(0, melody.bars, -(-max(melody.bars, 1) // MAX_BAR_LABELS))
     axes.set_xticks([bar * melody.steps_per_bar for bar in labelled], [f"bar {bar + 1}" for bar in labelled], ha="left")
-    name = melody.name if len(melody.name) <= MAX_TITLE else f"{melody.name[: MAX_TITLE - 1]}…"
-    axes.set_title(name, loc="left", parse_math=False)
+    axes.set_title(_cut(melody.name, MAX_TITLE), loc="left", parse_math=False)
     return axes
 
 
