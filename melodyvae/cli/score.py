@@ -14,20 +14,23 @@ from melodyvae.cli.options import device_option, known_errors, load_model, midi_
 @track_option
 @model_option
 @device_option
-def score(files: tuple[Path, ...], track: str, model_name: str, device: str) -> None:
+@click.option("--all", "every", is_flag=True, help="Print every bar and every doubtful note of long tunes, too.")
+def score(files: tuple[Path, ...], track: str, model_name: str, device: str, every: bool) -> None:
     """Say how unusual the bars of FILES, MIDI files, are to the model, and which notes are doubtful.
 
     \b
     melodyvae score a.mid
+    melodyvae score song.mid --all
 
     From each bar on, as many bars as the model takes at a time (two) are compared with passages of tunes like those
     that it has learned from: how many of a hundred are less unusual. A note is doubtful if the whole tune would be
     much likelier with another pitch near it, by melody-compose, which hears that bars come back and keys stay; in
     other meters than 4/4, where that model cannot hear, if it lies outside the scale of the tune or its bars would be
-    much likelier.
+    much likelier. Of a long tune the most unusual bars and the most doubtful notes are printed, unless --all is given.
     """
     with known_errors():
         for path in files:
             vae = load_model(model_name, device, [(path, track)])
-            for sentence in vae.score(path, track=track).sentences:
+            found = vae.score(path, track=track)
+            for sentence in found.sentences if every else found.summary:
                 click.echo(sentence)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from melodyvae.generation.scoring import NoteScore, WindowScore
     from melodyvae.generation.sources import Taken
 
+MAX_SCORES = 16  # bars, and notes, that are told one by one of a tune
+MAX_UNUSUAL = 5  # bars that are told of a tune with more
 MAX_NAMED = 16  # melodies whose novelty is told one by one
 
 
@@ -594,27 +596,52 @@ class Scores(Sequence["WindowScore"]):
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What was read and found, a sentence each: what a command prints."""
+        """What was read and found, a sentence each: every window and every doubtful note."""
+        return (*self.source.sentences, *self._of_windows(self.windows), *self._of_notes(self.doubtful))
+
+    @property
+    def summary(self) -> tuple[str, ...]:
+        """The same of a long tune in a few lines: the middle of its windows, and the most unusual ones and notes."""
+        windows, notes = self.windows, self.doubtful
         lines = list(self.source.sentences)
-        if not self.windows:
-            return (*lines, "  there is no note in it")
-        for window in self.windows:
-            unusual = (
-                f"surprise {window.nats_per_step:.2f}"
-                if window.percentile is None
-                else f"more unusual than {window.percentile:3.0f} of 100 passages of other tunes"
+        if len(windows) > MAX_SCORES:
+            by_score = sorted(windows, key=lambda window: window.nats_per_step)
+            lines.append(
+                f"  {len(windows)} passages, from bar {windows[0].first_bar} to {windows[-1].first_bar}; the median is "
+                f"{self._how_unusual(by_score[len(windows) // 2], width=0)}; the {MAX_UNUSUAL} most unusual:"
             )
-            lines.append(f"  from bar {window.first_bar:4}: {unusual}")
+            windows = tuple(window for window in windows if window in by_score[-MAX_UNUSUAL:])
+        lines += self._of_windows(windows)
+        if len(notes) > MAX_SCORES:
+            lines.append(f"  {len(notes)} notes are doubtful; the {MAX_SCORES} most doubtful:")
+            most = sorted(notes, key=lambda note: note.nats)[-MAX_SCORES:]
+            notes = tuple(note for note in notes if note in most)
+        return (*lines, *self._of_notes(notes))
+
+    def _of_windows(self, windows: Sequence[WindowScore]) -> list[str]:
+        if not self.windows:
+            return ["  there is no note in it"]
+        lines = [f"  from bar {window.first_bar:4}: {self._how_unusual(window)}" for window in windows]
         if not self.is_ranked:
             lines.append("  (this model knows no other tunes to compare with: the more surprise, the more unusual)")
         if not self.judge:
             lines.append("  (notes are judged a few bars at a time: the model that hears whole tunes takes 4/4)")
-        for note in self.doubtful:
-            told = f"{pitch_name(note.note.pitch)} is doubtful; {pitch_name(note.better_pitch)} is likelier"
-            lines.append(f"  bar {note.bar}, beat {note.beat:g}: {told}")
-        if not self.doubtful:
-            lines.append("  no doubtful note")
-        return tuple(lines)
+        return lines
+
+    def _of_notes(self, notes: Sequence[NoteScore]) -> list[str]:
+        if self.windows and not notes:
+            return ["  no doubtful note"]
+        return [
+            f"  bar {note.bar}, beat {note.beat:g}: {pitch_name(note.note.pitch)} is doubtful; "
+            f"{pitch_name(note.better_pitch)} is likelier"
+            for note in notes
+        ]
+
+    @staticmethod
+    def _how_unusual(window: WindowScore, width: int = 3) -> str:
+        if window.percentile is None:
+            return f"surprise {window.nats_per_step:.2f}"
+        return f"more unusual than {window.percentile:{width}.0f} of 100 passages of other tunes"
 
 
 def _came_back(label: str, right: int, melody: Melody) -> str:

@@ -260,6 +260,13 @@ class TestCommands:
         assert re.search(r"from bar +1: more unusual than +\d+ of 100 passages", output)
         assert output.count("from bar") == 6
 
+    def test_score_of_a_long_tune_is_a_summary_unless_all_is_asked_for(self, run_folder, tmp_path):
+        tune(0, bars=20).write(tmp_path / "long.mid")
+        output = run("score", tmp_path / "long.mid", "--model", run_folder)
+        assert "19 passages, from bar 1 to 19; the median is more unusual than" in output
+        assert output.count("  from bar") == 5
+        assert run("score", tmp_path / "long.mid", "--model", run_folder, "--all").count("  from bar") == 19
+
 
 class TestCompleteInKey:
     def test_new_bars_keep_to_the_scale_and_the_range_of_those_around(self, shipped):
