@@ -159,7 +159,8 @@ def evaluate(
             on_part=show,
         )
         if report.structure is not None and similarity_file is not None:
-            matrices = {name: values["self_similarity"] for name, values in report.structure.items()}
+            shown = {name: values for name, values in report.structure.items() if name != "training"}
+            matrices = {name: values["self_similarity"] for name, values in shown.items()}
             with whole_file(similarity_file) as temporary:
                 plot_similarities(matrices, temporary)
         if report.interpolations is not None and plot_file is not None:
@@ -226,7 +227,7 @@ def _print_structure(report: Report) -> None:
     for name in (*like, *(name for name in far if name in found["windows"])):
         if name == far[0]:
             click.echo("from the windows (of the windows: of one half from the other)")
-        cells = "".join(f"{values[name]:9.4f}" for values in found.values())
+        cells = "".join(f"{f'{values[name]:.4f}' if name in values else '':>9}" for values in found.values())
         told = EXPLAINED[name.removeprefix("opening_")]
         click.echo(f"{name:<34}{cells}  {told}{', first two bars' * name.startswith('opening_')}")
     for name, values in found.items():

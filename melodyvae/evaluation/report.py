@@ -249,8 +249,10 @@ def _structure(
 ) -> dict[str, Any]:
     """What windows and samples are like, and how far samples are from windows.
 
-    Two halves of the windows are the floor of every distance. A model of more than two bars is compared with two-bar
-    samples joined, which are independent of each other; ``opening_*`` are the distances of the first two bars alone.
+    Two halves of the windows are the floor of every distance, and ``training``, as many training windows, says how far
+    data that are learned without fault may lie from windows of other files. A model of more than two bars is compared
+    with two-bar samples joined, which are independent of each other; ``opening_*`` are the distances of the first two
+    bars alone.
     """
     config = model.config
     compared = {"windows": random_rows(data.windows, count, seed), "samples": draw(_priors(model)[0])}
@@ -258,6 +260,8 @@ def _structure(
     chained, rest = divmod(config.steps, short.config.steps)
     if chained > 1 and not rest and short.config.steps_per_bar == config.steps_per_bar:
         compared["chained"] = _drawn(short, count * chained, None, seed).reshape(count, config.steps)
+    if len(data.train) and not data.overlap:
+        compared["training"] = random_rows(data.train, count, seed)
     table, bar = model.vocabulary, config.steps_per_bar
     apart = compared["windows"], data.train  # of different files
     if data.overlap:
@@ -265,9 +269,10 @@ def _structure(
     found: dict[str, Any] = {}
     for name, rows in compared.items():
         like = tune_metrics(rows, table, bar)
+        known = apart if name == "windows" else (rows, data.train)
         found[name] = {
             **like.shares,
-            "known_phrases": known_phrases(*(apart if name == "windows" else (rows, data.train)), table, bar),
+            **({} if name == "training" else {"known_phrases": known_phrases(*known, table, bar)}),
             "repeats_by_lag": like.spectrum.tolist(),
             "similarity_by_lag": like.similarity.tolist(),
             "self_similarity": self_similarity(rows, table, bar).tolist(),

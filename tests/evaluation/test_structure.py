@@ -119,3 +119,15 @@ def test_the_first_two_bars_of_longer_windows_are_compared_by_themselves():
         assert found[name]["opening_js_onset"] != found[name]["js_onset"]
     assert found["samples"]["opening_js_interval"] > 0
     _print_structure(report.Report({}, "test", 40, 0, structure=found))
+
+
+def test_training_windows_show_how_far_what_is_learned_lies_from_windows_of_other_files():
+    config = MelodyConfig(bars=4, segment_bars=2, look_back=True, latent_size=8, conductor_size=8, decoder_size=16)
+    windows, train = random_windows(40, 64), random_windows(10, 64, seed=7)
+    for overlap in (False, True):
+        data = report._Data(windows, np.arange(40), train, np.arange(10), overlap, "")
+        found = report._structure(MelodyModel(config).eval(), data, lambda prior: random_windows(12, 64, seed=5), 12, 0)
+        assert ("training" in found) is not overlap  # where they overlap, windows are training windows
+        if not overlap:
+            assert found["training"]["js_interval"] == distances(train, windows, Vocabulary(), 16)["js_interval"]
+            assert "known_phrases" not in found["training"]
