@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 DEFAULT_VELOCITY = 80
 TICKS_PER_QUARTER = 480
+MIN_QUARTERS_PER_MINUTE = 60e6 / (2**24 - 1)  # in a MIDI file: 24 bits of microseconds per quarter
 PITCH_NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 ALL_NOTES_OFF = 123  # MIDI controller
 
@@ -43,7 +44,7 @@ class Melody:
     3. Pitches are MIDI's 0..127, velocities 1..127.
     4. Step 0 is the start of a bar; a bar is ``meter[0] / meter[1]`` of a whole note, a whole number of steps.
     5. ``length_steps`` may end in silence, and that silence counts: it survives being written and read.
-    6. One tempo, one program (MIDI instrument, from 0) and one meter hold throughout.
+    6. One tempo (that a MIDI file can hold), one program (MIDI instrument, from 0) and one meter hold throughout.
     7. ``start_quarters`` says where in its source step 0 was. It does not move what is written: a file begins at
        step 0.
     8. ``len`` is the number of notes; ``+`` joins melodies, the left one's tempo, meter and program hold for both.
@@ -66,8 +67,11 @@ class Melody:
             raise ValueError(f"length_steps is {self.length_steps}; it must be at least 0")
         if self.steps_per_quarter < 1:
             raise ValueError(f"steps_per_quarter is {self.steps_per_quarter}; it must be at least 1")
-        if not 0 < self.quarters_per_minute < np.inf:
-            raise ValueError(f"quarters_per_minute is {self.quarters_per_minute}; it must be above 0")
+        if not MIN_QUARTERS_PER_MINUTE <= self.quarters_per_minute < np.inf:
+            raise ValueError(
+                f"quarters_per_minute is {self.quarters_per_minute}; it must be at least "
+                f"{MIN_QUARTERS_PER_MINUTE:.3f}, the slowest that a MIDI file can hold"
+            )
         if min(self.meter) < 1 or 4 * self.meter[0] * self.steps_per_quarter % self.meter[1]:
             raise ValueError(
                 f"a bar of {self.meter[0]}/{self.meter[1]} is no whole number of steps at "

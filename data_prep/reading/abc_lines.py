@@ -14,7 +14,7 @@ __all__ = ["Fault", "first_doubt", "first_fault"]
 MAX_METER_NUMERATOR = 128
 MAX_DENOMINATOR = 1024
 MAX_LENGTH_NUMERATOR = 64
-MAX_QUARTERS_PER_MINUTE = 10_000
+MIN_QUARTERS_PER_MINUTE, MAX_QUARTERS_PER_MINUTE = 4, 10_000  # MIDI holds none below 3.58
 
 _COMMENT = re.compile(r"(?<!\\)%.*")
 _HEAD_FIELD = re.compile(r"([LMQ]):(.*)")

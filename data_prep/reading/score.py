@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
-from data_prep.reading.abc_lines import first_doubt, first_fault
+from data_prep.reading.abc_lines import MAX_QUARTERS_PER_MINUTE, MIN_QUARTERS_PER_MINUTE, first_doubt, first_fault
 from data_prep.reading.midi import (
     MAX_FILE_BYTES,
     MAX_QUARTERS,
@@ -430,7 +430,9 @@ def _tempi(flat: Any) -> list[Tempo]:
 
 
 def _tempo(start_quarters: float, mark: Any) -> list[Tempo]:
-    """The tempo that a mark gives as a number; none for a mere word."""
-    if mark is None or mark.number is None or mark.numberImplicit or not mark.number > 0:
+    """The tempo that a mark gives as a number; none for a mere word, nor of a number that no music has."""
+    if mark is None or mark.number is None or mark.numberImplicit:
         return []
-    return [Tempo(start_quarters, float(mark.getQuarterBPM()))]
+    tempo = float(mark.getQuarterBPM())
+    is_possible = MIN_QUARTERS_PER_MINUTE <= tempo <= MAX_QUARTERS_PER_MINUTE
+    return [Tempo(start_quarters, tempo)] if is_possible else []

@@ -56,7 +56,12 @@ class TestContract:
         melody = Melody((NOTE,), 24, meter=(3, 4), quarters_per_minute=96, program=73, name="flute")
         melody.write(tmp_path / "song.mid")
         assert Melody.from_midi(tmp_path / "song.mid") == melody
-        for wrong in ({"quarters_per_minute": 0.0}, {"steps_per_quarter": 0}, {"length_steps": -1}):
+        for wrong in (
+            {"quarters_per_minute": 0.0},
+            {"quarters_per_minute": 3.5},
+            {"steps_per_quarter": 0},
+            {"length_steps": -1},
+        ):
             with pytest.raises(ValueError, match=f"{next(iter(wrong))} is"):
                 Melody(**({"notes": (), "length_steps": 16} | wrong))  # type: ignore[arg-type]
 

@@ -105,6 +105,10 @@ class TestAbc:
         assert [part.pitches.tolist() for part in song.parts] == [[72], [60]]
         assert song.quarters_per_minute_at(0) == 90
 
+    @pytest.mark.parametrize("tempo", ["1.5", "3.5"])
+    def test_a_tempo_slower_than_midi_can_hold_is_left_out(self, tempo: str) -> None:
+        assert abc("c4|", HEAD + f"Q:1/4={tempo}\n").quarters_per_minute_at(0) == 120
+
     def test_a_file_of_several_tunes(self, tmp_path: Path) -> None:
         path = tmp_path / "two.abc"
         path.write_bytes(b"L:1/4\nBook of 2 tunes\n\nX:7\nT:\xe4\nM:4/4\nK:C\nc4|\n\nabc\n\nX:9\nM:4/4\nK:G\nf4|\r\n")
