@@ -118,7 +118,7 @@ def train(
         place = choose_device(device, ranks.local_rank if ranks.count > 1 else None)
         windows = open_dataset(dataset)
         model, config = build_model_and_config(
-            preset, init_from, dataset=windows, bars=bars, segments_from=segments_from, **changes
+            preset, init_from, dataset=windows, bars=bars, segments_from=segments_from, run=folder, **changes
         )
         trainer = melody_trainer(model, config, windows, folder, place, precision, ranks)
         if ranks.is_first:

@@ -238,8 +238,11 @@ def list_models(kind: str = "melody") -> list[str]:
     return [name for name in shipped_names() if name.startswith(f"{kind}-")]
 
 
-def locate(name_or_path: str | Path) -> Path:
-    """The file of a shipped name or of a path.
+def locate(name_or_path: str | Path, run: Path | None = None) -> Path:
+    """The file of a path or of a shipped name.
+
+    A folder that is called like a shipped model is taken before it, unless it is ``run``: what a run is started from
+    is not what it has written since.
 
     Raises:
         CheckpointError: if there is neither.
@@ -248,7 +251,8 @@ def locate(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     if path.is_file():
         return path
-    if path.is_dir() and (path / f"model{SUFFIX}").is_file():
+    is_run = run is not None and path.resolve() == run.resolve()
+    if path.is_dir() and not is_run and (path / f"model{SUFFIX}").is_file():
         return path / f"model{SUFFIX}"
     if os.sep not in str(name_or_path) and shipped.is_file():
         return shipped

@@ -15,6 +15,7 @@ from melodyvae.datasets.batches import TrainingBatches, random_rows
 from melodyvae.datasets.held_out import source_marks
 from melodyvae.datasets.windows import WindowDataset
 from melodyvae.evaluation.reconstruction import reconstruction_metrics
+from melodyvae.models.checkpoint import locate
 from melodyvae.models.loss import LossTerms
 from melodyvae.models.melody import MelodyModel
 from melodyvae.presets import preset_named
@@ -39,6 +40,7 @@ def build_model_and_config(
     dataset: WindowDataset | None = None,
     bars: int | None = None,
     segments_from: str | None = None,
+    run: Path | None = None,
     **changes: Any,
 ) -> tuple[MelodyModel, MelodyTrainConfig]:
     """A model to train, and how: those of a preset, with every change that is not None applied to the training.
@@ -51,7 +53,7 @@ def build_model_and_config(
     model is that checkpoint, to be fine-tuned, and the options are those it was trained with (the preset's, if it does
     not say them), but for a quarter of the learning rate and beta from the start, so that what the model knows is not
     lost. If the bars of ``dataset`` are shorter than the checkpoint's, the model is a new one for them that starts
-    with its weights.
+    with its weights. ``run`` is the folder that the training writes to, whose model is never one to start with.
 
     Raises:
         ConfigError: on an unknown preset, on a change that the configuration refuses, and on ``bars`` for a model that
@@ -67,14 +69,14 @@ def build_model_and_config(
         training = override(training, **changes)
         torch.manual_seed(training.seed)
         grid = {} if dataset is None else {key: dataset.meta[key] for key in ("meter", "steps_per_quarter")}
-        segments = None if lower is None else MelodyModel.from_pretrained(lower)
+        segments = None if lower is None else MelodyModel.from_pretrained(locate(lower, run))
         if segments is not None:
             grid |= {name: getattr(segments.config, name) for name in ("output", "pitch_inputs")}
         model = MelodyModel(from_dict(MelodyConfig, to_dict(override(preset.model, bars=bars)) | grid))
         if segments is not None:
             model.take_segments_from(segments)
         return model, training
-    model = MelodyModel.from_pretrained(init_from)
+    model = MelodyModel.from_pretrained(locate(init_from, run))
     if segments_from is not None:
         raise ConfigError(f"{init_from} has its weights already; leave out segments_from")
     if bars is not None:
@@ -147,7 +149,8 @@ class MelodyTask(Task):
             Augmentation(config.changed_windows, config.anticipation, config.rests),
         )
         self._held_out = random_rows(dataset.splits["valid"], config.evaluate_windows, config.seed)
-        self._provenance = _provenance(config, dataset, model.provenance)
+        self._provenance = _provenance(config, dataset)
+        self.origin = {"fine_tuned_from": model.provenance} if model.provenance else {}
 
     def loss_terms(self, update: int, generator: torch.Generator) -> LossTerms:
         """Those of a batch of windows, newly transposed; at first of their codes, if the upper level learns alone."""
@@ -167,7 +170,9 @@ class MelodyTask(Task):
     def save(self, path: Path, metrics: Metrics, progress: Progress) -> None:
         """Write the checkpoint."""
         self.model.metrics = {"valid_sample": {k: v for k, v in metrics.items() if k.startswith("held_out_")}}
-        self.model.provenance = self._provenance | {
+        self.model.provenance = {
+            **self._provenance,
+            **self.origin,
             "updates": progress.update,
             "windows_seen": progress.update * self.config.batch_size,
             "minutes": round(progress.minutes, 1),
@@ -225,10 +230,10 @@ def collapse_warning(metrics: Metrics, beta: float, looks_back: bool = False) ->
     )
 
 
-def _provenance(config: MelodyTrainConfig, dataset: WindowDataset, parent: dict[str, Any]) -> dict[str, Any]:
+def _provenance(config: MelodyTrainConfig, dataset: WindowDataset) -> dict[str, Any]:
     data = {
         "dataset_sha256": dataset.fingerprint,
         "dataset_counts": dataset.meta["counts"],
         "trained_on": source_marks(dataset),
     }
-    return provenance_of(config, data) | ({"fine_tuned_from": parent} if parent else {})
+    return provenance_of(config, data)

@@ -167,6 +167,7 @@ class Trainer:
             "metrics": self.metrics,
             "training": to_dict(self.config),
             "learns_from": dict(self.task.fingerprint),
+            "origin": dict(self.task.origin),
         }
         cpu = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
         write_tensors(cpu, header, self.folder / STATE_FILE)
@@ -203,6 +204,7 @@ class Trainer:
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": adam, "param_groups": groups})
         self.steering = tensors["steering"].to(self.device)
+        self.task.origin = header.get("origin", self.task.origin)
         self.update = header["update"]
         self.metrics = header["metrics"]
         self.best_loss = math.inf if header["best_loss"] is None else header["best_loss"]

@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -299,6 +300,44 @@ def test_fine_tuning_starts_from_the_checkpoint_and_remembers_it(run_folder, dat
     assert load_checkpoint(tmp_path).provenance["fine_tuned_from"] == parent.provenance
     lines = [json.loads(line) for line in (tmp_path / METRICS_FILE).read_text().splitlines()]
     assert [line["update"] for line in lines] == [0, 3]  # before anything is changed, too
+
+
+def test_a_run_that_is_called_like_the_model_it_was_started_from_is_not_its_own_parent(
+    dataset_folder, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    folder, shipped = Path("melody-2bar"), load_checkpoint("melody-2bar")
+
+    def start(updates):
+        small = {"max_updates": updates, "batch_size": 2, "evaluate_windows": 2}
+        model, config = build_model_and_config("tiny", "melody-2bar", run=folder, **small)
+        assert all(torch.equal(model.state_dict()[name], value) for name, value in shipped.weights.items())
+        return melody_trainer(model, config, open_dataset(dataset_folder), folder)
+
+    finish(start(1))
+    resumed = start(2)
+    resumed.resume()
+    finish(resumed)
+    assert load_checkpoint(folder).provenance["fine_tuned_from"] == shipped.provenance
+
+
+def test_a_resumed_run_remembers_the_model_it_was_started_from(run_folder, dataset_folder, tmp_path):
+    parent = tmp_path / "parent.safetensors"
+    parent.write_bytes((run_folder / MODEL_FILE).read_bytes())
+    before = load_checkpoint(parent).provenance
+
+    def start(updates):
+        model, config = build_model_and_config("tiny", str(parent), max_updates=updates)
+        return melody_trainer(model, config, open_dataset(dataset_folder), tmp_path / "run")
+
+    finish(start(1))
+    other = MelodyModel.from_pretrained(parent)
+    other.provenance = before | {"updates": 99}
+    other.save(parent)
+    resumed = start(2)
+    resumed.resume()
+    finish(resumed)
+    assert load_checkpoint(tmp_path / "run").provenance["fine_tuned_from"] == before
 
 
 def test_fine_tuning_on_shorter_bars_starts_a_model_of_them_with_the_weights(run_folder, dataset_folder):
