@@ -17,9 +17,11 @@ from data_prep.errors import UserError
 Readout = Literal["position", "last-state"]
 Output = Literal["tokens", "event-then-pitch"]
 Annealing = Literal["constant", "linear", "exponential", "cyclical"]
+Kept = Literal["best", "last"]
 READOUTS: tuple[str, ...] = get_args(Readout)
 OUTPUTS: tuple[str, ...] = get_args(Output)
 ANNEALINGS: tuple[str, ...] = get_args(Annealing)
+KEPT: tuple[str, ...] = get_args(Kept)
 Config = TypeVar("Config")
 HIGHEST_SEED = 2**32 - 1
 
@@ -149,11 +151,13 @@ class TrainConfig:
     target_bits: float | None = None  # KL per window that beta is steered to, once annealed
     seed: int = 0
     evaluate_every: int = 500  # updates between two evaluations on held-out data
+    keep: Kept = "best"  # weights: those that did best on held-out data, or the last ones
     save_every_minutes: float = 5.0
 
     def __post_init__(self) -> None:
         check_types(self)
         check_choice("annealing", self.annealing, ANNEALINGS)
+        check_choice("keep", self.keep, KEPT)
         for name in ("batch_size", "anneal_updates", "evaluate_every"):
             check_at_least(name, getattr(self, name), 1)
         for name in ("beta", "free_nats", "warmup_updates", "anneal_after_updates", "seed"):

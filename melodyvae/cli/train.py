@@ -52,6 +52,11 @@ if TYPE_CHECKING:
 @click.option("--rests", type=float, help="Of these, the highest share of notes that end early.")
 @click.option("--seed", type=SEED, help="Seed of everything random.")
 @click.option("--evaluate-every", type=int, help="Updates between two evaluations on held-out windows.")
+@click.option(
+    "--keep",
+    type=click.Choice(["best", "last"]),
+    help="The weights that do best on held-out windows, or the last ones, where these are few.  [default: best]",
+)
 @click.option("--init-from", metavar="MODEL", help="Fine-tune this shipped or own model.")
 @click.option(
     "--segments-from",

@@ -2,7 +2,7 @@
 
 A run lives in a folder:
 
-    model.safetensors    the weights that did best on held-out data (the last ones where none is held out)
+    model.safetensors    the weights that did best on held-out data (the last ones if asked, or without such data)
     state.safetensors    everything that `resume` needs: weights and optimiser in float32, progress
     metrics.jsonl        one JSON object per line: the metrics of each evaluation
 
@@ -278,7 +278,7 @@ class Trainer:
         self.model.train()
         if found is not None:
             self.metrics |= {f"held_out_{name}": value for name, value in found.items()}
-            improved = found["loss"] <= self.best_loss
+            improved = found["loss"] <= self.best_loss or self.config.keep == "last"
             self.best_loss = min(self.best_loss, found["loss"])
         progress = self.progress
         with (self.folder / METRICS_FILE).open("a", encoding="utf-8") as file:

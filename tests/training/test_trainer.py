@@ -105,6 +105,13 @@ def test_the_best_weights_on_held_out_data_are_kept(tmp_path):
     assert {path for path, _, _ in saved} == {tmp_path / MODEL_FILE}
 
 
+def test_the_last_weights_are_kept_on_request(tmp_path):
+    losses = iter([5.0, 3.0, 4.0, 2.5, 9.0])
+    saved = []
+    finish(bowl_trainer(tmp_path, evaluate=lambda bowl: {"loss": next(losses)}, saved=saved, keep="last"))
+    assert [progress.update for _, _, progress in saved] == [10, 20, 30, 40, 50]
+
+
 def test_without_held_out_data_the_last_weights_are_kept(tmp_path):
     saved = []
     finish(bowl_trainer(tmp_path, saved=saved))
