@@ -444,6 +444,23 @@ def test_a_wrong_note_is_painted_as_doubtful(page):
     expect(page.locator("#draw-said")).to_contain_text("Doubtful: bar 1: C sharp 5, rather")
 
 
+def test_notes_without_doubt_keep_their_colour(page):
+    page.locator("#tab-draw").click()
+    page.get_by_role("button", name="Doubtful notes").click()
+    expect(page.locator("#draw-said")).to_contain_text("No doubtful note")
+    notes = selected_notes(page)
+    script = """([x, y]) => {
+        const canvas = document.querySelector("#editor canvas");
+        const box = canvas.getBoundingClientRect();
+        const ratio = canvas.width / box.width;
+        return [...canvas.getContext("2d").getImageData((x - box.left) * ratio, (y - box.top) * ratio, 1, 1).data];
+    }"""
+    colours = {tuple(page.evaluate(script, place(page, (start + end) / 2, pitch))) for start, end, pitch, _ in notes}
+    assert len(notes) >= 5
+    colour = page.evaluate("() => getComputedStyle(document.documentElement).getPropertyValue('--tune-1').trim()")
+    assert colours == {(*bytes.fromhex(colour[1:]), 255)}
+
+
 # 6 Sound
 
 
@@ -704,8 +721,15 @@ def test_axe_finds_nothing(open_page, studio, width, theme):
 def test_the_colours_can_be_changed(page):
     root = page.locator("html")
     expect(root).to_have_attribute("data-theme", "dark")
+    page.locator("#tab-fresh").click()
+    page.locator("#sample").click()
+    expect(page.locator("#fresh-tiles .lane")).to_have_count(8)
     page.get_by_role("button", name="Change the colours").click()
     expect(root).to_have_attribute("data-theme", "light")
+    light = page.evaluate("() => getComputedStyle(document.documentElement).getPropertyValue('--tune-0').trim()")
+    for coloured in ("#fresh-tiles .lane >> nth=0", ".card >> nth=0", "#walk-a", "#corner-0"):
+        own = "(node) => node.style.getPropertyValue('--colour')"
+        assert page.locator(coloured).evaluate(own) == light, coloured
 
 
 def test_a_page_whose_server_is_gone_says_so(page, open_page):

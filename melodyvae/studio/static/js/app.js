@@ -172,6 +172,14 @@ export class Lane {
     player.play(this.queue?.() ?? [this.item()], { index: this.index, one: true });
   }
 
+  /** Colours are other ones in another theme. */
+  recolour() {
+    if (this.colourIndex === undefined) return; // mixed by whoever shows it
+    this.colour = tuneColour(this.colourIndex);
+    this.node.style.setProperty("--colour", this.colour);
+    this.roll.set({ colour: this.colour });
+  }
+
   item() {
     const lane = this;
     return {
@@ -181,9 +189,11 @@ export class Lane {
       get backing() {
         return lane.backing;
       },
+      get colour() {
+        return lane.colour;
+      },
       key: this.key,
       name: this.name,
-      colour: this.colour,
     };
   }
 
@@ -231,6 +241,8 @@ export function paintPlayheads() {
 
 /** The lane that plays, or was played last, if any. */
 export const currentLane = () => player.current && shown.find((lane) => lane.node.isConnected && lane.key === player.current?.key);
+
+export const recolourLanes = () => shown.forEach((lane) => lane.recolour());
 
 /** Lanes on the screen, for the arrow keys. */
 export const visibleLanes = () => shown.filter((lane) => lane.node.isConnected && lane.node.offsetParent);

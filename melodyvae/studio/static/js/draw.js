@@ -153,9 +153,11 @@ function play() {
     get melody() {
       return drag?.melody ?? tune()?.melody;
     },
+    get colour() {
+      return tuneColour(tune()?.colour ?? 0);
+    },
     key: "draw",
     name: tune()?.name,
-    colour: tuneColour(tune()?.colour ?? 0),
   };
   player.play([item], { one: true });
 }

@@ -9,6 +9,7 @@ import {
   model,
   paintPlayheads,
   player,
+  recolourLanes,
   refreshCommand,
   say,
   visibleLanes,
@@ -18,7 +19,7 @@ import { setUpFresh, showFresh } from "./fresh.js";
 import * as midiOut from "./midi-out.js";
 import { recolourPad, setUpPad, showPad } from "./pad.js";
 import { Roll, mix, pitchRange, readTheme, repaintAll, tuneColour } from "./roll.js";
-import { recolourShape, setUpShape, showShape } from "./shape.js";
+import { setUpShape, showShape } from "./shape.js";
 import { openOpened, setUpDrops, showShelf } from "./shelf.js";
 import { SoundFont } from "./soundfont.js";
 import * as store from "./store.js";
@@ -42,16 +43,17 @@ function setUpTheme() {
     const dark = doc.theme === "auto" ? isDark.matches : doc.theme === "dark";
     document.documentElement.dataset.theme = dark ? "dark" : "light";
     readTheme();
-    showShelf();
+    recolourLanes();
     recolourWalk();
     recolourPad();
-    recolourShape();
-    showDraw();
+    if (player.current) now.set({ colour: player.current.colour });
+    drawEmpty();
     repaintAll();
+    store.changed(); // whatever else is coloured by tune
   };
   element("theme").onclick = () => {
     const shown = document.documentElement.dataset.theme;
-    store.set(() => (doc.theme = shown === "dark" ? "light" : "dark"));
+    doc.theme = shown === "dark" ? "light" : "dark";
     apply();
   };
   isDark.addEventListener("change", apply);
@@ -309,8 +311,6 @@ async function start() {
   });
   const restored = await store.open();
   applyTheme();
-  drawEmpty();
-  store.changed();
   if (!restored) {
     for (let index = 0; index < found.opened.length; index += 1) await openOpened(index).catch(complain);
   }

@@ -185,7 +185,7 @@ export class Roll {
         pen.globalAlpha = 1;
         continue;
       }
-      const doubt = doubts?.find((one) => one.start === start && one.pitch === pitch);
+      const doubt = doubts?.find((one) => one.doubtful && one.start === start && one.pitch === pitch);
       const sounds = playStep !== undefined && playStep >= start && playStep < end;
       pen.fillStyle = colour ?? theme.tunes[0];
       if (sounds) {
@@ -201,15 +201,11 @@ export class Roll {
         pen.globalAlpha = 1;
       }
       if (doubt) {
-        pen.globalAlpha = Math.min(1, 0.25 + doubt.nats / 16);
         pen.fillStyle = theme.doubt;
         pen.fill();
-        pen.globalAlpha = 1;
-        if (doubt.doubtful) {
-          pen.fillStyle = theme.surface;
-          pen.font = `700 ${Math.min(tall, 14)}px system-ui`;
-          pen.fillText("?", left + 3, top + tall - tall * 0.16);
-        }
+        pen.fillStyle = theme.surface;
+        pen.font = `700 ${Math.min(tall, 14)}px system-ui`;
+        pen.fillText("?", left + 3, top + tall - tall * 0.16);
       }
     }
   }

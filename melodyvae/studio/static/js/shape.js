@@ -1,7 +1,7 @@
 // Shape: sliders that move a tune's character, a scale, and tunes near it.
 
 import { Lane, element, fillScale, model, named, scaleOf, showCommand, showLanes, sourceOf, windowOf, work } from "./app.js";
-import { pitchRange, tuneColour } from "./roll.js";
+import { pitchRange } from "./roll.js";
 import { doc, selected, set } from "./store.js";
 
 const NAMES = {
@@ -132,14 +132,4 @@ async function vary() {
     })),
   );
   showCommand("shape", found.command);
-}
-
-export function recolourShape() {
-  const tune = selected();
-  if (!tune || !after.melody) return;
-  for (const lane of [before, after, ...tiles]) {
-    lane.colour = tuneColour(tune.colour);
-    lane.node.style.setProperty("--colour", lane.colour);
-    lane.roll.set({ colour: lane.colour });
-  }
 }

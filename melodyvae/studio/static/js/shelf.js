@@ -152,11 +152,11 @@ export function showShelf() {
     card.show(tune);
     if (list.children[doc.tunes.indexOf(tune)] !== card.node) list.insertBefore(card.node, list.children[doc.tunes.indexOf(tune)]);
   }
-  const there = new Set(doc.tunes.map((tune) => tune.source?.example));
+  const there = new Set(doc.tunes.map((tune) => tune.source?.file));
   element("examples").replaceChildren(
     ...model.examples
       .map((name, index) => [name, index])
-      .filter(([, index]) => !there.has(index))
+      .filter(([name]) => !there.has(`${name}.mid`))
       .map(([name, index]) => {
         const chip = Object.assign(document.createElement("button"), { className: "chip", textContent: name.replaceAll("-", " ") });
         chip.onclick = () => openExample(index).catch(complain);
@@ -201,7 +201,8 @@ class Card {
       const tune = tuneOf(this.id);
       if (player.playing && player.current?.key === `shelf-${this.id}`) return player.stop();
       const { melody, backing, name, colour } = tune;
-      player.play([{ melody, backing, key: `shelf-${this.id}`, name, colour: tuneColour(colour) }], { one: true });
+      const item = { melody, backing, key: `shelf-${this.id}`, name, get colour() { return tuneColour(colour); } };
+      player.play([item], { one: true });
     };
     this.name.onchange = () => {
       const name = this.name.value.trim();
