@@ -686,6 +686,14 @@ def test_a_phone_has_all_of_it_within_its_width_and_the_pad_follows_a_finger(ope
     expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
 
 
+def with_axe(page):
+    pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
+    from axe_playwright_python.base import AXE_FILE_PATH
+
+    page.evaluate(AXE_FILE_PATH.read_text(encoding="utf-8"))
+    return page
+
+
 def violations(page, part="document"):
     """What axe finds: the rule and the element."""
     found = page.evaluate(f"() => axe.run({part}, {{ resultTypes: ['violations'] }})")
@@ -693,29 +701,27 @@ def violations(page, part="document"):
 
 
 @pytest.mark.parametrize(("width", "theme"), [(1280, "dark"), (820, "light"), (390, "dark")])
-def test_axe_finds_nothing(open_page, studio, width, theme):
-    pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
-    from axe_playwright_python.base import AXE_FILE_PATH
-
-    page = open_page(width, 900, theme)
+def test_axe_finds_nothing(open_page, width, theme):
+    page = with_axe(open_page(width, 900, theme))
     expect(lanes(page)).to_have_count(8)
-    page.evaluate(AXE_FILE_PATH.read_text(encoding="utf-8"))
     for mode in ("walk", "pad", "shape", "draw", "fresh"):
         page.locator(f"#tab-{mode}").click()
         said = {"pad": "different tunes", "draw": "The model hears"}.get(mode)
         if said:
             expect(page.locator(f"#{mode}-said")).to_contain_text(said)
         assert violations(page) == [], mode
-    with busy_model(studio):
-        page.locator("#sample").click()
-        expect(page.locator("#work")).to_be_visible()
-        assert violations(page) == []
-        page.locator("#work-cancel").click()
-    page.locator("#tab-walk").click()
-    page.locator("#walk-options summary").click()
-    assert violations(page) == []
     page.keyboard.press("Shift+?")
     assert violations(page, "'#help-sheet'") == []
+
+
+def test_axe_finds_nothing_in_the_options_and_the_progress(open_page, studio):
+    page = with_axe(open_page(820, 900, "light"))
+    expect(lanes(page)).to_have_count(8)
+    with busy_model(studio):
+        page.locator("#walk-options summary").click()
+        page.locator("#walk-key").select_option("glide")
+        expect(page.locator("#work")).to_be_visible()
+        assert violations(page) == []
 
 
 def test_the_colours_can_be_changed(page):
