@@ -1,6 +1,6 @@
 """Pictures of the studio for the docs: `python -m tests.benchmarks.studio_pictures [--out docs/pictures]`.
 
-Written are ``studio-walk.png``, ``studio-pad.png``, ``studio-shape.png`` (in the light colours) and ``studio-phone.png``.
+Written are ``studio-walk.png``, ``studio-pad.png``, ``studio-shape.png`` (in the light colours), ``studio-phone.png``.
 It needs Chromium.
 """
 
