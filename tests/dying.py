@@ -52,6 +52,7 @@ def work(what: str, source: Path, folder: Path) -> None:
 def main() -> None:
     """One process for each moment."""
     what, source, folder, moments = sys.argv[1:]
+    sys.dont_write_bytecode = True  # the first process would make changes that the others need not make
     if what != "prep":
         import tests.training.one_run  # noqa: F401 - imported once, not in each process
     changes = forked(what, Path(source), Path(folder), 0)

@@ -13,6 +13,7 @@ import shutil
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -177,7 +178,8 @@ def test_a_killed_worker_costs_nothing(tmp_path: Path, moments: int) -> None:
         assert process.stdout.readline() == "ready\n"
         time.sleep(moment)
         for worker in draw.sample(found := [p for p in processes_of(process.pid) if p != process.pid], len(found) > 0):
-            os.kill(worker, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has just ended
+                os.kill(worker, signal.SIGKILL)
         _, errors = process.communicate(timeout=200)
         assert process.returncode == 0, errors
         assert arrays(tmp_path / f"out{number}") == arrays(whole)

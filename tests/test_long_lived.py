@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -104,13 +105,14 @@ def held() -> tuple[int, int, int]:
 def test_nothing_is_left_of_thousands_of_calls(
     vae: MelodyVAE, tunes: list[Path], first: int, more: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     for number in range(first):
         vae.interpolate(tunes[number % 8], tunes[number % 7 + 1], 3, ends="model")
     memory, files, threads = held()
     for number in range(more):
         vae.interpolate(tunes[number % 8], tunes[number % 7 + 1], 3, ends="model")
     memory_after, files_after, threads_after = held()
-    assert (files_after, threads_after) == (files, threads)
+    assert files_after <= files  # fewer, if what an earlier test had begun has ended meanwhile
+    assert threads_after <= threads
     assert list(tmp_path.iterdir()) == []
     assert memory_after - memory < 8 * 2**20  # allocators keep some; a leak of a melody a call is far more

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,14 +15,22 @@ from tests.killed import end, hidden, start
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
-SLOW_PREP = (
-    "import sys, time; from data_prep.corpus import prepare, sources\n"
+HELD_PREP = (  # after its first file it waits until its standard input is closed
+    "import sys; from data_prep.corpus import prepare\n"
     "real = prepare.work_on\n"
-    "def slowly(*arguments):\n"
-    "    for outcome in real(*arguments): yield outcome; print('one', flush=True); time.sleep(0.2)\n"
-    "prepare.work_on = slowly\n"
+    "def held(*arguments):\n"
+    "    for outcome in real(*arguments): yield outcome; print('one', flush=True); sys.stdin.read()\n"
+    "prepare.work_on = held\n"
     "from melodyvae.cli.main import main; main()"
 )
+
+
+def held_prep(folder: Path, out: Path) -> subprocess.Popen[str]:
+    """A command that has read one file, and waits."""
+    process = start("-c", HELD_PREP, "prep", folder, "-o", out, "--workers", "1", stdin=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "one\n"
+    return process
 
 
 def wait_for(path: Path) -> None:
@@ -33,9 +42,7 @@ def wait_for(path: Path) -> None:
 
 def test_the_second_prep_is_refused_and_the_first_ends_well(tmp_path: Path) -> None:
     folder, out = tunes(tmp_path / "midi", 12), tmp_path / "out"
-    first = start("-c", SLOW_PREP, "prep", folder, "-o", out, "--workers", "1")
-    assert first.stdout is not None
-    assert first.stdout.readline() == "one\n"
+    first = held_prep(folder, out)
     second = start("-m", "melodyvae", "prep", folder, "-o", out)
     _, errors = second.communicate(timeout=120)
     assert second.returncode == 1
@@ -48,10 +55,8 @@ def test_the_second_prep_is_refused_and_the_first_ends_well(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_prep_and_resume_goes_on(tmp_path: Path, number: int) -> None:
-    folder, out = tunes(tmp_path / "midi", 40), tmp_path / "out"
-    process = start("-c", SLOW_PREP, "prep", folder, "-o", out, "--workers", "1")
-    assert process.stdout is not None
-    assert process.stdout.readline() == "one\n"
+    folder, out = tunes(tmp_path / "midi", 12), tmp_path / "out"
+    process = held_prep(folder, out)
     _, errors = end(process, number)
     assert process.returncode == 1
     assert errors.endswith("Error: stopped. To go on, give the same command with --resume\n")
@@ -63,7 +68,7 @@ def test_a_signal_stops_prep_and_resume_goes_on(tmp_path: Path, number: int) -> 
     assert hidden(tmp_path) == []
 
 
-TRAIN = ("train", "--preset", "tiny", "--steps", "100000", "-o")
+TRAIN = ("train", "--preset", "tiny", "--steps", "1000000000", "-o")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])
@@ -87,16 +92,19 @@ def test_a_signal_saves_a_training_and_a_second_one_is_refused_meanwhile(
 
 def test_a_second_ctrl_c_ends_at_once(tmp_path: Path, dataset_folder: Path) -> None:
     code = (
-        "import time; from melodyvae.training import trainer\n"
-        "trainer.Trainer.save_state = lambda self: (print('saving', flush=True), time.sleep(100))\n"
+        "import time; from melodyvae.training.trainer import Trainer\n"
+        "update = Trainer._make_update\n"
+        "def told(self, share):\n"
+        "    print('training', flush=True) if not self.update else None\n"
+        "    return update(self, share)\n"
+        "Trainer._make_update = told\n"
+        "Trainer.save_state = lambda self: (print('saving', flush=True), time.sleep(1000))\n"
         "from melodyvae.cli.main import main; main()"
     )
-    process = start("-c", code, *TRAIN, tmp_path / "run", dataset_folder, "--evaluate-every", "100000")
-    wait_for(tmp_path / "run" / ".lock")
-    time.sleep(1)
-    process.send_signal(signal.SIGINT)
+    process = start("-c", code, *TRAIN, tmp_path / "run", dataset_folder, "--evaluate-every", "1000000000")
     assert process.stdout is not None
-    while process.stdout.readline() != "saving\n":
-        pass
+    assert "training\n" in iter(process.stdout.readline, "")
+    process.send_signal(signal.SIGINT)
+    assert "saving\n" in iter(process.stdout.readline, "")
     end(process, signal.SIGINT)
     assert process.returncode == -signal.SIGINT
