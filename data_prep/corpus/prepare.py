@@ -73,6 +73,7 @@ class PrepReport:
         left_out_windows: windows by reason.
         moved_to_grid: onsets that were moved to the grid, in tracks that have few.
         advice: the option that would bring back the most files, in a sentence, or None.
+        detail: of a single source, why it gave nothing, in a sentence; otherwise empty.
     """
 
     output: Path
@@ -83,6 +84,7 @@ class PrepReport:
     left_out_windows: dict[str, int]
     advice: str | None = None
     moved_to_grid: int = 0
+    detail: str = ""
 
 
 def split_of(sha256: str) -> str:
@@ -146,7 +148,9 @@ def prepare(
     if not sum(report.counts.values()):
         reasons = ", ".join(f"{count} {reason}" for reason, count in report.left_out_files.items())
         hint = f". {report.advice[0].upper()}{report.advice[1:]}" if report.advice else ""
-        raise PrepError(f"nothing usable in {len(files)} files: {reasons}{hint}")
+        detail = f" ({report.detail.rstrip('.')})" if report.detail else ""
+        counted = f"{len(files)} {'file' if len(files) == 1 else 'files'}"
+        raise PrepError(f"nothing usable in {counted}: {reasons}{detail}{hint}")
     return report
 
 
@@ -263,6 +267,7 @@ def _write(output: Path, journal: Journal, options: PrepOptions) -> PrepReport:
             left_out_windows={reason: count for reason, count in left_out_windows.most_common() if count},
             advice=rescue(left_out_files, options.meter, options.fold),
             moved_to_grid=moved_to_grid,
+            detail=_detail(journal),
         )
         if not len(provenance):
             shutil.rmtree(staging)
@@ -278,6 +283,12 @@ def _write(output: Path, journal: Journal, options: PrepOptions) -> PrepReport:
         shutil.rmtree(staging, ignore_errors=True)
         raise
     return report
+
+
+def _detail(journal: Journal) -> str:
+    """Why the only source gave nothing, unless its reader crashed, of which there is no sentence to tell."""
+    only = [journal.read(entry) for entry in journal.entries] if len(journal.entries) == 1 else []
+    return next((source.detail for source in only if source.reason != "crashed"), "")
 
 
 def _write_windows(

@@ -302,6 +302,12 @@ class TestOutput:
             prepare([folder], tmp_path / "out", workers=0)
         assert [path.name for path in tmp_path.iterdir()] == ["midi"]
 
+    def test_of_a_single_file_that_gives_nothing_it_is_told_why(self, tmp_path: Path) -> None:
+        (tmp_path / "a.abc").write_text("X:1\nM:4/0\nK:C\nc4|\n", encoding="utf-8")
+        wrong = r"nothing usable in 1 file: 1 corrupt \(a\.abc, line 2: M:4/0 is no meter; write it such as M:4/4\)$"
+        with pytest.raises(PrepError, match=wrong):
+            prepare([tmp_path / "a.abc"], tmp_path / "out", workers=0)
+
     def test_an_interruption_leaves_no_half_dataset(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def stop(*_: object) -> None:
             raise KeyboardInterrupt
