@@ -72,7 +72,7 @@ def test_nothing_usable_is_a_failure_with_reasons(tmp_path: Path) -> None:
         (["nowhere"], 2, "Path 'nowhere' does not exist"),
         ([], 2, "Missing argument 'INPUTS...'"),
         (["midi", "--bars", "0"], 2, "0 is not in the range x>=1"),
-        (["midi", "--meter", "waltz"], 1, "meter is 'waltz'; it must be such as 4/4"),
+        (["midi", "--meter", "waltz"], 2, "meter is 'waltz'; it must be such as 4/4"),
         (["empty"], 1, "no music file in empty"),
         (["midi", "-o", "midi/000.mid/out"], 1, "000.mid"),
     ],
