@@ -232,6 +232,7 @@ class MelodyVAE:
         key: str | None = None,
         density: float | None = None,
         pitches: tuple[int, int] | None = None,
+        ending: composing.Ending | None = None,
         scale: str | Scale = "auto",
         tempo: float = 120.0,
         prior: Prior | None = None,
@@ -253,6 +254,7 @@ class MelodyVAE:
             key: of the tunes that are chosen and moved, of such a model: ``G:major`` and so on.
             density: notes per bar of the tunes that are chosen, of such a model.
             pitches: the lowest and the highest of the tunes that are chosen and moved, of such a model.
+            ending: ``tonic`` chooses tunes that come to their close, the default of such a model; ``any`` does not.
             scale: ``auto`` keeps each melody to the scale that fits it best; ``none`` does not; ``G:major`` and so on
                 keep all to one.
             tempo: quarters per minute.
@@ -270,7 +272,9 @@ class MelodyVAE:
             ComposingError: if what only a model that looks back can do is asked of another.
         """
         low, high = pitches or (None, None)
-        wish = composing.Wish(None if key is None else key_named(key), density, low, high)
+        composes = self.config.look_back and prior is None
+        closes = ending == "tonic" or (ending is None and composes)
+        wish = composing.Wish(None if key is None else key_named(key), density, low, high, closes)
         if bars not in (None, self.config.bars) or not wish.is_open:
             composing.check_composes(self.model)
         is_new = seed is None and generator is None
@@ -281,7 +285,7 @@ class MelodyVAE:
             "generator": generator,
             "quarters_per_minute": tempo,
         }
-        if self.config.look_back and prior is None:
+        if composes:
             draw = partial(composing.compose, self.model, bars=bars, wish=wish, scale=chosen, **how)
         else:
             draw = partial(sampling.sample, self.model, prior=prior, scale=chosen, **how)

@@ -51,6 +51,11 @@ from melodyvae.cli.options import (
     nargs=2,
     help="Lowest and highest MIDI pitch: chosen and transposed.",
 )
+@click.option(
+    "--ending",
+    type=click.Choice(["tonic", "any"]),
+    help="tonic: tunes are chosen that come to their close; any: they are not.  [default: tonic; of all parts: any]",
+)
 @scale_option
 @click.option(
     "--prior",
@@ -73,7 +78,8 @@ def sample(generation: Generation, count: int, parts: str, **options: Any) -> No
     melodyvae sample -n 100 --seed 7 --temperature 0.7 -o tunes
 
     They are written by melody-compose: eight bars, long enough for a phrase and its answer, whose bars come back as
-    those of songs do. --model melody-2bar writes two bars, and any model of yours what it has learned.
+    those of songs do; of eight times as many those are kept that best come to their close. --model melody-2bar writes
+    two bars, and any model of yours what it has learned.
 
     The folder (samples by default) gets a MIDI file for each tune, such as 01-of-8_C_120bpm.mid, all.mid with all of
     them in a row, piano-rolls.png, and index.html, a page that plays them.
@@ -86,6 +92,7 @@ def sample(generation: Generation, count: int, parts: str, **options: Any) -> No
     if not is_given("model_name") and options["prior"] is None:
         generation = composing(generation, parts)
         options["bars"] = options["bars"] or COMPOSED_BARS
+        options["ending"] = options["ending"] or ("any" if parts == "all" else "tonic")
     with known_errors():
         folder, vae = generation.open("samples")
         generation.finish(vae.sample(count, seed=generation.seed, **options), folder)

@@ -1,8 +1,8 @@
 """New tunes of any length, and tunes that go on, from a model that hears what it writes (its config has ``look_back``).
 
-A wish for a key, a density or a range is met by choice: more tunes are drawn than are wanted, each is moved to where it
-fits, and those nearest to the wish are kept. The notes stay those that the model wrote, so a chosen tune is as well
-formed as any other.
+A wish for a key, a density, a range or an ending is met by choice: more tunes are drawn than are wanted, each is moved
+to where it fits, and those nearest to the wish are kept. The notes stay those that the model wrote, so a chosen tune is
+as well formed as any other.
 
 Conventions: bars are whole; density is notes per bar; pitches are MIDI's.
 """
@@ -10,7 +10,7 @@ Conventions: bars are whole; density is notes per bar; pitches are MIDI's.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ from melodyvae.models.token_rules import TokenRules
 if TYPE_CHECKING:
     from melodyvae.models.melody import MelodyModel
 
+Ending = Literal["tonic", "any"]
 CANDIDATES = 8  # drawn for each tune that is wanted, where there is a wish
 MAX_DRAWN = 256
 MAX_HEARD_BARS = 32  # of a tune that goes on
@@ -47,12 +48,14 @@ class Wish:
         density: notes per bar.
         lowest_pitch: no note is lower.
         highest_pitch: no note is higher.
+        closes: whether the last note is the tonic, on a beat of the last bar, and at least a beat long.
     """
 
     key: Key | None = None
     density: float | None = None
     lowest_pitch: int | None = None
     highest_pitch: int | None = None
+    closes: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -63,7 +66,7 @@ class Wish:
         """How far a tune is from the wish, and the tune moved to where it is nearest; 0 is as wished.
 
         A key of the other mode counts 4, as does each octave by which the range is too wide; density counts by the
-        logarithm of its ratio.
+        logarithm of its ratio, and the ending as by :func:`distance_from_close`.
         """
         far, shifts = 0.0, list(range(-24, 25)) if self.lowest_pitch is not None else list(range(-5, 7))
         pitches = [note.pitch for note in melody.notes]
@@ -81,8 +84,23 @@ class Wish:
         far += outside[shift] / 3
         if self.density is not None:
             far += 4 * abs(float(np.log(len(pitches) / melody.bars / self.density)))
+        if self.closes:
+            far += distance_from_close(melody)
         moved = melody.transpose(shift) if min(pitches) + shift >= 0 and max(pitches) + shift <= 127 else melody
         return far, moved
+
+
+def distance_from_close(melody: Melody) -> float:
+    """How far a melody that has notes is from coming to its close, 0 to 4: see :class:`Wish`.
+
+    A last note of the tonic triad that is not the tonic counts 1, any other 2; that it comes before the last bar 1; off
+    the beat, or shorter than a beat, 0.5 each.
+    """
+    last, key, beat = melody.notes[-1], key_of(melody), melody.steps_per_quarter
+    above = (last.pitch - key.tonic) % 12
+    far = 0.0 if above == 0 else 1.0 if above in (3 if key.is_minor else 4, 7) else 2.0
+    far += last.start_step < (melody.bars - 1) * melody.steps_per_bar
+    return far + 0.5 * (last.start_step % beat != 0) + 0.5 * (last.end_step - last.start_step < beat)
 
 
 def key_of(melody: Melody) -> Key:

@@ -14,7 +14,7 @@ import torch
 from data_prep.tokens import FIRST_NOTE_ON
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.evaluation.structure import tune_metrics
-from melodyvae.generation.composing import Wish, compose, key_of
+from melodyvae.generation.composing import Wish, compose, distance_from_close, key_of
 from melodyvae.generation.scales import key_named
 from melodyvae.models.melody import MelodyModel
 
@@ -60,6 +60,10 @@ def main() -> None:
     for name, wish in wishes.items():
         melodies = compose(model, 32, 16, generator=torch.Generator().manual_seed(1), wish=wish)
         print(name, "met", np.mean([wish.meet(melody)[0] < 4 * np.log(1.25) for melody in melodies]))
+    for name, bars, wish in [("any", 8, None), ("tonic", 8, Wish(closes=True)), ("tonic", 16, Wish(closes=True))]:
+        melodies = compose(model, 32, bars, generator=torch.Generator().manual_seed(1), scale="auto", wish=wish)
+        close = np.mean([distance_from_close(melody) == 0 for melody in melodies])
+        print(f"ending {name}, {bars} bars: on the tonic, on a beat and a beat long", close)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,15 @@ from data_prep.melodies.keys import Key
 from data_prep.melody import Melody, MelodyNote
 from melodyvae.cli.main import main
 from melodyvae.evaluation.repetition import repetition_metrics
-from melodyvae.generation.composing import MAX_HEARD_BARS, ComposingError, Wish, compose, go_on, key_of
+from melodyvae.generation.composing import (
+    MAX_HEARD_BARS,
+    ComposingError,
+    Wish,
+    compose,
+    distance_from_close,
+    go_on,
+    key_of,
+)
 from melodyvae.generation.novelty import NOVELTY_FILE, NoveltyIndex
 from melodyvae.generation.scales import ScaleError, best_scale, key_named, weights_of
 from melodyvae.models.checkpoint import beside
@@ -69,6 +77,47 @@ def test_denser_tunes_are_chosen(model):
         return sum(len(melody.notes) for melody in compose(model, 2, 2, generator=draws(), wish=Wish(density=density)))
 
     assert notes(2.0) < notes(14.0)
+
+
+def ending(*last: tuple[int, int, int]) -> Melody:
+    """Four bars in C major with these notes (start, end, pitch) in the last bar."""
+    notes = [note for note in tune(3).notes] + [MelodyNote(48 + start, 48 + end, pitch) for start, end, pitch in last]
+    return Melody(tuple(notes), 64)
+
+
+@pytest.mark.parametrize(
+    ("last", "far"),
+    [
+        ([(0, 4, 62), (4, 8, 60)], 0.0),
+        ([(0, 16, 72)], 0.0),
+        ([(0, 8, 60), (8, 12, 67)], 1.0),  # the fifth
+        ([(0, 8, 60), (8, 12, 62)], 2.0),
+        ([(0, 2, 64), (2, 6, 60)], 0.5),  # off the beat
+        ([(0, 8, 64), (8, 10, 60)], 0.5),  # short
+        ([], 3.0),  # before the last bar, and on the seventh
+    ],
+)
+def test_how_far_a_tune_is_from_its_close(last, far):
+    assert distance_from_close(ending(*last)) == far
+
+
+def test_tunes_are_chosen_that_come_to_their_close(model):
+    def far(wish):
+        return np.mean([distance_from_close(melody) for melody in compose(model, 8, 2, generator=draws(), wish=wish)])
+
+    assert far(Wish(closes=True)) < far(Wish()) - 0.5
+    in_g = compose(model, 3, 2, generator=draws(), wish=Wish(key=Key(7, False), closes=True))
+    assert {key_of(melody).tonic for melody in in_g} == {7}
+
+
+def test_sampled_tunes_close_unless_asked_otherwise(model):
+    vae = MelodyVAE(model)
+    assert vae.sample(4, seed=1).melodies == vae.sample(4, ending="tonic", seed=1).melodies
+    assert vae.sample(4, seed=1).melodies != vae.sample(4, ending="any", seed=1).melodies
+    other = MelodyVAE(MelodyModel(PRESETS["tiny"].model))
+    assert other.sample(2, seed=1).melodies == other.sample(2, ending="any", seed=1).melodies
+    with pytest.raises(ComposingError, match="--model melody-compose"):
+        other.sample(2, ending="tonic", seed=1)
 
 
 def test_a_wish_moves_a_tune_and_changes_nothing_else():
