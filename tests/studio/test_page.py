@@ -367,6 +367,10 @@ def test_new_tunes_come_in_a_key_with_as_many_notes_as_wanted(page):
     expect(page.locator("#shell-line")).to_have_text("melodyvae sample -n 8 --scale D:pentatonic --seed 1")
     notes = page.evaluate(LANE_NOTES)
     assert {note[2] % 12 for note in notes} <= {2, 4, 6, 9, 11}
+    page.locator("#fresh-density").fill("12")
+    page.locator("#sample").click()
+    expect(page.locator("#shell-line")).to_contain_text("--density 12")
+    assert len(page.evaluate(LANE_NOTES)) > 8 * 2 * 8  # of eight tunes of two bars more than eight per bar
 
 
 # 5 Draw
@@ -464,17 +468,17 @@ def test_notes_without_doubt_keep_their_colour(page):
 # 6 Sound
 
 
-def rendered(page, source, notes=((0, 8, 57), (8, 16, 69))):
-    script = """async ([source, notes]) => {
+def rendered(page, source, notes=((0, 8, 57), (8, 16, 69)), metronome=False):
+    script = """async ([source, notes, metronome]) => {
         const { render } = await import('/static/js/player.js');
         const { SoundFont } = await import('/static/js/soundfont.js');
         const api = await import('/static/js/api.js');
         const soundfont = source === 'soundfont' ? new SoundFont(await api.soundfont()) : null;
         const melody = { notes, length_steps: 16, steps_per_quarter: 4, meter: [4, 4], quarters_per_minute: 120 };
-        const { samples, rate } = await render([melody], { soundfont, program: 0 });
+        const { samples, rate } = await render([melody], { soundfont, program: 0, metronome });
         return [Array.from(samples), rate];
     }"""
-    samples, rate = page.evaluate(script, [source, [list(note) for note in notes]])
+    samples, rate = page.evaluate(script, [source, [list(note) for note in notes], metronome])
     return np.array(samples), rate
 
 
@@ -496,6 +500,8 @@ def test_what_sounds_has_the_pitches_of_the_tune_at_their_times(page, source):
 def test_silence_is_silent_and_a_soundfont_of_ones_own_is_taken_or_refused_with_a_sentence(page):
     samples, _ = rendered(page, "synthesiser", notes=[])
     assert np.abs(samples).max() < 1e-6
+    clicks, _ = rendered(page, "synthesiser", notes=[], metronome=True)
+    assert np.abs(clicks).max() > 0.01
     drop(page, {"broken.sf2": b"RIFF" + struct.pack("<I", 4) + b"WAVE"})
     expect_said(page, "this is no SoundFont 2 file", bad=True)
 
@@ -522,6 +528,9 @@ def test_tempo_loop_metronome_volume_and_instrument_are_at_hand(page, twinkle, o
     page.locator("#volume").fill("0.4")
     lanes(page).nth(1).locator(".lane-play").click()
     expect(page.locator("#now-name")).to_have_text(f"{twinkle.name} to {ode.name} 2")
+    assert {entry["duration"] for entry in page.evaluate(HISTORY)} == {60 / (300 * 4)}
+    volume = "() => import('/static/js/app.js').then(({ player }) => player.live.volume.gain.value)"
+    assert page.evaluate(volume) == pytest.approx(0.4)
     page.get_by_role("button", name="Loop").click()
     expect(page.locator("#play")).to_have_attribute("aria-label", "Play")  # it ends, since it does not loop any more
     sound = page.evaluate("() => import('/static/js/store.js').then(({ doc }) => doc.sound)")

@@ -4,9 +4,12 @@ import signal
 import subprocess
 import sys
 import threading
+import webbrowser
+from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.parse import urlsplit
+from urllib.request import url2pathname, urlopen
 
 import pytest
 
@@ -31,6 +34,36 @@ def test_the_command_says_where_the_page_is_and_ends_with_ctrl_c():
 def test_what_cannot_be_opened_is_said(studio, tmp_path):
     assert "does not exist" in run("studio", tmp_path / "missing.mid", status=2)
     assert "cannot listen on 127.0.0.1" in run("studio", "--no-browser", "--port", str(studio.port), status=1)
+
+
+class SilentStudio:
+    """A studio that serves nothing."""
+
+    url = "http://127.0.0.1:1/?token=a&b"
+
+    def __init__(self, *_, **__):
+        pass
+
+    def run(self):
+        pass
+
+
+def test_what_another_host_than_loopback_means_is_said(monkeypatch):
+    monkeypatch.setattr("melodyvae.studio.server.Studio", SilentStudio)
+    assert "Anyone who can reach 0.0.0.0 on the network" in run("studio", "--no-browser", "--host", "0.0.0.0")
+    assert "Anyone" not in run("studio", "--no-browser")
+
+
+def test_the_browser_gets_the_token_by_a_file_that_only_its_owner_reads(monkeypatch):
+    monkeypatch.setattr("melodyvae.studio.server.Studio", SilentStudio)
+    opened = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    run("studio")
+    (address,) = opened
+    page = Path(url2pathname(urlsplit(address).path))
+    assert "token" not in address
+    assert escape(SilentStudio.url) in page.read_text()
+    assert page.stat().st_mode & 0o077 == 0
 
 
 def test_a_notebook_shows_the_page_in_a_frame(browser, open_page):

@@ -73,6 +73,7 @@ export async function perform(verb, request, { signal, onProgress, names } = {})
   });
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
+  let said = null;
   try {
     for (;;) {
       const { done, value } = await reader.read();
@@ -81,19 +82,19 @@ export async function perform(verb, request, { signal, onProgress, names } = {})
       const lines = rest.split("\n");
       rest = lines.pop();
       for (const line of lines.filter(Boolean)) {
-        const said = JSON.parse(line);
-        if (said.result) return said.result;
-        if (said.error) throw new ApiError(said.error);
-        if (said.missing) throw new Missing(said.missing);
-        if (said.stale) throw new Stale("a newer request took its place");
-        onProgress?.(said.progress);
+        said = JSON.parse(line);
+        if ("progress" in said) onProgress?.(said.progress);
       }
     }
   } catch (error) {
     if (error.name === "AbortError") throw new Stale("cancelled");
     throw error;
   }
-  throw new ApiError("The studio broke off its answer.");
+  // What counts is the last line; the answer is read to its end, so that its connection is free again.
+  if (said?.result) return said.result;
+  if (said?.missing) throw new Missing(said.missing);
+  if (said?.stale) throw new Stale("a newer request took its place");
+  throw new ApiError(said?.error ?? "The studio broke off its answer.");
 }
 
 const post = (path, request) =>
