@@ -103,16 +103,16 @@ def main() -> None:
 
 def measure_work() -> None:
     """The processor seconds of the start, of reading, of the pad and of a walk, in this process."""
-    seconds_of("import torch")
-    print(f"import torch: {sum(os.times()[2:4]):.2f} s of the processor")  # of the processes that have ended
-    begun = time.process_time()
+    torch = processor_seconds_of("import torch")
+    print(f"import torch: {torch:.2f} s of the processor")
+    ready = processor_seconds_of("from melodyvae.studio.engine import Engine; Engine('auto', 'cpu').model()")
+    print(f"the first model ready, beyond that: {ready - torch:.2f} s")
     from melodyvae.generation.sources import read_source
     from melodyvae.studio.engine import Engine
     from melodyvae.studio.requests import PadRequest, TuneSource, WalkRequest
     from melodyvae.studio.verbs import Source, pad, walk
 
     model = Engine("auto", "cpu").model()
-    print(f"the first model ready, beyond that: {time.process_time() - begun:.2f} s")
     begun = time.process_time()
     tunes = [Source(read_source(path, model.config), None) for path in sorted(TUNES.glob("*.mid"))]
     print(f"a MIDI file read and laid out: {(time.process_time() - begun) / len(tunes):.3f} s")
@@ -126,6 +126,12 @@ def measure_work() -> None:
     begun = time.process_time()
     walk(model, WalkRequest(named, named), tunes[:2])
     print(f"a walk in eight tunes: {time.process_time() - begun:.2f} s")
+
+
+def processor_seconds_of(code: str) -> float:
+    before = sum(os.times()[2:4])  # of the processes that have ended
+    seconds_of(code)
+    return sum(os.times()[2:4]) - before
 
 
 def seconds_of(code: str) -> float:
