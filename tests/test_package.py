@@ -29,10 +29,11 @@ def test_help_imports_nothing_heavy(arguments):
     assert output.splitlines()[-1] == "heavy: []"
 
 
-def test_loading_a_model_imports_neither_music21_nor_matplotlib_nor_the_compiler_of_torch():
+@pytest.mark.parametrize("model", ["melody-2bar", "melody-16bar", "melody-compose"])
+def test_loading_a_model_imports_neither_music21_nor_matplotlib_nor_the_compiler_of_torch(model):
     output = python(
         "import sys, melodyvae\n"
-        "melodyvae.MelodyVAE.from_pretrained('melody-2bar')\n"
+        f"melodyvae.MelodyVAE.from_pretrained({model!r})\n"
         "print([name for name in ('music21', 'matplotlib', 'pretty_midi', 'torch._dynamo') if name in sys.modules])"
     )
     assert output.strip() == "[]"

@@ -21,6 +21,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -56,13 +57,25 @@ FIRST_SLIP = -3.0  # logit of the probability that a copy slips, before training
 LayerStates = tuple[list[Tensor], list[Tensor]]  # hidden and cell of each layer, each (B, H)
 
 
+class Table(nn.Embedding):
+    """An embedding that is not initialised on the meta device, on which a checkpoint's shapes are checked.
+
+    Torch imports its compiler, for a second, to draw normal numbers there.
+    """
+
+    def reset_parameters(self) -> None:
+        """Draw the rows from N(0, 1)."""
+        if not self.weight.is_meta:
+            super().reset_parameters()
+
+
 class BarCodes(nn.Module):
     """Each bar of ``(B, T)`` as numbers ``(B, bars, 128)``, by itself."""
 
     def __init__(self, steps_per_bar: int, vocabulary_size: int) -> None:
         super().__init__()
         self.steps_per_bar = steps_per_bar
-        self.tokens = nn.Embedding(vocabulary_size, BAR_TOKEN_FEATURES)
+        self.tokens = Table(vocabulary_size, BAR_TOKEN_FEATURES)
         self.code = nn.Sequential(
             nn.Linear(steps_per_bar * BAR_TOKEN_FEATURES, 2 * BAR_CODE), nn.ReLU(), nn.Linear(2 * BAR_CODE, BAR_CODE)
         )
@@ -133,11 +146,11 @@ class ComposingDecoder(AutoregressiveDecoder):
         relative = 2 * WIDEST_INTERVAL + 1
         self.source_kinds = relative + FIRST_NOTE_ON + 1  # no event, note off, none; then intervals
         self.step_features = nn.Linear(self.segment_latent, self.segment_steps * config.decoder_features)
-        self.tokens = nn.Embedding(vocabulary_size, TOKEN_FEATURES)
-        self.sources = nn.Embedding(POINTERS * self.source_kinds, SOURCE_FEATURES)
-        self.places = nn.Embedding(config.steps_per_bar, 16)
-        self.bar_numbers = nn.Embedding(KNOWN_BARS + 1, 8)
-        self.waits = nn.Embedding(2 * (WAIT_STEPS + 1), 8)
+        self.tokens = Table(vocabulary_size, TOKEN_FEATURES)
+        self.sources = Table(POINTERS * self.source_kinds, SOURCE_FEATURES)
+        self.places = Table(config.steps_per_bar, 16)
+        self.bar_numbers = Table(KNOWN_BARS + 1, 8)
+        self.waits = Table(2 * (WAIT_STEPS + 1), 8)
         read = TOKEN_FEATURES + POINTERS * SOURCE_FEATURES + 16 + 8 + 8 + 3 * COPIES + PITCH_CLASSES
         self.inputs = nn.Linear(read + config.decoder_features + 3, config.decoder_size)
         self.lstm = nn.LSTM(config.decoder_size, config.decoder_size, config.decoder_layers)
@@ -154,8 +167,8 @@ class ComposingDecoder(AutoregressiveDecoder):
         self.key = nn.Sequential(nn.Linear(PITCH_CLASSES, 16), nn.Tanh(), nn.Linear(16, 1))
         with torch.no_grad():
             self.bar_output.bias[COPIES + 1 :] = FIRST_SLIP
-        of_notes = torch.arange(vocabulary_size - FIRST_NOTE_ON) + FIRST_NOTE_ON
-        turned = (torch.arange(PITCH_CLASSES)[:, None] + torch.arange(PITCH_CLASSES)) % PITCH_CLASSES
+        of_notes = torch.from_numpy(np.arange(FIRST_NOTE_ON, vocabulary_size))  # by NumPy: see Table
+        turned = torch.from_numpy((np.arange(PITCH_CLASSES)[:, None] + np.arange(PITCH_CLASSES)) % PITCH_CLASSES)
         self.register_buffer("of_notes", of_notes, persistent=False)
         self.register_buffer("turned", turned, persistent=False)  # (12, 12): the classes from each one upwards
 
