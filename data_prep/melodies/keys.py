@@ -44,6 +44,11 @@ class Key:
         """The tonic of the major key with the same notes."""
         return (self.tonic + MINOR_BELOW_MAJOR * self.is_minor) % 12
 
+    @property
+    def triad(self) -> tuple[int, int, int]:
+        """The pitch classes of its tonic triad, from the tonic up."""
+        return self.tonic, (self.tonic + 4 - self.is_minor) % 12, (self.tonic + 7) % 12
+
     def transposed(self, semitones: int) -> Key:
         """The same on another tonic."""
         return Key((self.tonic + semitones) % 12, self.is_minor)

@@ -159,8 +159,8 @@ def evaluate(
             on_part=show,
         )
         if report.structure is not None and similarity_file is not None:
-            shown = {name: values for name, values in report.structure.items() if name != "training"}
-            matrices = {name: values["self_similarity"] for name, values in shown.items()}
+            parts = report.structure.items()
+            matrices = {name: values["self_similarity"] for name, values in parts if name != "training"}
             with whole_file(similarity_file) as temporary:
                 plot_similarities(matrices, temporary)
         if report.interpolations is not None and plot_file is not None:

@@ -22,7 +22,6 @@ OCTAVE = 12
 PHRASE_BARS = 4
 BATCH = 2000
 SCALE_KINDS = ("major", "minor", "harmonic-minor")
-MAJOR_TRIAD, MINOR_TRIAD = {0, 4, 7}, {0, 3, 7}
 
 
 @dataclass(frozen=True)
@@ -97,8 +96,7 @@ def tune_metrics(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int
         notes += len(pitches)
         outside += len(pitches) - _in_best_scale(pitches)
         key = find_key(pitches, durations)
-        triad = MINOR_TRIAD if key and key.is_minor else MAJOR_TRIAD
-        on_triad += key is not None and int(pitches[-1] - key.tonic) % OCTAVE in triad
+        on_triad += key is not None and int(pitches[-1]) % OCTAVE in key.triad
     tunes = max(len(ranges), 1)
     shares |= {
         "range_semitones": float(np.mean(ranges)) if ranges else 0.0,

@@ -97,8 +97,8 @@ def distance_from_close(melody: Melody) -> float:
     the beat, or shorter than a beat, 0.5 each.
     """
     last, key, beat = melody.notes[-1], key_of(melody), melody.steps_per_quarter
-    above = (last.pitch - key.tonic) % 12
-    far = 0.0 if above == 0 else 1.0 if above in (3 if key.is_minor else 4, 7) else 2.0
+    pitch_class = last.pitch % 12
+    far = 0.0 if pitch_class == key.tonic else 1.0 if pitch_class in key.triad else 2.0
     far += last.start_step < (melody.bars - 1) * melody.steps_per_bar
     return far + 0.5 * (last.start_step % beat != 0) + 0.5 * (last.end_step - last.start_step < beat)
 

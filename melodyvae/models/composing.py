@@ -42,10 +42,10 @@ from melodyvae.models.look_back import (
     Written,
     component_weights,
 )
+from melodyvae.models.token_rules import OCTAVE
 
 TOKEN_FEATURES = 32
 SOURCE_FEATURES = 12
-OCTAVE = 12
 WIDEST_INTERVAL = 24  # semitones; wider ones count with it
 WAIT_STEPS = 32  # steps since the last event; more count with it
 KNOWN_BARS = max(LAGS_BARS)  # a later bar is told from an earlier one only up to here
