@@ -189,6 +189,7 @@ class MelodyTrainConfig(TrainConfig):
     scheduled_sampling_rate: float = 0.0  # k of the inverse sigmoid, in updates; 0 is teacher forcing throughout
     evaluate_windows: int = 512  # held-out windows in one evaluation
     look_back_hidden: float = 0.0  # share of the windows whose earlier bars are hidden from a look-back decoder
+    drawn_pitches: float = 0.0  # share of the windows whose past it hears with pitches that it draws
     # Of a model with two levels:
     lower_encoder_rate: float = 1.0  # of the learning rate; 0 leaves the lower encoder as it is
     lower_decoder_rate: float = 1.0  # likewise
@@ -198,15 +199,13 @@ class MelodyTrainConfig(TrainConfig):
         super().__post_init__()
         for name in ("transpose_down", "transpose_up", "scheduled_sampling_rate", "upper_level_updates"):
             check_at_least(name, getattr(self, name), 0)
-        for name in ("lower_encoder_rate", "lower_decoder_rate", "look_back_hidden"):
+        for name in ("lower_encoder_rate", "lower_decoder_rate"):
             check_at_least(name, getattr(self, name), 0)
-        for name in ("changed_windows", "anticipation", "rests"):
+        for name in ("changed_windows", "anticipation", "rests", "look_back_hidden", "drawn_pitches"):
             check_at_least(name, getattr(self, name), 0)
             if getattr(self, name) > 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it is a share, at most 1")
         check_at_least("evaluate_windows", self.evaluate_windows, 1)
-        if self.look_back_hidden > 1:
-            raise ConfigError(f"look_back_hidden is {self.look_back_hidden}; it is a share, at most 1")
 
 
 def from_dict(kind: type[Config], values: dict[str, Any]) -> Config:

@@ -218,8 +218,11 @@ def _print_samples(report: Report) -> None:
 
 
 def _print_structure(report: Report) -> None:
+    from melodyvae.evaluation.structure import DRAWS
+
     found = report.structure or {}
-    click.echo(f"{'':<34}" + "".join(f"{name:>9}" for name in found))
+    ranges, files = (found.get("training", {}).get(name) for name in ("ranges", "files"))
+    click.echo(f"{'':<34}" + "".join(f"{name:>9}" for name in found) + f"{'range' if ranges else '':>16}")
     js = [name for name in found["windows"] if name.startswith("js_")]
     opening = [name for name in found["windows"] if name.startswith("opening_")]
     far = ("similarity_error", *js, "judged", *sorted(opening, key=lambda name: name == "opening_judged"))
@@ -228,8 +231,12 @@ def _print_structure(report: Report) -> None:
         if name == far[0]:
             click.echo("from the windows (of the windows: of one half from the other)")
         cells = "".join(f"{f'{values[name]:.4f}' if name in values else '':>9}" for values in found.values())
+        if ranges:
+            cells += f"{'{:.3f} to {:.3f}'.format(*ranges[name]) if name in ranges else '':>16}"
         told = EXPLAINED[name.removeprefix("opening_")]
         click.echo(f"{name:<34}{cells}  {told}{', first two bars' * name.startswith('opening_')}")
+    if ranges:
+        click.echo(f"range: lowest and highest of {DRAWS} draws of {files} training files, from windows of the others")
     for name, values in found.items():
         lags = " ".join(f"{share:.3f}" for share in values["repeats_by_lag"])
         click.echo(f"bars that are the bar 1, 2, 3 ... before, {name}: {lags}")

@@ -28,7 +28,14 @@ from melodyvae.evaluation.samples import (
     jensen_shannon_bits,
     sample_metrics,
 )
-from melodyvae.evaluation.structure import distances, known_phrases, tune_metrics
+from melodyvae.evaluation.structure import (
+    OPENING_BARS,
+    distances,
+    known_phrases,
+    opening_distances,
+    ranges_of_files,
+    tune_metrics,
+)
 from melodyvae.evaluation.two_sample import MIN_WINDOWS, two_sample_accuracy
 from melodyvae.generation.codec import decode_tokens
 from melodyvae.generation.composing import compose
@@ -38,7 +45,6 @@ from melodyvae.models.melody import MelodyModel
 
 METRICS = ("reconstruction", "bound", "samples", "structure", "interpolations")
 NEAREST_WINDOWS = 1000  # whose nearest training window is searched
-OPENING_BARS = 2  # of longer windows, compared by themselves, too
 BOUND_SAMPLES = {"negative_elbo_nats_per_step": 1, "importance_weighted_nats_per_step": 100}  # of z
 
 
@@ -250,7 +256,8 @@ def _structure(
     """What windows and samples are like, and how far samples are from windows.
 
     Two halves of the windows are the floor of every distance, and ``training``, as many training windows, says how far
-    data that are learned without fault may lie from windows of other files. A model of more than two bars is compared
+    data that are learned without fault may lie from windows of other files; its ``ranges`` are those of
+    :func:`ranges_of_files`, for as many ``files`` as the windows are from. A model of more than two bars is compared
     with two-bar samples joined, which are independent of each other; ``opening_*`` are the distances of the first two
     bars alone.
     """
@@ -289,10 +296,11 @@ def _structure(
             if config.bars > OPENING_BARS:
                 one, other = (rows[:, : OPENING_BARS * bar] for rows in judged)
                 found[name]["opening_judged"] = two_sample_accuracy(one, other, table.size, seed=seed)
-        if config.bars > OPENING_BARS:
-            one, other = (rows[:, : OPENING_BARS * bar] for rows in (ours, theirs))
-            far = distances(one, other, table, bar)
-            found[name] |= {f"opening_{key}": value for key, value in far.items() if key.startswith("js_")}
+        found[name] |= opening_distances(ours, theirs, table, bar)
+    if "training" in found:
+        files = len(np.unique(data.sources))
+        found["training"]["files"] = files
+        found["training"]["ranges"] = ranges_of_files(data.train, data.train_sources, files, count, table, bar, seed)
     return found
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from data_prep.melodies.keys import find_key
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
+from melodyvae.datasets.batches import random_rows
 from melodyvae.evaluation.keys import key_metrics
 from melodyvae.evaluation.repetition import repetition_metrics
 from melodyvae.evaluation.samples import histograms, jensen_shannon_bits
@@ -21,6 +22,8 @@ from melodyvae.generation.scales import SCALES
 OCTAVE = 12
 PHRASE_BARS = 4
 BATCH = 2000
+DRAWS = 20
+OPENING_BARS = 2  # of longer windows, compared by themselves, too
 SCALE_KINDS = ("major", "minor", "harmonic-minor")
 
 
@@ -70,6 +73,48 @@ def distances(one: np.ndarray, other: np.ndarray, vocabulary: Vocabulary, steps_
     ours, theirs = (histograms(windows, vocabulary, steps_per_bar) for windows in (one, other))
     js = {f"js_{name}": jensen_shannon_bits(ours[name], theirs[name]) for name in ours}
     return {"similarity_error": float(np.abs(gap).mean()) if len(gap) else 0.0} | js
+
+
+def opening_distances(
+    one: np.ndarray, other: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int
+) -> dict[str, float]:
+    """``opening_js_*``: those of :func:`distances` of the first two bars; none of windows that have no more."""
+    steps = OPENING_BARS * steps_per_bar
+    if one.shape[1] <= steps:
+        return {}
+    found = distances(one[:, :steps], other[:, :steps], vocabulary, steps_per_bar)
+    return {f"opening_{name}": value for name, value in found.items() if name.startswith("js_")}
+
+
+def ranges_of_files(
+    windows: np.ndarray,
+    sources: np.ndarray,
+    files: int,
+    count: int,
+    vocabulary: Vocabulary,
+    steps_per_bar: int,
+    seed: int = 0,
+) -> dict[str, list[float]]:
+    """How much the metrics of a few files depend on which they are: of each the lowest and highest of 20 draws.
+
+    A draw takes ``files`` of the files of ``windows`` ``(N, T)``, whose number is ``sources`` ``(N,)``: the values of
+    :func:`tune_metrics` of their windows, and the distances of windows of the other files from them, of up to ``count``
+    windows each. Two halves of the same windows share their files and are nearer. Empty if there are too few files.
+    """
+    names = np.unique(sources)
+    if len(names) < 2 * files:
+        return {}
+    generator = np.random.default_rng(seed)
+    found: dict[str, list[float]] = {}
+    for draw in range(DRAWS):
+        is_drawn = np.isin(sources, generator.choice(names, files, replace=False))
+        ours, others = (random_rows(windows[where], count, seed + draw) for where in (is_drawn, ~is_drawn))
+        values = tune_metrics(ours, vocabulary, steps_per_bar).shares
+        for apart in (distances, opening_distances):
+            values |= apart(others, ours, vocabulary, steps_per_bar)
+        for name, value in values.items():
+            found.setdefault(name, []).append(value)
+    return {name: [min(values), max(values)] for name, values in found.items()}
 
 
 def tune_metrics(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int) -> TuneMetrics:

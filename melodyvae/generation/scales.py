@@ -98,8 +98,10 @@ class Scale:
 
     def allowed_tokens(self, vocabulary: Vocabulary) -> np.ndarray:
         """Whether each token may come, booleans ``(V,)``: all but the note ons outside the scale."""
-        pitches = np.arange(vocabulary.size) - FIRST_NOTE_ON + vocabulary.lowest_pitch
-        return (np.arange(vocabulary.size) < FIRST_NOTE_ON) | np.isin(pitches % 12, list(self.pitch_classes))
+        tokens = np.arange(vocabulary.size)
+        is_in = np.zeros(12, bool)
+        is_in[list(self.pitch_classes)] = True
+        return (tokens < FIRST_NOTE_ON) | is_in[(tokens - FIRST_NOTE_ON + vocabulary.lowest_pitch) % 12]
 
     def transposed(self, semitones: int) -> Scale:
         """The same on another tonic."""

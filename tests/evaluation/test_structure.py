@@ -11,6 +11,7 @@ from melodyvae.evaluation import report
 from melodyvae.evaluation.structure import (
     distances,
     known_phrases,
+    ranges_of_files,
     repeats_by_lag,
     similarity_by_lag,
     structure_metrics,
@@ -131,3 +132,30 @@ def test_training_windows_show_how_far_what_is_learned_lies_from_windows_of_othe
         if not overlap:
             assert found["training"]["js_interval"] == distances(train, windows, Vocabulary(), 16)["js_interval"]
             assert "known_phrases" not in found["training"]
+
+
+def test_a_few_files_may_be_quite_unlike_the_others():
+    """A quarter of the files leaps at random, in the others each window is held: all of the range is seen."""
+    held = np.zeros((40, 64), np.uint8)
+    held[:, ::4] = 40
+    windows = np.concatenate([random_windows(20, 64), held, held[:20]])
+    sources = np.repeat(np.arange(8), 10)  # the first two leap
+    ranges = ranges_of_files(windows, sources, 1, 30, Vocabulary(), 16)
+    assert ranges["repeats_exact"][0] < 0.1 < 0.9 < ranges["repeats_exact"][1]
+    assert ranges["js_interval"][0] < ranges["js_interval"][1]
+    assert set(distances(held, held, Vocabulary(), 16)) < set(ranges)
+    assert {"opening_js_notes", "leaps", "ends_on_triad"} < set(ranges)
+    assert ranges_of_files(windows, sources, 5, 30, Vocabulary(), 16) == {}  # not twice as many
+
+
+def test_the_command_shows_the_ranges_of_as_many_training_files(capsys):
+    config = MelodyConfig(bars=4, segment_bars=2, look_back=True, latent_size=8, conductor_size=8, decoder_size=16)
+    windows, train = random_windows(12, 64), random_windows(12, 64, seed=7)
+    data = report._Data(windows, np.arange(12) // 4, train, np.arange(12), False, "")
+    found = report._structure(MelodyModel(config).eval(), data, lambda prior: random_windows(12, 64, seed=5), 12, 0)
+    assert found["training"]["files"] == 3
+    low, high = found["training"]["ranges"]["silence"]
+    _print_structure(report.Report({}, "test", 12, 0, structure=found))
+    shown = capsys.readouterr().out
+    assert f"{low:.3f} to {high:.3f}" in next(line for line in shown.splitlines() if line.startswith("silence"))
+    assert "20 draws of 3 training files" in shown
