@@ -92,7 +92,8 @@ def sample(generation: Generation, count: int, parts: str, **options: Any) -> No
     if not is_given("model_name") and options["prior"] is None:
         generation = composing(generation, parts)
         options["bars"] = options["bars"] or COMPOSED_BARS
-        options["ending"] = options["ending"] or ("any" if parts == "all" else "tonic")
+        if parts == "all":
+            options["ending"] = options["ending"] or "any"
     with known_errors():
         folder, vae = generation.open("samples")
         generation.finish(vae.sample(count, seed=generation.seed, **options), folder)

@@ -7,11 +7,10 @@ It needs Chromium.
 from __future__ import annotations
 
 import argparse
-import shutil
 from pathlib import Path
 
 from melodyvae.studio.server import Studio
-from tests.studio.conftest import BROWSERS, FLAGS, TUNES
+from tests.studio.conftest import TUNES, chromium
 
 NAMES = ("twinkle", "ode-to-joy", "frere-jacques", "saints")
 MILLISECONDS = 120_000
@@ -27,8 +26,7 @@ def main() -> None:
     studio = Studio(files=[TUNES / f"{name}.mid" for name in NAMES], device="cpu")
     studio.start()
     with sync_playwright() as playwright:
-        path = next(filter(None, map(shutil.which, BROWSERS)))
-        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        browser = playwright.chromium.launch(**(chromium() or {}))
 
         def opened(width: int, height: int, theme: str):
             page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=theme)

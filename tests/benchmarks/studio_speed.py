@@ -12,7 +12,6 @@ import argparse
 import base64
 import os
 import random
-import shutil
 import subprocess
 import sys
 import time
@@ -22,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.conftest import tune
-from tests.studio.conftest import BROWSERS, FLAGS, TUNES
+from tests.studio.conftest import TUNES, chromium
 from tests.studio.test_page import DROP
 
 COMMAND_CHANGED = "(before) => document.getElementById('shell-line').textContent !== before"
@@ -83,8 +82,7 @@ def main() -> None:
     print(f"studio, until its address is printed: {time.perf_counter() - begun:.2f} s")
     try:
         with sync_playwright() as playwright:
-            path = next(filter(None, map(shutil.which, BROWSERS)))
-            browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+            browser = playwright.chromium.launch(**(chromium() or {}))
             page = browser.new_page()
             page.set_default_timeout(120_000)
             page.goto(url)

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
 
@@ -76,16 +76,22 @@ def studio() -> Iterator[Studio]:
     found.stop()
 
 
+def chromium() -> dict[str, Any] | None:
+    """What starts Chromium as the system has it, for Playwright; None where it has none."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    return None if path is None else {"executable_path": path, "args": list(FLAGS)}
+
+
 @pytest.fixture(scope="session")
 def browser():
     """Chromium, as the system has it."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
+    options = chromium()
+    if options is None:
         pytest.skip("there is no chromium; install it, such as by `apt-get install chromium`")
     sync_api.expect.set_options(timeout=MILLISECONDS)
     with sync_api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        found = playwright.chromium.launch(**options)
         yield found
         found.close()
 
