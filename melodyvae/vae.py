@@ -232,7 +232,7 @@ class MelodyVAE:
         key: str | None = None,
         density: float | None = None,
         pitches: tuple[int, int] | None = None,
-        ending: composing.Ending | None = None,
+        form: composing.Form | None = None,
         scale: str | Scale = "auto",
         tempo: float = 120.0,
         prior: Prior | None = None,
@@ -254,7 +254,8 @@ class MelodyVAE:
             key: of the tunes that are chosen and moved, of such a model: ``G:major`` and so on.
             density: notes per bar of the tunes that are chosen, of such a model.
             pitches: the lowest and the highest of the tunes that are chosen and moved, of such a model.
-            ending: ``tonic`` chooses tunes that come to their close, the default of such a model; ``any`` does not.
+            form: ``song`` chooses tunes that come to their close and take a bar up again, the default of such a model;
+                ``any`` does not.
             scale: ``auto`` keeps each melody to the scale that fits it best; ``none`` does not; ``G:major`` and so on
                 keep all to one.
             tempo: quarters per minute.
@@ -273,8 +274,8 @@ class MelodyVAE:
         """
         low, high = pitches or (None, None)
         composes = self.config.look_back and prior is None
-        closes = ending == "tonic" or (ending is None and composes)
-        wish = composing.Wish(None if key is None else key_named(key), density, low, high, closes)
+        is_song = form == "song" or (form is None and composes)
+        wish = composing.Wish(None if key is None else key_named(key), density, low, high, is_song)
         if bars not in (None, self.config.bars) or not wish.is_open:
             composing.check_composes(self.model)
         is_new = seed is None and generator is None

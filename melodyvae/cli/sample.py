@@ -52,9 +52,9 @@ from melodyvae.cli.options import (
     help="Lowest and highest MIDI pitch: chosen and transposed.",
 )
 @click.option(
-    "--ending",
-    type=click.Choice(["tonic", "any"]),
-    help="tonic: tunes are chosen that come to their close; any: they are not.  [default: tonic; of all parts: any]",
+    "--form",
+    type=click.Choice(["song", "any"]),
+    help="song: tunes are chosen that close and take a bar up again; any: not.  [default: song; of all parts: any]",
 )
 @scale_option
 @click.option(
@@ -78,8 +78,8 @@ def sample(generation: Generation, count: int, parts: str, **options: Any) -> No
     melodyvae sample -n 100 --seed 7 --temperature 0.7 -o tunes
 
     They are written by melody-compose: eight bars, long enough for a phrase and its answer, whose bars come back as
-    those of songs do; of eight times as many those are kept that best come to their close. --model melody-2bar writes
-    two bars, and any model of yours what it has learned.
+    those of songs do; of sixteen times as many those are kept that best come to their close and take a bar up again.
+    --model melody-2bar writes two bars, and any model of yours what it has learned.
 
     The folder (samples by default) gets a MIDI file for each tune, such as 01-of-8_C_120bpm.mid, all.mid with all of
     them in a row, piano-rolls.png, and index.html, a page that plays them.
@@ -93,7 +93,7 @@ def sample(generation: Generation, count: int, parts: str, **options: Any) -> No
         generation = composing(generation, parts)
         options["bars"] = options["bars"] or COMPOSED_BARS
         if parts == "all":
-            options["ending"] = options["ending"] or "any"
+            options["form"] = options["form"] or "any"
     with known_errors():
         folder, vae = generation.open("samples")
         generation.finish(vae.sample(count, seed=generation.seed, **options), folder)

@@ -1,8 +1,8 @@
 """New tunes of any length, and tunes that go on, from a model that hears what it writes (its config has ``look_back``).
 
-A wish for a key, a density, a range or an ending is met by choice: more tunes are drawn than are wanted, each is moved
-to where it fits, and those nearest to the wish are kept. The notes stay those that the model wrote, so a chosen tune is
-as well formed as any other.
+A wish for a key, a density, a range or the form of a song is met by choice: more tunes are drawn than are wanted, each
+is moved to where it fits, and those nearest to the wish are kept. The notes stay those that the model wrote, so a
+chosen tune is as well formed as any other.
 
 Conventions: bars are whole; density is notes per bar; pitches are MIDI's.
 """
@@ -10,6 +10,7 @@ Conventions: bars are whole; density is notes per bar; pitches are MIDI's.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -24,13 +25,15 @@ from melodyvae.generation.codec import check_count, decode_tokens, fields_of, ti
 from melodyvae.generation.in_scale import rules_of, rules_of_each
 from melodyvae.generation.key_shares import in_common_keys
 from melodyvae.generation.scales import Scale, ScaleChoice
-from melodyvae.models.token_rules import TokenRules
+from melodyvae.models.token_rules import OCTAVE, TokenRules
 
 if TYPE_CHECKING:
     from melodyvae.models.melody import MelodyModel
 
-Ending = Literal["tonic", "any"]
-CANDIDATES = 8  # drawn for each tune that is wanted, where there is a wish
+Form = Literal["song", "any"]
+SONG_BARS = 8  # shorter ones need take nothing up again
+MAX_REPEATS = 0.6  # of a tune's bars
+CANDIDATES = 16  # drawn for each tune that is wanted, where there is a wish
 MAX_DRAWN = 256
 MAX_HEARD_BARS = 32  # of a tune that goes on
 
@@ -48,14 +51,14 @@ class Wish:
         density: notes per bar.
         lowest_pitch: no note is lower.
         highest_pitch: no note is higher.
-        closes: whether the last note is the tonic, on a beat of the last bar, and at least a beat long.
+        is_song: whether it comes to its close and takes a bar up again, as :func:`distance_from_song` says.
     """
 
     key: Key | None = None
     density: float | None = None
     lowest_pitch: int | None = None
     highest_pitch: int | None = None
-    closes: bool = False
+    is_song: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -66,7 +69,7 @@ class Wish:
         """How far a tune is from the wish, and the tune moved to where it is nearest; 0 is as wished.
 
         A key of the other mode counts 4, as does each octave by which the range is too wide; density counts by the
-        logarithm of its ratio, and the ending as by :func:`distance_from_close`.
+        logarithm of its ratio, and the form as by :func:`distance_from_song`.
         """
         far, shifts = 0.0, list(range(-24, 25)) if self.lowest_pitch is not None else list(range(-5, 7))
         pitches = [note.pitch for note in melody.notes]
@@ -84,17 +87,43 @@ class Wish:
         far += outside[shift] / 3
         if self.density is not None:
             far += 4 * abs(float(np.log(len(pitches) / melody.bars / self.density)))
-        if self.closes:
-            far += distance_from_close(melody)
+        if self.is_song:
+            far += distance_from_song(melody)
         moved = melody.transpose(shift) if min(pitches) + shift >= 0 and max(pitches) + shift <= 127 else melody
         return far, moved
 
 
-def distance_from_close(melody: Melody) -> float:
-    """How far a melody that has notes is from coming to its close, 0 to 4: see :class:`Wish`.
+def distance_from_song(melody: Melody) -> float:
+    """How far a melody that has notes is from the form of a song: its :func:`distance_from_close`, and up to 2.5 more.
 
-    A last note of the tonic triad that is not the tonic counts 1, any other 2; that it comes before the last bar 1; off
-    the beat, or shorter than a beat, 0.5 each.
+    A melody of eight bars or more that takes no bar of two notes up again, in whatever key, counts 1, and so does one
+    that does little else. A note longer than a bar before the last one counts 0.5, and so do a rest of a bar and a leap
+    of more than an octave.
+    """
+    notes, bar = melody.notes, melody.steps_per_bar
+    last_bar = (melody.bars - 1) * bar
+    far = distance_from_close(melody)
+    far += 0.5 * any(note.end_step - note.start_step > bar for note in notes if note.end_step <= last_bar)
+    far += 0.5 * any(later.start_step - note.end_step >= bar for note, later in pairwise(notes))
+    far += 0.5 * any(abs(later.pitch - note.pitch) > OCTAVE for note, later in pairwise(notes))
+    if melody.bars >= SONG_BARS:
+        bars = [_in_any_key(melody.window(number, 1)) for number in range(melody.bars)]
+        ideas = [found for found in bars if len(found) > 1]
+        repeats = len(ideas) - len(set(ideas))
+        far += repeats == 0 or repeats > MAX_REPEATS * len(ideas)
+    return far
+
+
+def _in_any_key(bar: Melody) -> tuple[tuple[int, int, int], ...]:
+    """The notes of a bar: start, end, and interval from the first one; the same for all transpositions."""
+    return tuple((note.start_step, note.end_step, note.pitch - bar.notes[0].pitch) for note in bar.notes)
+
+
+def distance_from_close(melody: Melody) -> float:
+    """How far a melody that has notes is from coming to its close, 0 to 4.
+
+    The last note should be the tonic, on a beat of the last bar, and at least a beat long. Another note of the tonic
+    triad counts 1, any other 2; that it comes before the last bar 1; off the beat, or shorter than a beat, 0.5 each.
     """
     last, key, beat = melody.notes[-1], key_of(melody), melody.steps_per_quarter
     pitch_class = last.pitch % 12

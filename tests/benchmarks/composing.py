@@ -14,7 +14,7 @@ import torch
 from data_prep.tokens import FIRST_NOTE_ON
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.evaluation.structure import tune_metrics
-from melodyvae.generation.composing import Wish, compose, distance_from_close, key_of
+from melodyvae.generation.composing import Wish, compose, distance_from_close, distance_from_song, key_of
 from melodyvae.generation.scales import key_named
 from melodyvae.models.melody import MelodyModel
 
@@ -56,14 +56,18 @@ def main() -> None:
         print(name, "repeats", repeats(rows), "same key", same_key, "density", density, "outside", outside)
     wishes = {name: Wish(key=key_named(name)) for name in ("G:major", "A:minor")}
     wishes |= {f"{density} notes per bar": Wish(density=density) for density in (3, 6, 9)}
+    song = Wish(is_song=True)
     wishes["60 to 79"] = Wish(lowest_pitch=60, highest_pitch=79)
     for name, wish in wishes.items():
         melodies = compose(model, 32, 16, generator=torch.Generator().manual_seed(1), wish=wish)
         print(name, "met", np.mean([wish.meet(melody)[0] < 4 * np.log(1.25) for melody in melodies]))
-    for name, bars, wish in [("any", 8, None), ("tonic", 8, Wish(closes=True)), ("tonic", 16, Wish(closes=True))]:
+    for name, bars, wish in [("any", 8, None), ("song", 8, song), ("any", 16, None), ("song", 16, song)]:
         melodies = compose(model, 32, bars, generator=torch.Generator().manual_seed(1), scale="auto", wish=wish)
         close = np.mean([distance_from_close(melody) == 0 for melody in melodies])
-        print(f"ending {name}, {bars} bars: on the tonic, on a beat and a beat long", close)
+        form = np.mean([distance_from_song(melody) == distance_from_close(melody) for melody in melodies])
+        print(
+            f"form {name}, {bars} bars: close on the tonic, on a beat, a beat long {close}; take a bar up again {form}"
+        )
 
 
 if __name__ == "__main__":

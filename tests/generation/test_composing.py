@@ -17,6 +17,7 @@ from melodyvae.generation.composing import (
     Wish,
     compose,
     distance_from_close,
+    distance_from_song,
     go_on,
     key_of,
 )
@@ -105,19 +106,50 @@ def test_tunes_are_chosen_that_come_to_their_close(model):
     def far(wish):
         return np.mean([distance_from_close(melody) for melody in compose(model, 8, 2, generator=draws(), wish=wish)])
 
-    assert far(Wish(closes=True)) < far(Wish()) - 0.5
-    in_g = compose(model, 3, 2, generator=draws(), wish=Wish(key=Key(7, False), closes=True))
+    assert far(Wish(is_song=True)) < far(Wish()) - 0.5
+    in_g = compose(model, 3, 2, generator=draws(), wish=Wish(key=Key(7, False), is_song=True))
     assert {key_of(melody).tonic for melody in in_g} == {7}
 
 
-def test_sampled_tunes_close_unless_asked_otherwise(model):
+def test_sampled_tunes_are_songs_unless_asked_otherwise(model):
     vae = MelodyVAE(model)
-    assert vae.sample(4, seed=1).melodies == vae.sample(4, ending="tonic", seed=1).melodies
-    assert vae.sample(4, seed=1).melodies != vae.sample(4, ending="any", seed=1).melodies
+    assert vae.sample(4, seed=1).melodies == vae.sample(4, form="song", seed=1).melodies
+    assert vae.sample(4, seed=1).melodies != vae.sample(4, form="any", seed=1).melodies
     other = MelodyVAE(MelodyModel(PRESETS["tiny"].model))
-    assert other.sample(2, seed=1).melodies == other.sample(2, ending="any", seed=1).melodies
+    assert other.sample(2, seed=1).melodies == other.sample(2, form="any", seed=1).melodies
     with pytest.raises(ComposingError, match="--model melody-compose"):
-        other.sample(2, ending="tonic", seed=1)
+        other.sample(2, form="song", seed=1)
+
+
+def test_how_far_a_tune_is_from_a_song():
+    def bars(*first: int, length: int = 4, end: int = 60) -> Melody:
+        """Bars of two notes, the second ever higher, from these pitches on; then the end."""
+        notes = [
+            MelodyNote(16 * bar + 8 * half, 16 * bar + 8 * half + length, pitch + half * (bar % 4 + 1))
+            for bar, pitch in enumerate(first)
+            for half in (0, 1)
+        ]
+        return Melody((*notes, MelodyNote(16 * len(first), 16 * len(first) + 8, end)), 16 * (len(first) + 1))
+
+    def beyond_its_close(melody: Melody) -> float:
+        return distance_from_song(melody) - distance_from_close(melody)
+
+    assert beyond_its_close(bars(60, 62, 64, 65, 67, 67, 60)) == 0  # the fifth bar is the first one higher
+    assert beyond_its_close(bars(60, 62, 64)) == 0  # short: nothing need come back
+    never = bars(60, 62, 64, 65)
+    longer = replace(never, notes=(MelodyNote(0, 40, 60), *never.notes[6:]))
+    assert beyond_its_close(longer) == 0.5  # a note of more than a bar
+    rest = replace(never, notes=(never.notes[0], *never.notes[4:]))
+    assert beyond_its_close(rest) == 0.5
+    leap = replace(never, notes=(MelodyNote(0, 4, 90), *never.notes[1:]))
+    assert beyond_its_close(leap) == 0.5
+    other = Melody(tuple(MelodyNote(16 * bar, 16 * bar + bar + 2, 60 + bar) for bar in range(8)), 128)
+    assert beyond_its_close(other) == 1  # no bar is like another
+    assert beyond_its_close(bars(60, 62, 64, 65, 67, 67, 67, 67)) == 0
+    held = Melody(tuple(MelodyNote(16 * bar, 16 * bar + 16, 60) for bar in range(8)), 128)
+    assert distance_from_song(held) == 1  # a note is no idea
+    same = Melody(tuple(MelodyNote(8 * half, 8 * half + 8, 67 - 7 * (half % 2)) for half in range(16)), 128)
+    assert distance_from_song(same) == 1  # all bars are
 
 
 def test_a_wish_moves_a_tune_and_changes_nothing_else():
