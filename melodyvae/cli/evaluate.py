@@ -222,7 +222,7 @@ def _print_structure(report: Report) -> None:
 
     found = report.structure or {}
     ranges, files = (found.get("training", {}).get(name) for name in ("ranges", "files"))
-    click.echo(f"{'':<34}" + "".join(f"{name:>9}" for name in found) + f"{'range' if ranges else '':>16}")
+    click.echo(f"{'':<34}" + "".join(f"{name:>9}" for name in found) + f"{'range' if ranges else '':>19}")
     js = [name for name in found["windows"] if name.startswith("js_")]
     opening = [name for name in found["windows"] if name.startswith("opening_")]
     far = ("similarity_error", *js, "judged", *sorted(opening, key=lambda name: name == "opening_judged"))
@@ -232,7 +232,7 @@ def _print_structure(report: Report) -> None:
             click.echo("from the windows (of the windows: of one half from the other)")
         cells = "".join(f"{f'{values[name]:.4f}' if name in values else '':>9}" for values in found.values())
         if ranges:
-            cells += f"{'{:.3f} to {:.3f}'.format(*ranges[name]) if name in ranges else '':>16}"
+            cells += f"{'{:.3f} to {:.3f}'.format(*ranges[name]) if name in ranges else '':>19}"
         told = EXPLAINED[name.removeprefix("opening_")]
         click.echo(f"{name:<34}{cells}  {told}{', first two bars' * name.startswith('opening_')}")
     if ranges:
