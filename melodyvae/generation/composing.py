@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 Form = Literal["song", "any"]
 SONG_BARS = 8  # shorter ones need take nothing up again
 MAX_REPEATS = 0.6  # of a tune's bars
+MIN_PITCHES = 3
 CANDIDATES = 16  # drawn for each tune that is wanted, where there is a wish
-MAX_DRAWN = 256
+MAX_DRAWN = 512
 MAX_HEARD_BARS = 32  # of a tune that goes on
 
 
@@ -94,18 +95,20 @@ class Wish:
 
 
 def distance_from_song(melody: Melody) -> float:
-    """How far a melody that has notes is from the form of a song: its :func:`distance_from_close`, and up to 2.5 more.
+    """How far a melody that has notes is from the form of a song: its :func:`distance_from_close`, and up to 4 more.
 
-    A melody of eight bars or more that takes no bar of two notes up again, in whatever key, counts 1, and so does one
-    that does little else. A note longer than a bar before the last one counts 0.5, and so do a rest of a bar and a leap
-    of more than an octave.
+    Fewer than three pitches count 1. A melody of eight bars or more that takes no bar of two notes up again, in
+    whatever key, counts 1, and so does one that does little else. A note longer than a bar that is not the last counts
+    0.5, and so do a rest of a bar, a leap of more than an octave, and a range of more than two.
     """
     notes, bar = melody.notes, melody.steps_per_bar
-    last_bar = (melody.bars - 1) * bar
+    pairs, pitches = list(pairwise(notes)), {note.pitch for note in notes}
     far = distance_from_close(melody)
-    far += 0.5 * any(note.end_step - note.start_step > bar for note in notes if note.end_step <= last_bar)
-    far += 0.5 * any(later.start_step - note.end_step >= bar for note, later in pairwise(notes))
-    far += 0.5 * any(abs(later.pitch - note.pitch) > OCTAVE for note, later in pairwise(notes))
+    far += 0.5 * any(note.end_step - note.start_step > bar for note in notes[:-1])
+    far += 0.5 * any(later.start_step - note.end_step >= bar for note, later in pairs)
+    far += 0.5 * any(abs(later.pitch - note.pitch) > OCTAVE for note, later in pairs)
+    far += 0.5 * (max(pitches) - min(pitches) > 2 * OCTAVE)
+    far += len(pitches) < MIN_PITCHES
     if melody.bars >= SONG_BARS:
         bars = [_in_any_key(melody.window(number, 1)) for number in range(melody.bars)]
         ideas = [found for found in bars if len(found) > 1]

@@ -65,9 +65,7 @@ def main() -> None:
         melodies = compose(model, 32, bars, generator=torch.Generator().manual_seed(1), scale="auto", wish=wish)
         close = np.mean([distance_from_close(melody) == 0 for melody in melodies])
         form = np.mean([distance_from_song(melody) == distance_from_close(melody) for melody in melodies])
-        print(
-            f"form {name}, {bars} bars: close on the tonic, on a beat, a beat long {close}; take a bar up again {form}"
-        )
+        print(f"form {name}, {bars} bars: close on the tonic, on a beat, a beat long {close}; song otherwise {form}")
 
 
 if __name__ == "__main__":

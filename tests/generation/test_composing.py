@@ -141,15 +141,19 @@ def test_how_far_a_tune_is_from_a_song():
     assert beyond_its_close(longer) == 0.5  # a note of more than a bar
     rest = replace(never, notes=(never.notes[0], *never.notes[4:]))
     assert beyond_its_close(rest) == 0.5
-    leap = replace(never, notes=(MelodyNote(0, 4, 90), *never.notes[1:]))
+    leap = replace(never, notes=(MelodyNote(0, 4, 76), *never.notes[1:]))
     assert beyond_its_close(leap) == 0.5
+    wide = replace(never, notes=(MelodyNote(0, 4, 90), *never.notes[1:]))
+    assert beyond_its_close(wide) == 1
     other = Melody(tuple(MelodyNote(16 * bar, 16 * bar + bar + 2, 60 + bar) for bar in range(8)), 128)
     assert beyond_its_close(other) == 1  # no bar is like another
     assert beyond_its_close(bars(60, 62, 64, 65, 67, 67, 67, 67)) == 0
-    held = Melody(tuple(MelodyNote(16 * bar, 16 * bar + 16, 60) for bar in range(8)), 128)
-    assert distance_from_song(held) == 1  # a note is no idea
-    same = Melody(tuple(MelodyNote(8 * half, 8 * half + 8, 67 - 7 * (half % 2)) for half in range(16)), 128)
-    assert distance_from_song(same) == 1  # all bars are
+    held = Melody(tuple(MelodyNote(16 * bar, 16 * bar + 16, 60 + bar * (7 - bar)) for bar in range(8)), 128)
+    assert beyond_its_close(held) == 1  # a note is no idea
+    same = Melody(tuple(MelodyNote(4 * beat, 4 * beat + 4, 60 + beat % 4) for beat in range(32)), 128)
+    assert beyond_its_close(same) == 1  # all bars are
+    still = Melody((MelodyNote(0, 8, 62), MelodyNote(8, 16, 60), MelodyNote(16, 32, 60)), 32)
+    assert beyond_its_close(still) == 1  # two pitches
 
 
 def test_a_wish_moves_a_tune_and_changes_nothing_else():
