@@ -189,7 +189,6 @@ class MelodyTrainConfig(TrainConfig):
     scheduled_sampling_rate: float = 0.0  # k of the inverse sigmoid, in updates; 0 is teacher forcing throughout
     evaluate_windows: int = 512  # held-out windows in one evaluation
     look_back_hidden: float = 0.0  # share of the windows whose earlier bars are hidden from a look-back decoder
-    drawn_pitches: float = 0.0  # share of the windows whose past it hears with pitches that it draws
     # Of a model with two levels:
     lower_encoder_rate: float = 1.0  # of the learning rate; 0 leaves the lower encoder as it is
     lower_decoder_rate: float = 1.0  # likewise
@@ -201,7 +200,7 @@ class MelodyTrainConfig(TrainConfig):
             check_at_least(name, getattr(self, name), 0)
         for name in ("lower_encoder_rate", "lower_decoder_rate"):
             check_at_least(name, getattr(self, name), 0)
-        for name in ("changed_windows", "anticipation", "rests", "look_back_hidden", "drawn_pitches"):
+        for name in ("changed_windows", "anticipation", "rests", "look_back_hidden"):
             check_at_least(name, getattr(self, name), 0)
             if getattr(self, name) > 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it is a share, at most 1")

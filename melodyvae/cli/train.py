@@ -44,11 +44,6 @@ if TYPE_CHECKING:
     type=float,
     help="k of the inverse sigmoid, in updates; 0 is teacher forcing throughout.",
 )
-@click.option(
-    "--drawn-pitches",
-    type=float,
-    help="Share of the windows whose past a model that composes hears with pitches that it draws.",
-)
 @click.option("--transpose", type=int, help="Largest random shift up and down, in semitones.")
 @click.option(
     "--changed-windows", type=float, help="Share of the windows whose rhythm is changed at a visit: see the next two."

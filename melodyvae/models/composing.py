@@ -183,25 +183,6 @@ class ComposingDecoder(AutoregressiveDecoder):
         written = Written.of(previous, self.config.steps_per_bar, self.vocabulary_size, hidden)
         return self._all_steps(self._segments(z, self.prior(tokens)), previous, written)
 
-    @torch.no_grad()
-    def with_drawn_pitches(
-        self, z: Tensor, tokens: Tensor, where: Tensor, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """``tokens`` ``(B, T)``; in windows ``where`` ``(B,)`` each onset at a pitch drawn given z and the true past.
-
-        A decoder that learns the true tokens after these learns to come back to a tune from a wrong note: scheduled
-        sampling in two parallel passes ("Parallel Scheduled Sampling", Duckworth et al., 2019,
-        https://arxiv.org/abs/1906.04331). The rhythm stays, so that what is legal stays so.
-        """
-        tokens = tokens.long()
-        if not where.any():
-            return tokens
-        drawn, true = tokens.clone(), tokens[where]
-        pitches = self(z[where], true)[..., FIRST_NOTE_ON:].softmax(-1).flatten(0, 1)
-        chosen = torch.multinomial(pitches, 1, generator=generator).view_as(true) + FIRST_NOTE_ON
-        drawn[where] = torch.where(true >= FIRST_NOTE_ON, chosen, true)
-        return drawn
-
     def raw_logits(self, z: Tensor, previous: Tensor) -> Tensor:
         """See :meth:`AutoregressiveDecoder.raw_logits`; a note off while nothing sounds is illegal here, too."""
         tokens = F.pad(previous[:, 1:], (0, 1), value=NO_EVENT)

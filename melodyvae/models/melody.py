@@ -118,22 +118,19 @@ class MelodyModel(CheckpointedModel):
         generator: torch.Generator | None = None,
         teacher_forcing: float = 1.0,
         look_back_hidden: float = 0.0,
-        drawn_pitches: float = 0.0,
     ) -> LossTerms:
         """Reconstruction and KL of token windows ``(B, T)``, each ``(B,)`` in nats, at one z drawn from q(z | x).
 
         With ``teacher_forcing`` below 1 the decoder reads draws of its own at that share of the steps (scheduled
-        sampling). From a share ``look_back_hidden`` of the windows a look-back decoder may not copy, and of a share
-        ``drawn_pitches`` it hears the past with pitches of its own.
+        sampling). From a share ``look_back_hidden`` of the windows a look-back decoder may not copy.
         """
         posterior = self.encode(batch)
         z = posterior.sample(generator)
         if teacher_forcing < 1:
             logits = self.decoder.scheduled_sampling_logits(z, batch, teacher_forcing, generator)
-        elif isinstance(self.decoder, ComposingDecoder):
-            hidden, is_drawn = torch.rand(2, len(batch), generator=generator, device=batch.device)
-            heard = self.decoder.with_drawn_pitches(z, batch, is_drawn < drawn_pitches, generator)
-            logits = self.decoder(z, heard, hidden < look_back_hidden)
+        elif look_back_hidden and isinstance(self.decoder, ComposingDecoder):
+            drawn = torch.rand(len(batch), generator=generator, device=batch.device)
+            logits = self.decoder(z, batch, drawn < look_back_hidden)
         else:
             logits = self.decoder(z, batch)
         return LossTerms(token_nats(logits, batch).sum(dim=1), posterior.kl_to_standard_normal())

@@ -158,7 +158,7 @@ class MelodyTask(Task):
         if update < self.config.upper_level_updates:
             return self.model.code_loss_terms(batch, generator)
         share = teacher_forcing_share(self.config, update)
-        return self.model.loss_terms(batch, generator, share, self.config.look_back_hidden, self.config.drawn_pitches)
+        return self.model.loss_terms(batch, generator, share, self.config.look_back_hidden)
 
     def evaluate(self) -> Metrics | None:
         """The reconstruction metrics of held-out windows."""

@@ -164,29 +164,6 @@ def test_a_hidden_window_is_not_copied_from(model, tokens):
     torch.testing.assert_close(seen, model.decoder(z, tokens, ~everything))
 
 
-def test_drawn_pitches_keep_the_rhythm_and_are_those_that_are_likely(model, tokens):
-    where = torch.tensor([True, False, True, False])
-    drawn = model.decoder.with_drawn_pitches(latents(4), tokens, where, torch.Generator().manual_seed(0))
-    assert torch.equal(drawn[~where], tokens[~where])
-    assert torch.equal(drawn.clamp(max=FIRST_NOTE_ON), tokens.clamp(max=FIRST_NOTE_ON))
-    assert not torch.equal(drawn[where], tokens[where])
-    with torch.no_grad():
-        model.decoder.output.bias[50] = 1e3
-    certain = model.decoder.with_drawn_pitches(latents(4), tokens, where)[where]
-    is_onset = tokens[where] >= FIRST_NOTE_ON
-    assert (certain == 50)[is_onset].double().mean() > 0.3  # otherwise it points at the bars before
-
-
-def test_a_model_learns_the_true_pitches_after_drawn_ones(model, tokens):
-    true = model.loss_terms(tokens, torch.Generator().manual_seed(0))
-    drawn = model.loss_terms(tokens, torch.Generator().manual_seed(0), drawn_pitches=1.0)
-    torch.testing.assert_close(true.kl, drawn.kl)  # z is of the true tune
-    assert not torch.allclose(true.reconstruction, drawn.reconstruction)
-    assert torch.isfinite(drawn.reconstruction).all()
-    drawn.reconstruction.sum().backward()
-    assert model.encoder.posterior.weight.grad.any()
-
-
 def test_any_number_of_segments_is_written(model):
     longer = model.decode(latents(2, 4 * 8), 1.0, torch.Generator().manual_seed(0))
     assert longer.shape == (2, 8 * 32)
