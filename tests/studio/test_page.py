@@ -424,7 +424,7 @@ def test_a_blank_tune_shows_nothing_of_the_one_before(page, studio):
     page.locator("#tab-draw").click()
     expect(page.locator("#draw-said")).to_contain_text("The model hears")
     with busy_model(studio):
-        page.mouse.click(*place(page, 1, 84))
+        page.mouse.click(*place(page, 1, 72))
         expect(page.locator("#work")).to_contain_text("Listening")  # it waits for the model
         page.get_by_role("button", name="Blank tune").click()
     expect(page.locator("#work")).to_be_hidden()
