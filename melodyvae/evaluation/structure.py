@@ -14,7 +14,7 @@ import numpy as np
 from data_prep.melodies.keys import find_key
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
 from melodyvae.datasets.batches import random_rows
-from melodyvae.evaluation.keys import key_metrics
+from melodyvae.evaluation.keys import has_wide_leap, key_metrics
 from melodyvae.evaluation.repetition import repetition_metrics
 from melodyvae.evaluation.samples import histograms, jensen_shannon_bits
 from melodyvae.generation.scales import SCALES
@@ -131,13 +131,12 @@ def tune_metrics(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int
       :func:`~data_prep.melodies.keys.find_key`.
     """
     shares = repetition_metrics(windows, vocabulary, steps_per_bar)
-    ranges, leaps, outside, notes, on_triad, sounding = [], 0, 0.0, 0, 0, vocabulary.held(windows) != NO_EVENT
+    ranges, outside, notes, on_triad, sounding = [], 0.0, 0, 0, vocabulary.held(windows) != NO_EVENT
     for row, durations in zip(windows, _durations(windows), strict=True):
         pitches = row[row >= FIRST_NOTE_ON].astype(np.int64) - FIRST_NOTE_ON + vocabulary.lowest_pitch
         if not len(pitches):
             continue
         ranges.append(int(pitches.max() - pitches.min()))
-        leaps += bool((np.abs(np.diff(pitches)) > OCTAVE).any())
         notes += len(pitches)
         outside += len(pitches) - _in_best_scale(pitches)
         key = find_key(pitches, durations)
@@ -145,7 +144,7 @@ def tune_metrics(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int
     tunes = max(len(ranges), 1)
     shares |= {
         "range_semitones": float(np.mean(ranges)) if ranges else 0.0,
-        "leaps": leaps / tunes,
+        "leaps": float(has_wide_leap(windows).sum()) / tunes,
         "silence": float(1 - sounding.mean()),
         "out_of_scale": outside / max(notes, 1),
         "ends_on_triad": on_triad / tunes,

@@ -110,7 +110,7 @@ class Scale:
 
 CANDIDATES = tuple(Scale(tonic, kind) for kind in ("major", "harmonic-minor") for tonic in range(12))
 IN_SCALE = np.array([[pitch in scale for pitch in range(12)] for scale in CANDIDATES], dtype=np.float64)  # (24, 12)
-TRIADS = np.array([[scale.tonic, scale.tonic + 4 - scale.key.is_minor, scale.tonic + 7] for scale in CANDIDATES]) % 12
+TRIADS = np.array([scale.key.triad for scale in CANDIDATES])
 
 
 def parse_choice(name: str | Scale | None) -> Scale | ScaleChoice:

@@ -56,11 +56,11 @@ def main() -> None:
         print(name, "repeats", repeats(rows), "same key", same_key, "density", density, "outside", outside)
     wishes = {name: Wish(key=key_named(name)) for name in ("G:major", "A:minor")}
     wishes |= {f"{density} notes per bar": Wish(density=density) for density in (3, 6, 9)}
-    song = Wish(is_song=True)
     wishes["60 to 79"] = Wish(lowest_pitch=60, highest_pitch=79)
     for name, wish in wishes.items():
         melodies = compose(model, 32, 16, generator=torch.Generator().manual_seed(1), wish=wish)
         print(name, "met", np.mean([wish.meet(melody)[0] < 4 * np.log(1.25) for melody in melodies]))
+    song = Wish(is_song=True)
     for name, bars, wish in [("any", 8, None), ("song", 8, song), ("any", 16, None), ("song", 16, song)]:
         melodies = compose(model, 32, bars, generator=torch.Generator().manual_seed(1), scale="auto", wish=wish)
         close = np.mean([distance_from_close(melody) == 0 for melody in melodies])
