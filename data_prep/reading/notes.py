@@ -56,10 +56,20 @@ class Meter:
 
 
 @dataclass(frozen=True)
+class KeySignature:
+    """A key signature from ``start_quarters`` on: ``fifths`` sharps (above 0) or flats (below 0), -7 to 7."""
+
+    start_quarters: float
+    fifths: int
+    is_minor: bool = False
+
+
+@dataclass(frozen=True)
 class Part:
     """One instrument's notes, sorted by start, then pitch; four arrays of one length ``(notes,)``.
 
     ``volume`` is the setting of its channel, 0..127, when its first note begins; None if the file has none.
+    ``program`` holds from the first note on; ``program_changes`` are the later ones: quarters, program.
     """
 
     name: str
@@ -70,6 +80,7 @@ class Part:
     pitches: np.ndarray
     velocities: np.ndarray
     volume: int | None = None
+    program_changes: tuple[tuple[float, int], ...] = ()
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -119,6 +130,7 @@ class Song:
         meters: sorted by time; empty means 4/4 from the start, by the MIDI standard.
         end_quarters: where the last event lies, which may be after the last note.
         notices: what was mended on reading, for the user, each in a few words.
+        key_signatures: sorted by time; empty if the file has none.
     """
 
     parts: tuple[Part, ...]
@@ -126,6 +138,7 @@ class Song:
     meters: tuple[Meter, ...]
     end_quarters: float
     notices: tuple[str, ...] = ()
+    key_signatures: tuple[KeySignature, ...] = ()
 
     def quarters_per_minute_at(self, quarters: float) -> float:
         """The tempo in force at a time."""
