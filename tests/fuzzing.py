@@ -242,14 +242,13 @@ def _read_music(path: Path) -> None:
 
 
 def _read_checkpoint(path: Path) -> None:
-    import torch
 
     from melodyvae.cli.inspect import inspect
     from melodyvae.vae import MelodyVAE
 
     inspect.main([str(path)], standalone_mode=False)
     vae = MelodyVAE.from_pretrained(path)
-    found = vae.sample(2, generator=torch.Generator().manual_seed(0))
+    found = vae.sample(2, seed=0)
     vae.score(found[0])
     vae.morph(found[0], count=2, candidates=1, density=1.0)
 

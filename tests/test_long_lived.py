@@ -57,7 +57,7 @@ def all_calls(vae: MelodyVAE, tunes: list[Path], number: int) -> list[Any]:
         lambda: [melody.notes for melody in vae.grid([a, b, c, d], 2)],
         lambda: [melody.notes for melody in vae.arithmetic([a, b, c], [1, -1, 1])],
         lambda: [melody.notes for melody in vae.complete(a, hide=[1], seed=number)],
-        lambda: [melody.notes for melody in MelodyVAE(vae.composer).go_on(a, 1, bars=1, seed=number)],
+        lambda: [melody.notes for melody in MelodyVAE(vae.composer).continue_(a, 1, bars=1, seed=number)],
         lambda: [melody.notes for melody in vae.sample(2, novel=True, prior="fitted", seed=number)],
         lambda: [melody.notes for melody in vae.vary(b, 2, novel=True, temperature=1.0, seed=number)],
     ]

@@ -12,8 +12,8 @@ ROOMS = {  # in the order of the flow; a module at the top of a package is a roo
         *("reading", "melody", "tokens", "melodies", "corpus"),
     ],
     "melodyvae": [
-        *("config", "presets", "device", "ranks", "rendering", "models", "datasets", "generation"),
-        *("vae", "evaluation", "training", "digits", "studio", "cli", "__main__"),
+        *("config", "options", "presets", "device", "ranks", "rendering", "models", "datasets"),
+        *("generation", "verbs", "vae", "evaluation", "training", "digits", "studio", "cli", "__main__"),
     ],
 }
 UPWARD = {  # when a method is called: Melody.from_midi reads a file, and a melody shows itself in a notebook

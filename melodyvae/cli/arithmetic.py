@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from melodyvae.cli.options import (
-    Generation,
-    generation_options,
-    known_errors,
-    midi_file,
-    musical_options,
-    source_options,
-    temperature_option,
-)
+from melodyvae.cli.options import Generation, generation_options, known_errors, midi_file, verb_options
+from melodyvae.verbs.arithmetic import ArithmeticOptions
+from melodyvae.verbs.arithmetic import arithmetic as add_up
 
 SIGNS = {"+": 1, "-": -1}
 
 
 @click.command()
 @click.argument("terms", nargs=-1, required=True, metavar="A [+|-] B [[+|-] C ...]")
-@source_options
-@musical_options
-@temperature_option(0.0)
+@verb_options(ArithmeticOptions)
 @generation_options
-def arithmetic(generation: Generation, terms: tuple[str, ...], **options: Any) -> None:
+def arithmetic(generation: Generation, terms: tuple[str, ...], options: ArithmeticOptions) -> None:
     """Write the tune that is the sum, or the difference, of MIDI files, as the model understands them.
 
     \b
@@ -38,8 +29,8 @@ def arithmetic(generation: Generation, terms: tuple[str, ...], **options: Any) -
     """
     files, signs = _parse(terms, click.get_current_context())
     with known_errors():
-        folder, vae = generation.open("arithmetic", ["result.mid"], tunes=[(path, options["track"]) for path in files])
-        generation.finish(vae.arithmetic(files, signs, seed=generation.seed, **options), folder)
+        folder, vae = generation.open("arithmetic", ["result.mid"], tunes=files, track=options.track)
+        generation.finish(add_up(vae, files, signs, options), folder)
 
 
 def _parse(terms: tuple[str, ...], ctx: click.Context) -> tuple[list[Path], list[int]]:

@@ -3,60 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from melodyvae.cli.options import (
-    BAR,
-    FIRST_BAR_HELP,
-    TRACK_HELP,
-    Generation,
-    generation_options,
-    known_errors,
-    midi_file,
-    musical_options,
-    temperature_option,
-)
+from melodyvae.cli.options import Generation, generation_options, known_errors, midi_file, verb_options
+from melodyvae.verbs.interpolate import InterpolateOptions
+from melodyvae.verbs.interpolate import interpolate as walk
 
 
 @click.command()
 @click.argument("a", type=midi_file)
 @click.argument("b", type=midi_file)
-@click.option("-n", "count", type=click.IntRange(min=2), default=8, show_default=True, help="Tunes, ends included.")
-@click.option("--bar-a", type=BAR, help=FIRST_BAR_HELP.format(of=" from A"))
-@click.option("--bar-b", type=BAR, help=FIRST_BAR_HELP.format(of=" from B"))
-@click.option("--track-a", default="auto", show_default=True, help=TRACK_HELP.format(of=" of A"))
-@click.option("--track-b", default="auto", show_default=True, help=TRACK_HELP.format(of=" of B"))
-@click.option(
-    "--ends",
-    type=click.Choice(["exact", "model", "original"]),
-    default="exact",
-    show_default=True,
-    help="exact: A and B come back note for note; model: as the model remembers them; original: A and B themselves.",
-)
-@click.option(
-    "--spacing",
-    type=click.Choice(["even", "latent"]),
-    default="even",
-    show_default=True,
-    help="even: evenly far apart to the ear; latent: in equal steps of the model's space.",
-)
-@musical_options
-@click.option("--keep-accompaniment", is_flag=True, help="Let A's other tracks play under each tune, B too.")
-@temperature_option(0.0)
+@verb_options(InterpolateOptions, labels="ab")
 @generation_options
-def interpolate(
-    generation: Generation,
-    a: Path,
-    b: Path,
-    count: int,
-    bar_a: int | None,
-    bar_b: int | None,
-    track_a: str,
-    track_b: str,
-    **options: Any,
-) -> None:
+def interpolate(generation: Generation, a: Path, b: Path, options: InterpolateOptions) -> None:
     """Write the tunes on the way from A to B, two MIDI files.
 
     \b
@@ -73,8 +33,5 @@ def interpolate(
     same model.
     """
     with known_errors():
-        folder, vae = generation.open(f"{a.stem}-to-{b.stem}", tunes=[(a, track_a), (b, track_b)])
-        result = vae.interpolate(
-            a, b, count, first_bar=(bar_a, bar_b), track=(track_a, track_b), seed=generation.seed, **options
-        )
-        generation.finish(result, folder)
+        folder, vae = generation.open(f"{a.stem}-to-{b.stem}", tunes=[a, b], track=options.track)
+        generation.finish(walk(vae, a, b, options), folder)

@@ -13,27 +13,26 @@ import click
 from melodyvae import __version__
 from melodyvae.cli.signals import ending_in_good_order
 
-COMMANDS = (
-    "prep",
-    "train",
-    "fit",
-    "interpolate",
-    "sample",
-    "vary",
-    "morph",
-    "grid",
-    "arithmetic",
-    "complete",
-    "continue",
-    "score",
-    "reconstruct",
-    "studio",
-    "inspect",
-    "evaluate",
-    "digits",
-)
-
-MODULES = {"continue": "go_on"}  # where a command cannot be called like its module
+COMMANDS = {  # in the order of a first session
+    "prep": "Turn a folder of music files into a dataset.",
+    "train": "Train a model on a dataset.",
+    "fit": "Fit the prior and the attribute vectors of a model to a dataset.",
+    "interpolate": "Write the tunes on the way from one tune to another.",
+    "sample": "Write new tunes.",
+    "vary": "Write tunes that are near a tune.",
+    "morph": "Write a tune with its character moved.",
+    "grid": "Write rows of tunes between four.",
+    "arithmetic": "Write the sum or the difference of tunes.",
+    "complete": "Write a tune with bars of it filled in anew.",
+    "continue": "Write a tune that goes on.",
+    "score": "Say how unusual the bars and notes of tunes are.",
+    "reconstruct": "Write tunes as the model remembers them.",
+    "studio": "Open a page in the browser to play with tunes.",
+    "inspect": "Say what is in a file, a dataset or a model.",
+    "evaluate": "Measure a model on a dataset.",
+    "digits": "Train and use the sanity models of digits.",
+}
+MODULES = {"continue": "continue_"}  # where a command cannot be called like its module
 
 
 class LazyGroup(click.Group):
@@ -42,6 +41,11 @@ class LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands in the order of a first session."""
         return list(COMMANDS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name, or None."""

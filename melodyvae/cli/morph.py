@@ -2,59 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
-from melodyvae.cli.options import (
-    FiniteFloat,
-    Generation,
-    generation_options,
-    known_errors,
-    midi_file,
-    scale_option,
-    source_options,
-    temperature_option,
-)
-
-SLIDERS = {
-    "density": "More notes (+) or fewer (-).",
-    "range": "More semitones from lowest to highest note, or fewer.",
-    "interval": "Wider steps from note to note, or smaller ones.",
-    "syncopation": "Both of the following.",
-    "syncopation-8": "More or fewer notes on weak eighths without one on the beat before.",
-    "syncopation-16": "The same of sixteenths.",
-    "diatonic": "More or fewer of the notes in the major scale that fits best.",
-}
-MAX_AMOUNT = 5.0
-
-
-def slider_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add one option an attribute."""
-    for name, told in reversed(SLIDERS.items()):
-        amount = FiniteFloat(min=-MAX_AMOUNT, max=MAX_AMOUNT)
-        command = click.option(f"--{name}", type=amount, default=0.0, metavar="AMOUNT", help=told)(command)
-    return command
+from melodyvae.cli.options import Generation, generation_options, known_errors, midi_file, verb_options
+from melodyvae.verbs.morph import MorphOptions
+from melodyvae.verbs.morph import morph as moved
 
 
 @click.command()
 @click.argument("file", type=midi_file)
-@slider_options
-@scale_option
-@click.option("-n", "--steps", "count", type=click.IntRange(min=2), default=5, show_default=True, help="Tunes.")
-@source_options
-@click.option(
-    "--candidates",
-    type=click.IntRange(min=1),
-    default=192,
-    show_default=True,
-    help="Tunes tried for each one written; more come nearer to what is asked.",
-)
-@temperature_option(0.0)
+@verb_options(MorphOptions)
 @generation_options
-def morph(generation: Generation, file: Path, scale: str, count: int, **options: Any) -> None:
+def morph(generation: Generation, file: Path, options: MorphOptions) -> None:
     """Write FILE, a MIDI file, with its character moved, little by little.
 
     \b
@@ -69,8 +30,6 @@ def morph(generation: Generation, file: Path, scale: str, count: int, **options:
     to the one with the full amounts, all.mid with all of them in a row, piano-rolls.png, and index.html, a
     page that plays them.
     """
-    if scale in ("auto", "none") and not any(options[name.replace("-", "_")] for name in SLIDERS):
-        raise click.UsageError("there is nothing to move; give an amount, such as --density +1, or a --scale")
     with known_errors():
-        folder, vae = generation.open(f"{file.stem}-morphed", tunes=[(file, options["track"])])
-        generation.finish(vae.morph(file, count, scale=scale, seed=generation.seed, **options), folder)
+        folder, vae = generation.open(f"{file.stem}-morphed", tunes=[file], track=options.track)
+        generation.finish(moved(vae, file, options), folder)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import math
 import os
 import re
@@ -19,6 +18,8 @@ from click.core import ParameterSource
 
 from data_prep.errors import UserError
 from data_prep.files import short_name
+from data_prep.melodies.feel import parse_feel
+from melodyvae.options import OptionField, Options, option_fields
 from melodyvae.rendering.melody_files import PAGE_FILE, names_written
 from melodyvae.rendering.output_folder import check_replaceable
 
@@ -72,35 +73,9 @@ class DeviceName(click.ParamType[str]):
 
 
 SEED = click.IntRange(0, 2**32 - 1)  # what NumPy and torch both take
-BAR = click.IntRange(min=1)
-FIRST_BAR_HELP = "First bar to take{of}, from 1.  [default: a phrase]"
-TRACK_HELP = "Track{of}: auto, a number (from 1) or a name."
 midi_file = MusicFile(exists=True, dir_okay=False, path_type=Path)
 
 
-def checked(module: str, function: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
-    """A callback that refuses what ``function`` of ``module`` cannot parse, as a usage error, before other work."""
-
-    def check(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
-        try:
-            if value is not None:
-                getattr(importlib.import_module(module), function)(value)
-        except ValueError as error:
-            raise click.BadParameter(str(error)) from error
-        return value
-
-    return check
-
-
-SCALES = "melodyvae.generation.scales"
-scale_option = click.option(
-    "--scale",
-    default="auto",
-    show_default=True,
-    callback=checked(SCALES, "parse_choice"),
-    help="auto: in the scale of the tunes; none: any notes; or a scale such as G:major, Am or F#:dorian.",
-)
-novel_option = click.option("--novel", is_flag=True, help="Draw near-copies of training melodies again.")
 device_option = click.option(
     "--device", type=DeviceName(), default="auto", show_default=True, help="auto, cpu, cuda or mps."
 )
@@ -121,7 +96,6 @@ class Generation:
         output: the folder for the results; None for the command's own.
         model_name: ``auto``, a shipped model, a checkpoint file or a run folder.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        seed: None leaves it to the verb.
         feel: how melodies are played: ``keep``, ``straight`` or such as ``swing=0.62``.
         audio: write WAV files, too.
         play: open the page of the results in the browser.
@@ -131,7 +105,6 @@ class Generation:
     output: Path | None
     model_name: str
     device: str
-    seed: int | None
     feel: str
     audio: bool
     play: bool
@@ -142,12 +115,14 @@ class Generation:
         folder: str | Path,
         names: Sequence[str] = (),
         joined: bool = True,
-        tunes: Sequence[tuple[Path, str]] = (),
+        tunes: Sequence[Path] = (),
+        track: str | int | tuple[str | int, ...] = "auto",
         duple: str | None = None,
         by_name: bool = False,
     ) -> tuple[Path, MelodyVAE]:
         """The folder for the results, ``folder`` if none was asked for, and the model, chosen by the ``tunes``.
 
+        ``track`` is of all tunes, or of each.
         ``duple`` is the shipped model of tunes that are not in threes, melody-2bar by default. With ``by_name`` tunes
         are called by their files' names, and not A, B and so on.
 
@@ -157,7 +132,9 @@ class Generation:
         """
         place = self.output or Path(short_name(str(folder)))
         check_replaceable(place, names_written(names, joined, self.audio), self.force, input_files())
-        return place, load_model(self.model_name, self.device, tunes, duple, by_name)
+        tracks = track if isinstance(track, tuple) else (track,) * len(tunes)
+        of_tunes = [(path, str(own)) for path, own in zip(tunes, tracks, strict=True)]
+        return place, load_model(self.model_name, self.device, of_tunes, duple, by_name)
 
     def finish(self, result: Result, folder: Path) -> None:
         """Print what a verb found, write its melodies, and say where."""
@@ -205,13 +182,12 @@ def generation_options(command: Callable[..., Any]) -> Callable[..., Any]:
         gathered,
         click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for the results."),
         model_option,
-        click.option("--seed", type=SEED, help="The same seed, the same files.  [default: 0; of sample: a new one]"),
         device_option,
         click.option(
             "--feel",
             default="keep",
             show_default=True,
-            callback=checked("data_prep.melodies.feel", "parse_feel"),
+            callback=_parses(parse_feel),
             help="keep: with the tune's swing, timing and loudness; straight: on the grid; or such as swing=0.62.",
         ),
         click.option("--audio", is_flag=True, help="Write a WAV file beside each MIDI file."),
@@ -220,53 +196,77 @@ def generation_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
-def source_options(command: Command) -> Command:
-    """Add ``--bar`` (as ``first_bar``) and ``--track``."""
-    return add_options(
-        command,
-        click.option("--bar", "first_bar", type=BAR, help=FIRST_BAR_HELP.format(of="")),
-        track_option(command=None),
-    )
+def verb_options(kind: type[Options], labels: Sequence[str] = ()) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add the options of a verb, which the command gets as ``options``.
+
+    Args:
+        kind: the verb's options.
+        labels: of its sources, if each has its own ``--track-a``, ``--track-b`` and so on.
+    """
+    declared = [
+        (field, label) for field in option_fields(kind) for label in (labels if field.is_for_each and labels else ("",))
+    ]
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def gathered(*arguments: Any, **values: Any) -> Any:
+            own: dict[str, Any] = {}
+            for field, label in declared:
+                value = values.pop(f"{field.name}_{label}" if label else field.name)
+                own[field.name] = (*own.get(field.name, ()), value) if label else value
+            with usage_errors():
+                options = kind(**own)
+            return command(*arguments, options=options, **values)
+
+        made: Callable[..., Any] = gathered
+        return add_options(made, *(_click_option(field, label) for field, label in declared))
+
+    return decorate
 
 
-def musical_options(command: Command) -> Command:
-    """Add ``--bars``, ``--key``, ``--tempo`` and ``--scale``, of commands with several tunes."""
-    return add_options(
-        command,
-        click.option("--bars", type=BAR, help="Bars to take of each.  [default: the model's: 2]"),
-        click.option(
-            "--key",
-            default="a",
-            show_default=True,
-            callback=checked(SCALES, "parse_key"),
-            help="a or b: all in the key of A or B; glide: from A's on; or a key such as C or Am; none: as they are.",
-        ),
-        click.option(
-            "--tempo",
-            default="a",
-            show_default=True,
-            callback=checked(SCALES, "parse_tempo"),
-            help="a or b: that of A or B; glide; or quarters per minute.",
-        ),
-        scale_option,
-    )
-
-
-def track_option(command: Command | None = None) -> Any:
-    """``--track``."""
-    option = click.option("--track", default="auto", show_default=True, help=TRACK_HELP.format(of=""))
-    return option if command is None else option(command)
-
-
-def temperature_option(default: float | None, told: str = "") -> Callable[[Command], Command]:
-    """``--temperature`` with this default, or None and what its help says of it."""
+def _click_option(field: OptionField, label: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The option of a command for a field, or for one source of it."""
+    option = field.option
+    text = option.help.format(of=f" from {label.upper()}" if label else "")
+    text += f"  [default: {option.default}]" if option.default else ""
+    kinds: dict[type, click.ParamType[Any]] = {
+        int: click.IntRange(option.low, option.high),  # type: ignore[arg-type]  # whole numbers
+        float: FiniteFloat(option.low, option.high),
+        str: click.STRING,
+    }
+    how: dict[str, Any] = {"type": click.Choice(field.choices) if field.choices else kinds.get(field.kind)}
+    if field.kind is bool:
+        how = {"is_flag": True}
+    elif field.length:
+        how["nargs"] = field.length
+    elif field.length == 0:
+        how["multiple"] = True
+    if option.parse is not None:
+        how |= {"type": None if field.kind is str else how["type"], "callback": _parses(option.parse)}
+    name = f"{field.name}_{label}" if label else field.name
     return click.option(
-        "--temperature",
-        type=FiniteFloat(min=0),
-        default=default,
-        show_default=default is not None,
-        help=f"0 takes the most probable notes; 1 draws them.{told}",
+        *field.flags(label),
+        name,
+        default=field.default,
+        show_default=field.default is not None and field.kind is not bool,
+        metavar=option.metavar,
+        help=text,
+        **how,
     )
+
+
+def _parses(parse: Callable[[Any], object]) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """A callback that refuses what ``parse`` cannot parse, as a usage error, before other work."""
+
+    def check(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
+        try:
+            if value is not None:
+                parse(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from error
+        return value
+
+    return check
 
 
 def device_options(command: Command) -> Command:

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from melodyvae.cli.options import (
-    Generation,
-    generation_options,
-    known_errors,
-    midi_file,
-    temperature_option,
-    track_option,
-)
+from melodyvae.cli.options import Generation, generation_options, known_errors, midi_file, verb_options
+from melodyvae.verbs.reconstruct import ReconstructOptions
+from melodyvae.verbs.reconstruct import reconstruct as remember
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=midi_file)
-@track_option
-@temperature_option(0.0)
+@verb_options(ReconstructOptions)
 @generation_options
-def reconstruct(generation: Generation, files: tuple[Path, ...], **options: Any) -> None:
+def reconstruct(generation: Generation, files: tuple[Path, ...], options: ReconstructOptions) -> None:
     """Write each of FILES as the model remembers it, as many bars at a time as it takes (two).
 
     \b
@@ -37,6 +30,6 @@ def reconstruct(generation: Generation, files: tuple[Path, ...], **options: Any)
         raise click.UsageError("two of the files have the same name, and would be written to the same place")
     with known_errors():
         folder, vae = generation.open(
-            "reconstructions", names, joined=False, tunes=[(path, options["track"]) for path in files], by_name=True
+            "reconstructions", names, joined=False, tunes=files, track=options.track, by_name=True
         )
-        generation.finish(vae.reconstruct(files, seed=generation.seed, **options), folder)
+        generation.finish(remember(vae, files, options), folder)

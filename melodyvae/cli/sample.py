@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import click
 
-from melodyvae.cli.options import (
-    SCALES,
-    FiniteFloat,
-    Generation,
-    checked,
-    composing,
-    generation_options,
-    is_given,
-    known_errors,
-    novel_option,
-    scale_option,
-    temperature_option,
-)
+from melodyvae.cli.options import Generation, composing, generation_options, is_given, known_errors, verb_options
+from melodyvae.verbs.sample import SampleOptions
+from melodyvae.verbs.sample import sample as draw
 
 
 @click.command()
-@click.option("-n", "count", type=click.IntRange(min=1), default=8, show_default=True, help="Tunes.")
-@click.option(
-    "--tempo",
-    type=FiniteFloat(min=10, max=400),
-    default=120.0,
-    show_default=True,
-    help="Quarters per minute.",
-)
-@click.option("--bars", type=click.IntRange(min=1), help="How long.  [default: 8; of another model: its own]")
+@verb_options(SampleOptions)
 @click.option(
     "--parts",
     type=click.Choice(["tunes", "all"]),
@@ -38,34 +20,8 @@ from melodyvae.cli.options import (
     show_default=True,
     help="tunes: what a person would sing; all: any part of a piece, basses and inner voices, too.",
 )
-@click.option(
-    "--key",
-    callback=checked(SCALES, "key_named"),
-    help="In this key, such as G:major or A:minor: chosen and transposed.",
-)
-@click.option("--density", type=FiniteFloat(min=0.1), help="Notes per bar: the nearest are chosen.")
-@click.option(
-    "--range",
-    "pitches",
-    type=click.IntRange(0, 127),
-    nargs=2,
-    help="Lowest and highest MIDI pitch: chosen and transposed.",
-)
-@click.option(
-    "--form",
-    type=click.Choice(["song", "any"]),
-    help="song: tunes are chosen that close and take a bar up again; any: not.  [default: song; of all parts: any]",
-)
-@scale_option
-@click.option(
-    "--prior",
-    type=click.Choice(["fitted", "normal"]),
-    help="Of melody-2bar: z from a Gaussian fitted to the training melodies (its default), or from N(0, I).",
-)
-@novel_option
-@temperature_option(1.0)
 @generation_options
-def sample(generation: Generation, count: int, parts: str, **options: Any) -> None:
+def sample(generation: Generation, parts: str, options: SampleOptions) -> None:
     """Write new tunes, drawn from the model.
 
     \b
@@ -89,11 +45,10 @@ def sample(generation: Generation, count: int, parts: str, **options: Any) -> No
 
     if is_given("model_name") and is_given("parts"):
         raise click.UsageError("--parts chooses the model, so give --model or --parts, not both")
-    if not is_given("model_name") and options["prior"] is None:
+    if not is_given("model_name") and options.prior is None:
         generation = composing(generation, parts)
-        options["bars"] = options["bars"] or COMPOSED_BARS
-        if parts == "all":
-            options["form"] = options["form"] or "any"
+        form = options.form or ("any" if parts == "all" else None)
+        options = replace(options, bars=options.bars or COMPOSED_BARS, form=form)
     with known_errors():
         folder, vae = generation.open("samples")
-        generation.finish(vae.sample(count, seed=generation.seed, **options), folder)
+        generation.finish(draw(vae, options), folder)

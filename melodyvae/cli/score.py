@@ -6,16 +6,18 @@ from pathlib import Path
 
 import click
 
-from melodyvae.cli.options import device_option, known_errors, load_model, midi_file, model_option, track_option
+from melodyvae.cli.options import device_option, known_errors, load_model, midi_file, model_option, verb_options
+from melodyvae.verbs.score import ScoreOptions
+from melodyvae.verbs.score import score as judge
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=midi_file)
-@track_option
+@verb_options(ScoreOptions)
 @model_option
 @device_option
 @click.option("--all", "every", is_flag=True, help="Print every bar and every doubtful note of long tunes, too.")
-def score(files: tuple[Path, ...], track: str, model_name: str, device: str, every: bool) -> None:
+def score(files: tuple[Path, ...], model_name: str, device: str, every: bool, options: ScoreOptions) -> None:
     """Say how unusual the bars of FILES, MIDI files, are to the model, and which notes are doubtful.
 
     \b
@@ -30,7 +32,7 @@ def score(files: tuple[Path, ...], track: str, model_name: str, device: str, eve
     """
     with known_errors():
         for path in files:
-            vae = load_model(model_name, device, [(path, track)])
-            found = vae.score(path, track=track)
+            vae = load_model(model_name, device, [(path, str(options.track))])
+            found = judge(vae, path, options)
             for sentence in found.sentences if every else found.summary:
                 click.echo(sentence)

@@ -3,39 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from melodyvae.cli.options import (
-    FiniteFloat,
-    Generation,
-    generation_options,
-    known_errors,
-    midi_file,
-    novel_option,
-    scale_option,
-    source_options,
-    temperature_option,
-)
+from melodyvae.cli.options import Generation, generation_options, known_errors, midi_file, verb_options
+from melodyvae.verbs.vary import VaryOptions
+from melodyvae.verbs.vary import vary as near
 
 
 @click.command()
 @click.argument("file", type=midi_file)
-@click.option("-n", "count", type=click.IntRange(min=1), default=8, show_default=True, help="Tunes.")
-@click.option(
-    "--amount",
-    type=FiniteFloat(min=0, max=1),
-    default=0.3,
-    show_default=True,
-    help="How far away: 0 is the tune itself, 1 a new one.",
-)
-@source_options
-@scale_option
-@novel_option
-@temperature_option(0.0)
+@verb_options(VaryOptions)
 @generation_options
-def vary(generation: Generation, file: Path, count: int, **options: Any) -> None:
+def vary(generation: Generation, file: Path, options: VaryOptions) -> None:
     """Write tunes that are near FILE, a MIDI file, as the model understands tunes.
 
     \b
@@ -46,5 +26,5 @@ def vary(generation: Generation, file: Path, count: int, **options: Any) -> None
     with the tune and then all of them in a row, piano-rolls.png, and index.html, a page that plays them.
     """
     with known_errors():
-        folder, vae = generation.open(f"{file.stem}-varied", tunes=[(file, options["track"])])
-        generation.finish(vae.vary(file, count, seed=generation.seed, **options), folder)
+        folder, vae = generation.open(f"{file.stem}-varied", tunes=[file], track=options.track)
+        generation.finish(near(vae, file, options), folder)

@@ -123,6 +123,8 @@ def parse_choice(name: str | Scale | None) -> Scale | ScaleChoice:
         return "none"
     if isinstance(name, Scale):
         return name
+    if not isinstance(name, str):
+        raise ScaleError(f"scale is {name!r}; it must be auto, none, or a scale such as G:major")
     choice = name.strip().lower()
     return choice if choice in ("auto", "none") else Scale.parse(name)  # type: ignore[return-value]  # of these two
 
@@ -133,11 +135,11 @@ def parse_key(text: str) -> KeyPlan | Key:
     Raises:
         ScaleError: if it is neither.
     """
-    plan = text.strip().lower()
+    plan = str(text).strip().lower()
     if plan in get_args(KeyPlan):
         return plan  # type: ignore[return-value]  # it is one of them
     try:
-        return Scale.parse(text).key
+        return Scale.parse(str(text)).key
     except ScaleError as error:
         raise ScaleError(f"key is {text!r}; choose one of glide, a, b and none, or a key such as C or Am") from error
 
@@ -148,9 +150,9 @@ def key_named(name: str) -> Key:
     Raises:
         ScaleError: if it is none.
     """
-    wrong = f"{name!r} is no key; give one such as G:major, A minor or Am"
+    wrong = f"key: {name!r} is no key; give one such as G:major, A minor or Am"
     try:
-        scale = Scale.parse(name)
+        scale = Scale.parse(str(name))
     except ScaleError as error:
         raise ScaleError(wrong) from error
     if scale.kind not in ("major", "minor"):

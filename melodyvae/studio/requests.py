@@ -1,30 +1,41 @@
-"""JSON <-> requests and melodies: frozen dataclasses whose fields say what may come, and one reader for all of them.
+"""JSON <-> requests and melodies.
 
-A request that is not what its class says raises :class:`RequestError` with a sentence that names the field, the value
-and what it must be. Unknown fields are errors.
+The options of a verb are those of :mod:`melodyvae.verbs`, with their types, ranges and defaults. What is not as it must
+be raises :class:`RequestError` with a sentence that names the field, the value and what it must be. Unknown fields are
+errors.
 """
 
 from __future__ import annotations
 
 import math
 import types
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
 from data_prep.melody import Melody, MelodyNote
 from data_prep.reading.notes import Part
-from melodyvae.generation.interpolation import Ends, Spacing
+from melodyvae.generation.sources import sounding_bars
+from melodyvae.options import Options, option_fields, options_class
 from melodyvae.studio.limits import StudioLimits
+from melodyvae.verbs.complete import complete
+from melodyvae.verbs.continue_ import continue_
+from melodyvae.verbs.grid import grid
+from melodyvae.verbs.interpolate import interpolate
+from melodyvae.verbs.morph import morph
+from melodyvae.verbs.reconstruct import reconstruct
+from melodyvae.verbs.sample import sample
+from melodyvae.verbs.score import score
+from melodyvae.verbs.vary import vary
 
 Request = TypeVar("Request")
-MAX_SEED = 2**32 - 1
 MAX_TEXT = 200  # characters
 MAX_TUNES = 64
 MAX_BARS = 64  # of one tune
 MAX_NUMBER = 100_000  # of a bar or a track
+MAX_HIDDEN = 32  # bars at a time
 
 
 class RequestError(ValueError):
@@ -60,108 +71,87 @@ class TuneSource:
 
 
 @dataclass(frozen=True)
-class WalkRequest:
-    """From ``a`` to ``b`` in ``count`` tunes; the options and their defaults are those of ``melodyvae interpolate``."""
+class StudioVerb:
+    """A verb as the page asks for it.
 
-    a: TuneSource
-    b: TuneSource
-    count: int = between(2, MAX_TUNES, default=8)
-    bars: int | None = between(1, MAX_BARS, default=None)
-    ends: Ends = "exact"
-    spacing: Spacing = "even"
-    key: str = "a"
-    tempo: str = "a"
-    scale: str = "auto"
-    keep_accompaniment: bool = False
-    temperature: float = between(0, 2, default=0.0)
-    seed: int = between(0, MAX_SEED, default=0)
+    Attributes:
+        function: the verb, of :mod:`melodyvae.verbs`.
+        command: its name on the command line.
+        tunes: the fields of a request that hold its tunes: ``corners`` holds four, ``melody`` a melody, others
+            one tune.
+        most: the largest number that an option may have, where it is smaller than the verb's.
+        defaults: of options, where they are the page's own.
+    """
 
+    function: Callable[..., Any]
+    command: str
+    tunes: tuple[str, ...]
+    most: Mapping[str, float] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
-@dataclass(frozen=True)
-class PadRequest:
-    """``size`` rows of ``size`` tunes between four: top left, top right, bottom left, bottom right."""
-
-    corners: tuple[TuneSource, ...] = sized(4, 4)
-    size: int = between(2, 33, default=17)
-    key: str = "a"
-    tempo: str = "a"
-    scale: str = "auto"
+    @property
+    def options(self) -> type[Options]:
+        """The class of its options."""
+        return options_class(self.function)
 
 
-@dataclass(frozen=True)
-class MorphRequest:
-    """``tune`` with its attributes moved by ``amounts``, in standard deviations of the training tunes."""
-
-    tune: TuneSource
-    amounts: Mapping[str, float] = sized(0, 16)
-    count: int = between(2, 16, default=2)
-    scale: str = "auto"
-    candidates: int = between(1, 512, default=48)
-    temperature: float = between(0, 2, default=0.0)
-    seed: int = between(0, MAX_SEED, default=0)
+VERBS = {
+    "walk": StudioVerb(interpolate, "interpolate", ("a", "b")),
+    "pad": StudioVerb(grid, "grid", ("corners",), {"count": 33}, {"count": 17}),
+    "morph": StudioVerb(morph, "morph", ("tune",), {"count": 16, "candidates": 512}, {"count": 2, "candidates": 48}),
+    "vary": StudioVerb(vary, "vary", ("tune",)),
+    "reconstruct": StudioVerb(reconstruct, "reconstruct", ("melody",)),
+    "complete": StudioVerb(complete, "complete", ("melody",), {"count": 8}, {"count": 1}),
+    "continue": StudioVerb(continue_, "continue", ("melody",), {"count": 8}, {"count": 2}),
+    "sample": StudioVerb(sample, "sample", (), {}, {"seed": 0}),
+    "score": StudioVerb(score, "score", ("melody",)),
+}
+MOST: Mapping[str, float] = {"count": MAX_TUNES, "bars": MAX_BARS, "extend": MAX_BARS, "temperature": 2}
+OF_THE_TUNES = ("track", "first_bar")  # options that a request says with its tunes
 
 
 @dataclass(frozen=True)
-class VaryRequest:
-    """``count`` tunes near ``tune``."""
+class VerbRequest:
+    """A verb that is asked for.
 
-    tune: TuneSource
-    count: int = between(1, MAX_TUNES, default=8)
-    amount: float = between(0, 1, default=0.3)
-    scale: str = "auto"
-    temperature: float = between(0, 2, default=0.0)
-    seed: int = between(0, MAX_SEED, default=0)
+    Attributes:
+        verb: its name, a key of :data:`VERBS`.
+        tunes: in the order of the verb's sources.
+        options: all but those that the tunes say.
+        meter: of new tunes.
+    """
 
+    verb: str
+    tunes: tuple[TuneSource, ...]
+    options: Options
+    meter: tuple[int, int] = (4, 4)
 
-@dataclass(frozen=True)
-class ReconstructRequest:
-    """``melody`` as the model remembers it."""
+    def placed(self, bars: int | None = None) -> Options | None:
+        """The options with the first bar of each tune and, for the command line, its track.
 
-    melody: Melody
+        For the command line of a model of ``bars`` bars a melody is a file, whose first bar need not be said where
+        there is no other. None if the command takes one bar and one track for all, and these differ.
+        """
+        places: list[tuple[int | None, str | int]] = []
+        for tune in self.tunes:
+            if tune.melody is None:
+                places.append((tune.first_bar, "auto" if bars is None or tune.track is None else tune.track))
+            else:
+                places.append((1 if bars is None or tune.melody.bars > bars else None, "auto"))
+        found: dict[str, Any] = {}
+        for entry in option_fields(type(self.options)):
+            if entry.name in OF_THE_TUNES and places:
+                values = tuple(place[entry.name == "track"] for place in places)
+                is_of_each = entry.is_for_each and (bars is None or bool(self.labels))
+                if not is_of_each and len(set(values)) > 1:
+                    return None
+                found[entry.name] = values if is_of_each else values[0]
+        return replace(self.options, **found)  # type: ignore[type-var]  # a dataclass
 
-
-@dataclass(frozen=True)
-class CompleteRequest:
-    """``melody`` with its hidden bars (from 1; those after its end make it longer) filled in, ``count`` times."""
-
-    melody: Melody
-    hidden_bars: tuple[int, ...] = sized(1, 32)
-    count: int = between(1, 8, default=1)
-    temperature: float | None = between(0, 2, default=None)  # None: what suits the model
-    seed: int = between(0, MAX_SEED, default=0)
-
-
-@dataclass(frozen=True)
-class ContinueRequest:
-    """``melody`` with ``bars`` bars more, by the model that composes, ``count`` times."""
-
-    melody: Melody
-    bars: int = between(1, MAX_BARS, default=8)
-    count: int = between(1, 8, default=2)
-    temperature: float = between(0, 2, default=1.0)
-    seed: int = between(0, MAX_SEED, default=0)
-
-
-@dataclass(frozen=True)
-class SampleRequest:
-    """``count`` new tunes; ``bars``, ``key`` and ``density`` (notes per bar) are for the model that composes."""
-
-    count: int = between(1, MAX_TUNES, default=8)
-    meter: tuple[int, ...] = (4, 4)
-    bars: int | None = between(1, MAX_BARS, default=None)
-    key: str | None = None
-    density: float | None = between(0.1, 16, default=None)
-    scale: str = "auto"
-    tempo: float = between(10, 400, default=120.0)
-    temperature: float = between(0, 2, default=1.0)
-    seed: int = between(0, MAX_SEED, default=0)
-
-
-@dataclass(frozen=True)
-class ScoreRequest:
-    """How unusual ``melody`` is, and which of its notes are doubtful."""
-
-    melody: Melody
+    @property
+    def labels(self) -> str:
+        """What tells the tunes apart in the flags of the command; empty where they share theirs."""
+        return "ab" if VERBS[self.verb].tunes == ("a", "b") else ""
 
 
 @dataclass(frozen=True)
@@ -202,6 +192,59 @@ def parse(kind: type[Request], value: Any, limits: StudioLimits, name: str = "th
         elif entry.default is MISSING and entry.default_factory is MISSING:
             raise RequestError(f"{name} has no {entry.name!r}")
     return kind(**found)
+
+
+def parse_verb(verb: str, value: Any, limits: StudioLimits) -> VerbRequest:
+    """The request of a verb in a JSON value: its tunes and its options, side by side.
+
+    Raises:
+        RequestError: if it is not one.
+    """
+    if not isinstance(value, dict):
+        raise RequestError(f"the request is {_shown(value)}; it must be an object")
+    asked, kind = dict(value), VERBS[verb]
+    tunes: list[TuneSource] = []
+    for name in kind.tunes:
+        if name not in asked:
+            raise RequestError(f"the request has no {name!r}")
+        given = asked.pop(name)
+        if name == "corners" and not (isinstance(given, list) and len(given) == 4):
+            raise RequestError(f"corners is {_shown(given)}; it must be a list of four tunes")
+        for one in given if name == "corners" else [given]:
+            is_melody = name == "melody"
+            tunes.append(
+                TuneSource(melody_from_json(one, limits)) if is_melody else parse(TuneSource, one, limits, name)
+            )
+    meter = _converted(asked.pop("meter", [4, 4]), tuple[int, ...], "meter", limits) if verb == "sample" else (4, 4)
+    if len(meter) != 2 or min(meter) < 1:
+        raise RequestError(f"meter is {_shown(list(meter))}; it must be such as [4, 4]")
+    if verb == "complete" and "hidden_bars" in asked:
+        asked |= _hidden(asked.pop("hidden_bars"), tunes[0])
+    known = {entry.name: entry for entry in option_fields(kind.options) if entry.name not in OF_THE_TUNES}
+    unknown = sorted(set(asked) - set(known))
+    if unknown:
+        raise RequestError(
+            f"the request has a field {unknown[0]!r:.60}; it may have {', '.join((*kind.tunes, *known))}"
+        )
+    try:
+        options = kind.options(**{**kind.defaults, **asked})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise RequestError(str(error)) from error
+    for name, most in {**MOST, **kind.most}.items():
+        number = getattr(options, name, None)
+        if isinstance(number, int | float) and number > most:
+            raise RequestError(f"{name} is {number:g}; it must be at most {most:g} here")
+    return VerbRequest(verb, tuple(tunes), options, (meter[0], meter[1]))
+
+
+def _hidden(value: Any, tune: TuneSource) -> dict[str, Any]:
+    """Which bars are filled in, and how many are added after the last one with a note, of bars that are hidden."""
+    if not (isinstance(value, list) and 1 <= len(value) <= MAX_HIDDEN and all(_is_integer(bar) for bar in value)):
+        raise RequestError(f"hidden_bars is {_shown(value)}; it must be a list of 1 to {MAX_HIDDEN} bars")
+    assert tune.melody is not None  # for mypy: the field is called melody
+    last = sounding_bars(tune.melody)[1]
+    beyond = [bar - last for bar in value if bar > last]
+    return {"hide": ",".join(str(bar) for bar in value if bar <= last), "extend": max(beyond, default=0)}
 
 
 def melody_from_json(value: Any, limits: StudioLimits, name: str = "melody") -> Melody:
@@ -328,10 +371,6 @@ def _converted(value: Any, kind: Any, name: str, limits: StudioLimits) -> Any:
             return None
         (kind,) = (one for one in get_args(kind) if one is not type(None))
         return _converted(value, kind, name, limits)
-    if origin is Literal:
-        if value not in get_args(kind):
-            raise RequestError(f"{name} is {_shown(value)}; it must be one of {', '.join(get_args(kind))}")
-        return value
     if origin is tuple:
         if not isinstance(value, list) or len(value) > limits.melodies:
             raise RequestError(f"{name} is {_shown(value)}; it must be a list of at most {limits.melodies}")
@@ -346,7 +385,7 @@ def _converted(value: Any, kind: Any, name: str, limits: StudioLimits) -> Any:
 
 
 def _plain(value: Any, kind: Any, name: str) -> Any:
-    """A number, a text, yes or no, or numbers by name."""
+    """A number, a text, or yes or no."""
     if kind is bool:
         if not isinstance(value, bool):
             raise RequestError(f"{name} is {_shown(value)}; it must be true or false")
@@ -363,10 +402,6 @@ def _plain(value: Any, kind: Any, name: str) -> Any:
         if not isinstance(value, str) or len(value) > MAX_TEXT:
             raise RequestError(f"{name} is {_shown(value)}; it must be a text of at most {MAX_TEXT} characters")
         return value
-    if get_origin(kind) is Mapping:
-        if not isinstance(value, dict):
-            raise RequestError(f"{name} is {_shown(value)}; it must be an object of numbers by name")
-        return {_plain(key, str, name): _plain(number, float, f"{name}.{key:.40}") for key, number in value.items()}
     raise TypeError(f"{name}: {kind} is no kind of field that is known here")
 
 

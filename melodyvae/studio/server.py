@@ -38,7 +38,7 @@ from melodyvae.studio.sessions import Sessions
 
 if TYPE_CHECKING:
     from melodyvae.generation.meters import ModelChoice
-    from melodyvae.studio.requests import TuneSource
+    from melodyvae.studio.requests import TuneSource, VerbRequest
 
 ROOT = Path(str(resources.files("melodyvae.studio")))
 STATIC = ROOT / "static"
@@ -255,18 +255,18 @@ class _Fitted:
     pieces: tuple[Any, ...]
 
 
-def _fitted(studio: Studio, asked: Any, tunes: Sequence[TuneSource], track: str = "auto") -> _Fitted:
+def _fitted(studio: Studio, asked: VerbRequest | None, tunes: Sequence[TuneSource], track: str = "auto") -> _Fitted:
     """The tunes, read, and the model for them; waits for the reader.
 
     Raises:
         ReadingError, MissingFileError: as :meth:`Pieces.read`.
         RequestError: if a tune is too long.
     """
-    from melodyvae.studio.requests import MAX_BARS, RequestError, WalkRequest
+    from melodyvae.studio.requests import MAX_BARS, RequestError
     from melodyvae.studio.verbs import choose
 
     grid = studio.engine.model().config
-    with_song = isinstance(asked, WalkRequest) and asked.keep_accompaniment
+    with_song = asked is not None and getattr(asked.options, "keep_accompaniment", False)
     found: list[Any] = []
     meters, names = [], []
     for number, tune in enumerate(tunes):
@@ -296,34 +296,31 @@ async def _do(studio: Studio, request: Request) -> Response:
     """The answer of a verb, as a stream of JSON lines."""
     await _loaded(studio)
     from melodyvae.studio.commands import shell_command
-    from melodyvae.studio.requests import RequestError, parse
-    from melodyvae.studio.verbs import VERBS, Source, check_words, size_of, tunes_of
+    from melodyvae.studio.requests import VERBS, RequestError, parse_verb
+    from melodyvae.studio.verbs import perform, size_of
 
     verb = request.path_params["verb"]
     if verb not in VERBS:
         raise RefusedError(404, f"there is no {verb!r:.40}; there are {', '.join(VERBS)}")
-    kind, function = VERBS[verb]
     try:
-        asked = parse(kind, await _json(request), studio.limits)
-        check_words(asked)
-        tunes = tunes_of(asked)
-        fitted = await anyio.to_thread.run_sync(_fitted, studio, asked, tunes)
+        asked = parse_verb(verb, await _json(request), studio.limits)
+        fitted = await anyio.to_thread.run_sync(_fitted, studio, asked, asked.tunes)
     except (RequestError, ReadingError) as error:
         raise RefusedError(422, str(error)) from error
     except MissingFileError as error:
         return _line({"missing": str(error)})
     sources = [
-        Source(piece, 1) if tune.melody is not None else Source(piece.found, tune.first_bar)
-        for tune, piece in zip(tunes, fitted.pieces, strict=True)
+        piece if tune.melody is not None else piece.found
+        for tune, piece in zip(asked.tunes, fitted.pieces, strict=True)
     ]
     choice = fitted.choice
 
     def work(model: Any) -> dict[str, Any]:
-        found = function(model, asked, sources)
-        return found | {"model": choice.name, "decisions": [*choice.sentences, *found.get("decisions", [])]}
+        shown = perform(model, asked, sources)
+        return shown | {"model": choice.name, "decisions": [*choice.sentences, *shown.get("decisions", [])]}
 
     page = request.query_params.get("page", "")[:MAX_CHANNEL]
-    job = studio.engine.submit((page, verb), (choice.name, *size_of(verb, asked)), work, choice.name)
+    job = studio.engine.submit((page, verb), (choice.name, *size_of(asked)), work, choice.name)
     shell = None
     if "command" in request.query_params:
         files = [name[:200] for name in request.query_params.getlist("file")]

@@ -1,14 +1,13 @@
 """Requests -> what the page shows, by the verbs of :class:`~melodyvae.vae.MelodyVAE`; plain values, ready for JSON.
 
-Every function here takes the model, whose calls are counted (see :class:`melodyvae.studio.engine.Watched`), a checked
-request, and the sources of its tunes. What a verb decides, measures and draws is the verb's, so that the shell command
-of a request gives what the page shows.
+The calls of the model are counted (see :class:`melodyvae.studio.engine.Watched`). What a verb decides, measures and
+draws is the verb's, so that the shell command of a request gives what the page shows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +15,6 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from data_prep.melodies.arrangement import write_in_a_row
-from data_prep.melody import Melody
 from data_prep.reading.notes import Part
 from melodyvae.config import MelodyConfig
 from melodyvae.generation.attribute_vectors import AttributeVectors, AttributeVectorsError
@@ -29,80 +27,37 @@ from melodyvae.generation.meters import (
     choose_model,
     model_for,
 )
-from melodyvae.generation.morph import wanted_amounts
-from melodyvae.generation.results import Result
-from melodyvae.generation.scales import SCALES, parse_choice, parse_key, parse_tempo
+from melodyvae.generation.results import Grid, Interpolation, Morph, Reconstruction, Result, Scores, Variations
+from melodyvae.generation.scales import SCALES
 from melodyvae.generation.scoring import NoteScore
-from melodyvae.generation.sources import MelodySource, pick_window, sounding_bars
+from melodyvae.generation.sources import MelodySource, pick_window
 from melodyvae.studio.reading import Piece, shown_name
 from melodyvae.studio.requests import (
-    CompleteRequest,
-    ContinueRequest,
+    VERBS,
     FileRequest,
-    MorphRequest,
-    PadRequest,
-    ReconstructRequest,
     RequestError,
-    SampleRequest,
-    ScoreRequest,
-    TuneSource,
-    VaryRequest,
-    WalkRequest,
+    VerbRequest,
     ZipRequest,
     melody_to_json,
     part_to_json,
 )
 from melodyvae.vae import MelodyVAE
+from melodyvae.verbs.complete import CompleteOptions
+from melodyvae.verbs.sample import SampleOptions
 
 MAX_OVERVIEW_NOTES = 4096
 
 
-@dataclass(frozen=True)
-class Source:
-    """A tune of a request as the verbs take it: a piece or a melody, and the first bar that is taken of it, from 1."""
-
-    source: MelodySource
-    first_bar: int | None
-
-
-def tunes_of(request: Any) -> list[TuneSource]:
-    """The tunes that a request is about, in their order."""
-    found: list[TuneSource] = []
-    for entry in fields(request):
-        value = getattr(request, entry.name)
-        for one in value if isinstance(value, tuple) else (value,):
-            if isinstance(one, Melody):
-                found.append(TuneSource(one))
-            elif isinstance(one, TuneSource):
-                found.append(one)
-    return found
-
-
-def choose(request: Any, meters: Sequence[tuple[int, int]], names: Sequence[str]) -> ModelChoice:
+def choose(request: VerbRequest | None, meters: Sequence[tuple[int, int]], names: Sequence[str]) -> ModelChoice:
     """The shipped model for a request about tunes in these meters, and what to say about it; as the commands choose."""
-    if isinstance(request, ContinueRequest):
+    verb = None if request is None else request.verb
+    if verb == "continue":
         return ModelChoice(COMPOSING_MODEL, ())
-    if isinstance(request, SampleRequest):
-        composes = (request.bars, request.key, request.density) != (None, None, None)
-        meter = request.meter[0], request.meter[-1]
-        return ModelChoice(COMPOSING_MODEL if composes else model_for(meter, COMPOSING_MODEL), ())
+    if request is not None and isinstance(request.options, SampleOptions):
+        is_long = any(getattr(request.options, name) is not None for name in ("bars", "key", "density"))
+        return ModelChoice(COMPOSING_MODEL if is_long else model_for(request.meter, COMPOSING_MODEL), ())
     labels = "ABCD"[: len(meters)] if 1 < len(meters) <= 4 else names
-    return choose_model(meters, labels, COMPOSING_MODEL if isinstance(request, CompleteRequest) else DUPLE_MODEL)
-
-
-def check_words(request: Any) -> None:
-    """Refuse a key, tempo or scale that is none, before a job waits for the model.
-
-    Raises:
-        RequestError: with the sentence of the commands.
-    """
-    try:
-        for name, check in (("scale", parse_choice), ("key", parse_key), ("tempo", parse_tempo)):
-            word = getattr(request, name, None)
-            if isinstance(word, str) and not (name == "key" and isinstance(request, SampleRequest)):
-                check(word)
-    except ValueError as error:
-        raise RequestError(str(error)) from error
+    return choose_model(meters, labels, COMPOSING_MODEL if verb == "complete" else DUPLE_MODEL)
 
 
 def describe(model: Any, name: str, chooses: bool) -> dict[str, Any]:
@@ -161,161 +116,76 @@ def show_piece(
     }
 
 
-def walk(model: Any, request: WalkRequest, tunes: Sequence[Source]) -> dict[str, Any]:
-    """The tunes from A to B, what plays with each, and what was decided on the way."""
-    a, b = tunes
-    found = MelodyVAE(model).interpolate(
-        a.source,
-        b.source,
-        request.count,
-        first_bar=(a.first_bar, b.first_bar),
-        bars=request.bars,
-        ends=request.ends,
-        spacing=request.spacing,
-        key=request.key,
-        tempo=request.tempo,
-        scale=request.scale,
-        keep_accompaniment=request.keep_accompaniment,
-        temperature=request.temperature,
-        seed=request.seed,
-    )
-    backings = found.backings
-    return _told(found) | {
-        "backings": None if backings is None else [[part_to_json(part) for part in parts] for parts in backings],
-        "steps_right": list(found.steps_right),
-        "steps": found.melodies[0].length_steps,
-        "distances": [round(distance, 4) for distance in found.distances],
-        "distinct": found.distinct,
-    }
+def perform(model: Any, request: VerbRequest, sources: Sequence[MelodySource]) -> dict[str, Any]:
+    """What the page shows of a verb: its melodies, and what was decided and measured.
 
-
-def pad(model: Any, request: PadRequest, tunes: Sequence[Source]) -> dict[str, Any]:
-    """A square of tunes, row by row, each as ``[start, end, pitch]``; decoded in one batch.
-
-    ``frame`` is a melody without its notes; in all fields it is that of every tune, but for the tempo.
+    Args:
+        model: whose calls are counted.
+        request: what is asked for.
+        sources: the tunes of the request, a piece or a melody each.
     """
-    found = MelodyVAE(model).grid(
-        [tune.source for tune in tunes],
-        request.size,
-        first_bar=tuple(tune.first_bar for tune in tunes),
-        key=request.key,
-        tempo=request.tempo,
-        scale=request.scale,
-    )
-    return {
-        "size": request.size,
-        "cells": [[list(note[:3]) for note in melody.notes] for melody in found.melodies],
-        "tempi": [round(melody.quarters_per_minute, 2) for melody in found.melodies],
-        "frame": melody_to_json(replace(found.melodies[0], notes=(), name="")),
-        "decisions": list(found.decisions),
-        "distinct": found.distinct,
+    composer = None
+    if request.verb == "score" and not model.config.look_back:
+        composer = model.another(COMPOSING_MODEL)
+    vae = MelodyVAE(model, composer=composer)
+    options = request.placed()
+    if isinstance(options, SampleOptions) and options.bars is None and model.config.look_back:
+        options = replace(options, bars=COMPOSED_BARS)
+    if isinstance(options, CompleteOptions):
+        options = replace(options, first_bar=1)
+    taken: tuple[Any, ...] = (list(sources),) if request.verb == "pad" else tuple(sources)
+    result = VERBS[request.verb].function(vae, *taken, options)
+    return _scores(result, request) if isinstance(result, Scores) else _shown_result(result)
+
+
+def _shown_result(result: Result) -> dict[str, Any]:
+    """A result as plain values."""
+    if isinstance(result, Grid):
+        return {
+            "size": result.size,
+            "cells": [[list(note[:3]) for note in melody.notes] for melody in result.melodies],
+            "tempi": [round(melody.quarters_per_minute, 2) for melody in result.melodies],
+            "frame": melody_to_json(replace(result.melodies[0], notes=(), name="")),
+            "decisions": list(result.decisions),
+            "distinct": result.distinct,
+        }
+    shown: dict[str, Any] = {
+        "melodies": [melody_to_json(melody) for melody in result.melodies],
+        "decisions": list(result.decisions),
     }
+    if isinstance(result, Interpolation):
+        parts = result.backings
+        shown |= {
+            "backings": None if parts is None else [[part_to_json(part) for part in backing] for backing in parts],
+            "steps_right": list(result.steps_right),
+            "steps": result.melodies[0].length_steps,
+            "distances": [round(distance, 4) for distance in result.distances],
+            "distinct": result.distinct,
+        }
+    elif isinstance(result, Morph):
+        shown["measured"] = {
+            name: {"before": round(before, 3), "after": round(after, 3), "asked": asked and round(asked, 3)}
+            for name, (_, before, after, asked) in result.measures.items()
+        }
+    elif isinstance(result, Variations):
+        shown |= {
+            "changed": list(result.steps_changed),
+            "steps": result.original.length_steps,
+            "near_copies": result.near_copies,
+        }
+    elif isinstance(result, Reconstruction):
+        shown |= {"steps_right": result.steps_right[0], "steps": result.originals[0].length_steps}
+    return shown
 
 
-def morph(model: Any, request: MorphRequest, tunes: Sequence[Source]) -> dict[str, Any]:
-    """The tune with its character moved, and what it measures before and after."""
-    (tune,) = tunes
-    amounts = dict(request.amounts)
-    wanted_amounts(amounts)  # raises if there is no such attribute
-    moved: dict[str, Any] = {name.replace("-", "_"): amount for name, amount in amounts.items()}
-    found = MelodyVAE(model).morph(
-        tune.source,
-        request.count,
-        first_bar=tune.first_bar,
-        scale=request.scale,
-        candidates=request.candidates,
-        temperature=request.temperature,
-        seed=request.seed,
-        **moved,
-    )
-    measured = {
-        name: {"before": round(before, 3), "after": round(after, 3), "asked": asked and round(asked, 3)}
-        for name, (_, before, after, asked) in found.measures.items()
-    }
-    return _told(found) | {"measured": measured}
-
-
-def vary(model: Any, request: VaryRequest, tunes: Sequence[Source]) -> dict[str, Any]:
-    """Tunes near a tune, and on how many steps each differs from it."""
-    (tune,) = tunes
-    found = MelodyVAE(model).vary(
-        tune.source,
-        request.count,
-        amount=request.amount,
-        first_bar=tune.first_bar,
-        scale=request.scale,
-        temperature=request.temperature,
-        seed=request.seed,
-    )
-    return _told(found) | {
-        "changed": list(found.steps_changed),
-        "steps": found.original.length_steps,
-        "near_copies": found.near_copies,
-    }
-
-
-def reconstruct(model: Any, request: ReconstructRequest, tunes: Sequence[Source]) -> dict[str, Any]:
-    """The tune as the model remembers it, and on how many steps it is right."""
-    found = MelodyVAE(model).reconstruct(tunes[0].source)
-    return _melodies(found.melodies) | {
-        "steps_right": found.steps_right[0],
-        "steps": found.originals[0].length_steps,
-    }
-
-
-def complete(model: Any, request: CompleteRequest, tunes: Sequence[Source]) -> dict[str, Any]:
-    """The tune with its hidden bars filled in."""
-    hide, extend = hidden_of(request)
-    found = MelodyVAE(model).complete(
-        tunes[0].source,
-        request.count,
-        hide=hide,
-        extend=extend,
-        first_bar=1,
-        temperature=request.temperature,
-        seed=request.seed,
-    )
-    return _told(found)
-
-
-def hidden_of(request: CompleteRequest) -> tuple[list[int], int]:
-    """Which bars, from 1, are hidden, and how many are added after the last one with a note."""
-    last = sounding_bars(request.melody)[1]
-    beyond = [bar - last for bar in request.hidden_bars if bar > last]
-    return [bar for bar in request.hidden_bars if bar <= last], max(beyond, default=0)
-
-
-def go_on(model: Any, request: ContinueRequest, tunes: Sequence[Source]) -> dict[str, Any]:
-    """The tune and bars more, by the model that composes."""
-    found = MelodyVAE(model).go_on(
-        tunes[0].source, request.count, bars=request.bars, temperature=request.temperature, seed=request.seed
-    )
-    return _told(found)
-
-
-def sample(model: Any, request: SampleRequest, tunes: Sequence[Source]) -> dict[str, Any]:
-    """New tunes."""
-    found = MelodyVAE(model).sample(
-        request.count,
-        bars=request.bars or (COMPOSED_BARS if model.config.look_back else None),
-        key=request.key,
-        density=request.density,
-        scale=request.scale,
-        tempo=request.tempo,
-        temperature=request.temperature,
-        seed=request.seed,
-    )
-    return _told(found)
-
-
-def score(model: Any, request: ScoreRequest, tunes: Sequence[Source]) -> dict[str, Any]:
-    """How unusual the tune's windows are, and its doubtful notes: each once, as doubtful as in its worst window."""
+def _scores(result: Scores, request: VerbRequest) -> dict[str, Any]:
+    """How unusual the windows are, and the doubtful notes: each once, as doubtful as in its worst window."""
     worst: dict[tuple[int, int], NoteScore] = {}
-    composer = None if model.config.look_back else model.another(COMPOSING_MODEL)
-    windows = MelodyVAE(model, composer=composer).score(tunes[0].source).windows
-    for window in windows:
+    (tune,) = request.tunes
+    assert tune.melody is not None  # for mypy: what is scored is a melody
+    for window in result.windows:
         for note in window.notes:
-            place = (window.first_bar - 1) * request.melody.steps_per_bar + note.note.start_step, note.note.pitch
+            place = (window.first_bar - 1) * tune.melody.steps_per_bar + note.note.start_step, note.note.pitch
             if place not in worst or note.nats > worst[place].nats:
                 worst[place] = note
     return {
@@ -325,7 +195,7 @@ def score(model: Any, request: ScoreRequest, tunes: Sequence[Source]) -> dict[st
                 "nats_per_step": round(window.nats_per_step, 3),
                 "percentile": None if window.percentile is None else round(window.percentile, 1),
             }
-            for window in windows
+            for window in result.windows
         ],
         "notes": [
             {
@@ -338,15 +208,6 @@ def score(model: Any, request: ScoreRequest, tunes: Sequence[Source]) -> dict[st
             for (step, pitch), note in sorted(worst.items(), key=lambda entry: entry[0])
         ],
     }
-
-
-def _told(found: Result) -> dict[str, Any]:
-    """The melodies of a result, and what was decided on the way."""
-    return _melodies(found.melodies) | {"decisions": list(found.decisions)}
-
-
-def _melodies(melodies: Sequence[Melody]) -> dict[str, Any]:
-    return {"melodies": [melody_to_json(melody) for melody in melodies]}
 
 
 def midi_file(request: FileRequest) -> bytes:
@@ -388,24 +249,12 @@ def zip_file(request: ZipRequest) -> bytes:
     return buffer.getvalue()
 
 
-VERBS: dict[str, tuple[type[Any], Callable[[Any, Any, Sequence[Source]], dict[str, Any]]]] = {
-    "walk": (WalkRequest, walk),
-    "pad": (PadRequest, pad),
-    "morph": (MorphRequest, morph),
-    "vary": (VaryRequest, vary),
-    "reconstruct": (ReconstructRequest, reconstruct),
-    "complete": (CompleteRequest, complete),
-    "continue": (ContinueRequest, go_on),
-    "sample": (SampleRequest, sample),
-    "score": (ScoreRequest, score),
-}
-
-
-def size_of(verb: str, request: Any) -> tuple[Any, ...]:
+def size_of(request: VerbRequest) -> tuple[Any, ...]:
     """What the number of model calls of a request depends on: a key for progress."""
-    lengths = [tune.melody.length_steps if tune.melody else None for tune in tunes_of(request)]
-    names = ("count", "size", "candidates", "ends", "spacing", "hidden_bars", "bars")
-    return verb, *lengths, *(getattr(request, name, None) for name in names)
+    lengths = [tune.melody.length_steps if tune.melody else None for tune in request.tunes]
+    names = ("count", "candidates", "ends", "spacing", "extend", "bars")
+    hidden = len(request.options.hidden_bars) if isinstance(request.options, CompleteOptions) else 0
+    return request.verb, *lengths, hidden, *(getattr(request.options, name, None) for name in names)
 
 
 def safe_name(name: str) -> str:

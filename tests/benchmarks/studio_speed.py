@@ -107,22 +107,24 @@ def measure_work() -> None:
     print(f"the first model ready, beyond that: {ready - torch:.2f} s")
     from melodyvae.generation.sources import read_source
     from melodyvae.studio.engine import Engine
-    from melodyvae.studio.requests import PadRequest, TuneSource, WalkRequest
-    from melodyvae.studio.verbs import Source, pad, walk
+    from melodyvae.studio.requests import TuneSource, VerbRequest
+    from melodyvae.studio.verbs import perform
+    from melodyvae.verbs.grid import GridOptions
+    from melodyvae.verbs.interpolate import InterpolateOptions
 
     model = Engine("auto", "cpu").model()
     begun = time.process_time()
-    tunes = [Source(read_source(path, model.config), None) for path in sorted(TUNES.glob("*.mid"))]
+    tunes = [read_source(path, model.config) for path in sorted(TUNES.glob("*.mid"))]
     print(f"a MIDI file read and laid out: {(time.process_time() - begun) / len(tunes):.3f} s")
     named = TuneSource(file="example/0")
     times = []
     for turn in range(len(tunes)):
         begun = time.process_time()
-        pad(model, PadRequest((named,) * 4), tunes[turn:] + tunes[:turn])
+        perform(model, VerbRequest("pad", (named,) * 4, GridOptions(count=17)), tunes[turn:] + tunes[:turn])
         times.append(time.process_time() - begun)
     told("pad grid, 17 x 17, corners refined", [1000 * seconds for seconds in times], "ms of the processor")
     begun = time.process_time()
-    walk(model, WalkRequest(named, named), tunes[:2])
+    perform(model, VerbRequest("walk", (named, named), InterpolateOptions()), tunes[:2])
     print(f"a walk in eight tunes: {time.process_time() - begun:.2f} s")
 
 

@@ -24,9 +24,10 @@ import torch
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.generation.codec import decode_tokens, posterior_means
 from melodyvae.generation.distance import musical_distances
-from melodyvae.generation.interpolation import WalkOptions, walk
 from melodyvae.generation.refine import refine_latents
 from melodyvae.models.melody import MelodyModel
+from melodyvae.verbs.interpolate import InterpolateOptions
+from melodyvae.verbs.walk import walk
 
 COUNT = 8
 
@@ -76,7 +77,7 @@ def _measure_walks(model: MelodyModel, pairs: np.ndarray, seed: int) -> None:
     for pair in pairs:
         start, end = (vocabulary.decode(row) for row in pair)
         for spacing in ("even", "latent"):
-            found = walk(model, start, end, WalkOptions(COUNT, spacing=spacing, key="none"))  # type: ignore[arg-type]
+            found = walk(model, start, end, InterpolateOptions(count=COUNT, spacing=spacing, key="none"))  # type: ignore[arg-type]
             metrics[spacing].append(_metrics(np.array(found.distances), found.distinct, 0))
         shares = np.linspace(0, 1, COUNT)[:, None]
         mixed = np.where(generator.random((COUNT, pair.shape[1])) < shares, pair[1], pair[0])

@@ -38,10 +38,11 @@ from data_prep.reading.midi import MidiError
 from data_prep.tokens import NO_EVENT, NOTE_OFF, Vocabulary
 from melodyvae.device import use_threads
 from melodyvae.evaluation.keys import chance_outside_scale, has_wide_leap, shares_outside_scale
-from melodyvae.generation.interpolation import WalkOptions, pick_ends, walk
 from melodyvae.generation.sources import WindowError, read_source
 from melodyvae.models.melody import MelodyModel
 from melodyvae.models.token_rules import TokenRules
+from melodyvae.verbs.interpolate import InterpolateOptions
+from melodyvae.verbs.walk import pick_ends, walk
 
 COUNT = 8
 
@@ -96,7 +97,7 @@ def _table(model: MelodyModel, files: list[Path], pairs: int, seed: int, bars: i
             for name in names:
                 started = time.process_time()
                 sources = read_source(files[first], model.config), read_source(files[second], model.config)
-                options = WalkOptions(COUNT, scale="none" if name == "no scale" else "auto")
+                options = InterpolateOptions(count=COUNT, scale="none" if name == "no scale" else "auto")
                 picked = pick_ends(model, sources, bars=bars, options=options)
                 start, end = (window.melody for window in picked.windows)
                 with patch("melodyvae.generation.in_scale.TokenRules", RULES.get(name, TokenRules)):

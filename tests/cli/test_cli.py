@@ -208,8 +208,8 @@ def test_bars_and_tracks_can_be_chosen(tunes, run_folder, tmp_path):
 @pytest.mark.parametrize(
     ("options", "status", "message"),
     [
-        (["-n", "0"], 2, "0 is not in the range x>=2"),
-        (["-n", "1"], 2, "1 is not in the range x>=2"),
+        (["-n", "0"], 2, "0 is not in the range 2<=x"),
+        (["-n", "1"], 2, "1 is not in the range 2<=x"),
         (["--bar-a", "99"], 1, "no bar 99: the melody has bars 1 to 4"),
         (["--track-a", "lead"], 1, "there is no track 'lead'; the tracks are: 1"),
         (["--model", "nonsense"], 1, "no model 'nonsense'"),
@@ -310,7 +310,7 @@ def test_sample_writes_new_tunes_at_the_tempo_asked_for(run_folder, tmp_path):
 
 
 def test_sample_refuses_no_samples():
-    assert "0 is not in the range x>=1" in run("sample", "-n", "0", status=2)
+    assert "0 is not in the range 1<=x" in run("sample", "-n", "0", status=2)
 
 
 def test_more_than_a_hundred_tunes_keep_their_order_by_name(run_folder, tmp_path):
@@ -377,7 +377,7 @@ def test_morph_names_its_folder_after_the_file(tunes, run_folder, tmp_path, monk
 @pytest.mark.parametrize(
     ("options", "status", "message"),
     [
-        ([], 2, "there is nothing to move; give an amount, such as --density +1, or a --scale"),
+        ([], 2, "there is nothing to move; give an amount, such as density +1, or a scale"),
         (["--density", "0"], 2, "there is nothing to move"),
         (["--density", "6"], 2, "not in the range"),
         (["--density", "nan"], 2, "'nan' is not a finite number"),

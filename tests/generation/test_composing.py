@@ -208,7 +208,7 @@ def test_other_models_cannot_compose():
 def test_the_verbs_compose_and_go_on(model):
     vae = MelodyVAE(model)
     assert [melody.bars for melody in vae.sample(2, bars=6, key="G:major", seed=1)] == [6, 6]
-    found = vae.go_on(tune(4), 2, bars=3, seed=1)
+    found = vae.continue_(tune(4), 2, bars=3, seed=1)
     assert [melody.bars for melody in found] == [7, 7]
     assert found.hidden == (5, 6, 7)
     assert "3 bars are added after bar 4" in found.sentences

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from data_prep.melody import Melody
 from data_prep.tokens import Vocabulary
-from melodyvae.cli.morph import MAX_AMOUNT, SLIDERS
 from melodyvae.config import MelodyConfig
 from melodyvae.generation import attribute_vectors as fitting
 from melodyvae.generation.attribute_vectors import (
@@ -26,6 +25,7 @@ from melodyvae.models.latent import DiagonalGaussian
 from melodyvae.models.melody import MelodyModel
 from melodyvae.rendering.matrices import plot_effects
 from melodyvae.vae import MelodyVAE
+from melodyvae.verbs.morph import AMOUNTS, MAX_AMOUNT
 from tests.conftest import tune
 from tests.windows import random_windows
 
@@ -163,10 +163,7 @@ def test_directions_of_other_attributes_are_refused(trained):
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_amount_zero_keeps_the_tune_and_the_first_is_the_tune(trained, window, candidates, temperature):
     still, moved = (
-        MelodyVAE(trained).morph(
-            window, 3, temperature=temperature, generator=seeded(), candidates=candidates, density=density
-        )
-        for density in (0, 2)
+        morph(trained, window, {"density": density}, 3, temperature, seeded(), "auto", candidates) for density in (0, 2)
     )
     assert len(still) == len(moved) == 3
     assert moved[0].notes == still[0].notes
@@ -191,7 +188,7 @@ def test_a_search_comes_nearer_than_the_straight_move(trained):
 
 def test_morphs_keep_tempo_and_instrument_and_are_read_back_with_the_same_tokens(trained, window, tmp_path):
     source = Melody(window.notes, 32, quarters_per_minute=90.0, program=40)
-    melodies = MelodyVAE(trained).morph(source, 4, temperature=1.0, generator=seeded(), density=1, syncopation=1)
+    melodies = MelodyVAE(trained).morph(source, 4, temperature=1.0, seed=0, density=1, syncopation=1)
     assert len(melodies) == 4
     for index, melody in enumerate(melodies):
         melody.write(tmp_path / f"{index}.mid")
@@ -203,9 +200,7 @@ def test_morphs_keep_tempo_and_instrument_and_are_read_back_with_the_same_tokens
 
 def test_a_morph_in_a_scale_has_no_note_outside_it(trained, window):
     for candidates in (1, 24):
-        melodies = MelodyVAE(trained).morph(
-            window, 4, temperature=1.5, generator=seeded(), scale="G:major", range=2, candidates=candidates
-        )
+        melodies = MelodyVAE(trained).morph(window, 4, temperature=1.5, scale="G:major", range=2, candidates=candidates)
         pitches = [note.pitch for melody in melodies for note in melody.notes]
         assert len(pitches) > 10
         assert all(pitch in Scale.parse("G:major") for pitch in pitches)
@@ -231,7 +226,7 @@ def test_amounts_have_names_shorthands_and_bounds(trained, window):
 
 
 def test_the_command_offers_every_attribute():
-    assert set(SLIDERS) == {*NAMES, *SHORTHANDS}
+    assert {name.replace("_", "-") for name in AMOUNTS} == {*NAMES, *SHORTHANDS}
     assert MAX_AMOUNT == 5
     assert CANDIDATES == 192
 

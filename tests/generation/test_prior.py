@@ -62,9 +62,9 @@ def test_a_trained_model_samples_from_it_unless_told_otherwise(run_folder):
     assert torch.equal(drawn(None), drawn("fitted"))
     assert torch.equal(drawn("normal"), torch.randn(6, 16, generator=torch.Generator().manual_seed(3)))
     assert not torch.equal(drawn("fitted"), drawn("fitted", steps=0))
-    melodies = MelodyVAE(model).sample(3, generator=torch.Generator().manual_seed(0))
-    assert melodies == MelodyVAE(model).sample(3, generator=torch.Generator().manual_seed(0), prior="fitted")
-    assert melodies != MelodyVAE(model).sample(3, generator=torch.Generator().manual_seed(0), prior="normal")
+    melodies = MelodyVAE(model).sample(3, seed=0)
+    assert melodies == MelodyVAE(model).sample(3, seed=0, prior="fitted")
+    assert melodies != MelodyVAE(model).sample(3, seed=0, prior="normal")
 
 
 def test_gibbs_steps_leave_latents_where_the_encoder_puts_melodies(run_folder):
@@ -77,7 +77,7 @@ def test_gibbs_steps_leave_latents_where_the_encoder_puts_melodies(run_folder):
 
 def test_it_keeps_to_a_scale_during_gibbs_steps(run_folder):
     model = MelodyModel.from_pretrained(run_folder)
-    melodies = MelodyVAE(model).sample(8, generator=torch.Generator().manual_seed(0), scale="C:major")
+    melodies = MelodyVAE(model).sample(8, seed=0, scale="C:major")
     assert {note.pitch % 12 for melody in melodies for note in melody.notes} <= {0, 2, 4, 5, 7, 9, 11}
 
 

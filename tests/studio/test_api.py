@@ -19,9 +19,8 @@ from melodyvae.models.checkpoint import shipped_names
 from melodyvae.models.melody import MelodyModel
 from melodyvae.studio.engine import Job
 from melodyvae.studio.limits import StudioLimits
-from melodyvae.studio.requests import melody_from_json
+from melodyvae.studio.requests import VERBS, melody_from_json
 from melodyvae.studio.server import EXAMPLES
-from melodyvae.studio.verbs import VERBS
 from tests.cli.test_cli import BAD_FILES
 from tests.conftest import tune
 from tests.studio.conftest import TUNES
@@ -126,9 +125,9 @@ COMMANDS = {
         {"count": 3, "bars": 4, "key": "glide", "tempo": "glide", "scale": "none", "spacing": "latent"},
         ("twinkle.mid", "long one.mid"),
     ),
-    "pad": ("pad", {"size": 2}, FILES),
-    "pad of melodies": ("pad", {"size": 2, "key": "none"}, ("saints 1-2.mid", "ode.mid", "frere.mid", "other.mid")),
-    "morph": ("morph", {"amounts": {"density": 1.0, "syncopation-8": -1.0}, "candidates": 8}, ("ode-to-joy.mid",)),
+    "pad": ("pad", {"count": 2}, FILES),
+    "pad of melodies": ("pad", {"count": 2, "key": "none"}, ("saints 1-2.mid", "ode.mid", "frere.mid", "other.mid")),
+    "morph": ("morph", {"density": 1.0, "syncopation_8": -1.0, "candidates": 8}, ("ode-to-joy.mid",)),
     "vary": ("vary", {"count": 3, "amount": 0.4, "seed": 5}, ("twinkle.mid",)),
     "vary of a waltz": ("vary", {"count": 2, "scale": "D:minor"}, ("waltz.mid",)),
     "complete": ("complete", {"hidden_bars": [2], "count": 2, "seed": 3}, ("ode.mid",)),
@@ -190,9 +189,7 @@ def test_the_defaults_of_a_walk_are_those_of_the_command(client, pieces):
     request = {"a": by_file("twinkle.mid", a), "b": by_file("ode-to-joy.mid", b)}
     result = do(client, "walk", query=query, **request)["result"]
     assert result["steps_right"] == [32, 32]
-    assert result["command"] == (
-        f"melodyvae interpolate a.mid b.mid -n 8 --bar-a {a['first_bar']} --bar-b {b['first_bar']}"
-    )
+    assert result["command"] == (f"melodyvae interpolate a.mid b.mid --bar-a {a['first_bar']} --bar-b {b['first_bar']}")
     assert {melody["quarters_per_minute"] for melody in result["melodies"]} == {a["melody"]["quarters_per_minute"]}
     do(client, "walk", 422, **request, key="H")
     do(client, "walk", 422, **request, tempo="fast")
@@ -234,7 +231,7 @@ def test_the_other_tracks_play_on_under_a_walk_and_in_its_file(client, tmp_path)
     a = {"file": piece["reference"], "track": 1, "first_bar": 1}
     query = [("command", 1), ("file", "three.mid"), ("file", "three.mid")]
     result = do(client, "walk", query=query, a=a, b=a | {"first_bar": 3}, count=2, keep_accompaniment=True)["result"]
-    assert result["command"].endswith("--bar-a 1 --track-a 1 --bar-b 3 --track-b 1 --keep-accompaniment")
+    assert result["command"].endswith("--bar-a 1 --bar-b 3 --track-a 1 --track-b 1 --keep-accompaniment")
     assert "A's accompaniment: 2 other tracks play on" in result["decisions"]
     parts = result["backings"][0]
     assert [(part["name"], part["drums"]) for part in parts] == [("bass", False), ("kit", True)]
@@ -267,7 +264,7 @@ def test_a_file_that_is_not_kept_any_more_is_asked_for_again(client, studio, pie
 
 
 def test_the_pad_has_the_four_tunes_at_its_corners(client, melodies):
-    result = do(client, "pad", corners=[{"melody": melody} for melody in melodies], size=5, key="none")["result"]
+    result = do(client, "pad", corners=[{"melody": melody} for melody in melodies], count=5, key="none")["result"]
     assert len(result["cells"]) == 25
     for place, melody in zip((0, 4, 20, 24), melodies, strict=True):
         assert result["cells"][place] == [note[:3] for note in melody["notes"]]
@@ -277,21 +274,21 @@ def test_the_pad_has_the_four_tunes_at_its_corners(client, melodies):
 def test_tunes_on_the_pad_from_bars_of_their_own_have_no_command(client, pieces):
     corners = [{"file": piece["reference"], "first_bar": bar} for bar, piece in zip((1, 1, 3, 1), pieces, strict=True)]
     query = [("command", 1), *(("file", piece["file"]) for piece in pieces)]
-    assert do(client, "pad", query=query, corners=corners, size=2)["result"]["command"] is None
+    assert do(client, "pad", query=query, corners=corners, count=2)["result"]["command"] is None
     for corner in corners:
         corner["first_bar"] = 3
-    command = do(client, "pad", query=query, corners=corners, size=2)["result"]["command"]
+    command = do(client, "pad", query=query, corners=corners, count=2)["result"]["command"]
     assert command.endswith("twinkle.mid -n 2 --bar 3")
 
 
 def test_a_moved_density_is_measured(client, melodies):
     query = [("command", 1), ("file", "a b.mid")]
     tune = {"melody": melodies[3]}
-    result = do(client, "morph", query=query, tune=tune, amounts={"density": 1.5}, scale="C:major")["result"]
+    result = do(client, "morph", query=query, tune=tune, density=1.5, scale="C:major")["result"]
     measured = result["measured"]["density"]
     assert measured["before"] < measured["after"]
     assert all((note[2] % 12) in {0, 2, 4, 5, 7, 9, 11} for note in result["melodies"][-1]["notes"])
-    assert result["command"] == "melodyvae morph 'a b.mid' --density +1.5 --scale C:major -n 2 --candidates 48"
+    assert result["command"] == "melodyvae morph 'a b.mid' --density 1.5 --scale C:major -n 2 --candidates 48"
 
 
 def test_variations_differ_from_the_tune(client, melodies):
@@ -342,16 +339,16 @@ def test_every_verb_says_what_is_wrong_with_a_request(client, melodies):
     tune = {"melody": melodies[0]}
     assert "has no" in do(client, "walk", 422)["error"]
     assert "a field 'odd'" in do(client, "score", 422, melody=melodies[0], odd=1)["error"]
-    assert do(client, "vary", 422, tune=tune, count=10_000)["error"] == ("count is 10000; it must lie between 1 and 64")
+    assert do(client, "vary", 422, tune=tune, count=10_000)["error"] == ("count is 10000; it must be at most 64 here")
     assert "whole number" in do(client, "vary", 422, tune=tune, count=True)["error"]
     assert "must be one of" in do(client, "walk", 422, a=tune, b=tune, ends="x")["error"]
-    assert "4 entries" not in do(client, "pad", 422, corners=[tune] * 3)["error"]
-    assert "it must have 4" in do(client, "pad", 422, corners=[tune] * 3)["error"]
+    assert "a list of four tunes" in do(client, "pad", 422, corners=[tune] * 3)["error"]
     overlapping = melodies[0] | {"notes": [[0, 8, 60, 80], [4, 9, 62, 80]]}
     assert "must not overlap" in do(client, "score", 422, melody=overlapping)["error"]
     assert "at most 4096" in do(client, "score", 422, melody=melodies[0] | {"notes": [[0, 1, 60, 80]] * 5000})["error"]
     assert "no scale" in do(client, "sample", 422, scale="H:major")["error"]
-    assert "there is no attribute" in do(client, "morph", tune=tune, amounts={"odd": 1})["error"]
+    assert "a field 'odd'" in do(client, "morph", 422, tune=tune, odd=1)["error"]
+    assert "nothing to move" in do(client, "morph", 422, tune=tune)["error"]
     assert client.post("/api/do/odd", json={}).status_code == 404
     assert client.post("/api/do/walk", content=b"{", headers={"content-type": "application/json"}).status_code == 400
     assert client.post("/api/do/walk", content=b"{}", headers={"content-type": "text/plain"}).status_code == 415

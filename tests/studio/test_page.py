@@ -243,7 +243,7 @@ def test_tunes_of_sixteen_bars_are_written_and_walked_between(page):
     page.locator("#sample").click()
     tiles = page.locator("#fresh-tiles .lane")
     expect(tiles).to_have_count(8)
-    expect(page.locator("#shell-line")).to_have_text("melodyvae sample -n 8 --bars 16 --seed 1")
+    expect(page.locator("#shell-line")).to_have_text("melodyvae sample --bars 16 --seed 1")
     for number in range(2):
         tiles.nth(number).hover()
         tiles.nth(number).get_by_role("button", name="Keep").click()
@@ -364,7 +364,7 @@ def test_new_tunes_come_in_a_key_with_as_many_notes_as_wanted(page):
     page.locator("#sample").click()
     tiles = page.locator("#fresh-tiles .lane")
     expect(tiles).to_have_count(8)
-    expect(page.locator("#shell-line")).to_have_text("melodyvae sample -n 8 --scale D:pentatonic --seed 1")
+    expect(page.locator("#shell-line")).to_have_text("melodyvae sample --scale D:pentatonic --seed 1")
     notes = page.evaluate(LANE_NOTES)
     assert {note[2] % 12 for note in notes} <= {2, 4, 6, 9, 11}
     counts = []
@@ -608,7 +608,7 @@ def test_notes_go_to_a_midi_port_in_time(open_page, twinkle):
 def test_the_shell_command_is_copied(open_page, twinkle, ode):
     page = open_page(permissions=["clipboard-read", "clipboard-write"])
     expect(page.locator("#shell-line")).to_have_text(
-        f"melodyvae interpolate twinkle.mid ode-to-joy.mid -n 8 --bar-a {twinkle.first_bar} --bar-b {ode.first_bar}"
+        f"melodyvae interpolate twinkle.mid ode-to-joy.mid --bar-a {twinkle.first_bar} --bar-b {ode.first_bar}"
     )
     page.get_by_role("button", name="Copy the shell command").click()
     expect_said(page, "copied")

@@ -102,7 +102,7 @@ async function run(wanted) {
   if (tunes.some((tune) => !tune)) return;
   const size = model.bars > LONG_BARS ? LONG_SIZE : SIZE;
   const { key, tempo } = doc.pad;
-  const result = await work("pad", "Filling the pad", { corners: tunes.map(foundSourceOf), size, key, tempo }, tunes.map(named));
+  const result = await work("pad", "Filling the pad", { corners: tunes.map(foundSourceOf), count: size, key, tempo }, tunes.map(named));
   if (!result) {
     if (asked === wanted) asked = "";
     return;

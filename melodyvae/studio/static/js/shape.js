@@ -47,7 +47,12 @@ function fader({ name, unit }) {
   return node;
 }
 
-const amounts = () => Object.fromEntries(Object.entries(doc.shape.amounts).filter(([, amount]) => amount));
+const amounts = () =>
+  Object.fromEntries(
+    Object.entries(doc.shape.amounts)
+      .filter(([, amount]) => amount)
+      .map(([name, amount]) => [name.replaceAll("-", "_"), amount]),
+  );
 
 export function showShape() {
   fillScale(element("shape-tonic"), element("shape-scale"), doc.shape);
@@ -77,7 +82,7 @@ function ask() {
 }
 
 async function run(tune, wanted) {
-  const request = { tune: sourceOf(tune), amounts: amounts(), scale: scaleOf(doc.shape) };
+  const request = { tune: sourceOf(tune), ...amounts(), scale: scaleOf(doc.shape) };
   const found = await work("morph", "Shaping", request, [named(tune)]);
   if (!found) {
     if (asked === wanted) asked = "";

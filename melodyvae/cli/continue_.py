@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from melodyvae.cli.options import (
-    Generation,
-    composing,
-    generation_options,
-    known_errors,
-    midi_file,
-    temperature_option,
-    track_option,
-)
+from melodyvae.cli.options import Generation, composing, generation_options, known_errors, midi_file, verb_options
+from melodyvae.verbs.continue_ import ContinueOptions
+from melodyvae.verbs.continue_ import continue_ as go_on
 
 
 @click.command("continue")
 @click.argument("file", type=midi_file)
-@click.option("--bars", type=click.IntRange(min=1, max=10_000), default=8, show_default=True, help="Bars to add.")
-@click.option("-n", "count", type=click.IntRange(min=1), default=4, show_default=True, help="Tunes.")
-@track_option
-@temperature_option(1.0)
+@verb_options(ContinueOptions)
 @generation_options
-def go_on(generation: Generation, file: Path, count: int, **options: Any) -> None:
+def continue_(generation: Generation, file: Path, options: ContinueOptions) -> None:
     """Write FILE, a MIDI file, with bars added after its end: in its key and manner, taking up what it has said.
 
     \b
@@ -37,4 +27,4 @@ def go_on(generation: Generation, file: Path, count: int, **options: Any) -> Non
     """
     with known_errors():
         folder, vae = composing(generation).open(f"{file.stem}-continued")
-        generation.finish(vae.go_on(file, count, seed=generation.seed, **options), folder)
+        generation.finish(go_on(vae, file, options), folder)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
@@ -24,7 +24,6 @@ from data_prep.melodies.regions import ReadMelody
 from data_prep.melody import Melody
 from melodyvae.generation.alignment import glide_back, moved_in_range, shift_to, told_shift, within_octave
 from melodyvae.generation.codec import (
-    check_count,
     exact_latents,
     matching_steps,
     posterior_means,
@@ -49,48 +48,11 @@ from melodyvae.models.latent import slerp
 
 if TYPE_CHECKING:
     from melodyvae.models.melody import MelodyModel
+    from melodyvae.verbs.interpolate import InterpolateOptions
 
-Ends = Literal["exact", "model", "original"]
-Spacing = Literal["even", "latent"]
 Weights: TypeAlias = np.ndarray  # how many notes each pitch class has, (12,)
 PATH_POINTS = 129
 MAX_PATH_POINTS = 1025
-
-
-@dataclass(frozen=True)
-class WalkOptions:
-    """How to walk.
-
-    Attributes:
-        count: how many melodies, the ends included.
-        temperature: of the melodies between the ends; 0 takes the most probable one at each point.
-        ends: ``exact`` refines the latents of both ends until the greedy melody is the tune itself; ``model`` takes
-            the posterior means as they are; ``original`` puts the tunes themselves at both ends.
-        spacing: ``even`` to the ear, or ``latent``: equal steps along the arc.
-        key: ``a``, ``b``: all in the key of the first, or of the second, and in the register of the first; ``glide``
-            from the key and register of the first to those of the second; a key such as ``C`` or ``Am``: all in it;
-            ``none``: pitches are left alone.
-        tempo: ``a``, ``b``, ``glide``, or quarters per minute.
-        scale: ``auto`` keeps what lies between to the scale of the two tunes; ``none`` does not; a scale such as
-            ``Eb:major`` moves both tunes to it, and all keep to it.
-    """
-
-    count: int = 8
-    temperature: float = 0.0
-    ends: Ends = "exact"
-    spacing: Spacing = "even"
-    key: str = "a"
-    tempo: str | float = "a"
-    scale: str | Scale = "auto"
-
-    def __post_init__(self) -> None:
-        check_count(self.count, 2)
-        for name, choices in (("ends", Ends), ("spacing", Spacing)):
-            if getattr(self, name) not in get_args(choices):
-                raise ValueError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(get_args(choices))}")
-        parse_key(self.key)
-        parse_tempo(self.tempo)
-        parse_choice(self.scale)
 
 
 @dataclass(frozen=True)
@@ -124,7 +86,7 @@ def walk(
     model: MelodyModel,
     start: Melody,
     end: Melody,
-    options: WalkOptions | None = None,
+    options: InterpolateOptions,
     generator: torch.Generator | None = None,
     keys: tuple[Key | None, Key | None] | None = None,
     pieces: tuple[Weights, Weights] | None = None,
@@ -144,7 +106,6 @@ def walk(
         pieces: how many notes each pitch class has in these pieces.
         harmony: what plays under all melodies, in the key of ``start``, moved to the scale if there is one.
     """
-    options = options or WalkOptions()
     if start.length_steps != end.length_steps:
         raise ValueError(f"the ends are {start.length_steps} and {end.length_steps} steps long; they must be as long")
     keys = keys or (key_of(start), key_of(end))
@@ -224,7 +185,6 @@ def pick_ends(
     sources: tuple[ReadMelody, ReadMelody],
     first_bars: tuple[int | None, int | None] = (None, None),
     bars: int | None = None,
-    options: WalkOptions | None = None,
 ) -> WalkEnds:
     """The bars to walk between: those asked for, or phrases.
 
@@ -236,7 +196,6 @@ def pick_ends(
         sources: the pieces.
         first_bars: where to begin in each, from 1; None leaves it open.
         bars: how many to take; the model's by default.
-        options: the walk's.
 
     Raises:
         WindowError: if there is no such bar, or no note in what was taken.
@@ -293,7 +252,7 @@ def _plan_keys(
     model: MelodyModel,
     start: Melody,
     end: Melody,
-    options: WalkOptions,
+    options: InterpolateOptions,
     keys: tuple[Key | None, Key | None],
     harmony: Harmony | None,
 ) -> tuple[int, list[str]]:
@@ -319,7 +278,7 @@ def _plan_keys(
     return shift, [f"{named}: B is moved {told_shift(shift)} for the walk; {told}"]
 
 
-def _plan_tempi(start: Melody, end: Melody, options: WalkOptions) -> list[str]:
+def _plan_tempi(start: Melody, end: Melody, options: InterpolateOptions) -> list[str]:
     first, last = start.quarters_per_minute, end.quarters_per_minute
     plan = parse_tempo(options.tempo)
     if isinstance(plan, float):
@@ -334,7 +293,7 @@ def _plan_tempi(start: Melody, end: Melody, options: WalkOptions) -> list[str]:
     return [told[plan]]
 
 
-def _latents(model: MelodyModel, melody: Melody, ends: Ends) -> Tensor:
+def _latents(model: MelodyModel, melody: Melody, ends: str) -> Tensor:
     """A latent vector for each window of a tune, ``(W, Z)``."""
     windows = windows_of(model, melody)
     return exact_latents(model, windows) if ends == "exact" else posterior_means(model, windows)
@@ -344,7 +303,7 @@ def _walked_tokens(
     model: MelodyModel,
     first: Tensor,
     last: Tensor,
-    options: WalkOptions,
+    options: InterpolateOptions,
     generator: torch.Generator | None,
     around: Surroundings,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -362,7 +321,12 @@ def _walked_tokens(
 
 
 def _places(
-    model: MelodyModel, first: Tensor, last: Tensor, options: WalkOptions, around: Surroundings, ties: Ties | None
+    model: MelodyModel,
+    first: Tensor,
+    last: Tensor,
+    options: InterpolateOptions,
+    around: Surroundings,
+    ties: Ties | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Where on the path the melodies are taken, ``(count,)``, from 0 to 1, and their greedy tokens."""
     if options.spacing == "latent":
@@ -396,7 +360,7 @@ def _decoded(
     return rows if ties is None else ties.tied(rows, places)
 
 
-def _key_shifts(shares: np.ndarray, shift: int, options: WalkOptions, of_start: Key | None) -> list[int]:
+def _key_shifts(shares: np.ndarray, shift: int, options: InterpolateOptions, of_start: Key | None) -> list[int]:
     """By how many semitones the melody at each of ``shares`` is moved, where the end was moved by ``shift``."""
     plan = parse_key(options.key)
     if isinstance(plan, Key):
@@ -448,7 +412,7 @@ def _glided(
     end: Melody,
     share: float,
     back: int,
-    options: WalkOptions,
+    options: InterpolateOptions,
 ) -> Melody:
     """A melody of the walk at ``share`` of the way, ``back`` semitones higher, in the tempo that it is to have."""
     plan = parse_tempo(options.tempo)

@@ -1,0 +1,121 @@
+"""Options that several verbs share, and what they have to do with sources, keys and draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, TypeVar
+
+from data_prep.melodies.keys import Key, key_of
+from data_prep.melody import Melody
+from melodyvae.generation.alignment import AlignedTunes
+from melodyvae.generation.novelty import index_of, redraw_near_copies
+from melodyvae.generation.scales import Scale, ScaleChoice, parse_choice, parse_key, parse_tempo
+from melodyvae.generation.sources import MelodySource, Taken, take, take_window
+from melodyvae.options import Option, OptionError
+from melodyvae.verbs.held import HeldModel
+
+Kind = TypeVar("Kind")
+
+MAX_COUNT = 100_000
+LABELS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def parse_track(track: str | int) -> str:
+    """A track as text: ``auto``, its number (from 1) or its name.
+
+    Raises:
+        OptionError: if it is neither a text nor a number from 1 up.
+    """
+    if isinstance(track, bool) or not isinstance(track, str | int) or (isinstance(track, int) and track < 1):
+        raise OptionError(f"track is {track!r}; it must be auto, a number from 1 up, or a name")
+    return str(track)
+
+
+Tunes = Annotated[int, Option("Tunes.", low=1, high=MAX_COUNT, flags=("-n",))]
+TRACK = Option("Track{of}: auto, a number (from 1) or a name.", parse=parse_track)
+FIRST_BAR = Option("First bar to take{of}, from 1.", low=1, flags=("--bar",), default="a phrase")
+Track = Annotated[str | int, TRACK]
+FirstBar = Annotated[int | None, FIRST_BAR]
+TrackOfEach = Annotated[str | int | tuple[str | int, ...], TRACK]  # one for all sources, or one for each
+FirstBarOfEach = Annotated[int | tuple[int | None, ...] | None, FIRST_BAR]
+Bars = Annotated[int | None, Option("Bars to take of each.", low=1, high=10_000, default="the model's: 2")]
+KeyName = Annotated[
+    str,
+    Option(
+        "a or b: all in the key of A or B; glide: from A's on; or a key such as C or Am; none: as they are.",
+        parse=parse_key,
+    ),
+]
+Tempo = Annotated[str | float, Option("a or b: that of A or B; glide; or quarters per minute.", parse=parse_tempo)]
+ScaleName = Annotated[
+    str | Scale,
+    Option(
+        "auto: in the scale of the tunes; none: any notes; or a scale such as G:major, Am or F#:dorian.",
+        parse=parse_choice,
+    ),
+]
+Temperature = Annotated[float, Option("0 takes the most probable notes; 1 draws them.", low=0)]
+Novel = Annotated[bool, Option("Draw near-copies of training melodies again.")]
+Seed = Annotated[int, Option("The same seed, the same files.", low=0, high=2**32 - 1)]
+
+
+def for_each(value: Kind | tuple[Kind, ...], count: int, name: str) -> list[Kind]:
+    """One value for each of ``count`` sources."""
+    if not isinstance(value, tuple):
+        return [value] * count
+    if len(value) != count:
+        raise OptionError(f"{name} has {len(value)} values for {count} sources; give one for all, or one for each")
+    return list(value)
+
+
+def take_all(vae: HeldModel, source: MelodySource, track: str | int, label: str = "") -> Taken:
+    """The melody of a source, with all its bars."""
+    return take(source, vae.config, label, str(track), vae.limits)
+
+
+def take_bars(
+    vae: HeldModel,
+    source: MelodySource,
+    track: str | int,
+    first_bar: int | None,
+    label: str = "",
+    bars: int | None = None,
+) -> Taken:
+    """Some bars of a source, the model's number of them by default."""
+    return take_window(source, vae.config, label, str(track), first_bar, bars, vae.limits)
+
+
+def take_bars_of_each(
+    vae: HeldModel,
+    sources: Sequence[MelodySource],
+    track: str | int | tuple[str | int, ...],
+    first_bar: int | tuple[int | None, ...] | None,
+    bars: int | None,
+) -> tuple[Taken, ...]:
+    """Some bars of each source; the sources are called A, B and so on."""
+    tracks: list[str | int] = for_each(track, len(sources), "track")
+    first_bars: list[int | None] = for_each(first_bar, len(sources), "first_bar")
+    return tuple(
+        take_bars(vae, source, tracks[index], first_bars[index], LABELS[index % len(LABELS)], bars)
+        for index, source in enumerate(sources)
+    )
+
+
+def in_one_key(vae: HeldModel, taken: Sequence[Taken], key: str, scale: Scale | ScaleChoice) -> AlignedTunes:
+    """What was taken, in the key and register of the first."""
+    keys = [key_of(one.found.melody) for one in taken]
+    return AlignedTunes.of(vae.model.vocabulary, [one.melody for one in taken], keys, key, scale)
+
+
+def kept_key(taken: Taken, scale: Scale | ScaleChoice) -> Key | None:
+    """The key of what is made of one tune: its piece's or that of the scale; None if it may have any notes."""
+    if scale == "none":
+        return None
+    return scale.key if isinstance(scale, Scale) else key_of(taken.found.melody)
+
+
+def novel_or_not(vae: HeldModel, draw: Callable[[int], list[Melody]], count: int, novel: bool) -> list[Melody]:
+    """``count`` melodies from ``draw``, none a near-copy of a training melody if ``novel``."""
+    if not novel:
+        return draw(count)
+    return redraw_near_copies(draw, count, index_of(vae.model), vae.model.vocabulary)

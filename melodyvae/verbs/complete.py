@@ -1,0 +1,138 @@
+"""``complete``: hidden bars of a melody filled in, or bars added."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from melodyvae.generation import both_sides, inpainting
+from melodyvae.generation.results import Completion
+from melodyvae.generation.scales import parse_choice
+from melodyvae.generation.sources import MelodySource, WindowError, sounding_bars
+from melodyvae.options import Option, OptionError, Options
+from melodyvae.verbs.common import FirstBar, ScaleName, Seed, Track, Tunes, kept_key, take_all
+from melodyvae.verbs.held import HeldModel
+
+MAX_HIDDEN_BARS = 10_000
+
+
+def parse_bars(bars: str | Iterable[int]) -> list[int]:
+    """The bars, from 1, of a list such as ``2,7-8``, or of numbers.
+
+    Raises:
+        OptionError: if it is none.
+    """
+    if not isinstance(bars, str):
+        numbers = list(bars) if hasattr(bars, "__iter__") else None
+        if numbers is None or not all(isinstance(bar, int) and bar >= 1 for bar in numbers):
+            raise OptionError(f"hide is {bars!r}; it must be bars from 1, such as [3, 4] or 3-4")
+        return numbers
+    numbers = []
+    for part in bars.split(",") if bars else []:
+        first, _, last = part.strip().partition("-")
+        if not first.isdecimal() or not (last or first).isdecimal():
+            raise OptionError(f"hide is {bars!r}; give bars such as 3, or 3-4, or 2,7-8")
+        span = range(int(first), int(last or first) + 1)
+        if not 0 < len(span) <= MAX_HIDDEN_BARS:
+            told = "from the lower to the higher" if not span else f"at most {MAX_HIDDEN_BARS} at a time"
+            raise OptionError(f"hide names bars {part.strip()}; give them {told}")
+        numbers += span
+    return numbers
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompleteOptions(Options):
+    """What to fill in, and how."""
+
+    hide: Annotated[
+        str | Sequence[int],
+        Option("Bars to fill in, from 1: 3, or 3-4, or 2,7-8.", parse=parse_bars, metavar="BARS"),
+    ] = ""
+    extend: Annotated[
+        int, Option("Go on for so many bars after the end.", low=0, high=10_000, flags=("--extend", "--bars"))
+    ] = 0
+    count: Tunes = 4
+    first_bar: FirstBar = None
+    track: Track = "auto"
+    scale: ScaleName = "auto"
+    temperature: Annotated[
+        float | None,
+        Option("0 takes the most probable notes; 1 draws them.", low=0, default="1; of a two-bar model 0"),
+    ] = None
+    seed: Seed = 0
+
+    @property
+    def hidden_bars(self) -> list[int]:
+        """The bars to fill in, from 1."""
+        return parse_bars(self.hide)
+
+
+def complete(
+    vae: HeldModel,
+    source: MelodySource,
+    options: CompleteOptions,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Completion:
+    """Write ``source`` with bars of it filled in anew, or with bars added after its last note.
+
+    A model that looks back hears both sides of them, see :mod:`melodyvae.generation.both_sides`; for others see
+    :func:`melodyvae.generation.inpainting.complete`. ``progress`` is called with how many of the bars are filled in,
+    and how many there are.
+
+    >>> from melodyvae import MelodyVAE
+    >>> vae = MelodyVAE.from_pretrained("melody-2bar")
+    >>> a, b = vae.sample(2, seed=1)
+    >>> (completed,) = vae.complete(a + b, 1, hide=[3])
+    >>> completed.window(0, 2).notes == a.notes
+    True
+
+    Raises:
+        MidiError, MelodyError: if the source cannot be read, or has no melody.
+        InpaintingError: if there is nothing to fill in or to go by, or no such bar.
+    """
+    scale = parse_choice(options.scale)
+    taken = take_all(vae, source, options.track)
+    layout, (start, end) = taken.found.layout, sounding_bars(taken.found.melody)
+    if options.first_bar is not None:
+        if options.first_bar > len(layout.bar_starts):
+            raise WindowError(f"there is no bar {options.first_bar}: the piece has bars 1 to {len(layout.bar_starts)}")
+        start = layout.grid_bar(options.first_bar)
+    end = max(end, start + 1)
+    melody = taken.found.window(start, end - start)
+    for bar in options.hidden_bars:
+        if bar > melody.bars:
+            raise inpainting.InpaintingError(f"there is no bar {bar}: the tune has bars 1 to {melody.bars}")
+    hidden = {bar - 1 for bar in options.hidden_bars} | {melody.bars + index for index in range(options.extend)}
+    looks_back = vae.config.look_back
+    engine = both_sides.complete_from_both_sides if looks_back else inpainting.complete
+    temperature = options.temperature
+    if temperature is None:
+        temperature = 1.0 if looks_back else 0.0
+    melodies = engine(
+        vae.model,
+        melody,
+        hidden,
+        options.count,
+        temperature,
+        vae.draws(options.seed),
+        scale=scale,
+        progress=progress,
+    )
+    decisions = []
+    if start:
+        decisions.append(f"the tune begins in bar {layout.piece_bar(start)} of the file, which is bar 1 here")
+    if options.extend:
+        added = "1 bar is" if options.extend == 1 else f"{options.extend} bars are"
+        decisions.append(f"{added} added after bar {melody.bars}, the last with a note")
+    return Completion(
+        melodies=tuple(melodies),
+        sources=(taken,),
+        decisions=tuple(decisions),
+        seed=options.seed,
+        key=kept_key(taken, "auto"),
+        original=melody,
+        hidden=tuple(sorted(bar + 1 for bar in hidden)),
+        grid_bar=start,
+    )

@@ -1,0 +1,45 @@
+"""``reconstruct``: melodies of any length as the model remembers them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from melodyvae.generation.codec import matching_steps
+from melodyvae.generation.results import Reconstruction
+from melodyvae.generation.sampling import reconstruct as remembered
+from melodyvae.generation.sources import MelodySource
+from melodyvae.options import Options
+from melodyvae.verbs.common import Seed, Temperature, Track, take_all
+from melodyvae.verbs.held import HeldModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReconstructOptions(Options):
+    """How to reconstruct melodies."""
+
+    track: Track = "auto"
+    temperature: Temperature = 0.0
+    seed: Seed = 0
+
+
+def reconstruct(
+    vae: HeldModel, source: MelodySource | list[MelodySource] | tuple[MelodySource, ...], options: ReconstructOptions
+) -> Reconstruction:
+    """Reconstruct one melody, or several, window by window; see :func:`melodyvae.generation.sampling.reconstruct`.
+
+    >>> from melodyvae import MelodyVAE
+    >>> vae = MelodyVAE.from_pretrained("melody-2bar")
+    >>> a, b = vae.sample(2, seed=1)
+    >>> vae.reconstruct(a + b).melody.bars
+    4
+
+    Raises:
+        MidiError, MelodyError: if a source cannot be read, or has no melody.
+    """
+    sources = source if isinstance(source, list | tuple) else (source,)
+    taken = tuple(take_all(vae, one, options.track) for one in sources)
+    generator = vae.draws(options.seed)
+    originals = tuple(one.melody for one in taken)
+    back = tuple(remembered(vae.model, melody, options.temperature, generator) for melody in originals)
+    right = tuple(matching_steps(vae.model, *pair) for pair in zip(originals, back, strict=True))
+    return Reconstruction(melodies=back, sources=taken, seed=options.seed, originals=originals, steps_right=right)

@@ -1,0 +1,97 @@
+"""``sample``: new melodies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from secrets import randbits
+from typing import Annotated, Any, Literal
+
+from melodyvae.generation import composing, sampling
+from melodyvae.generation.results import Samples
+from melodyvae.generation.scales import key_named, parse_choice
+from melodyvae.options import Option, Options
+from melodyvae.verbs.common import Novel, ScaleName, Temperature, Tunes, novel_or_not
+from melodyvae.verbs.held import HeldModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleOptions(Options):
+    """How to draw new melodies; all but count, tempo, scale and draws is for models that look back."""
+
+    count: Tunes = 8
+    bars: Annotated[int | None, Option("How long.", low=1, high=10_000, default="the model's")] = None
+    key: Annotated[
+        str | None, Option("In this key, such as G:major or A:minor: chosen and transposed.", parse=key_named)
+    ] = None
+    density: Annotated[float | None, Option("Notes per bar: the nearest are chosen.", low=0.1)] = None
+    pitches: Annotated[
+        tuple[int, int] | None,
+        Option(
+            "Lowest and highest MIDI pitch: chosen and transposed.",
+            low=0,
+            high=127,
+            flags=("--range",),
+        ),
+    ] = None
+    form: Annotated[
+        Literal["song", "any"] | None,
+        Option(
+            "song: tunes are chosen that close and take a bar up again; any: not.",
+            default="song of a model that looks back",
+        ),
+    ] = None
+    tempo: Annotated[float, Option("Quarters per minute.", low=10, high=400)] = 120.0
+    scale: ScaleName = "auto"
+    prior: Annotated[
+        Literal["fitted", "normal"] | None,
+        Option("Of melody-2bar: z from a Gaussian fitted to the training melodies (its default), or from N(0, I)."),
+    ] = None
+    novel: Novel = False
+    temperature: Temperature = 1.0
+    seed: Annotated[
+        int | None, Option("The same seed, the same files.", low=0, high=2**32 - 1, default="a new one")
+    ] = None
+
+
+def sample(vae: HeldModel, options: SampleOptions) -> Samples:
+    """Write new melodies.
+
+    >>> from melodyvae import MelodyVAE
+    >>> vae = MelodyVAE.from_pretrained("melody-2bar")
+    >>> vae.sample(3, scale="G:major", seed=1)
+    <Samples of 3 melodies, seed 1>
+
+    Raises:
+        PriorError: if the fitted prior is asked of a model that has none.
+        NoveltyError: if ``novel`` is asked of a model without the index of its training melodies.
+        ScaleError: if there is no such scale or key.
+        ComposingError: if what only a model that looks back can do is asked of another.
+    """
+    low, high = options.pitches or (None, None)
+    composes = vae.config.look_back and options.prior is None
+    is_song = options.form == "song" or (options.form is None and composes)
+    key = None if options.key is None else key_named(options.key)
+    wish = composing.Wish(key, options.density, low, high, is_song)
+    if options.bars not in (None, vae.config.bars) or not wish.is_open:
+        composing.check_composes(vae.model)
+    is_new = options.seed is None
+    seed = randbits(32) if options.seed is None else options.seed
+    how: dict[str, Any] = {
+        "temperature": options.temperature,
+        "generator": vae.draws(seed),
+        "quarters_per_minute": options.tempo,
+        "scale": parse_choice(options.scale),
+    }
+    if composes:
+        draw = partial(composing.compose, vae.model, bars=options.bars, wish=wish, **how)
+    else:
+        draw = partial(sampling.sample, vae.model, prior=options.prior, **how)
+    melodies = novel_or_not(vae, draw, options.count, options.novel)
+    return Samples(
+        melodies=tuple(melodies),
+        decisions=(f"seed {seed}: with it the same tunes come again",) if is_new else (),
+        seed=seed,
+        known=vae.novelty,
+        vocabulary=vae.model.vocabulary,
+    )

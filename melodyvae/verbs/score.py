@@ -1,0 +1,51 @@
+"""``score``: how unusual the windows and the notes of a melody are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from melodyvae.generation import scoring
+from melodyvae.generation.doubts import can_hear
+from melodyvae.generation.meters import COMPOSING_MODEL
+from melodyvae.generation.results import Scores
+from melodyvae.generation.sources import MelodySource
+from melodyvae.options import Options
+from melodyvae.verbs.common import Track, take_all
+from melodyvae.verbs.held import HeldModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreOptions(Options):
+    """How to score a melody."""
+
+    track: Track = "auto"
+
+
+def score(vae: HeldModel, source: MelodySource, options: ScoreOptions) -> Scores:
+    """Measure how unusual each window of ``source`` is, and each note; see :func:`melodyvae.generation.scoring.score`.
+
+    Notes of tunes in 4/4 are judged by ``melody-compose``, which hears the whole tune, whatever model this is.
+
+    >>> from melodyvae import MelodyVAE
+    >>> vae = MelodyVAE.from_pretrained("melody-2bar")
+    >>> a, b = vae.sample(2, seed=1)
+    >>> [window.first_bar for window in vae.score(a + b)]
+    [1, 2, 3]
+
+    Raises:
+        MidiError, MelodyError: if the source cannot be read, or has no melody.
+    """
+    taken = take_all(vae, source, options.track)
+    hears = can_hear(vae.composer, taken.melody)
+    bar_of = taken.found.layout.piece_bar  # of a bar of the melody, from 0
+    windows = tuple(
+        replace(
+            window,
+            first_bar=bar_of(window.first_bar - 1),
+            notes=tuple(replace(note, bar=bar_of(note.bar - 1)) for note in window.notes),
+        )
+        for window in scoring.score(vae.model, taken.melody, vae.composer if hears else None)
+    )
+    is_ranked = scoring.QUANTILES in vae.model.extras
+    judge = "" if not hears else "the model" if vae.config.look_back else COMPOSING_MODEL
+    return Scores(windows=windows, source=taken, is_ranked=is_ranked, judge=judge)

@@ -1,0 +1,89 @@
+"""``vary``: melodies near a melody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
+
+from data_prep.melodies.keys import key_of
+from melodyvae.generation import variation
+from melodyvae.generation.in_scale import rules_near
+from melodyvae.generation.results import Variations
+from melodyvae.generation.scales import Scale, moved_to_scale, parse_choice, weights_of
+from melodyvae.generation.sources import MelodySource
+from melodyvae.options import Option, Options
+from melodyvae.verbs.common import (
+    FirstBar,
+    Novel,
+    ScaleName,
+    Seed,
+    Temperature,
+    Track,
+    Tunes,
+    kept_key,
+    novel_or_not,
+    take_bars,
+)
+from melodyvae.verbs.held import HeldModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class VaryOptions(Options):
+    """How to vary a melody."""
+
+    count: Tunes = 8
+    amount: Annotated[float, Option("How far away: 0 is the tune itself, 1 a new one.", low=0, high=1)] = 0.3
+    first_bar: FirstBar = None
+    track: Track = "auto"
+    scale: ScaleName = "auto"
+    novel: Novel = False
+    temperature: Temperature = 0.0
+    seed: Seed = 0
+
+
+def vary(vae: HeldModel, source: MelodySource, options: VaryOptions) -> Variations:
+    """Write melodies near some bars of ``source``; see :func:`melodyvae.generation.variation.vary`.
+
+    >>> from melodyvae import MelodyVAE
+    >>> vae = MelodyVAE.from_pretrained("melody-2bar")
+    >>> (melody,) = vae.sample(1, seed=1)
+    >>> vae.vary(melody, 4, amount=0.2)
+    <Variations of 4 melodies, seed 0>
+
+    Raises:
+        MidiError, MelodyError, WindowError, ScaleError, OptionError: as :meth:`MelodyVAE.interpolate`.
+        NoveltyError: as :meth:`MelodyVAE.sample`.
+    """
+    model, scale = vae.model, parse_choice(options.scale)
+    taken = take_bars(vae, source, options.track, options.first_bar, "the tune")
+    tune, piece = taken.melody, taken.found.melody
+    decisions = []
+    if isinstance(scale, Scale):
+        tune = moved_to_scale(tune, scale, key_of(piece))
+        decisions.append(f"the tune is moved to {scale}")
+    draw = partial(
+        variation.vary,
+        model,
+        tune,
+        amount=options.amount,
+        temperature=options.temperature,
+        generator=vae.draws(options.seed),
+        rules=rules_near(model, tune, scale, weights_of(piece)),
+    )
+    melodies = novel_or_not(vae, draw, options.count, options.novel)
+    if len(melodies) < options.count:
+        decisions.append(
+            f"{options.count} tunes were asked for; only {len(melodies)} distinct ones were found, and are written"
+        )
+    return Variations(
+        melodies=tuple(melodies),
+        sources=(taken,),
+        decisions=tuple(decisions),
+        seed=options.seed,
+        known=vae.novelty,
+        vocabulary=model.vocabulary,
+        key=kept_key(taken, scale),
+        original=tune,
+        steps_changed=tuple(variation.steps_changed(model, melody, tune) for melody in melodies),
+    )
