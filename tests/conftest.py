@@ -1,6 +1,9 @@
 """What all tests share: small tunes, a dataset and a trained model made in code, and hypothesis without deadlines."""
 
+import os
 from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes that tests start, before NumPy and torch are imported
 
 import numpy as np
 import pytest
@@ -20,6 +23,14 @@ from tests.windows import random_windows
 # The machines are shared and noisy, so no test depends on how long something takes.
 settings.register_profile("melodyvae", deadline=None, derandomize=True)
 settings.load_profile("melodyvae")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file, and all of the studio, in one worker; the studio's take longest and begin."""
+    for item in items:
+        file = item.path.relative_to(Path(__file__).parent)
+        item.add_marker(pytest.mark.xdist_group("studio" if file.parts[0] == "studio" else file.as_posix()))
+    items.sort(key=lambda item: "studio" not in item.path.parts)
 
 
 def tune(seed: int, bars: int = 8, **fields) -> Melody:

@@ -171,5 +171,5 @@ def test_python_refuses_wrong_values_of_verbs_with_sources(vae):
         lambda: vae.grid([a] * 4, 1),
         lambda: vae.reconstruct(a, track=0),
     ):
-        with pytest.raises(OptionError, match="must be|nothing to move|give bars|tempo"):
+        with pytest.raises(OptionError, match=r"must be|nothing to move|give bars|tempo"):
             refused()
