@@ -29,8 +29,11 @@ MAX_SIZES = {  # of a model; none is useful beyond, and a foreign checkpoint may
     **dict.fromkeys(("bars", "segment_bars", "steps_per_quarter"), 1024),
     **dict.fromkeys(("encoder_layers", "decoder_layers", "conductor_layers"), 32),
     **dict.fromkeys(("latent_size", "encoder_size", "encoder_features", "decoder_size", "decoder_features"), 2**16),
-    **dict.fromkeys(("code_size", "conductor_size", "conductor_features"), 2**16),
+    **dict.fromkeys(("code_size", "conductor_size"), 2**16),
 }
+
+
+RETIRED = frozenset({"conductor_features"})  # keys that older checkpoints have, and that say nothing any more
 
 
 class ConfigError(UserError, ValueError):
@@ -54,11 +57,10 @@ class MelodyConfig:
     decoder_layers: int = 2
     decoder_features: int = 64  # numbers of z given to each decoder step (position read-out only)
     encoder_layers: int = 1
-    segment_bars: int | None = None  # bars that the lower level writes at a time; None: there is but one level
-    code_size: int = 256  # numbers between the levels, for each segment
-    conductor_size: int = 256  # LSTM units per layer of the upper level, in the encoder in each direction
+    segment_bars: int | None = None  # bars that are coded and written at a time; None: the whole window
+    code_size: int = 256  # numbers of a segment's code (segment_codes only)
+    conductor_size: int = 256  # LSTM units per layer of what goes over the segments
     conductor_layers: int = 1
-    conductor_features: int = 128  # numbers of z for each segment (position read-out only)
     output: Output = "tokens"  # event-then-pitch: first which event comes, then, of a note on, at which pitch
     pitch_inputs: bool = False  # encoder and decoder read a note on as its pitch class and octave, too
     segment_codes: bool = False  # z is the codes of the segments, each relative to a learned prior
@@ -72,13 +74,15 @@ class MelodyConfig:
             check_at_least(name, getattr(self, name), 1)
         for name in ("decoder_size", "decoder_layers", "decoder_features", "encoder_layers", "code_size"):
             check_at_least(name, getattr(self, name), 1)
-        for name in ("conductor_size", "conductor_layers", "conductor_features"):
+        for name in ("conductor_size", "conductor_layers"):
             check_at_least(name, getattr(self, name), 1)
         for name, highest in MAX_SIZES.items():
             if (getattr(self, name) or 0) > highest:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at most {highest}")
         if self.segment_bars is not None and (self.segment_bars < 1 or self.bars % self.segment_bars):
             raise ConfigError(f"segment_bars is {self.segment_bars}, which does not divide {self.bars} bars")
+        if self.segment_bars is not None and not (self.look_back or self.segment_codes):
+            raise ConfigError("segment_bars needs segment_codes or look_back; leave it out for one code of all bars")
         if self.look_back and (self.segment_bars is None or self.readout != "position"):
             raise ConfigError("look_back needs segment_bars and the position read-out")
         if self.look_back and (self.output != "tokens" or self.pitch_inputs):
@@ -118,13 +122,14 @@ class MelodyConfig:
 
     @property
     def segments(self) -> int:
-        """Segments in one window (S) of a model with two levels; 1 of a flat one."""
+        """Segments in one window (S); 1 of a model that codes the whole window at once."""
         return self.bars // self.segment_bars if self.segment_bars else 1
 
     def of_segment(self) -> MelodyConfig:
-        """The sizes of the lower level: a flat model of one segment, whose z is the segment's code."""
-        flat = replace(self, bars=self.segment_bars or self.bars, segment_codes=False, look_back=False)
-        return replace(flat, segment_bars=None, latent_size=self.code_size)
+        """The sizes of a flat model of one segment, whose z is the segment's code."""
+        bars = self.segment_bars or self.bars
+        changes: dict[str, Any] = {"segment_bars": None, "segment_codes": False, "look_back": False}
+        return replace(self, bars=bars, latent_size=self.code_size, **changes)
 
     @property
     def has_learned_prior(self) -> bool:
@@ -189,16 +194,10 @@ class MelodyTrainConfig(TrainConfig):
     scheduled_sampling_rate: float = 0.0  # k of the inverse sigmoid, in updates; 0 is teacher forcing throughout
     evaluate_windows: int = 512  # held-out windows in one evaluation
     look_back_hidden: float = 0.0  # share of the windows whose earlier bars are hidden from a look-back decoder
-    # Of a model with two levels:
-    lower_encoder_rate: float = 1.0  # of the learning rate; 0 leaves the lower encoder as it is
-    lower_decoder_rate: float = 1.0  # likewise
-    upper_level_updates: int = 0  # until then the upper level alone learns, from the codes of the segments
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("transpose_down", "transpose_up", "scheduled_sampling_rate", "upper_level_updates"):
-            check_at_least(name, getattr(self, name), 0)
-        for name in ("lower_encoder_rate", "lower_decoder_rate"):
+        for name in ("transpose_down", "transpose_up", "scheduled_sampling_rate"):
             check_at_least(name, getattr(self, name), 0)
         for name in ("changed_windows", "anticipation", "rests", "look_back_hidden"):
             check_at_least(name, getattr(self, name), 0)
@@ -214,6 +213,7 @@ def from_dict(kind: type[Config], values: dict[str, Any]) -> Config:
         ConfigError: on a key that ``kind`` does not have, and on a value of the wrong type or range.
     """
     known = {entry.name for entry in fields(kind)}  # type: ignore[arg-type]
+    values = {name: value for name, value in values.items() if name not in RETIRED}
     unknown = sorted(set(values) - known)
     if unknown:
         raise ConfigError(f"{kind.__name__} has no {', '.join(unknown)}; it has {', '.join(sorted(known))}")

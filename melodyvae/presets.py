@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 from melodyvae.config import ConfigError, MelodyConfig, MelodyTrainConfig
@@ -14,7 +13,7 @@ class Preset:
 
     model: MelodyConfig = field(default_factory=MelodyConfig)
     training: MelodyTrainConfig = field(default_factory=MelodyTrainConfig)
-    segments_from: str | None = None  # the trained model whose weights the lower level starts with
+    segments_from: str | None = None  # the trained model of one segment whose weights it starts with
 
 
 PRESETS: dict[str, Preset] = {
@@ -56,20 +55,6 @@ PRESETS: dict[str, Preset] = {
         ),
         segments_from="melody-2bar",
     ),
-    "melody-16bar-conductor": Preset(
-        MelodyConfig(bars=16, segment_bars=2, latent_size=512),
-        MelodyTrainConfig(
-            beta=0.1,
-            anneal_updates=1000,
-            max_minutes=90.0,
-            evaluate_every=500,
-            evaluate_windows=256,
-            lower_encoder_rate=0.0,
-            lower_decoder_rate=0.25,
-            upper_level_updates=3000,
-        ),
-        segments_from="melody-2bar",
-    ),
     "melody-compose": Preset(
         MelodyConfig(
             bars=16,
@@ -91,32 +76,6 @@ PRESETS: dict[str, Preset] = {
             evaluate_every=200,
             evaluate_windows=128,
             look_back_hidden=0.1,
-        ),
-    ),
-    # As above, of Magenta's hierdec-mel_16bar. Its batches are of 512.
-    "musicvae-16bar": Preset(
-        MelodyConfig(
-            bars=16,
-            segment_bars=1,
-            latent_size=512,
-            readout="last-state",
-            encoder_size=2048,
-            encoder_layers=2,
-            decoder_size=1024,
-            conductor_size=1024,
-            conductor_layers=2,
-            code_size=512,
-        ),
-        MelodyTrainConfig(
-            learning_rate=1e-3,
-            beta=0.2,
-            annealing="exponential",
-            free_nats=256 * math.log(2),
-            scheduled_sampling_rate=2000.0,
-            transpose_up=5,
-            max_minutes=60.0,
-            evaluate_every=250,
-            evaluate_windows=256,
         ),
     ),
     "tiny": Preset(

@@ -38,14 +38,9 @@ class Ranks:
         """Whether this is the one that writes."""
         return self.rank == 0
 
-    def share(self, module: nn.Module, find_unused_parameters: bool = False) -> nn.Module:
-        """``module``, whose gradients from now on are the means over all ranks.
-
-        With ``find_unused_parameters`` some parameters may have no part in the loss of some updates.
-        """
-        if self.count == 1:
-            return module
-        return DistributedDataParallel(module, find_unused_parameters=find_unused_parameters)
+    def share(self, module: nn.Module) -> nn.Module:
+        """``module``, whose gradients from now on are the means over all ranks."""
+        return module if self.count == 1 else DistributedDataParallel(module)
 
     def mean(self, values: Tensor) -> Tensor:
         """The mean over the ranks of ``values``, which stay as they are, on their device."""

@@ -25,7 +25,7 @@ from data_prep.melodies.keys import Key
 from data_prep.melody import Melody
 from melodyvae.generation.attribute_vectors import AttributeVectors
 from melodyvae.generation.attributes import ATTRIBUTES, measure
-from melodyvae.generation.codec import decode_tokens, exact_latents, posterior_means
+from melodyvae.generation.codec import decode_tokens, exact_latents
 from melodyvae.generation.in_scale import rules_near, rules_of
 from melodyvae.generation.scales import Scale, ScaleChoice, moved_to_scale
 from melodyvae.models.token_rules import TokenRules
@@ -162,7 +162,7 @@ def move(
     if candidates == 1:
         z = start[0] + torch.from_numpy(amounts).to(vectors) @ vectors
         return z, decode_tokens(model, z, temperature, generator, rules)
-    deviations = _deviations(directions)
+    deviations = deviations_of(directions)
     target = measure(start[1], model.config) / deviations + amounts
     weights = np.where(amounts != 0, MOVED_WEIGHT, 1.0)
 
@@ -183,33 +183,7 @@ def move(
     return best_z, best_tokens
 
 
-def effect_matrix(
-    model: MelodyModel,
-    windows: np.ndarray,
-    amount: float = 1.0,
-    candidates: int = CANDIDATES,
-    seed: int = 0,
-    directions: AttributeVectors | None = None,
-) -> np.ndarray:
-    """The mean change of each attribute (columns) when one slider (rows) is moved by ``amount``: ``(A, A)``.
-
-    In standard deviations of the attribute over the training windows; from the windows ``(N, T)`` as the model
-    remembers them, which should be held out. ``directions`` are by default the model's own.
-    """
-    chosen = directions or AttributeVectors.from_extras(model.extras, model.device, model.config.latent_size)
-    deviations = _deviations(chosen)
-    z = posterior_means(model, windows)
-    start = (z, decode_tokens(model, z))
-    before = measure(start[1], model.config)
-    generator = torch.Generator(model.device).manual_seed(seed)
-    rows = []
-    for amounts in amount * np.eye(len(ATTRIBUTES)):
-        _, tokens = move(model, chosen, start, start, amounts, candidates, generator=generator)
-        rows.append(((measure(tokens, model.config) - before) / deviations).mean(axis=0))
-    return np.stack(rows)
-
-
-def _deviations(directions: AttributeVectors) -> np.ndarray:
+def deviations_of(directions: AttributeVectors) -> np.ndarray:
     """The unit of each attribute's amounts; 1 of an attribute that was the same in all training windows."""
     found = directions.deviations.cpu().double().numpy()
     return np.where(found > 0, found, 1.0)

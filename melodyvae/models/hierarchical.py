@@ -1,21 +1,10 @@
-"""Two levels: an upper one over the segments of a window, a lower one over the steps of a segment.
+"""Long windows, segment by segment: z is the codes of the segments, each relative to a learned prior.
 
-From the top: z gives each segment (of one or two bars) a code, through a *conductor* LSTM; the lower decoder, whose
-state is reset at each segment, writes the segment from its code, reading the previous token across the bar line.
-What the segments have in common must thus be in z. The lower level is the flat model of one segment
-(:mod:`melodyvae.models.encoder`, :mod:`melodyvae.models.decoder`), so that a trained one can be taken over.
-
-Two read-outs, each at both levels:
-
-- ``position``: the lower encoder codes each segment, a bidirectional LSTM goes over the codes, and some numbers of each
-  segment together give z; z gives each segment numbers of its own, beside and through the conductor.
-- ``last-state``: a bidirectional LSTM over all steps, whose last states give z; z sets the conductor's first state, and
-  the conductor reads nothing but what it remembers ("A Hierarchical Latent Vector Model for Learning Long-Term
-  Structure in Music", Roberts et al., 2018, section 3, https://arxiv.org/abs/1803.05428).
-
-Or z is the codes themselves (``segment_codes``), and what segments have in common is in a learned prior instead: each
-code is N(m, s^2) given the codes before it, and the latent numbers are e = (code - m) / s. A draw from N(0, I) *is* a
-draw from the learned prior, and the KL divergence from N(0, I) is the one from the learned prior.
+A flat model of one segment (:mod:`melodyvae.models.encoder`, :mod:`melodyvae.models.decoder`) codes and writes each
+segment of two bars; a trained one can be taken over. Its state is reset at each segment, and it reads the previous
+token across the bar line. What segments have in common is in the prior: each code is N(m, s^2) given the codes before
+it, and the latent numbers are e = (code - m) / s. A draw from N(0, I) *is* a draw from the learned prior, and the KL
+divergence from N(0, I) is the one from the learned prior.
 
 Conventions: S segments of U steps each in a window of T = S * U steps; C numbers in a code.
 """
@@ -29,97 +18,6 @@ from melodyvae.config import MelodyConfig
 from melodyvae.models.decoder import AutoregressiveDecoder, Before, Choice, MelodyDecoder
 from melodyvae.models.encoder import MelodyEncoder
 from melodyvae.models.latent import DiagonalGaussian
-
-
-class HierarchicalEncoder(nn.Module):
-    """Token windows ``(B, T)`` to their posteriors ``(B, Z)``, segment by segment (position read-out)."""
-
-    def __init__(self, config: MelodyConfig, vocabulary_size: int) -> None:
-        super().__init__()
-        self.config = config
-        self.segment_encoder = MelodyEncoder(config.of_segment(), vocabulary_size)
-        self.lstm = nn.LSTM(config.code_size, config.conductor_size, config.conductor_layers, bidirectional=True)
-        self.segment_features = nn.Linear(2 * config.conductor_size + config.code_size, config.conductor_features)
-        self.posterior = nn.Linear(config.segments * config.conductor_features, 2 * config.latent_size)
-
-    def codes(self, tokens: Tensor) -> DiagonalGaussian:
-        """What the lower level makes of each segment of ``(B, T)``: parameters ``(B, S, C)``."""
-        return _codes(self.segment_encoder, tokens, self.config.steps // self.config.segments)
-
-    def forward(self, tokens: Tensor) -> DiagonalGaussian:
-        """The posterior of each window; ``tokens`` are integers ``(B, T)``."""
-        return self.read(self.codes(tokens).mean)
-
-    def read(self, codes: Tensor) -> DiagonalGaussian:
-        """The posterior of each window, from the codes ``(B, S, C)`` of its segments."""
-        codes = codes.transpose(0, 1)
-        outputs, _ = self.lstm(codes)
-        features = self.segment_features(torch.cat([outputs, codes], dim=-1)).transpose(0, 1).flatten(1)
-        mean, log_variance = self.posterior(features).to(self.posterior.weight.dtype).chunk(2, dim=-1)
-        return DiagonalGaussian(mean, log_variance)
-
-
-def _codes(segment_encoder: MelodyEncoder, tokens: Tensor, segment_steps: int) -> DiagonalGaussian:
-    """What the lower level makes of each segment of ``(B, T)``: parameters ``(B, S, C)``."""
-    segments: DiagonalGaussian = segment_encoder(tokens.reshape(-1, segment_steps))
-    shape = (len(tokens), tokens.shape[1] // segment_steps, -1)
-    return DiagonalGaussian(segments.mean.view(shape), segments.log_variance.view(shape))
-
-
-class SegmentsDecoder(AutoregressiveDecoder):
-    """A lower decoder that writes each segment from its code. A subclass makes the codes."""
-
-    segment_decoder: MelodyDecoder
-
-    def codes(self, z: Tensor) -> Tensor:
-        """The codes of the segments, ``(B, S, C)``, for latent vectors ``(B, Z)``."""
-        raise NotImplementedError
-
-    def raw_logits(self, z: Tensor, previous: Tensor) -> Tensor:
-        """See :meth:`AutoregressiveDecoder.raw_logits`: the segments are independent, given the tokens before."""
-        codes = self.codes(z).flatten(0, 1)
-        logits = self.segment_decoder.raw_logits(codes, previous.reshape(len(codes), -1))
-        return logits.reshape(*previous.shape, -1)
-
-    def roll_out(self, z: Tensor, choice: Choice) -> tuple[Tensor, Tensor]:
-        """See :meth:`AutoregressiveDecoder.roll_out`."""
-        before, parts = Before.nothing(len(z), z.device), []
-        for segment, code in enumerate(self.codes(z).unbind(dim=1)):
-            first_step = segment * self.segment_decoder.config.steps
-            tokens, logits, before = self.segment_decoder.write(code, choice, before, first_step)
-            parts.append((tokens, logits))
-        return torch.cat([tokens for tokens, _ in parts], dim=1), torch.cat([logits for _, logits in parts], dim=1)
-
-
-class HierarchicalDecoder(SegmentsDecoder):
-    """A conductor over the segments, and a lower decoder that writes each."""
-
-    def __init__(self, config: MelodyConfig, vocabulary_size: int) -> None:
-        super().__init__()
-        self.config = config
-        if config.readout == "position":
-            input_size = config.conductor_features
-            self.segment_features = nn.Linear(config.latent_size, config.segments * input_size)
-        else:
-            input_size = 1
-            self.first_state = nn.Linear(config.latent_size, 2 * config.conductor_layers * config.conductor_size)
-        self.conductor = nn.LSTM(input_size, config.conductor_size, config.conductor_layers)
-        self.code = nn.Linear(config.conductor_size + input_size, config.code_size)
-        self.segment_decoder = MelodyDecoder(config.of_segment(), vocabulary_size)
-
-    def codes(self, z: Tensor) -> Tensor:
-        """See :meth:`SegmentsDecoder.codes`."""
-        config, batch = self.config, len(z)
-        if config.readout == "position":
-            features = self.segment_features(z).view(batch, config.segments, -1).transpose(0, 1)
-            outputs, _ = self.conductor(features)
-        else:
-            features = z.new_ones(config.segments, batch, 1)
-            state = torch.tanh(self.first_state(z)).view(batch, 2, config.conductor_layers, config.conductor_size)
-            hidden, cell = state.permute(1, 2, 0, 3).contiguous()
-            outputs, _ = self.conductor(features, (hidden, cell))
-        codes: Tensor = self.code(torch.cat([outputs, features], dim=-1)).to(self.code.weight.dtype)
-        return codes.transpose(0, 1)
 
 
 class CodesEncoder(nn.Module):
@@ -137,7 +35,9 @@ class CodesEncoder(nn.Module):
 
     def forward(self, tokens: Tensor) -> DiagonalGaussian:
         """See the class; ``tokens`` are integers, of any number of segments."""
-        return _codes(self.segment_encoder, tokens, self.segment_steps)
+        segments: DiagonalGaussian = self.segment_encoder(tokens.reshape(-1, self.segment_steps))
+        shape = (len(tokens), tokens.shape[1] // self.segment_steps, -1)
+        return DiagonalGaussian(segments.mean.view(shape), segments.log_variance.view(shape))
 
 
 class CodesPrior(nn.Module):
@@ -175,7 +75,7 @@ class CodesPrior(nn.Module):
         return DiagonalGaussian.bounded(self.next(states).to(self.next.weight.dtype))
 
 
-class CodesDecoder(SegmentsDecoder):
+class CodesDecoder(AutoregressiveDecoder):
     """e ``(B, S * C)`` to windows, through the learned prior of the codes; see the module."""
 
     def __init__(self, config: MelodyConfig, vocabulary_size: int) -> None:
@@ -189,6 +89,21 @@ class CodesDecoder(SegmentsDecoder):
         return posterior.relative_to(self.prior(posterior.mean)).flattened()
 
     def codes(self, z: Tensor) -> Tensor:
-        """See :meth:`SegmentsDecoder.codes`; as many segments as ``z`` has parts."""
+        """The codes of the segments, ``(B, S, C)``, for e ``(B, S * C)``; as many segments as ``z`` has parts."""
         codes: Tensor = self.prior.codes(z.view(len(z), -1, self.code_size))
         return codes
+
+    def raw_logits(self, z: Tensor, previous: Tensor) -> Tensor:
+        """See :meth:`AutoregressiveDecoder.raw_logits`: the segments are independent, given the tokens before."""
+        codes = self.codes(z).flatten(0, 1)
+        logits = self.segment_decoder.raw_logits(codes, previous.reshape(len(codes), -1))
+        return logits.reshape(*previous.shape, -1)
+
+    def roll_out(self, z: Tensor, choice: Choice) -> tuple[Tensor, Tensor]:
+        """See :meth:`AutoregressiveDecoder.roll_out`."""
+        before, parts = Before.nothing(len(z), z.device), []
+        for segment, code in enumerate(self.codes(z).unbind(dim=1)):
+            first_step = segment * self.segment_decoder.config.steps
+            tokens, logits, before = self.segment_decoder.write(code, choice, before, first_step)
+            parts.append((tokens, logits))
+        return torch.cat([tokens for tokens, _ in parts], dim=1), torch.cat([logits for _, logits in parts], dim=1)

@@ -21,15 +21,13 @@ from melodyvae.models.checkpoint import CheckpointedModel
 from melodyvae.models.composing import ComposingDecoder, ComposingEncoder
 from melodyvae.models.decoder import MelodyDecoder
 from melodyvae.models.encoder import MelodyEncoder
-from melodyvae.models.hierarchical import CodesDecoder, CodesEncoder, HierarchicalDecoder, HierarchicalEncoder
+from melodyvae.models.hierarchical import CodesDecoder, CodesEncoder
 from melodyvae.models.latent import DiagonalGaussian, standard_normal
 from melodyvae.models.loss import LossTerms, token_nats
 from melodyvae.models.token_rules import TokenRules
 
-Encoder: TypeAlias = MelodyEncoder | HierarchicalEncoder | CodesEncoder | ComposingEncoder
-Decoder: TypeAlias = MelodyDecoder | HierarchicalDecoder | CodesDecoder | ComposingDecoder
-
-NATS_A_CODE_NAT = 0.2  # of the notes' likelihood: about the beta that weighed the two when the codes were learned
+Encoder: TypeAlias = MelodyEncoder | CodesEncoder | ComposingEncoder
+Decoder: TypeAlias = MelodyDecoder | CodesDecoder | ComposingDecoder
 
 
 def vocabulary_of(config: MelodyConfig) -> Vocabulary:
@@ -40,11 +38,7 @@ def vocabulary_of(config: MelodyConfig) -> Vocabulary:
 def _kinds(config: MelodyConfig) -> tuple[type[Encoder], type[Decoder]]:
     if config.look_back:
         return ComposingEncoder, ComposingDecoder
-    if config.segment_codes:
-        return CodesEncoder, CodesDecoder
-    if config.segment_bars is None:
-        return MelodyEncoder, MelodyDecoder
-    return HierarchicalEncoder if config.readout == "position" else MelodyEncoder, HierarchicalDecoder
+    return (CodesEncoder, CodesDecoder) if config.segment_codes else (MelodyEncoder, MelodyDecoder)
 
 
 class MelodyModel(CheckpointedModel):
@@ -134,24 +128,6 @@ class MelodyModel(CheckpointedModel):
         else:
             logits = self.decoder(z, batch)
         return LossTerms(token_nats(logits, batch).sum(dim=1), posterior.kl_to_standard_normal())
-
-    def code_loss_terms(self, batch: Tensor, generator: torch.Generator | None = None) -> LossTerms:
-        """As :meth:`loss_terms`, for the upper level of two alone, whose data are the codes of the segments.
-
-        Reconstruction is then the KL divergence, over all segments, of the posterior of a code from a Gaussian of the
-        same variance around what z gives back, times :data:`NATS_A_CODE_NAT`: a number of a code matters as much as
-        the lower level took care to tell it. A VAE over the codes of a VAE: "Diagnosing and Enhancing VAE Models"
-        (Dai, Wipf, 2019), https://arxiv.org/abs/1903.05789
-        """
-        encoder, decoder = self.encoder, self.decoder
-        if not (isinstance(encoder, HierarchicalEncoder) and isinstance(decoder, HierarchicalDecoder)):
-            raise ConfigError("only a model with two levels, of the position read-out, has codes to learn from")
-        with torch.no_grad():
-            codes = encoder.codes(batch)
-        posterior = encoder.read(codes.mean)
-        given_back = decoder.codes(posterior.sample(generator))
-        nats = 0.5 * ((given_back - codes.mean).square() * torch.exp(-codes.log_variance)).sum(dim=(1, 2))
-        return LossTerms(NATS_A_CODE_NAT * nats, posterior.kl_to_standard_normal())
 
     def take_segments_from(self, flat: MelodyModel) -> None:
         """Start the lower level with the weights of a flat model of one segment.

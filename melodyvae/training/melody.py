@@ -27,7 +27,6 @@ from melodyvae.training.trainer import Trainer
 
 FINE_TUNING_RATE_DIVISOR = 4.0
 FINE_TUNING_WARMUP_UPDATES = 30
-TRAINED_WHOLE: dict[str, Any] = {"lower_encoder_rate": 1.0, "lower_decoder_rate": 1.0, "upper_level_updates": 0}
 COLLAPSED_BITS = 2.0
 COLLAPSED_GAP = 0.1  # of teacher-forced accuracy over that from z alone, greedy or sampled
 MIN_GAIN = 0.02  # of accuracy from z alone over always guessing "no event"
@@ -46,8 +45,8 @@ def build_model_and_config(
     """A model to train, and how: those of a preset, with every change that is not None applied to the training.
 
     A new model takes the meter and the grid of ``dataset`` if that is given, and has ``bars`` bars if those are. The
-    lower level of one with two starts with the weights of ``segments_from``, the preset's by default; with ``"none"``
-    it starts from scratch, and is not held back.
+    part of one that codes segments starts with the weights of ``segments_from``, the preset's by default; with
+    ``"none"`` it starts from scratch.
 
     A budget given among ``changes`` (``max_updates``, ``max_minutes``) replaces the preset's. With ``init_from`` the
     model is that checkpoint, to be fine-tuned, and the options are those it was trained with (the preset's, if it does
@@ -62,14 +61,11 @@ def build_model_and_config(
     """
     preset = preset_named(preset_name)
     if init_from is None:
-        training = _without_budget(preset.training, changes)
+        training = override(_without_budget(preset.training, changes), **changes)
         lower = preset.segments_from if segments_from is None else segments_from
-        if lower == "none":
-            lower, training = None, replace(training, **TRAINED_WHOLE)
-        training = override(training, **changes)
         torch.manual_seed(training.seed)
         grid = {} if dataset is None else {key: dataset.meta[key] for key in ("meter", "steps_per_quarter")}
-        segments = None if lower is None else MelodyModel.from_pretrained(locate(lower, run))
+        segments = None if lower in (None, "none") else MelodyModel.from_pretrained(locate(lower, run))
         if segments is not None:
             grid |= {name: getattr(segments.config, name) for name in ("output", "pitch_inputs")}
         model = MelodyModel(from_dict(MelodyConfig, to_dict(override(preset.model, bars=bars)) | grid))
@@ -113,7 +109,7 @@ def _fine_tuning(provenance: dict[str, Any], default: MelodyTrainConfig) -> Melo
     if "fine_tuned_from" not in provenance:  # else its learning rate was lowered already
         training = replace(training, learning_rate=training.learning_rate / FINE_TUNING_RATE_DIVISOR)
     warmup = min(training.warmup_updates, FINE_TUNING_WARMUP_UPDATES)  # the weights are no longer random
-    return replace(training, warmup_updates=warmup, annealing="constant", upper_level_updates=0)
+    return replace(training, warmup_updates=warmup, annealing="constant")
 
 
 class MelodyTask(Task):
@@ -132,11 +128,6 @@ class MelodyTask(Task):
         self.model = model
         self.config = config
         self.fingerprint = {"dataset_sha256": dataset.fingerprint}
-        self.lr_multipliers = {
-            "encoder.segment_encoder.": config.lower_encoder_rate,
-            "decoder.segment_decoder.": config.lower_decoder_rate,
-        }
-        self.find_unused_parameters = config.upper_level_updates > 0
         self.evaluate_first = bool(model.provenance)
         self._batches = TrainingBatches(
             dataset.splits["train"],
@@ -153,10 +144,8 @@ class MelodyTask(Task):
         self.origin = {"fine_tuned_from": model.provenance} if model.provenance else {}
 
     def loss_terms(self, update: int, generator: torch.Generator) -> LossTerms:
-        """Those of a batch of windows, newly transposed; at first of their codes, if the upper level learns alone."""
+        """Those of a batch of windows, newly transposed."""
         batch = self._batches(update).to(self.model.device, non_blocking=True)
-        if update < self.config.upper_level_updates:
-            return self.model.code_loss_terms(batch, generator)
         share = teacher_forcing_share(self.config, update)
         return self.model.loss_terms(batch, generator, share, self.config.look_back_hidden)
 

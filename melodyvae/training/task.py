@@ -41,17 +41,12 @@ class Task(ABC):
         fingerprint: what makes this training this one besides its options, such as the hash of its data; on resuming
             it must be the same.
         origin: what the model says of the weights that the training began with; on resuming it is as it was.
-        lr_multipliers: by the beginning of parameters' names, what their learning rate is multiplied by; 0 freezes
-            them.
-        find_unused_parameters: whether some trained parameters have no part in the loss of some updates.
         evaluate_first: whether to evaluate before the first update, too: the weights are not new.
     """
 
     model: nn.Module
     fingerprint: Mapping[str, Any] = {}
     origin: Mapping[str, Any] = {}
-    lr_multipliers: Mapping[str, float] = {}
-    find_unused_parameters: bool = False
     evaluate_first: bool = False
 
     @abstractmethod

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +79,8 @@ class Trainer:
         self.precision = precision
         self.ranks = ranks
         self.model = task.model.to(self.device)
-        groups = _parameter_groups(self.model, task.lr_multipliers)
-        self.optimizer = torch.optim.Adam(groups, lr=config.learning_rate)
-        self._forward = ranks.share(_LossTerms(task), task.find_unused_parameters)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate)
+        self._forward = ranks.share(_LossTerms(task))
         self.generator = torch.Generator(self.device)
         self.steering = torch.ones((), device=self.device)  # what beta is multiplied by, to reach a target rate
         self.update = 0
@@ -240,7 +239,7 @@ class Trainer:
         config = self.config
         self.generator.manual_seed(config.seed * 1_000_003 + self.update + self.ranks.rank * SEEDS_A_RANK)
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(config, self.update, share) * group["rate"]
+            group["lr"] = learning_rate(config, self.update, share)
         with autocast(self.device, self.precision):
             terms: LossTerms = self._forward(self.update, self.generator)
         beta = kl_weight(config, self.update) * self.steering
@@ -323,17 +322,6 @@ def learning_rate(config: TrainConfig, update: int, share: float) -> float:
     """
     warmup = min((update + 1) / config.warmup_updates, 1.0) if config.warmup_updates else 1.0
     return config.learning_rate * warmup * 0.5 * (1.0 + math.cos(math.pi * min(share, 1.0)))
-
-
-def _parameter_groups(model: nn.Module, multipliers: Mapping[str, float]) -> list[dict[str, Any]]:
-    """The model's parameters by the multiplier of their learning rate; those of 0 are frozen and left out."""
-    groups: dict[float, list[nn.Parameter]] = {1.0: []}
-    for name, parameter in model.named_parameters():
-        rate = next((rate for start, rate in multipliers.items() if name.startswith(start)), 1.0)
-        parameter.requires_grad_(rate > 0)
-        if rate > 0:
-            groups.setdefault(rate, []).append(parameter)
-    return [{"params": parameters, "rate": rate} for rate, parameters in groups.items()]
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:

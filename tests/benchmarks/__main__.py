@@ -3,7 +3,7 @@
     python -m tests.benchmarks [--threads 1]      about ten minutes on two cores
     python -m tests.benchmarks --quick            seconds; fails if a count is not what it should be
 
-Left out, since they train or need other software: ``learning_speed``, ``sixteen_bars``, ``prep_speed``.
+Left out, since they train or need other software: ``learning_speed``, ``prep_speed``.
 """
 
 from __future__ import annotations

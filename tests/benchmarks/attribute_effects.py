@@ -32,9 +32,9 @@ from melodyvae.generation.attribute_vectors import (
 )
 from melodyvae.generation.attributes import ATTRIBUTES, measure
 from melodyvae.generation.codec import posterior_means
-from melodyvae.generation.morph import CANDIDATES, effect_matrix
+from melodyvae.generation.morph import CANDIDATES
 from melodyvae.models.melody import MelodyModel
-from melodyvae.rendering.matrices import plot_effects
+from tests.benchmarks.effects import effect_matrix, plot_effects
 
 
 def as_markdown(effects: np.ndarray, corner: str) -> str:

@@ -66,8 +66,8 @@ def counts() -> Iterator[Count]:
         yield Count(f"GEMM FLOPs of a melody drawn, {name}", _drawing_flops(model), drawing_flops(model.config))
         yield Count(f"GEMM FLOPs of a window in training, {name}", _training_flops(model), training_flops(model.config))
     yield Count(
-        "steps of the decoder for 16 bars on two levels",
-        _steps_of(MelodyModel(PRESETS["melody-16bar-conductor"].model)),
+        "steps of the decoder for 16 bars, segment by segment",
+        _steps_of(MelodyModel(PRESETS["melody-16bar"].model)),
         256,
     )
     yield Count("melodies decoded for a walk of eight tunes", _melodies_of_a_walk(), MAX_ON_A_WALK, is_limit=True)

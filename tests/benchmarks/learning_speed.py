@@ -36,7 +36,6 @@ from melodyvae.config import MelodyTrainConfig
 from melodyvae.datasets.windows import WindowDataset, open_dataset
 from melodyvae.device import use_threads
 from melodyvae.models import decoder
-from melodyvae.models.conversion import with_event_then_pitch
 from melodyvae.models.decoder import MelodyDecoder
 from melodyvae.models.encoder import MelodyEncoder
 from melodyvae.models.latent import DiagonalGaussian
@@ -45,6 +44,7 @@ from melodyvae.models.stepwise_lstm import DecoderContext
 from melodyvae.presets import PRESETS
 from melodyvae.training.melody import build_model_and_config, melody_trainer
 from melodyvae.training.trainer import METRICS_FILE, read_metrics
+from tests.benchmarks.conversion import with_event_then_pitch
 
 TARGET = 0.95
 WHOLE_TRAINING = 14_000  # updates of 128 windows: the learning rate falls as if training went on for that long

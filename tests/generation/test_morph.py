@@ -19,13 +19,13 @@ from melodyvae.generation.attribute_vectors import (
     quartile_directions,
 )
 from melodyvae.generation.attributes import ATTRIBUTES, measure
-from melodyvae.generation.morph import CANDIDATES, SHORTHANDS, effect_matrix, morph, wanted_amounts
+from melodyvae.generation.morph import CANDIDATES, SHORTHANDS, morph, wanted_amounts
 from melodyvae.generation.scales import Scale
 from melodyvae.models.latent import DiagonalGaussian
 from melodyvae.models.melody import MelodyModel
-from melodyvae.rendering.matrices import plot_effects
 from melodyvae.vae import MelodyVAE
 from melodyvae.verbs.morph import AMOUNTS, MAX_AMOUNT
+from tests.benchmarks.effects import effect_matrix, plot_effects
 from tests.conftest import tune
 from tests.windows import random_windows
 

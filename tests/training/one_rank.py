@@ -1,7 +1,6 @@
-"""What tests/test_parallel.py starts on each rank: an update without noise, or two levels learning one by one."""
+"""One rank of tests/training/test_ranks.py: an update without noise."""
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -9,30 +8,13 @@ import torch
 from melodyvae.datasets.batches import TrainingBatches
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.models.loss import LossTerms
-from melodyvae.models.melody import MelodyModel
-from melodyvae.presets import PRESETS
 from melodyvae.ranks import join_ranks
 from melodyvae.training.melody import build_model_and_config, melody_trainer
 
 
-def main(what: str, dataset_folder: str, folder: str) -> None:
-    """Train in ``folder``."""
+def main(dataset_folder: str, folder: str) -> None:
+    """Write the gradient of one update without noise to ``gradient.pt``, from the first rank."""
     torch.set_num_threads(1)
-    {"gradient": save_gradient, "two-levels": train_two_levels}[what](dataset_folder, folder)
-
-
-def train_two_levels(dataset_folder: str, folder: str) -> None:
-    """Two updates of the upper level alone, and two of both."""
-    model = MelodyModel(replace(PRESETS["tiny"].model, segment_bars=1))
-    config = replace(PRESETS["tiny"].training, upper_level_updates=2, max_updates=4)
-    with join_ranks() as ranks:
-        trainer = melody_trainer(model, config, open_dataset(dataset_folder), Path(folder), ranks=ranks)
-        for _ in trainer.run():
-            pass
-
-
-def save_gradient(dataset_folder: str, folder: str) -> None:
-    """One update without noise, whose gradient the first rank writes to ``gradient.pt``."""
     dataset = open_dataset(dataset_folder)
     model, config = build_model_and_config("tiny", dataset=dataset, max_updates=1, evaluate_every=100)
     model.double()

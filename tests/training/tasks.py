@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -21,10 +21,8 @@ class FunctionTask(Task):
         loss_terms: Callable[[int, torch.Generator], LossTerms],
         save: Callable[[Path, Metrics, Progress], None] = lambda path, metrics, progress: None,
         evaluate: Callable[[], Metrics | None] = lambda: None,
-        lr_multipliers: Mapping[str, float] | None = None,
     ) -> None:
         self.model = model
-        self.lr_multipliers = lr_multipliers or {}
         self._loss_terms, self._save, self._evaluate = loss_terms, save, evaluate
 
     def loss_terms(self, update: int, generator: torch.Generator) -> LossTerms:

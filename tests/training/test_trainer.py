@@ -365,41 +365,20 @@ def test_the_learning_rate_warms_up_and_falls_to_zero():
     assert learning_rate(config, 1000, 1.0) == pytest.approx(0.0)
 
 
-def test_a_rate_of_zero_leaves_weights_alone_and_a_low_one_moves_them_less(tmp_path):
-    class Two(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.frozen, self.slow, self.free = (torch.nn.Parameter(torch.tensor([3.0])) for _ in range(3))
-
-    model = Two()
-
-    def loss_terms(update, generator):
-        return LossTerms((model.frozen + model.slow + model.free).square().expand(4), torch.zeros(4))
-
-    config = TrainConfig(max_updates=5, learning_rate=0.1, warmup_updates=0)
-    rates = {"frozen": 0.0, "slow": 0.25}
-    finish(Trainer(FunctionTask(model, loss_terms, lr_multipliers=rates), config, tmp_path))
-    assert model.frozen.item() == 3.0
-    assert 3 - model.slow.item() == pytest.approx((3 - model.free.item()) / 4, rel=1e-3)
-    assert model.free.item() < 2.9
-
-
 def test_fine_tuning_takes_the_training_options_of_its_checkpoint(tmp_path):
-    # It took those of the preset melody-2bar: the lower encoder was trained, and beta was another.
-    parent = MelodyModel(replace(PRESETS["tiny"].model, bars=4, segment_bars=2, code_size=16))
+    # It took those of the preset melody-2bar: beta was another.
+    parent = MelodyModel(replace(PRESETS["tiny"].model, bars=4))
     trained = replace(
-        PRESETS["melody-16bar-conductor"].training,
+        PRESETS["melody-2bar"].training,
         beta=0.05,
         transpose_up=3,
         max_minutes=27.0,
-        lower_decoder_rate=0.125,
+        rests=0.125,
     )
     parent.provenance = {"training": to_dict(trained) | {"an_option_of_old": 1}, "updates": 9}
     parent.save(tmp_path / "parent.safetensors")
     _, config = build_model_and_config(init_from=str(tmp_path / "parent.safetensors"))
-    assert config == replace(
-        trained, learning_rate=5e-4, warmup_updates=30, annealing="constant", upper_level_updates=0
-    )
+    assert config == replace(trained, learning_rate=5e-4, warmup_updates=30, annealing="constant")
     _, config = build_model_and_config(init_from=str(tmp_path / "parent.safetensors"), beta=0.2, max_updates=7)
     assert (config.beta, config.max_updates, config.max_minutes) == (0.2, 7, None)
     parent.provenance["fine_tuned_from"] = {"updates": 1}
