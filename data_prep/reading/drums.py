@@ -20,9 +20,8 @@ GS_RESET = re.compile(rb"\x41.\x42\x12\x40\x00\x7f\x00", re.DOTALL)
 GS_PART_MODE = re.compile(rb"\x41.\x42\x12\x40([\x10-\x1f])\x15(.)", re.DOTALL)
 XG_PART_MODE = re.compile(rb"\x43.\x4c\x08([\x00-\x0f])\x07(.)", re.DOTALL)
 DRUM_NAMES = re.compile(
-    # Beginnings of words, of words that a name may run together.
-    r"drum|perc(?!y)|perk(uss|us)|\b(kick|snare|hi.?hats?|hats?|claps?|cymbals?|toms?|rimshot|rack|kit|shaker|cowbell|"
-    r"tambourine|congas?|bongos?|bd|sd|hh)\b|"
+    r"drum(?!mond|lish)|percu|\bperc\b|perkus|\b(kick|snare|hi.?hats?|hats?|claps?|cymbals?|toms|"
+    r"(low|mid|hi|high|floor|rack)\W?tom|rimshot|rack|kit|shaker|cowbell|tambourine|congas?|bongos?|bd|sd|hh)\b|"
     r"schlagz|schlagw|trommel|becken|batter[iy]|bater[ií]a|caisse claire|grosse caisse|cymbale|tambor|bombo|platillo|"
     r"rullante|\bcassa\b|tambur|\bpiatti\b|slagwerk|slagverk|trumm|trommer|bębn|bęben|werbel|bicí|bubny|\bdobok?\b|"
     r"rummut|lyömäs|davul|trống|ударн|барабан|перкусс|ντραμς|κρουστ|τύμπαν|ドラム|パーカッション|打楽器|スネア|ハイハット|"
@@ -44,7 +43,9 @@ MIN_SCALE_PITCHES = 5  # pitch classes; fewer are no scale, and lie in one by ch
 IN_SCALE_SHARE = 0.97
 SHORT_QUARTERS = 0.5
 KIT_SHARE = 0.98
-GROUP_SHARE = 0.02  # of the notes at least are kicks, snares and metals each
+GROUP_SHARE = 0.05  # of the notes at least are kicks, snares and metals each
+CORE_SHARE = 0.9  # are one of the three
+TOGETHER_SHARE = 0.05  # begin with another one
 MIN_NOTES = 16
 
 
@@ -89,10 +90,10 @@ def are_drums_by_notes(quarters: np.ndarray, starts: np.ndarray, pitches: np.nda
         return False
     counts = np.bincount(pitches, minlength=128)
     groups = [counts[sorted(group)].sum() / len(pitches) for group in (KICKS, SNARES, METALS)]
-    if min(groups) < GROUP_SHARE or sum(groups) < 0.8:
+    if min(groups) < GROUP_SHARE or sum(groups) < CORE_SHARE:
         return False
     together = 1 - len(np.unique(starts)) / len(starts)
-    return together >= 0.05 and not _are_of_a_scale(pitches)
+    return together >= TOGETHER_SHARE and not _are_of_a_scale(pitches)
 
 
 def _are_of_a_scale(pitches: np.ndarray) -> bool:

@@ -87,9 +87,8 @@ def _ends(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The end of each note that begins, whether the file has none, and whether the note is to be kept, ``(notes,)``.
 
-    Args:
-        ticks, key, is_on: ``(N,)``, of beginnings and ends, sorted by key, which stands for channel and pitch.
-        end_tick: of the track.
+    Of the beginnings and ends of notes are given the time, a key that stands for channel and pitch, by which they are
+    sorted, and whether they begin one, ``(N,)`` each.
     """
     begins = np.ones(len(key), bool)
     begins[1:] = key[1:] != key[:-1]
@@ -150,7 +149,7 @@ def _with_next_ends(
 
 
 def _until_next(notes: Notes, track: Track) -> Notes:
-    """The notes, of which those without an end last to the next later one in their channel, or till all are silenced."""
+    """The notes, of which those without an end last to the next later one in their channel, or until all are off."""
     ends = notes.ends.copy()
     is_silence = (track.statuses == CONTROL) & np.isin(track.first, SILENCES)
     for channel in np.unique(notes.channels[notes.has_no_end]):

@@ -418,8 +418,7 @@ class _Settings:
             values.sort(key=lambda value: value[0])
 
     def programs(self, track: Track, notes: Notes) -> np.ndarray:
-        """The program of each note, ``(N,)``; before the first change that of it, if it comes while the first note
-        sounds."""
+        """The program of each note, ``(N,)``; that of a first change, too, for a first note that sounds already."""
         programs = np.zeros(len(notes), np.int64)
         for channel in notes.own_channels:
             own = notes.channels == channel

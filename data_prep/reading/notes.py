@@ -29,6 +29,7 @@ class Notice(str):
     kind: str
 
     def __new__(cls, words: str, kind: str) -> Notice:
+        """The words, with their kind."""
         notice = super().__new__(cls, words)
         notice.kind = kind
         return notice

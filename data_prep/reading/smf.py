@@ -117,16 +117,16 @@ def read_tracks(data: bytes, position: int) -> tuple[list[Track], Counter[str]]:
             position = end
             continue
         walk = _Walk(start, events=events)
-        is_cut = not _go_on(walk, data, min(end, len(data))) or (end > len(data) and not walk.has_ended)
+        is_whole = _go_on(walk, data, min(end, len(data)))
+        if not walk.has_ended and not _begins_track(data, end):
+            longer = _longer(data, start, events, is_whole)
+            if longer is not None:
+                walk, is_whole = longer, True
+        is_cut = not is_whole or (end > len(data) and not walk.has_ended)
         position = end
-        if walk.has_ended and end != walk.position and not _begins_track(data, end):
+        if walk.has_ended and end != walk.position and (end > len(data) or not _begins_track(data, end)):
             following = data.find(b"MTrk", walk.position)
-            forgiven["chunk_length"] += end > len(data) or following >= 0
-            position = following if following >= 0 else len(data)
-        elif is_cut and end < len(data):  # the chunk goes on
-            is_cut = not _go_on(walk, data, len(data))
-            forgiven["chunk_length"] += 1
-            following = data.find(b"MTrk", walk.position)
+            forgiven["chunk_length"] += end > len(data) or following >= 0 or end < walk.position
             position = following if following >= 0 else len(data)
         forgiven["cut"] += is_cut
         forgiven["clipped"] += walk.clipped
@@ -135,8 +135,23 @@ def read_tracks(data: bytes, position: int) -> tuple[list[Track], Counter[str]]:
     return tracks, +forgiven
 
 
+def _longer(data: bytes, start: int, events: int, is_whole: bool) -> _Walk | None:
+    """The track from ``start`` on as far as its end-of-track event, if it is there beyond the chunk; None if not.
+
+    Raises:
+        BrokenTrackError: if it has an event that there is not, unless it ``is_whole``: then other bytes follow it.
+    """
+    walk = _Walk(start, events=events)
+    try:
+        _go_on(walk, data, len(data))
+    except BrokenTrackError:
+        if not is_whole:
+            raise
+    return walk if walk.has_ended else None
+
+
 def _begins_track(data: bytes, position: int) -> bool:
-    return position == len(data) or data.startswith(b"MTrk", position)
+    return position >= len(data) or data.startswith(b"MTrk", position)
 
 
 def _go_on(walk: _Walk, data: bytes, end: int) -> bool:
@@ -169,7 +184,7 @@ def _take_run(walk: _Walk, data: bytes, end: int, data_bytes: int) -> None:
     """
     run = np.frombuffer(data, np.uint8, end - walk.position, walk.position)
     is_low = run < 0x80
-    _count(walk, np.count_nonzero(is_low) // (1 + data_bytes))
+    _count(walk, int(np.count_nonzero(is_low)) // (1 + data_bytes))
     low = np.flatnonzero(is_low).reshape(-1, 1 + data_bytes)
     delta_ends, firsts = low[:, 0], low[:, 1]
     deltas = run[delta_ends].astype(np.int64)

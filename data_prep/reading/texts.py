@@ -102,7 +102,7 @@ def _japanese(text: str) -> list[float]:
             values.append(0.25)
         elif _IDEOGRAPH.match(sign):
             lead = sign.encode("cp932", "replace")[0]
-            values.append(0.9 if 0x88 <= lead <= 0x97 or lead == 0x98 and sign <= "龠" else _RARE - 0.3)
+            values.append(0.9 if 0x88 <= lead <= 0x97 or (lead == 0x98 and sign <= "龠") else _RARE - 0.3)
         else:
             values.append(0.8 if sign in "　、。・「」（）！？～＃♪♭" or "０" <= sign <= "ｚ" else _NONE)
     return [value for value in values for _ in range(2 if value != 0.25 else 1)]

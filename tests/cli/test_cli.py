@@ -41,7 +41,7 @@ BAD_FILES = {
     "system message in a track": (HEADER + chunk(b"\x00\x90\x3c\xe0", b"\x83\x60\xf1\x3c\x00"), "is damaged"),
     "audio": (b"RIFF\0\0\0\0WAVEfmt ", "is audio"),
     "type 2": (b"MThd" + struct.pack(">IHHH", 6, 2, 1, 480) + chunk(), "of type 2"),
-    "drums only": (HEADER + chunk(b"\x00\x99\x26\x50", b"\x83\x60\x89\x26\x00"), "all its notes are drums"),
+    "drums only": (HEADER + chunk(b"\x00\x99\x26\x50", b"\x83\x60\x89\x26\x00"), "it has only drums"),
     "no notes": (HEADER + chunk(), "there is no note in it"),
     "noise": (np.random.default_rng(0).bytes(10_000_000), "is not a MIDI file"),
     "noise in a track": (
