@@ -322,17 +322,18 @@ def _audio_format(data: bytes) -> str:
 def _song(
     tracks: Sequence[Track], notes: Sequence[Notes], clock: _Clock, notices: tuple[Notice, ...], name: str
 ) -> Song:
-    ends = [int(part.ends.max()) for part in notes if len(part)]
-    ends += [int(track.ticks[track.statuses == CONTROL].max(initial=0)) for track in tracks]
+    parts = _parts(tracks, notes, clock)
+    ends = [int(track.ticks[track.statuses == CONTROL].max(initial=0)) for track in tracks]
     ends += [tick for tick, content in _metas(tracks, METER, 2) if content[0]]
     end_quarters = float(clock.quarters(np.array([max(ends, default=0)]))[0])
+    end_quarters = max([end_quarters, *(float(part.ends.max()) for part in parts)])
     if end_quarters > MAX_QUARTERS:
         raise CorruptMidiError(
             f"{name} is damaged: an event lies outside 0..{MAX_QUARTERS} quarter notes, so a time in it is wrong. "
             "Export it again from the program that made it."
         )
     return Song(
-        parts=_parts(tracks, notes, clock),
+        parts=parts,
         tempi=clock.tempi,
         meters=_meters(tracks, clock),
         end_quarters=end_quarters,
@@ -345,7 +346,7 @@ def _parts(tracks: Sequence[Track], notes: Sequence[Notes], clock: _Clock) -> tu
     names = decode_all([_name(track) for track in tracks])
     drums, others = drum_channels(tracks)
     is_alone = sum(map(bool, map(len, notes))) == 1
-    titles = {name for name in names if sum(other == name for other in names) > 2}
+    titles = {name for name, count in Counter(names).items() if count > 2}
     settings = _Settings(tracks)
     parts: list[Part] = []
     for track, own, name in zip(tracks, notes, names, strict=True):

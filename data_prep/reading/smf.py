@@ -20,7 +20,8 @@ import numpy as np
 
 CHUNK_HEADER_BYTES = 8
 MAX_DATA_BYTE = 127
-MAX_EVENTS = 5_000_000
+MAX_EVENTS = 3_000_000
+MAX_TRACKS = 2**16  # the header has two bytes for their number
 MAX_ROWS = 2**16  # that are kept as they are; in an array they take a fifth of the memory
 MIN_RUN_BYTES = 100  # below, to take one message after the other is quicker
 NOTE_OFF, NOTE_ON, CONTROL, PROGRAM, PRESSURE, BEND = 0x80, 0x90, 0xB0, 0xC0, 0xD0, 0xE0
@@ -102,7 +103,7 @@ def read_tracks(data: bytes, position: int) -> tuple[list[Track], Counter[str]]:
 
     Raises:
         BrokenTrackError: if a track has an event that MIDI does not have.
-        TooManyEventsError: if there are more than five million.
+        TooManyEventsError: if there are more than three million, or more tracks than a header can count.
     """
     events = 0
     tracks: list[Track] = []
@@ -131,6 +132,8 @@ def read_tracks(data: bytes, position: int) -> tuple[list[Track], Counter[str]]:
         forgiven["cut"] += is_cut
         forgiven["clipped"] += walk.clipped
         tracks.append(_track(walk))
+        if len(tracks) >= MAX_TRACKS:
+            raise TooManyEventsError(f"{MAX_TRACKS} tracks or more")
         events = walk.events
     return tracks, +forgiven
 
@@ -159,7 +162,7 @@ def _go_on(walk: _Walk, data: bytes, end: int) -> bool:
 
     Raises:
         BrokenTrackError: of an event that there is not.
-        TooManyEventsError: if there are more than five million.
+        TooManyEventsError: if there are more than three million.
     """
     while walk.position < end and not walk.has_ended:
         running = DATA_BYTES.get(walk.status & 0xF0, 0)

@@ -14,9 +14,9 @@ from tests.data_prep.smf import smf
 
 KIT = [*notes([36, 38] * 16, every=480, length=60), *notes([42] * 64, every=240, length=60)]
 MANY_LANGUAGES = (
-    "Drums,Perc.,Kick,Snare,Hi-Hat,HiHats,Clap,Ride Cymbal,Drum Rack,Low Tom,Schlagzeug,Trommeln,Batterie,Caisse claire,"
-    "Batería,Batteria,Bateria,Rullante,Slagwerk,Trummor,Trommer,Perkusja,Bicí,Dobok,Rummut,Davul,Ударные,Барабаны,"
-    "Κρουστά,ドラム,打楽器,鼓,打击乐,드럼,طبول,תופים"
+    "Drums,Perc.,Kick,Snare,Hi-Hat,HiHats,Clap,Ride Cymbal,Drum Rack,Low Tom,Schlagzeug,Trommeln,Batterie,"
+    "Caisse claire,Batería,Batteria,Bateria,Rullante,Slagwerk,Trummor,Trommer,Perkusja,Bicí,Dobok,Rummut,Davul,"
+    "Ударные,Барабаны,Κρουστά,ドラム,打楽器,鼓,打击乐,드럼,طبول,תופים"
 )
 SCALES = [[0, 2, 4, 5, 7, 9, 11], [0, 2, 3, 5, 7, 8, 11], [0, 3, 5, 6, 7, 10], [0, 7], [0, 12]]
 XG_RESET = (0, "f0 08 43 10 4c 00 00 7e 00 f7")
