@@ -507,7 +507,7 @@ def _meta(
         "notices": report.notices,
         "options": asdict(options),
         "tokens_sha256": {name: _sha256_of(staging / f"{name}.npy") for name in SPLITS},
-        "versions": {package: version(package) for package in ("melodyvae", "symusic", "music21", "numpy")},
+        "versions": {package: version(package) for package in ("melodyvae", "music21", "numpy")},
         "sources": [
             {"name": source.name, "sha256": source.sha256.hex(), "split": split}
             for source, split in zip(sources, splits, strict=True)

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from data_prep.errors import UserError
+
 CHUNK_HEADER_BYTES = 8
 MAX_DATA_BYTE = 127
 MAX_EVENTS = 3_000_000
@@ -48,11 +50,11 @@ _RUNS = {data_bytes: _run_pattern(data_bytes, b"") for data_bytes in (1, 2)}
 _RUNS_THAT_GO_ON = {data_bytes: _run_pattern(data_bytes, b"?") for data_bytes in (1, 2)}
 
 
-class BrokenTrackError(ValueError):
+class BrokenTrackError(UserError, ValueError):
     """A track is no sequence of MIDI events; the message says why."""
 
 
-class TooManyEventsError(ValueError):
+class TooManyEventsError(UserError, ValueError):
     """There are more events than any piece of music has."""
 
 
