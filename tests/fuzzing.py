@@ -274,7 +274,7 @@ CUTTING = ("data_prep.corpus.windows", "data_prep.melodies.regions", "data_prep.
 SCORES = (*CUTTING, "music21.abcFormat", "music21.humdrum.spineParser", "music21.musicxml.xmlToM21")
 LEARNING = ("torch", "melodyvae.vae", "melodyvae.cli.inspect", "melodyvae.datasets.held_out")
 KINDS = {
-    "midi": Kind(".mid", _read_music, False, (*CUTTING, "symusic")),
+    "midi": Kind(".mid", _read_music, False, CUTTING),
     "abc": Kind(".abc", _read_music, True, SCORES),
     "kern": Kind(".krn", _read_music, True, SCORES),
     "musicxml": Kind(".musicxml", _read_music, True, SCORES),

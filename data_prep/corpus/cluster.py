@@ -19,7 +19,7 @@ from data_prep.corpus.windows import PrepError
 
 CONNECT_SECONDS = 10.0
 WORKER_SECONDS = 60.0  # to wait for the first worker
-PACKAGES = ("melodyvae", "symusic", "numpy")  # that decide on the bytes
+PACKAGES = ("melodyvae", "numpy")  # that decide on the bytes
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from data_prep.corpus.windows import PrepError, PrepOptions, TrackWindows
 from data_prep.files import remove_unfinished, whole_file
 
 PLACE_BYTES = 4 + 2  # first bar and phase
-VERSION = 2  # in the first one, sources of several inputs could have the same name
+VERSION = 3  # in the first one, sources of several inputs could have the same name; the second had no notices
 MARKER = "options.json"
 FINISHED_MARKER = "finished.json"  # the same, once the dataset is about to be put in its place
 FILES = frozenset({MARKER, FINISHED_MARKER, "results.jsonl", "windows.bin"})
@@ -84,6 +84,7 @@ class Journal:
             "sha256": result.sha256,
             "reason": result.reason,
             "detail": result.detail,
+            "notices": result.notices,
             "windows_at": windows_at,
             "tracks": [
                 {
@@ -123,7 +124,9 @@ class Journal:
             phases = np.frombuffer(self._windows.read(count * 2), "<u2")
             tokens = tokens.reshape(count, self.options.steps)
             tracks.append(TrackWindows(tokens=tokens, first_bars=first_bars, phases=phases, **track))
-        return SourceResult(line["name"], line["sha256"], line["reason"], line["detail"], tuple(tracks))
+        return SourceResult(
+            line["name"], line["sha256"], line["reason"], line["detail"], tuple(tracks), tuple(line["notices"])
+        )
 
     def line(self, entry: Entry) -> dict[str, Any]:
         """The same without tokens and bars, as plain values; ``windows`` says how many windows per track has."""

@@ -1,4 +1,4 @@
-"""Why a file, a track or a window is left out: one table of reasons, and what option would bring most of it back."""
+"""Why files, tracks and windows are left out, what was mended on reading, and what option would bring most back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REASONS: dict[str, str] = {
     "not_a_score": "the file is no score of the kind its name says",
     "truncated": "the file ends too early",
     "corrupt": "the file is damaged inside",
-    "unsupported": "MIDI of type 2, or clocked in film frames",
+    "unsupported": "MIDI of type 2 with several tracks",
     "too_large": "the file is larger than any piece of music",
     "unreadable": "the file could not be opened",
     "not_a_file": "a pipe, a socket or a link that leads nowhere",
@@ -39,6 +39,17 @@ REASONS: dict[str, str] = {
     "duplicate_window": "the same window was taken before",
     "in_train": "held out, but occurs in train in some key",
 }
+OTHER_NOTICE = "other"
+NOTICES: dict[str, str] = {
+    "clipped": "values over 127 taken as 127",
+    "cut": "the file ends too early; the notes that are there are read",
+    "chunk_length": "a track is longer or shorter than the file says",
+    "no_end": "notes without an end, held to the next note or the end of the track",
+    "riff": "taken out of a RIFF file",
+    "type_2": "type 2 with one track, read as type 0",
+    "frames": "time in film frames, read by seconds",
+    OTHER_NOTICE: "something else was mended; melodyvae inspect FILE says what",
+}
 LONGEST_BAR_WHOLES = 4
 OF_A_METER = re.compile(r"meter_(\d+)_(\d+)")
 
@@ -51,11 +62,11 @@ def meter_reason(numerator: int, denominator: int) -> str:
 
 
 def explain(reason: str) -> str:
-    """A reason in words."""
+    """A reason, or a kind of notice, in words."""
     meter = OF_A_METER.fullmatch(reason)
     if meter:
         return f"its bars are {meter[1]}/{meter[2]}, and others were asked for"
-    return REASONS[reason]
+    return REASONS.get(reason) or NOTICES[reason]
 
 
 def rescue(left_out_files: Mapping[str, int], meter: str, fold: bool) -> str | None:

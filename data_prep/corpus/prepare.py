@@ -27,7 +27,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -71,6 +71,7 @@ class PrepReport:
         counts: windows by split.
         left_out_files: sources by reason.
         left_out_windows: windows by reason.
+        notices: sources in which something was mended on reading, by kind.
         moved_to_grid: onsets that were moved to the grid, in tracks that have few.
         advice: the option that would bring back the most files, in a sentence, or None.
         detail: of a single source, why it gave nothing, in a sentence; otherwise empty.
@@ -85,6 +86,7 @@ class PrepReport:
     advice: str | None = None
     moved_to_grid: int = 0
     detail: str = ""
+    notices: dict[str, int] = field(default_factory=dict)
 
 
 def split_of(sha256: str) -> str:
@@ -256,7 +258,7 @@ def _write(output: Path, journal: Journal, options: PrepOptions) -> PrepReport:
     staging = new_folder_beside(output)
     try:
         provenance, left_out_windows, dropped = _write_windows(staging, journal, sources, splits)
-        left_out_files, moved_to_grid = _write_ledger(staging, journal, duplicates, sources, splits, dropped)
+        left_out_files, moved_to_grid, notices = _write_ledger(staging, journal, duplicates, sources, splits, dropped)
         counts = {name: int((provenance["split"] == index).sum()) for index, name in enumerate(SPLITS)}
         report = PrepReport(
             output=output,
@@ -268,6 +270,7 @@ def _write(output: Path, journal: Journal, options: PrepOptions) -> PrepReport:
             advice=rescue(left_out_files, options.meter, options.fold),
             moved_to_grid=moved_to_grid,
             detail=_detail(journal),
+            notices=dict(notices.most_common()),
         )
         if not len(provenance):
             shutil.rmtree(staging)
@@ -423,15 +426,16 @@ def _write_ledger(
     sources: Sequence[Entry],
     splits: Sequence[str],
     dropped: dict[tuple[int, int, int], Counter[str]],
-) -> tuple[Counter[str], int]:
+) -> tuple[Counter[str], int, Counter[str]]:
     """Write ledger.jsonl, by name. Its windows are those in the dataset.
 
     Returns:
-        The sources left out, by reason; the onsets that were moved to the grid.
+        The sources left out, by reason; the onsets that were moved to the grid; the sources with notices, by kind.
     """
     index_of_entry = {id(source): index for index, source in enumerate(sources)}
     left_out: Counter[str] = Counter()
     moved_to_grid = 0
+    notices: Counter[str] = Counter()
     with (staging / "ledger.jsonl").open("w", encoding="utf-8") as ledger:
         for entry in sorted(journal.entries, key=lambda entry: (entry.name, entry.sha256)):
             result = journal.line(entry)
@@ -473,10 +477,12 @@ def _write_ledger(
                 "windows": windows,
                 "reason": reason or None,
                 "detail": detail or None,
+                **({"notices": result["notices"]} if result["notices"] else {}),
             }
+            notices.update(set(result["notices"]))
             ledger.writelines(json.dumps(line) + "\n" for line in (line, *tracks))
     del left_out[""]
-    return left_out, moved_to_grid
+    return left_out, moved_to_grid, notices
 
 
 def _most_common(reasons: Counter[str]) -> str:
@@ -498,9 +504,10 @@ def _meta(
         "left_out_files": report.left_out_files,
         "left_out_windows": report.left_out_windows,
         "moved_to_grid": report.moved_to_grid,
+        "notices": report.notices,
         "options": asdict(options),
         "tokens_sha256": {name: _sha256_of(staging / f"{name}.npy") for name in SPLITS},
-        "versions": {package: version(package) for package in ("melodyvae", "symusic", "music21", "numpy")},
+        "versions": {package: version(package) for package in ("melodyvae", "music21", "numpy")},
         "sources": [
             {"name": source.name, "sha256": source.sha256.hex(), "split": split}
             for source, split in zip(sources, splits, strict=True)

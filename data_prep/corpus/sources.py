@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from data_prep.corpus.ledger import OTHER_NOTICE
 from data_prep.corpus.windows import PrepError, PrepOptions, TrackWindows, cut_windows
 from data_prep.melodies.voice import MelodyError
 from data_prep.reading.collection import NoSuchCollectionError, collection_files, collection_of
@@ -23,7 +24,7 @@ from data_prep.reading.notes import Song
 from data_prep.reading.score import SCORE_SUFFIXES, is_score, song_from_score_bytes, song_from_tune, tunes_of
 from data_prep.reading.tunes import MANY_TUNES_SUFFIXES
 
-MIDI_SUFFIXES = frozenset({".mid", ".midi", ".smf", ".kar"})
+MIDI_SUFFIXES = frozenset({".mid", ".midi", ".smf", ".kar", ".rmi"})
 MUSIC_SUFFIXES = MIDI_SUFFIXES | SCORE_SUFFIXES
 
 
@@ -46,6 +47,7 @@ class SourceResult:
         reason: why it gave nothing, or empty.
         detail: the same in a sentence.
         tracks: what each track that was considered gave.
+        notices: the kinds of what was mended on reading; see :class:`~data_prep.reading.notes.Notice`.
     """
 
     name: str
@@ -53,6 +55,7 @@ class SourceResult:
     reason: str = ""
     detail: str = ""
     tracks: tuple[TrackWindows, ...] = field(default=())
+    notices: tuple[str, ...] = ()
 
 
 def walk(inputs: Sequence[str | Path]) -> list[SourceFile]:
@@ -136,6 +139,7 @@ def _folder_of(given: str | Path) -> tuple[str, ...]:
 def read_source(options: PrepOptions, file: SourceFile) -> SourceResult:
     """What a file gives. Every error that a file can cause becomes a reason."""
     sha256 = ""
+    notices: tuple[str, ...] = ()
     try:
         if not stat.S_ISREG(os.stat(file.path).st_mode):
             return SourceResult(file.name, reason="not_a_file", detail="it is no regular file")
@@ -144,15 +148,17 @@ def read_source(options: PrepOptions, file: SourceFile) -> SourceResult:
         if file.text is None and _may_hold_tunes(file.path):
             data = next(tunes_of(data, Path(file.path).suffix, file.name)).text.encode()
             sha256 = hashlib.sha256(data).hexdigest()
-        tracks = tuple(cut_windows(_song(data, file), options))
+        song = _song(data, file)
+        notices = tuple(getattr(notice, "kind", OTHER_NOTICE) for notice in song.notices)
+        tracks = tuple(cut_windows(song, options))
     except (MidiError, MelodyError) as error:
-        return SourceResult(file.name, sha256, error.reason, str(error).replace(file.path, file.name))
+        return SourceResult(file.name, sha256, error.reason, str(error).replace(file.path, file.name), (), notices)
     except FileNotFoundError:
         return SourceResult(file.name, sha256, "not_a_file", "it is gone, or a link that leads nowhere")
     except OSError as error:
         return SourceResult(file.name, sha256, "unreadable", error.strerror or str(error))
     reason, detail = _why_nothing(tracks)
-    return SourceResult(file.name, sha256, reason, detail, tracks)
+    return SourceResult(file.name, sha256, reason, detail, tracks, notices)
 
 
 def _sources_in(path: Path, name: str) -> Iterator[SourceFile]:

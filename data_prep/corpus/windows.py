@@ -198,7 +198,7 @@ def _part_indices(song: Song, track: str) -> list[int]:
         raise NoNotesError("there is no note in it")
     pitched = [index for index, part in enumerate(song.parts) if not part.is_drum]
     if not pitched:
-        raise DrumsOnlyError("all its notes are drums")
+        raise DrumsOnlyError("it has only drums")
     return pitched
 
 

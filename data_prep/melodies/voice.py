@@ -168,7 +168,7 @@ def choose_part(song: Song, track: str = AUTO) -> int:
     if track == AUTO:
         scores = score_parts(song)
         if not scores:
-            raise DrumsOnlyError("all its notes are drums; a melody needs a pitched track")
+            raise DrumsOnlyError("it has only drums; a melody needs a pitched track")
         return scores[0].index
     if track.isdecimal() and 1 <= int(track) <= len(song.parts):
         return int(track) - 1

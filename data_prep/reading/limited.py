@@ -1,6 +1,6 @@
 """The one way to read a file that a stranger sent: within limits of size, notes, time and memory.
 
-MIDI is read here, by symusic, which is quick: its size and its notes are bounded. Scores are read by music21, which can
+MIDI is read here, which is quick: its size, its events and its notes are bounded. Scores are read by music21, which can
 be made to take minutes and gigabytes by a file of a few kilobytes: that happens in a process of its own, which is
 started when it is first needed, is kept for the next file, and ends with this one.
 """

@@ -1,9 +1,10 @@
-"""MIDI file <-> notes: reading with symusic, writing with pretty_midi, and the errors a file can raise.
+"""MIDI file <-> notes: reading it, writing with pretty_midi, and the errors a file can raise.
 
-Readers differ in what they let pass; here the chunks are checked first, so that what is refused does not depend on the
-reader. Forgiven, since players forgive it: a wrong count of tracks, bytes after the last chunk, chunks of other kinds,
-a missing end of track; left out: a tempo of zero, a note that is never ended. The file format: "Standard MIDI Files
-1.0" (MIDI Manufacturers Association, 1988), https://midi.org/standard-midi-files
+A part is a line: what one player plays, on whatever channels and with whatever programs. Forgiven with a notice, since
+players forgive it: a last note without its end, data bytes over 127, wrong chunk lengths, a file that is cut, RIFF
+around the file, type 2 with one track, time in film frames. Forgiven without: a wrong count of tracks, bytes after the
+last chunk, chunks of other kinds, a missing end of track. Left out: a tempo of zero. The file format: "Standard MIDI
+Files 1.0" (MIDI Manufacturers Association, 1988), https://midi.org/standard-midi-files
 """
 
 from __future__ import annotations
@@ -11,27 +12,46 @@ from __future__ import annotations
 import os
 import stat
 import struct
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from data_prep.errors import UserError
 from data_prep.files import whole_file
-from data_prep.reading.clipping import clip_data_bytes
-from data_prep.reading.notes import Meter, Part, Song, Tempo, printable
+from data_prep.reading.drums import DRUM_CHANNEL, are_drums_by_notes, are_named_drums, drum_channels
+from data_prep.reading.lines import Notes, is_mpe, lines_of, notes_of, with_pedal
+from data_prep.reading.notes import MAX_NAME, KeySignature, Meter, Notice, Part, Song, Tempo, printable
+from data_prep.reading.smf import (
+    CHUNK_HEADER_BYTES,
+    CONTROL,
+    INSTRUMENT,
+    KEY,
+    METER,
+    NAME,
+    PROGRAM,
+    TEMPO,
+    BrokenTrackError,
+    TooManyEventsError,
+    Track,
+    read_tracks,
+)
+from data_prep.reading.texts import decode_all
 
 if TYPE_CHECKING:
     import pretty_midi
 
 HEADER_BYTES = 14
-CHUNK_HEADER_BYTES = 8
 AUDIO_STARTS = {b"ID3": "MP3", b"fLaC": "FLAC", b"OggS": "Ogg"}
 MAX_FILE_BYTES = 64 * 2**20
 VOLUME = 7  # MIDI controller
+DEFAULT_MICROSECONDS = 500_000  # per quarter, until the file says otherwise
+FRAMES_PER_SECOND = {29: 30_000 / 1001}  # "29" drops frames
+MAX_FIFTHS = 7
+MIN_OTHERS = 3  # channels beside number 10, that make it a member of a zone of MPE
 MAX_QUARTERS = 100_000  # 14 hours at 120 a minute; times beyond are damage, and would cost memory for their bars
 MAX_BARS = 100_000
 MAX_NOTES = 1_000_000
@@ -80,7 +100,7 @@ class CorruptMidiError(MidiError):
 
 
 class UnsupportedMidiError(MidiError):
-    """The file is MIDI of a kind that has no common bars: type 2, or clocked in frames of film."""
+    """The file is MIDI of a kind that has no common bars: type 2 of several tracks."""
 
     reason = "unsupported"
 
@@ -120,38 +140,44 @@ def file_bytes(path: str | Path) -> bytes:
 
 def song_from_bytes(data: bytes, name: str = "the file") -> Song:
     """The piece in the bytes of a MIDI file; ``name`` is what errors call it."""
-    _check_chunks(data, name)
-    notices: tuple[str, ...] = ()
+    data, notices = _without_riff(data)
+    header = _header(data, name)
     try:
-        score = _parsed(data)
-    except (RuntimeError, ValueError) as error:
-        score, count = _read_clipped(data)
-        if score is None:
-            said = str(error).removeprefix("MiniMidi: ").removesuffix(": iostream error")
-            cause = "it ends in the middle of an event" if "EOF" in said else said
-            raise CorruptMidiError(
-                f"{name} is damaged: {cause}. Export it again from the program that made it."
-            ) from error
+        tracks, forgiven = read_tracks(data, header.end)
+    except BrokenTrackError as error:
+        raise CorruptMidiError(f"{name} is damaged: {error}. Export it again from the program that made it.") from error
+    except TooManyEventsError as error:
+        raise FileTooLargeError(f"{name} has {error}; a piece of music has fewer. Split it.") from error
+    if forgiven["cut"] and not any(len(track.ticks) for track in tracks):
+        raise TruncatedMidiError(f"{name} is truncated: it ends before its first note")
+    notes = [notes_of(track) for track in tracks]
+    if header.kind == 2:
+        if sum(map(bool, map(len, notes))) > 1:
+            raise UnsupportedMidiError(
+                f"{name} is a MIDI file of type 2 (independent patterns with no common time); save it as type 0 or 1"
+            )
+        notices += (Notice("a file of type 2 with one track, read as one of type 0", "type_2"),)
+    notices += _notices(forgiven, sum(int(part.has_no_end.sum()) for part in notes))
+    if header.frames_per_second:
+        notices += (Notice("its time is in film frames; bars are laid over its seconds by its tempo", "frames"),)
+    return within_limits(_song(tracks, notes, _Clock(header, tracks), notices, name), name)
+
+
+def _notices(forgiven: Counter[str], without_end: int) -> tuple[Notice, ...]:
+    notices = []
+    count = forgiven["clipped"]
+    if count:
         values = "1 value" if count == 1 else f"{count} values"
-        notices = (f"{values} over 127, which MIDI does not have, {'is' if count == 1 else 'are'} taken as 127",)
-    return within_limits(replace(_song(score, name), notices=notices), name)
-
-
-def _parsed(data: bytes) -> Any:
-    import symusic  # only now: it takes a tenth of a second, and who reads a score needs none of it
-
-    return symusic.Score.from_midi(data)
-
-
-def _read_clipped(data: bytes) -> tuple[Any, int]:
-    """What is read, and how many data bytes had to be clipped; None and 0 of a file that is damaged otherwise."""
-    found = clip_data_bytes(data)
-    if found is None or not found[1]:
-        return None, 0
-    try:
-        return _parsed(found[0]), found[1]
-    except (RuntimeError, ValueError):
-        return None, 0
+        are = "is" if count == 1 else "are"
+        notices.append(Notice(f"{values} over 127, which MIDI does not have, {are} taken as 127", "clipped"))
+    if forgiven["cut"]:
+        notices.append(Notice("the file ends too early; the notes that are there are read", "cut"))
+    if forgiven["chunk_length"]:
+        notices.append(Notice("a track is longer or shorter than the file says; its events are read", "chunk_length"))
+    if without_end:
+        held = "1 note without an end is" if without_end == 1 else f"{without_end} notes without an end are"
+        notices.append(Notice(f"{held} held to the next note or the end of the track", "no_end"))
+    return tuple(notices)
 
 
 def within_limits(song: Song, name: str) -> Song:
@@ -193,7 +219,25 @@ def utf8_names(midi: pretty_midi.PrettyMIDI) -> Iterator[None]:
             instrument.name = name
 
 
-def _check_chunks(data: bytes, name: str) -> None:
+class _Header(NamedTuple):
+    """What a file begins with: ``end`` is where its chunks of tracks begin."""
+
+    end: int
+    kind: int
+    ticks_per_quarter: int  # 0 where time is in frames
+    frames_per_second: float = 0.0  # 0 where time is in quarters
+    ticks_per_frame: int = 0
+
+
+def _without_riff(data: bytes) -> tuple[bytes, tuple[Notice, ...]]:
+    """The MIDI file in a RIFF file of kind RMID; of others, the file as it is."""
+    start = data.find(b"MThd", 12)
+    if not (data.startswith(b"RIFF") and data[8:12] == b"RMID" and start >= 0):
+        return data, ()
+    return data[start:], (Notice("taken out of a RIFF file", "riff"),)
+
+
+def _header(data: bytes, name: str) -> _Header:
     if not data:
         raise EmptyFileError(f"{name} is empty (0 bytes)")
     if not data.startswith(b"MThd"):
@@ -203,38 +247,63 @@ def _check_chunks(data: bytes, name: str) -> None:
                 f"{name} is audio ({audio}), not MIDI: it holds sound, not notes. Turn it into notes with a program "
                 "that transcribes audio to MIDI, such as Basic Pitch, and give the .mid file."
             )
-        hint = " (it is a RIFF file: save the MIDI inside it as .mid)" if data.startswith(b"RIFF") else ""
-        raise NotMidiError(f"{name} is not a MIDI file: it begins with {data[:4]!r}, not with b'MThd'{hint}")
+        raise NotMidiError(f"{name} is not a MIDI file: it begins with {data[:4]!r}, not with b'MThd'")
     if len(data) < HEADER_BYTES:
         raise TruncatedMidiError(f"{name} ends after {len(data)} bytes, inside its header")
     header_length, kind, _, division = struct.unpack(">IHHH", data[4:HEADER_BYTES])
-    if kind == 2:
-        raise UnsupportedMidiError(
-            f"{name} is a MIDI file of type 2 (independent patterns with no common time); save it as type 0 or 1"
-        )
     if kind > 2 or header_length < 6:
         raise CorruptMidiError(f"{name} has a damaged header: type {kind}, header length {header_length}")
+    end = CHUNK_HEADER_BYTES + header_length
     if division & 0x8000:
-        raise UnsupportedMidiError(
-            f"{name} counts time in film frames (SMPTE), not in beats, so it has no bars; save it with beats"
-        )
+        frames, ticks_per_frame = 256 - (division >> 8), division & 0xFF
+        if not ticks_per_frame:
+            raise CorruptMidiError(f"{name} has a damaged header: 0 ticks per frame")
+        return _Header(end, kind, 0, FRAMES_PER_SECOND.get(frames, frames), ticks_per_frame)
     if division == 0:
         raise CorruptMidiError(f"{name} has a damaged header: 0 ticks per quarter")
-    position = CHUNK_HEADER_BYTES + header_length
-    tracks = 0
-    while position + CHUNK_HEADER_BYTES <= len(data):
-        kind_of_chunk = data[position : position + 4]
-        (length,) = struct.unpack(">I", data[position + 4 : position + 8])
-        if kind_of_chunk != b"MTrk" and tracks:
-            return  # bytes after the last track
-        end = position + CHUNK_HEADER_BYTES + length
-        if end > len(data):
-            raise TruncatedMidiError(
-                f"{name} is truncated: the chunk at byte {position} announces {length} bytes, "
-                f"{len(data) - position - CHUNK_HEADER_BYTES} are left"
-            )
-        tracks += kind_of_chunk == b"MTrk"
-        position = end
+    return _Header(end, kind, division)
+
+
+class _Clock:
+    """Ticks -> quarters, and the tempi. Where ticks are seconds, the tempo says how many quarters these are."""
+
+    def __init__(self, header: _Header, tracks: Sequence[Track]) -> None:
+        changes = {0: DEFAULT_MICROSECONDS}
+        has_first = False
+        for tick, content in _metas(tracks, TEMPO, 3):
+            microseconds = int.from_bytes(content[:3], "big")
+            if microseconds > 0:
+                changes[tick] = microseconds
+                has_first |= tick == 0
+        ticks = np.array(list(changes))
+        self._quarters_per_tick = 1 / header.ticks_per_quarter if header.ticks_per_quarter else 0.0
+        self._ticks_per_quarter = header.ticks_per_quarter
+        if not header.ticks_per_quarter:
+            seconds_per_tick = 1 / (header.frames_per_second * header.ticks_per_frame)
+            rates = np.array([seconds_per_tick * 1e6 / microseconds for microseconds in changes.values()])
+            self._rates, self._ticks = rates, ticks
+            self._quarters = np.append(0.0, np.cumsum(np.diff(ticks) * rates[:-1]))
+        starts = self.quarters(ticks).tolist()
+        tempi = [Tempo(start, 6e7 / value) for start, value in zip(starts, changes.values(), strict=True)]
+        self.tempi = tuple(tempi if has_first else tempi[1:])
+
+    def quarters(self, ticks: np.ndarray) -> np.ndarray:
+        """The times in quarters, ``(N,)``."""
+        if self._ticks_per_quarter:
+            return np.asarray(ticks / self._ticks_per_quarter)
+        at = np.searchsorted(self._ticks, ticks, "right") - 1
+        return np.asarray(self._quarters[at] + (ticks - self._ticks[at]) * self._rates[at])
+
+
+def _metas(tracks: Sequence[Track], kind: int, least_bytes: int) -> list[tuple[int, bytes]]:
+    """The tick and content of each meta event of a kind, by time."""
+    found = [
+        (tick, content)
+        for track in tracks
+        for tick, of_kind, content in track.metas
+        if of_kind == kind and len(content) >= least_bytes
+    ]
+    return sorted(found, key=lambda meta: meta[0])
 
 
 def _audio_format(data: bytes) -> str:
@@ -250,70 +319,169 @@ def _audio_format(data: bytes) -> str:
     return next((name for start, name in AUDIO_STARTS.items() if data.startswith(start)), "")
 
 
-def _song(score: Any, name: str) -> Song:
-    ticks = score.ticks_per_quarter
-    parts = tuple(_part(track, ticks, name) for track in score.tracks if len(track.notes))
-    ends = [float(part.ends.max()) for part in parts]
-    controls = [track.controls.numpy()["time"] for track in score.tracks if len(track.controls)]
-    ends += [float(time) / ticks for times in controls for time in (times.min(), times.max())]
-    ends += [signature.time / ticks for signature in score.time_signatures]
-    if any(not 0 <= end <= MAX_QUARTERS for end in ends) or any(part.starts[0] < 0 for part in parts):
+def _song(
+    tracks: Sequence[Track], notes: Sequence[Notes], clock: _Clock, notices: tuple[Notice, ...], name: str
+) -> Song:
+    parts = _parts(tracks, notes, clock)
+    ends = [int(track.ticks[track.statuses == CONTROL].max(initial=0)) for track in tracks]
+    ends += [tick for tick, content in _metas(tracks, METER, 2) if content[0]]
+    end_quarters = float(clock.quarters(np.array([max(ends, default=0)]))[0])
+    end_quarters = max([end_quarters, *(float(part.ends.max()) for part in parts)])
+    if end_quarters > MAX_QUARTERS:
         raise CorruptMidiError(
             f"{name} is damaged: an event lies outside 0..{MAX_QUARTERS} quarter notes, so a time in it is wrong. "
             "Export it again from the program that made it."
         )
     return Song(
         parts=parts,
-        tempi=tuple(Tempo(tempo.time / ticks, 6e7 / tempo.mspq) for tempo in score.tempos if tempo.mspq > 0),
-        meters=_meters(score, ticks),
-        end_quarters=max(ends, default=0.0),
+        tempi=clock.tempi,
+        meters=_meters(tracks, clock),
+        end_quarters=end_quarters,
+        notices=notices,
+        key_signatures=_key_signatures(tracks, clock),
     )
 
 
-def _part(track: Any, ticks: int, name: str) -> Part:
-    columns = track.notes.numpy()
-    pitches, velocities = columns["pitch"].astype(np.int16), columns["velocity"].astype(np.int16)
-    if pitches.min() < 0 or velocities.min() < 0:
-        raise CorruptMidiError(
-            f"{name} is damaged: a note has a data byte over 127. Export it again from the program that made it."
-        )
-    times = columns["time"].astype(np.int64)
-    ends = times + columns["duration"]
-    key = 128 * times + pitches  # by time, then pitch
-    if (key[1:] < key[:-1]).any():
-        order = np.argsort(key, kind="stable")
-        times, ends, pitches, velocities = times[order], ends[order], pitches[order], velocities[order]
+def _parts(tracks: Sequence[Track], notes: Sequence[Notes], clock: _Clock) -> tuple[Part, ...]:
+    names = decode_all([_name(track) for track in tracks])
+    drums, others = drum_channels(tracks)
+    is_alone = sum(map(bool, map(len, notes))) == 1
+    titles = {name for name, count in Counter(names).items() if count > 2}
+    settings = _Settings(tracks)
+    parts: list[Part] = []
+    for track, own, name in zip(tracks, notes, names, strict=True):
+        if not len(own):
+            continue
+        programs = settings.programs(track, own)
+        evidence = "" if name in titles else name
+        for channels, are_drums in _lines(track, own, programs, drums, others, is_alone):
+            chosen = np.isin(own.channels, channels) if len(channels) < len(own.own_channels) else slice(None)
+            of_line = own.where(chosen)
+            of_line = of_line if are_drums else with_pedal(of_line, track)
+            volume = settings.volume(track, int(of_line.channels[0]), int(of_line.starts[0]))
+            parts.append(_part(of_line, programs[chosen], name, evidence, are_drums, volume, clock))
+    return tuple(parts)
+
+
+def _lines(
+    track: Track, notes: Notes, programs: np.ndarray, drums: set[int], others: set[int], is_alone: bool
+) -> list[tuple[list[int], bool]]:
+    """The channels of each line of a track, and whether they are drums'."""
+    channels = notes.own_channels
+    of_drums = [c for c in channels if c in drums or (c % 16 == DRUM_CHANNEL and c not in others)]
+    if len(channels) == 1:
+        return [(channels, bool(of_drums))]
+    if of_drums and len(channels) > MIN_OTHERS and is_mpe(track, channels, programs):
+        of_drums = [channel for channel in of_drums if channel in drums]
+    is_pitched = ~np.isin(notes.channels, of_drums)
+    lines = [(of_drums, True)] if of_drums else []
+    if is_pitched.any():
+        pitched = notes.where(is_pitched)
+        lines += [(line, False) for line in lines_of(pitched, programs[is_pitched], track, is_alone)]
+    return sorted(lines)
+
+
+def _part(
+    notes: Notes, programs: np.ndarray, name: str, evidence: str, are_drums: bool, volume: int | None, clock: _Clock
+) -> Part:
+    """A line as a part; ``evidence`` is what its name says of it alone."""
+    starts = clock.quarters(notes.starts)
+    lengths = clock.quarters(notes.ends) - starts
+    is_drum = (
+        are_drums
+        or are_named_drums(evidence, int(programs[0]), notes.pitches)
+        or are_drums_by_notes(lengths, notes.starts, notes.pitches)
+    )
+    changes = np.flatnonzero(programs[1:] != programs[:-1]) + 1
     return Part(
-        name=printable(track.name),
-        program=int(track.program),
-        is_drum=bool(track.is_drum),
-        starts=times / ticks,
-        ends=times / ticks + (ends - times) / ticks,
-        pitches=pitches,
-        velocities=velocities,
-        volume=_volume(track, int(times[0])),
+        name=printable(name),
+        program=int(programs[0]),
+        is_drum=is_drum,
+        starts=starts,
+        ends=starts + lengths,
+        pitches=notes.pitches.astype(np.int16),
+        velocities=notes.velocities.astype(np.int16),
+        volume=volume,
+        program_changes=tuple((float(starts[index]), int(programs[index])) for index in changes),
     )
 
 
-def _volume(track: Any, time: int) -> int | None:
-    """The channel's volume at a time, in ticks, or its first setting after that."""
-    if not len(track.controls):
-        return None
-    columns = track.controls.numpy()
-    is_volume = columns["number"] == VOLUME
-    times, values = columns["time"][is_volume], columns["value"][is_volume]
-    if not len(times):
-        return None
-    order = np.argsort(times, kind="stable")
-    before = int(np.searchsorted(times[order], time, "right"))
-    return int(values[order][max(before - 1, 0)])
+class _Settings:
+    """The programs and volumes of channels: of the track's own, or else those that other tracks send for them."""
+
+    def __init__(self, tracks: Sequence[Track]) -> None:
+        self._by_track = {id(track): _settings_of(track) for track in tracks}
+        self._all: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        for settings in self._by_track.values():
+            for kind, values in settings.items():
+                self._all.setdefault(kind, []).extend(values)
+        for values in self._all.values():
+            values.sort(key=lambda value: value[0])
+
+    def programs(self, track: Track, notes: Notes) -> np.ndarray:
+        """The program of each note, ``(N,)``; that of a first change, too, for a first note that sounds already."""
+        programs = np.zeros(len(notes), np.int64)
+        for channel in notes.own_channels:
+            own = notes.channels == channel
+            starts = notes.starts[own]
+            values = self._values(track, (PROGRAM, channel), int(starts[0]))
+            if len(values) == 1 and values[0][0] <= starts[0]:
+                programs[own] = values[0][1]
+            elif values:
+                ticks, numbers = np.array(values).T
+                is_first_late = ticks[0] > notes.ends[own][0]
+                in_force = np.searchsorted(ticks, starts, "right")
+                programs[own] = np.append(0 if is_first_late else numbers[0], numbers)[in_force]
+        return programs
+
+    def volume(self, track: Track, channel: int, tick: int) -> int | None:
+        """The channel's volume at a time, or its first setting after that."""
+        values = self._values(track, (VOLUME, channel), tick)
+        before = [value for at, value in values if at <= tick]
+        return before[-1] if before else values[0][1] if values else None
+
+    def _values(self, track: Track, kind: tuple[int, int], tick: int) -> list[tuple[int, int]]:
+        own = self._by_track[id(track)].get(kind, [])
+        return own if own and own[0][0] <= tick else self._all.get(kind, [])
 
 
-def _meters(score: Any, ticks: int) -> tuple[Meter, ...]:
+def _settings_of(track: Track) -> dict[tuple[int, int], list[tuple[int, int]]]:
+    """The time and value of each program and volume, by kind and channel."""
+    found: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    is_volume = (track.statuses == CONTROL) & (track.first == VOLUME)
+    for kind, chosen, values in (
+        (PROGRAM, track.statuses == PROGRAM, track.first),
+        (VOLUME, is_volume, track.second),
+    ):
+        rows = np.flatnonzero(chosen)
+        if len(rows):
+            triples = zip(track.channels[rows].tolist(), track.ticks[rows].tolist(), values[rows].tolist(), strict=True)
+            for channel, tick, value in triples:
+                found.setdefault((kind, channel), []).append((tick, value))
+    return found
+
+
+def _name(track: Track) -> bytes:
+    """The track's name, or else its instrument's."""
+    names = {kind: content for _, kind, content in track.metas if kind in (NAME, INSTRUMENT) and content.strip()}
+    return names.get(NAME, names.get(INSTRUMENT, b""))[: 8 * MAX_NAME]
+
+
+def _meters(tracks: Sequence[Track], clock: _Clock) -> tuple[Meter, ...]:
     """The signatures by time; of several at one time the last counts. A numerator of 0 is no signature."""
-    by_time: dict[int, Meter] = {}
-    for signature in score.time_signatures:
-        if signature.numerator > 0 and signature.denominator > 0:
-            start = signature.time / ticks
-            by_time[signature.time] = Meter(start, int(signature.numerator), int(signature.denominator))
-    return tuple(by_time[time] for time in sorted(by_time))
+    by_time = {tick: content for tick, content in _metas(tracks, METER, 2) if content[0] and content[1] < 16}
+    starts = clock.quarters(np.array(list(by_time), np.int64)).tolist()
+    return tuple(
+        Meter(start, content[0], 2 ** content[1]) for start, content in zip(starts, by_time.values(), strict=True)
+    )
+
+
+def _key_signatures(tracks: Sequence[Track], clock: _Clock) -> tuple[KeySignature, ...]:
+    """The key signatures by time; of several at one time the last counts."""
+    found = [
+        (tick, int.from_bytes(content[:1], "big", signed=True), content[1] == 1)
+        for tick, content in _metas(tracks, KEY, 2)
+    ]
+    by_time = {tick: (fifths, is_minor) for tick, fifths, is_minor in found if abs(fifths) <= MAX_FIFTHS}
+    starts = clock.quarters(np.array(list(by_time), np.int64)).tolist()
+    return tuple(KeySignature(start, *value) for start, value in zip(starts, by_time.values(), strict=True))

@@ -23,6 +23,21 @@ def printable(name: str) -> str:
     return " ".join("".join(sign if sign.isprintable() else " " for sign in name[:MAX_NAME]).split())
 
 
+class Notice(str):
+    """A few words for the user on what was mended on reading; ``kind`` is for ledgers to count."""
+
+    kind: str
+
+    def __new__(cls, words: str, kind: str) -> Notice:
+        """The words, with their kind."""
+        notice = super().__new__(cls, words)
+        notice.kind = kind
+        return notice
+
+    def __reduce__(self) -> tuple[type[Notice], tuple[str, str]]:
+        return Notice, (str(self), self.kind)
+
+
 @dataclass(frozen=True)
 class Tempo:
     """A tempo from ``start_quarters`` on."""

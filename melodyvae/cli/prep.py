@@ -224,8 +224,9 @@ def _print(report: PrepReport) -> None:
     click.echo(f"{report.files:9} files or tunes read")
     click.echo(f"{report.melodies:9} melodies, one for each track with windows")
     click.echo(f"{sum(report.counts.values()):9} windows: {windows}")
-    _print_left_out("files", report.left_out_files)
-    _print_left_out("windows", report.left_out_windows)
+    _print_counts("left out, files", report.left_out_files)
+    _print_counts("left out, windows", report.left_out_windows)
+    _print_counts("mended on reading, files", report.notices)
     if report.moved_to_grid:
         click.echo(f"{report.moved_to_grid:9} onsets moved to the grid, in tracks that have few off it (--off-grid)")
     if report.advice:
@@ -233,10 +234,10 @@ def _print(report: PrepReport) -> None:
     click.echo(f"Wrote {report.output}. Next: melodyvae train {report.output}")
 
 
-def _print_left_out(kind: str, counts: dict[str, int]) -> None:
+def _print_counts(title: str, counts: dict[str, int]) -> None:
     from data_prep.corpus.ledger import explain
 
     if counts:
-        click.echo(f"left out, {kind}:")
+        click.echo(f"{title}:")
     for reason, count in counts.items():
         click.echo(f"{count:9} {reason:<17} {explain(reason)}")

@@ -111,7 +111,7 @@ def show(name: str, runs: list[Run], files: int) -> None:
 def main(folders: tuple[str, ...], note_seq_python: str | None, repeat: int) -> None:
     """Print files, windows, seconds, and the ratios."""
     files = [file.path for file in walk(folders)]
-    own_versions = {name: version(name) for name in ("melodyvae", "symusic", "numpy")}
+    own_versions = {name: version(name) for name in ("melodyvae", "numpy")}
     click.echo(
         f"{len(files)} files, {len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f}; {own_versions}"
     )

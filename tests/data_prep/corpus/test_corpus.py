@@ -59,9 +59,9 @@ EVERY_KIND = {
     "sub/same bytes.MID": random_tune(1),
     "empty.mid": b"",
     "web page.mid": b"<html>",
-    "cut.mid": random_tune(2)[:-9],
+    "cut.mid": random_tune(2)[:24],  # in its header of the track
     "damaged.mid": smf(f"00 3c 50 {QUARTER} 80 3c 00"),  # data before any status
-    "patterns.mid": smf(END_OF_TRACK, kind=2),
+    "patterns.mid": smf(*[f"00 90 3c 50 {QUARTER} 80 3c 00 {END_OF_TRACK}"] * 2, kind=2),
     "drums.mid": tune(WAVES, channel=9),
     "silent.mid": smf(END_OF_TRACK),
     "waltz.mid": tune([60] * 12, meter=(3, 4)),
@@ -96,6 +96,20 @@ def test_every_file_is_in_the_ledger_once_with_its_reason(tmp_path: Path) -> Non
     meta = json.loads((report.output / "meta.json").read_text(encoding="utf-8"))
     assert meta["counts"] == report.counts
     assert sum(report.counts.values()) == 5  # of six bars, stride one
+
+
+def test_what_was_mended_on_reading_is_in_the_ledger_and_counted_by_kind(tmp_path: Path) -> None:
+    files = {"good.mid": random_tune(1), "cut.mid": random_tune(2)[:-9], "short.mid": tune([60] * 4)[:-6]}
+    report = run(folder_of(tmp_path / "midi", files))
+    lines = ledger(report.output)
+    assert {name: line.get("notices") for name, line in lines.items()} == {
+        "good.mid": None,
+        "cut.mid": ["cut", "no_end"],
+        "short.mid": ["cut", "no_end"],  # counted, though it gives no window
+    }
+    assert report.notices == {"cut": 2, "no_end": 2}
+    assert json.loads((report.output / "meta.json").read_text(encoding="utf-8"))["notices"] == report.notices
+    assert all(explain(kind) for kind in report.notices)
 
 
 def test_windows_are_left_out_by_stated_rules_and_counted(tmp_path: Path) -> None:
