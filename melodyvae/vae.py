@@ -26,7 +26,7 @@ from torch import Tensor
 
 from data_prep.limits import Limits
 from data_prep.melodies.arrangement import Accompaniment, accompaniment_of, transposed
-from data_prep.melodies.keys import Key, key_of
+from data_prep.melodies.keys import Key
 from data_prep.melody import Melody
 from data_prep.tokens import TokenError
 from melodyvae.config import MelodyConfig
@@ -439,7 +439,7 @@ class MelodyVAE:
         tune, piece = taken.melody, taken.found.melody
         decisions = []
         if isinstance(chosen, Scale):
-            tune = moved_to_scale(tune, chosen, key_of(piece))
+            tune = moved_to_scale(tune, chosen, taken.found.key)
             decisions.append(f"the tune is moved to {chosen}")
         draw = partial(
             variation.vary,
@@ -545,7 +545,7 @@ class MelodyVAE:
             generator,
             chosen,
             candidates,
-            key_of(taken.found.melody),
+            taken.found.key,
         )
         measured = [taken.melody, melodies[0], melodies[-1]]
         rows = np.stack([self.model.vocabulary.encode(melody) for melody in measured])
@@ -902,7 +902,7 @@ class MelodyVAE:
 
     def _aligned(self, taken: Sequence[Taken], key: str, scale: Scale | ScaleChoice) -> AlignedTunes:
         """What was taken, in one key."""
-        keys = [key_of(found.found.melody) for found in taken]
+        keys = [found.found.key for found in taken]
         return AlignedTunes.of(self.model.vocabulary, [found.melody for found in taken], keys, key, scale)
 
     def _windows(
@@ -942,7 +942,7 @@ def _kept_key(taken: Taken, scale: Scale | ScaleChoice) -> Key | None:
     """The key of what is made of one tune: its piece's or that of the scale; None if it may have any notes."""
     if scale == "none":
         return None
-    return scale.key if isinstance(scale, Scale) else key_of(taken.found.melody)
+    return scale.key if isinstance(scale, Scale) else taken.found.key
 
 
 def _fewer(count: int, found: int) -> str:

@@ -1,4 +1,4 @@
-"""MIDI file <-> notes: reading with symusic, writing with pretty_midi, and the errors a file can raise.
+"""MIDI file -> notes with symusic, and the errors a file can raise. :mod:`data_prep.writing` is the inverse.
 
 Readers differ in what they let pass; here the chunks are checked first, so that what is refused does not depend on the
 reader. Forgiven, since players forgive it: a wrong count of tracks, bytes after the last chunk, chunks of other kinds,
@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from data_prep.errors import UserError
-from data_prep.files import whole_file
 from data_prep.reading.clipping import clip_data_bytes
-from data_prep.reading.notes import Meter, Part, Song, Tempo, printable
+from data_prep.reading.end_of_track import end_of_tracks
+from data_prep.reading.notes import TIME_RESOLUTION, KeySignature, Meter, Part, Song, Tempo, printable
 
 if TYPE_CHECKING:
     import pretty_midi
@@ -134,7 +134,8 @@ def song_from_bytes(data: bytes, name: str = "the file") -> Song:
             ) from error
         values = "1 value" if count == 1 else f"{count} values"
         notices = (f"{values} over 127, which MIDI does not have, {'is' if count == 1 else 'are'} taken as 127",)
-    return within_limits(replace(_song(score, name), notices=notices), name)
+    song = _with_its_end(_song(score, name), end_of_tracks(data) / score.ticks_per_quarter)
+    return within_limits(replace(song, notices=notices), name)
 
 
 def _parsed(data: bytes) -> Any:
@@ -168,16 +169,6 @@ def within_limits(song: Song, name: str) -> Song:
     if any(meter.bar_quarters > MAX_QUARTERS for meter in song.meters):
         raise CorruptMidiError(f"{name} is damaged: a bar of it is longer than {MAX_QUARTERS} quarter notes")
     return song
-
-
-def write_midi(midi: pretty_midi.PrettyMIDI, path: str | Path) -> None:
-    """Write a MIDI file, whole or not at all; names are in UTF-8, as they are read.
-
-    Raises:
-        OSError: if the place cannot be written to.
-    """
-    with utf8_names(midi), whole_file(path) as temporary:
-        midi.write(str(temporary))
 
 
 @contextmanager
@@ -267,7 +258,25 @@ def _song(score: Any, name: str) -> Song:
         tempi=tuple(Tempo(tempo.time / ticks, 6e7 / tempo.mspq) for tempo in score.tempos if tempo.mspq > 0),
         meters=_meters(score, ticks),
         end_quarters=max(ends, default=0.0),
+        key_signatures=tuple(
+            KeySignature(signature.time / ticks, int(signature.key), bool(signature.tonality))
+            for signature in sorted(score.key_signatures, key=lambda signature: signature.time)
+            if -7 <= signature.key <= 7
+        ),
     )
+
+
+def _with_its_end(song: Song, end_of_tracks: float) -> Song:
+    """The piece, not shorter than the whole bars before its tracks' end; beyond :data:`MAX_QUARTERS` that is damage.
+
+    Programs end tracks a tick or a beat after the last note, so a part of a bar is not counted.
+    """
+    if not song.end_quarters < end_of_tracks <= MAX_QUARTERS:
+        return song
+    last = replace(song, end_quarters=end_of_tracks).sections[-1].meter
+    whole_bars = (end_of_tracks - last.start_quarters) / last.bar_quarters + TIME_RESOLUTION
+    end = last.start_quarters + int(whole_bars) * last.bar_quarters
+    return replace(song, end_quarters=max(end, song.end_quarters))
 
 
 def _part(track: Any, ticks: int, name: str) -> Part:
