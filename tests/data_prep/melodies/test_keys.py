@@ -34,7 +34,7 @@ def test_the_key_is_what_music21_says_of_the_whole_melody() -> None:
         np.array([note.pitch.midi for note in soprano.notes]),
         np.array([float(note.quarterLength) for note in soprano.notes]),
     )
-    says = soprano.analyze("key.krumhansl")
+    says = soprano.analyze("key.temperley")
     assert found == Key(says.tonic.pitchClass, says.mode == "minor")
     assert str(found) == "F# minor"
 
@@ -47,7 +47,7 @@ def music21_key(durations: list[int]) -> Key:
     for pitch_class, quarters in enumerate(durations):
         if quarters:
             notes.append(note.Note(60 + pitch_class, quarterLength=float(quarters)))
-    says = notes.analyze("key.krumhansl")
+    says = notes.analyze("key.temperley")
     return Key(int(says.tonic.pitchClass), says.mode == "minor")
 
 
