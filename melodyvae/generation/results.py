@@ -559,6 +559,11 @@ class Reconstruction(Result):
         return tuple(feel for feel in self.own_feels for _ in range(2))
 
     @property
+    def keys(self) -> list[Key | None]:
+        """Those of the sources."""
+        return [source.found.key for source in self.sources]
+
+    @property
     def names(self) -> list[str]:
         """Those of the sources."""
         return [f"{source.stem}.mid" for source in self.sources]
