@@ -11,7 +11,7 @@ import struct
 
 CHUNK_HEADER_BYTES = 8
 META, SYSEX, SYSEX_CONTINUED, END_OF_TRACK = 0xFF, 0xF0, 0xF7, 0x2F
-ENDS_AT_ONCE = b"\x00\xff\x2f\x00"  # after no time
+ENDS_AT_ONCE = (b"\x00\xff\x2f\x00", b"\x01\xff\x2f\x00")  # after no time, or after the tick that some programs add
 
 
 def end_of_tracks(data: bytes) -> int:
@@ -27,7 +27,7 @@ def end_of_tracks(data: bytes) -> int:
 
 
 def _ends_at_once(tail: bytes) -> bool:
-    """Whether the last five bytes of a track are, beyond doubt, its end at the time of the event before."""
+    """Whether the last five bytes of a track are, beyond doubt, its end within a tick of the event before."""
     return tail.endswith(ENDS_AT_ONCE) and tail[0] < 0x80
 
 
