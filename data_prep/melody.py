@@ -239,7 +239,10 @@ class Melody:
 
     @classmethod
     def from_pretty_midi(cls, midi: pretty_midi.PrettyMIDI, track: str = "auto") -> Melody:
-        """The melody of a ``PrettyMIDI`` object in its own meter, by the rules of ``melodies.regions``."""
+        """The melody of a ``PrettyMIDI`` object in its own meter, by the rules of ``melodies.regions``.
+
+        An object that pretty_midi read from a file has lost where its tracks end, and so a silent end.
+        """
         from data_prep.melodies.regions import read_melody
 
         return read_melody(midi, track).melody
