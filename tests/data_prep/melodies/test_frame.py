@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep.melodies.arrangement import write_in_a_row
+from data_prep.melodies.arrangement import accompaniment_of, write_in_a_row
 from data_prep.melodies.feel import Feel
 from data_prep.melodies.frame import Frame
 from data_prep.melodies.regions import ReadMelody, melody_of
@@ -129,3 +129,20 @@ def test_any_piece_lies_over_itself(
     assert np.abs(back.parts[0].starts - tune.starts).max() < 1 / 480
     assert back.meters == tuple(Meter(*meter) for meter in meters)
     assert back.end_quarters == end
+
+
+def test_the_other_tracks_lie_over_the_piece_too(piece: ReadMelody, tmp_path: Path) -> None:
+    assert piece.song is not None
+    pads = part([(at + 0.1, at + 1.7, 48) for at in range(0, 26, 2)], "pads", program=88)
+    pads = replace(pads, program_changes=((3.0, 89), (10.0, 90), (16.0, 91), (20.0, 92)))
+    found = replace(piece, song=replace(piece.song, parts=(piece.song.parts[0], pads)))
+    backing = accompaniment_of(found, 3, 3).parts
+    assert backing[0].program == 89  # in force where the bars begin
+    melody = found.window(3, 3)
+    write_in_a_row([melody], tmp_path / "a.mid", [backing], frames=[Frame.of(found, 3, 3)])
+    starts = np.sort(
+        np.concatenate([back.starts for back in read_midi(tmp_path / "a.mid").parts if back.name == "pads"])
+    )
+    assert np.abs(starts - [9.0, *np.arange(10.1, 18, 2)]).max() < 1 / 480  # a note across the border is cut there
+    data = (tmp_path / "a.mid").read_bytes()
+    assert [program for program in range(88, 93) if bytes([0xC1, program]) in data] == [89, 90, 91]
