@@ -3,9 +3,10 @@
 The folders, in the order of the flow; each imports only from those above it:
 
 - ``errors``, ``arrays``, ``files``, ``mixing``: what a user can do wrong; arrays opened, files written whole; hashes.
-- ``melody``, ``tokens``: one voice on a grid; melody <-> token ids.
 - :mod:`~data_prep.reading`: files of music -> pieces.
-- :mod:`~data_prep.melodies`: pieces -> melodies, melodies -> MIDI files.
+- ``writing``: pieces -> MIDI files.
+- ``melody``, ``tokens``: one voice on a grid; melody <-> token ids.
+- :mod:`~data_prep.melodies`: pieces -> melodies, melodies -> pieces.
 - :mod:`~data_prep.corpus`: folders of files -> a dataset folder.
 
 Letters in shapes: N windows, T steps.

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
-from data_prep.reading.midi import write_midi
+from data_prep.reading.notes import Meter, Part, Song, Tempo
+from data_prep.writing import TICKS_PER_QUARTER, write_midi
 
 if TYPE_CHECKING:
     import pretty_midi
     from matplotlib.axes import Axes
 
 DEFAULT_VELOCITY = 80
-TICKS_PER_QUARTER = 480
 MIN_QUARTERS_PER_MINUTE = 60e6 / (2**24 - 1)  # in a MIDI file: 24 bits of microseconds per quarter
 PITCH_NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 ALL_NOTES_OFF = 123  # MIDI controller
@@ -208,19 +208,41 @@ class Melody:
             for note in self.notes
         ]
         if not self.notes or self.notes[-1].end_step < self.length_steps:
-            # Nothing else in a MIDI file says how long a silent end is.
+            # Nothing else in a PrettyMIDI object says how long a silent end is.
             end = self.length_steps * seconds_per_step
             instrument.control_changes.append(pretty_midi.ControlChange(ALL_NOTES_OFF, 0, end))
         midi.instruments.append(instrument)
         return midi
 
+    def to_song(self) -> Song:
+        """The melody as a piece of one part, step 0 at its start, that ends on the bar line."""
+        line = self.line
+        part = Part(
+            name=self.name,
+            program=self.program,
+            is_drum=False,
+            starts=line[:, 0] / self.steps_per_quarter,
+            ends=line[:, 1] / self.steps_per_quarter,
+            pitches=line[:, 2],
+            velocities=line[:, 3],
+        )
+        return Song(
+            parts=(part,),
+            tempi=(Tempo(0.0, self.quarters_per_minute),),
+            meters=(Meter(0.0, *self.meter),),
+            end_quarters=self.bars * self.steps_per_bar / self.steps_per_quarter,
+        )
+
     def write(self, path: str | Path) -> None:
-        """Write a MIDI file, whole or not at all."""
-        write_midi(self.to_pretty_midi(), path)
+        """Write a MIDI file that ends on the bar line, whole or not at all."""
+        write_midi(self.to_song(), path)
 
     @classmethod
     def from_pretty_midi(cls, midi: pretty_midi.PrettyMIDI, track: str = "auto") -> Melody:
-        """The melody of a ``PrettyMIDI`` object in its own meter, by the rules of ``melodies.regions``."""
+        """The melody of a ``PrettyMIDI`` object in its own meter, by the rules of ``melodies.regions``.
+
+        An object that pretty_midi read from a file has lost where its tracks end, and so a silent end.
+        """
         from data_prep.melodies.regions import read_melody
 
         return read_melody(midi, track).melody

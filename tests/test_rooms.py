@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent
 ROOMS = {  # in the order of the flow; a module at the top of a package is a room of its own
     "data_prep": [
         *("errors", "arrays", "files", "mixing", "locks", "cores", "limits"),
-        *("reading", "melody", "tokens", "melodies", "corpus"),
+        *("reading", "writing", "melody", "tokens", "melodies", "corpus"),
     ],
     "melodyvae": [
         *("config", "options", "presets", "device", "ranks", "rendering", "models", "datasets"),

@@ -15,7 +15,7 @@ import numpy as np
 
 from data_prep.corpus.ledger import meter_reason
 from data_prep.errors import UserError
-from data_prep.melodies.keys import find_key, parse_tonic
+from data_prep.melodies.keys import key_of_piece, parse_tonic
 from data_prep.melodies.layout import alike, lay_out
 from data_prep.melodies.regions import Region, find_regions, usual_meter
 from data_prep.melodies.voice import AUTO, DrumsOnlyError, NoNotesError, choose_part
@@ -209,7 +209,7 @@ def _track_windows(song: Song, index: int, options: PrepOptions) -> TrackWindows
         for meter in options.meters or [None]
         for region in find_regions(song, index, options.steps_per_quarter, meter, options.fold)
     ]
-    key, shift = _key_and_shift(regions, options)
+    key, shift = _key_and_shift(song, index, options) if regions else ("", 0)
     if shift:
         regions = [replace(region, line=region.line + np.array([0, 0, shift, 0])) for region in regions]
     left_out: Counter[str] = Counter()
@@ -230,12 +230,9 @@ def _track_windows(song: Song, index: int, options: PrepOptions) -> TrackWindows
     )
 
 
-def _key_and_shift(regions: Sequence[Region], options: PrepOptions) -> tuple[str, int]:
-    """The key of a track, and the semitones that bring it to the one that is asked for."""
-    if not options.key or not regions:
-        return "", 0
-    line = np.concatenate([region.line for region in regions])
-    key = find_key(line[:, 2], line[:, 1] - line[:, 0])
+def _key_and_shift(song: Song, index: int, options: PrepOptions) -> tuple[str, int]:
+    """The key of a track's piece, and the semitones that bring it to the one that is asked for."""
+    key = key_of_piece(song, index) if options.key else None
     return (str(key), key.shift_to(parse_tonic(options.key))) if key else ("", 0)
 
 

@@ -1,16 +1,23 @@
-"""The key of a melody by the Krumhansl-Schmuckler analysis, and the shift that brings it to another.
+"""The key of notes, of a melody and of a piece, and the shift that brings it to another.
 
-"Cognitive Foundations of Musical Pitch" (Krumhansl, 1990), chapter 4: the key whose profile correlates best with how
-long each pitch class sounds. The profiles, the order of summation and the choice among equals are those of music21
-(https://www.music21.org, ``analysis.discrete.KrumhanslSchmuckler``), so that the keys are the same as music21's.
+Notes: the analysis of Krumhansl and Schmuckler ("Cognitive Foundations of Musical Pitch", Krumhansl, 1990, chapter 4):
+the key whose profile correlates best with how long each pitch class sounds. The profiles are Temperley's from the
+Kostka-Payne corpus ("Music and Probability", Temperley, 2007, chapter 6). They, the order of summation and the choice
+among equals are those of music21 (https://www.music21.org, ``analysis.discrete.TemperleyKostkaPayne``), so that the
+keys are the same as music21's. Table of agreement with key signatures: ``docs/songs.md``.
+
+Pieces: the file's own signature unless its notes contradict it, else the notes of all pitched parts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from data_prep.reading.notes import TIME_RESOLUTION, KeySignature, Song
 
 if TYPE_CHECKING:
     from data_prep.melody import Melody
@@ -19,9 +26,12 @@ PITCH_CLASS_NAMES = ("C", "C#", "D", "E-", "E", "F", "F#", "G", "A-", "A", "B-",
 TONICS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 ACCIDENTALS = {"": 0, "#": 1, "b": -1, "-": -1}
 MINOR_BELOW_MAJOR = 3  # semitones from a major tonic down to that of its relative minor
-# How well each pitch class fits a key, from the tonic up; Krumhansl and Kessler's ratings by listeners.
-MAJOR_PROFILE = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
-MINOR_PROFILE = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
+# The share of segments of pieces in a key in which each pitch class is present, from the tonic up.
+MAJOR_PROFILE = (0.748, 0.060, 0.488, 0.082, 0.670, 0.460, 0.096, 0.715, 0.104, 0.366, 0.057, 0.400)
+MINOR_PROFILE = (0.712, 0.084, 0.474, 0.618, 0.049, 0.460, 0.105, 0.747, 0.404, 0.067, 0.133, 0.330)
+MAJOR_SCALE = (0, 2, 4, 5, 7, 9, 11)
+NONE = np.zeros(12)
+MAX_CONTRADICTION = 0.1  # of the sounding time, which the scale of a signature holds less than that of the notes' key
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,11 @@ class Key:
         """The pitch classes of its tonic triad, from the tonic up."""
         return self.tonic, (self.tonic + 4 - self.is_minor) % 12, (self.tonic + 7) % 12
 
+    @property
+    def fifths(self) -> int:
+        """Its key signature: sharps (above 0) or flats (below 0), -5 to 6."""
+        return (7 * self.major_tonic + 5) % 12 - 5
+
     def transposed(self, semitones: int) -> Key:
         """The same on another tonic."""
         return Key((self.tonic + semitones) % 12, self.is_minor)
@@ -64,21 +79,65 @@ def key_of(melody: Melody) -> Key | None:
     return find_key(line[:, 2], line[:, 1] - line[:, 0])
 
 
+def key_of_piece(song: Song, part_index: int) -> Key | None:
+    """The key of a piece: its signature's if its notes agree, else its notes'; None if it has none but drums.
+
+    The mode of a signature in major, which is what programs write by default, is that of the notes.
+
+    Args:
+        song: the piece.
+        part_index: the part, from 0, whose notes choose among several signatures.
+    """
+    sounding = sum((_sounding(part.pitches, part.ends - part.starts) for part in song.parts if not part.is_drum), NONE)
+    found = _best_key(sounding, range(12))
+    if found is None or not says_a_key(song.key_signatures):
+        return found
+    starts = [signature.start_quarters for signature in song.key_signatures]
+    in_force = np.searchsorted(starts, song.parts[part_index].starts + TIME_RESOLUTION, "right") - 1
+    signature = song.key_signatures[int(np.bincount(np.maximum(in_force, 0)).argmax())]
+    major_tonic = 7 * signature.fifths % 12
+    if _share_in_scale(sounding, found.major_tonic) - _share_in_scale(sounding, major_tonic) > MAX_CONTRADICTION:
+        return found
+    if signature.is_minor:
+        return Key((major_tonic - MINOR_BELOW_MAJOR) % 12, is_minor=True)
+    return _best_key(sounding, [major_tonic])
+
+
+def says_a_key(signatures: Sequence[KeySignature]) -> bool:
+    """Whether signatures say more than C major, which programs write where nobody chose a key."""
+    return any(signature.fifths or signature.is_minor for signature in signatures)
+
+
 def find_key(pitches: np.ndarray, durations: np.ndarray) -> Key | None:
     """The key of notes by MIDI pitch ``(N,)`` and duration ``(N,)``, in any unit; None of no notes.
 
     Of keys that correlate equally the one with the higher tonic is taken, and of one tonic minor.
     """
-    if not len(pitches):
+    return _best_key(_sounding(pitches, durations), range(12))
+
+
+def _sounding(pitches: np.ndarray, durations: np.ndarray) -> np.ndarray:
+    """How long each pitch class sounds, ``(12,)``."""
+    return np.bincount(np.asarray(pitches) % 12, weights=durations, minlength=12)
+
+
+def _best_key(sounding: np.ndarray, major_tonics: Collection[int]) -> Key | None:
+    """The key that durations by pitch class ``(12,)`` correlate best with, of major keys and their relative minors."""
+    if not sounding.any():
         return None
-    sounding = np.bincount(np.asarray(pitches) % 12, weights=durations, minlength=12)
     found = [
         (float(correlation), tonic, is_minor)
         for is_minor, profile in ((False, MAJOR_PROFILE), (True, MINOR_PROFILE))
         for tonic, correlation in enumerate(_correlations(sounding, np.array(profile)))
+        if Key(tonic, is_minor).major_tonic in major_tonics
     ]
     _, tonic, is_minor = max(found)
     return Key(tonic, is_minor)
+
+
+def _share_in_scale(sounding: np.ndarray, major_tonic: int) -> float:
+    """The share of durations by pitch class ``(12,)`` in a major scale, which is that of the relative minor, too."""
+    return float(sounding[(np.array(MAJOR_SCALE) + major_tonic) % 12].sum() / sounding.sum())
 
 
 def _correlations(sounding: np.ndarray, profile: np.ndarray) -> np.ndarray:

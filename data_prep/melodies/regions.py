@@ -14,6 +14,7 @@ import numpy as np
 
 from data_prep.limits import Limits
 from data_prep.melodies.feel import MIN_SWUNG_ONSETS, NO_SWING, find_swing
+from data_prep.melodies.keys import Key, key_of, key_of_piece
 from data_prep.melodies.layout import Layout, PlacedNotes, Stretch, alike, lay_out
 from data_prep.melodies.voice import AUTO, MelodyError, choose_part
 from data_prep.reading.limited import read_song
@@ -71,6 +72,11 @@ class ReadMelody:
     layout: Layout
     tempi: tuple[Tempo, ...] = ()
     song: Song | None = None
+
+    @cached_property
+    def key(self) -> Key | None:
+        """The key of the whole piece, or of a melody without one; None if it has no notes."""
+        return key_of(self.melody) if self.song is None else key_of_piece(self.song, self.part_index)
 
     @classmethod
     def of(cls, melody: Melody, meter: tuple[int, int] | None = None) -> Self:

@@ -1,4 +1,4 @@
-"""MIDI file <-> notes: reading it, writing with pretty_midi, and the errors a file can raise.
+"""MIDI file -> notes, and the errors a file can raise. :mod:`data_prep.writing` is the inverse.
 
 A part is a line: what one player plays, on whatever channels and with whatever programs. Forgiven with a notice, since
 players forgive it: a last note without its end, data bytes over 127, wrong chunk lengths, a file that is cut, RIFF
@@ -15,16 +15,16 @@ import struct
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from data_prep.errors import UserError
-from data_prep.files import whole_file
 from data_prep.reading.drums import DRUM_CHANNEL, are_drums_by_notes, are_named_drums, drum_channels
 from data_prep.reading.lines import Notes, is_mpe, lines_of, notes_of, with_pedal
-from data_prep.reading.notes import MAX_NAME, KeySignature, Meter, Notice, Part, Song, Tempo, printable
+from data_prep.reading.notes import MAX_NAME, TIME_RESOLUTION, KeySignature, Meter, Notice, Part, Song, Tempo, printable
 from data_prep.reading.smf import (
     CHUNK_HEADER_BYTES,
     CONTROL,
@@ -196,16 +196,6 @@ def within_limits(song: Song, name: str) -> Song:
     return song
 
 
-def write_midi(midi: pretty_midi.PrettyMIDI, path: str | Path) -> None:
-    """Write a MIDI file, whole or not at all; names are in UTF-8, as they are read.
-
-    Raises:
-        OSError: if the place cannot be written to.
-    """
-    with utf8_names(midi), whole_file(path) as temporary:
-        midi.write(str(temporary))
-
-
 @contextmanager
 def utf8_names(midi: pretty_midi.PrettyMIDI) -> Iterator[None]:
     """While the block lasts, ``midi`` is written with its names in UTF-8; pretty_midi writes Latin-1, byte by byte."""
@@ -332,7 +322,7 @@ def _song(
             f"{name} is damaged: an event lies outside 0..{MAX_QUARTERS} quarter notes, so a time in it is wrong. "
             "Export it again from the program that made it."
         )
-    return Song(
+    song = Song(
         parts=parts,
         tempi=clock.tempi,
         meters=_meters(tracks, clock),
@@ -340,6 +330,21 @@ def _song(
         notices=notices,
         key_signatures=_key_signatures(tracks, clock),
     )
+    last_tick = max((track.end_tick for track in tracks), default=0)
+    return _with_its_end(song, float(clock.quarters(np.array([last_tick]))[0]))
+
+
+def _with_its_end(song: Song, end_of_tracks: float) -> Song:
+    """The piece, not shorter than the whole bars before its tracks' end; beyond :data:`MAX_QUARTERS` that is damage.
+
+    Programs end tracks a tick or a beat after the last note, so a part of a bar is not counted.
+    """
+    if not song.end_quarters < end_of_tracks <= MAX_QUARTERS:
+        return song
+    last = replace(song, end_quarters=end_of_tracks).sections[-1].meter
+    whole_bars = (end_of_tracks - last.start_quarters) / last.bar_quarters + TIME_RESOLUTION
+    end = last.start_quarters + int(whole_bars) * last.bar_quarters
+    return replace(song, end_quarters=max(end, song.end_quarters))
 
 
 def _parts(tracks: Sequence[Track], notes: Sequence[Notes], clock: _Clock) -> tuple[Part, ...]:

@@ -167,6 +167,12 @@ class Song:
         """
         return [bar for section in self.sections for bar in section.each_bar()]
 
+    @property
+    def bars_end_quarters(self) -> float:
+        """Where the last bar, which is whole, ends: ``end_quarters`` or up to a bar later."""
+        last = self.sections[-1]
+        return last.meter.start_quarters + last.whole_bars * last.meter.bar_quarters
+
     @cached_property
     def sections(self) -> tuple[Section, ...]:
         """The same bars, counted: a piece has thousands of bars, and few signatures."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from data_prep.melodies.feel import KEEP, NO_SWING, Feel, parse_feel
+from data_prep.melodies.frame import Frame
 from data_prep.melodies.keys import Key, key_of
 from data_prep.melody import Melody, pitch_name
 from data_prep.tokens import Vocabulary
@@ -123,6 +124,11 @@ class Result(Sequence[Melody]):
         return None
 
     @property
+    def frames(self) -> tuple[Frame | None, ...]:
+        """The place of each melody in the piece whose bars it keeps; none of new melodies."""
+        return ()
+
+    @property
     def own_feels(self) -> tuple[Feel, ...]:
         """How the bars are played that each melody is made of; none of melodies without a source."""
         return (self.sources[0].feel,) * len(self) if self.sources else ()
@@ -171,6 +177,8 @@ class Result(Sequence[Melody]):
             backings=self.accompaniment,
             feels=self.feels(feel),
             roll_feels=self.feels(feel, rolls=True),
+            keys=self.keys,
+            frames=self.frames,
             audio=audio,
             replace=replace,
             inputs=[source.path for source in self.sources if source.path is not None],
@@ -476,6 +484,11 @@ class Completion(Result):
     grid_bar: int = 0
 
     @property
+    def frames(self) -> tuple[Frame | None, ...]:
+        """The place of the melody and its new bars in the piece, for each."""
+        return tuple(Frame.of(source.found, self.grid_bar, self[0].bars) for source in self.sources) * len(self)
+
+    @property
     def own_feels(self) -> tuple[Feel, ...]:
         """That of the bars of the piece that the melody is."""
         return tuple(Feel.of(source.found, self.grid_bar, self.original.bars) for source in self.sources) * len(self)
@@ -529,6 +542,13 @@ class Reconstruction(Result):
         )
 
     @property
+    def frames(self) -> tuple[Frame | None, ...]:
+        """Of each its own source."""
+        return tuple(
+            Frame.of(source.found, 0, melody.bars) for source, melody in zip(self.sources, self.melodies, strict=True)
+        )
+
+    @property
     def own_feels(self) -> tuple[Feel, ...]:
         """Of each its own source's."""
         return tuple(source.feel for source in self.sources)
@@ -537,6 +557,11 @@ class Reconstruction(Result):
     def roll_feels(self) -> tuple[Feel, ...]:
         """Of each twice."""
         return tuple(feel for feel in self.own_feels for _ in range(2))
+
+    @property
+    def keys(self) -> list[Key | None]:
+        """Those of the sources."""
+        return [source.found.key for source in self.sources]
 
     @property
     def names(self) -> list[str]:

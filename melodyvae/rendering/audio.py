@@ -8,7 +8,6 @@ Conventions: sound is float64 ``(samples,)`` at 44,100 samples per second.
 
 from __future__ import annotations
 
-import math
 import wave
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,9 +15,11 @@ from pathlib import Path
 import numpy as np
 import pretty_midi
 
+from data_prep.reading.midi import read_midi
+
 SAMPLES_PER_SECOND = 44_100
 LOUDEST = 0.9
-FADE_SECONDS = 0.01  # at the end, so that a note that still sounds there does not click
+FADE_SECONDS = 0.02  # at the end, so that a note that still sounds there does not click
 SOUNDFONT = Path(pretty_midi.__file__).with_name("TimGM6mb.sf2")
 PARTIALS = ((1, 1.0, 1.2), (2, 0.32, 0.5), (3, 0.12, 0.25), (4, 0.06, 0.12))  # multiple, strength, seconds to decay
 ATTACK_SECONDS, RELEASE_SECONDS = 0.006, 0.05
@@ -32,7 +33,9 @@ def write_wav(midi_file: Path, path: Path) -> None:
     Raises:
         OSError: if the place cannot be written to.
     """
-    samples = samples_of(pretty_midi.PrettyMIDI(str(midi_file)))
+    midi = pretty_midi.PrettyMIDI(str(midi_file))
+    end = read_midi(midi_file).bars_end_quarters * midi.resolution  # PrettyMIDI does not tell where the tracks end
+    samples = samples_of(midi, float(midi.tick_to_time(round(end))))
     peak = np.abs(samples).max(initial=0.0)
     as_integers = np.round(samples * (LOUDEST / peak if peak else 0.0) * (2**15 - 1)).astype("<i2")
     with wave.open(str(path), "wb") as file:
@@ -42,23 +45,14 @@ def write_wav(midi_file: Path, path: Path) -> None:
         file.writeframes(as_integers.tobytes())
 
 
-def samples_of(midi: pretty_midi.PrettyMIDI) -> np.ndarray:
-    """What a ``PrettyMIDI`` object sounds like, whole bars of it."""
-    samples = np.zeros(round(loop_seconds(midi) * SAMPLES_PER_SECOND))
+def samples_of(midi: pretty_midi.PrettyMIDI, seconds: float) -> np.ndarray:
+    """What a ``PrettyMIDI`` object sounds like, so many seconds of it; the last 0.02 fade out."""
+    samples = np.zeros(round(seconds * SAMPLES_PER_SECOND))
     sound = _sound(midi)[: len(samples)]
     samples[: len(sound)] = sound
     fade = min(round(FADE_SECONDS * SAMPLES_PER_SECOND), len(samples))
     samples[len(samples) - fade :] *= np.linspace(1, 0, fade)
     return samples
-
-
-def loop_seconds(midi: pretty_midi.PrettyMIDI) -> float:
-    """How long a file is in seconds, made up to a whole bar of its first meter, so that it loops in time."""
-    meter = midi.time_signature_changes[0] if midi.time_signature_changes else None
-    numerator, denominator = (meter.numerator, meter.denominator) if meter else (4, 4)
-    bar = midi.resolution * 4 * numerator / denominator  # in ticks
-    bars = math.ceil(round(midi.time_to_tick(midi.get_end_time()) / bar, 6))
-    return float(midi.tick_to_time(round(max(bars, 1) * bar)))
 
 
 def player() -> str:

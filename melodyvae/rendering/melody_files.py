@@ -12,6 +12,7 @@ from melodyvae.rendering.output_folder import output_folder
 
 if TYPE_CHECKING:
     from data_prep.melodies.feel import Feel
+    from data_prep.melodies.frame import Frame
     from data_prep.melodies.keys import Key
     from data_prep.melody import Melody
     from data_prep.reading.notes import Part
@@ -60,6 +61,8 @@ def write_melodies(
     backings: Sequence[Sequence[Part]] | None = None,
     feels: Sequence[Feel] = (),
     roll_feels: Sequence[Feel] = (),
+    keys: Sequence[Key | None] = (),
+    frames: Sequence[Frame | None] = (),
     audio: bool = False,
     replace: bool = False,
     inputs: Iterable[Path] = (),
@@ -79,6 +82,8 @@ def write_melodies(
         backings: what plays with each melody (see :mod:`data_prep.melodies.arrangement`).
         feels: how each melody is played (see :mod:`data_prep.melodies.feel`); on the grid by default.
         roll_feels: how the page plays what is drawn.
+        keys: of each melody; unknown by default.
+        frames: the place of each melody in the piece that it is from (see :mod:`data_prep.melodies.frame`).
         audio: write a WAV file beside each MIDI file.
         replace: replace files of an earlier run; see :func:`~melodyvae.rendering.output_folder.output_folder`.
         inputs: files that are never replaced.
@@ -88,6 +93,7 @@ def write_melodies(
         OSError: if the place cannot be written to.
     """
     from data_prep.melodies.arrangement import write_in_a_row
+    from data_prep.melodies.keys import key_of
     from melodyvae.rendering.audio import write_wav
     from melodyvae.rendering.piano_rolls import plot_grid_of_rolls, plot_piano_rolls
     from melodyvae.rendering.web_page import write_page
@@ -95,17 +101,21 @@ def write_melodies(
     written = names_written(names, bool(row), audio)
     with output_folder(folder, written, replace, inputs) as staging:
         for index, (melody, name) in enumerate(zip(melodies, names, strict=True)):
-            backing, feel = backings[index : index + 1] if backings else None, feels[index : index + 1]
-            named = dataclasses.replace(melody, name=Path(name).stem)
-            if backing or feel:
-                write_in_a_row([named], staging / name, backing, feels=feel)
-            else:
-                named.write(staging / name)
+            one = slice(index, index + 1)
+            write_in_a_row(
+                [dataclasses.replace(melody, name=Path(name).stem)],
+                staging / name,
+                backings[one] if backings else None,
+                feels=feels[one],
+                keys=keys[one],
+                frames=frames[one],
+            )
         if row:
             is_drawn = len(row) == len(rolls) != len(names)
             markers = [title for title, _ in rolls] if is_drawn else [name.removesuffix(".mid") for name in names]
             row_feels = roll_feels if is_drawn else feels
-            write_in_a_row(row, staging / JOINED_FILE, backings, markers, feels=row_feels)
+            row_keys = (*map(key_of, row[: len(row) - len(keys)]), *keys) if keys else ()  # the sources come first
+            write_in_a_row(row, staging / JOINED_FILE, backings, markers, row_feels, row_keys, frames)
         for wav_file in (name for name in written if name.endswith(".wav")):
             write_wav(staging / Path(wav_file).with_suffix(".mid"), staging / wav_file)
         titles, drawn = [title for title, _ in rolls], [melody for _, melody in rolls]

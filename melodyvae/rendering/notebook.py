@@ -61,7 +61,8 @@ def melodies_html(rolls: Sequence[tuple[str, Melody]], sentences: Sequence[str] 
 
 def audio_uri(melody: Melody) -> str:
     """The melody as a WAV in a data URI, exactly as long as its bars."""
-    samples = samples_of(melody.to_pretty_midi())
+    quarters = melody.bars * melody.steps_per_bar / melody.steps_per_quarter
+    samples = samples_of(melody.to_pretty_midi(), 60 * quarters / melody.quarters_per_minute)
     whole = samples[: len(samples) // DECIMATION * DECIMATION].reshape(-1, DECIMATION).mean(axis=1)
     peak = np.abs(whole).max(initial=0.0)
     as_bytes = np.round(128 + 127 * LOUDEST * whole / (peak or 1.0)).astype(np.uint8).tobytes()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Annotated, TypeVar
 
-from data_prep.melodies.keys import Key, key_of
+from data_prep.melodies.keys import Key
 from data_prep.melody import Melody
 from melodyvae.generation.alignment import AlignedTunes
 from melodyvae.generation.novelty import index_of, redraw_near_copies
@@ -103,7 +103,7 @@ def take_bars_of_each(
 
 def in_one_key(vae: HeldModel, taken: Sequence[Taken], key: str, scale: Scale | ScaleChoice) -> AlignedTunes:
     """What was taken, in the key and register of the first."""
-    keys = [key_of(one.found.melody) for one in taken]
+    keys = [one.found.key for one in taken]
     return AlignedTunes.of(vae.model.vocabulary, [one.melody for one in taken], keys, key, scale)
 
 
@@ -111,7 +111,7 @@ def kept_key(taken: Taken, scale: Scale | ScaleChoice) -> Key | None:
     """The key of what is made of one tune: its piece's or that of the scale; None if it may have any notes."""
     if scale == "none":
         return None
-    return scale.key if isinstance(scale, Scale) else key_of(taken.found.melody)
+    return scale.key if isinstance(scale, Scale) else taken.found.key
 
 
 def novel_or_not(vae: HeldModel, draw: Callable[[int], list[Melody]], count: int, novel: bool) -> list[Melody]:

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import numpy as np
 
-from data_prep.melodies.keys import key_of
 from melodyvae.generation.attribute_vectors import AttributeVectors
 from melodyvae.generation.attributes import ATTRIBUTES, measure
 from melodyvae.generation.morph import CANDIDATES, wanted_amounts
@@ -88,7 +87,7 @@ def morph(vae: HeldModel, source: MelodySource, options: MorphOptions) -> Morph:
         vae.draws(options.seed),
         scale,
         options.candidates,
-        key_of(taken.found.melody),
+        taken.found.key,
     )
     ends = [taken.melody, melodies[0], melodies[-1]]
     tune, before, after = measure(np.stack([model.vocabulary.encode(melody) for melody in ends]), vae.config).tolist()

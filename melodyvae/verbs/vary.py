@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
-from data_prep.melodies.keys import key_of
 from melodyvae.generation import variation
 from melodyvae.generation.in_scale import rules_near
 from melodyvae.generation.results import Variations
@@ -60,7 +59,7 @@ def vary(vae: HeldModel, source: MelodySource, options: VaryOptions) -> Variatio
     tune, piece = taken.melody, taken.found.melody
     decisions = []
     if isinstance(scale, Scale):
-        tune = moved_to_scale(tune, scale, key_of(piece))
+        tune = moved_to_scale(tune, scale, taken.found.key)
         decisions.append(f"the tune is moved to {scale}")
     draw = partial(
         variation.vary,

@@ -216,7 +216,7 @@ def pick_ends(
     if lengths[short] < wanted <= lengths[long] and first_bars[long] is None:
         windows[long] = _best_match(model, sources[long], windows[short].melody)
         note += f"; from {'AB'[long]} those that are most like {'AB'[short]}"
-    keys = (key_of(sources[0].melody), key_of(sources[1].melody))
+    keys = (sources[0].key, sources[1].key)
     pieces = (weights_of(sources[0].melody), weights_of(sources[1].melody))
     return WalkEnds((windows[0], windows[1]), keys, pieces, note if taken < wanted else "")
 

@@ -1,5 +1,6 @@
 """WAV files are as long, in whole bars, and sound at the pitch, as the MIDI files that they are made from."""
 
+import dataclasses
 import wave
 
 import numpy as np
@@ -7,6 +8,8 @@ import pretty_midi
 import pytest
 
 from data_prep.melody import Melody, MelodyNote
+from data_prep.reading.notes import Tempo
+from data_prep.writing import write_midi
 from melodyvae.rendering import audio
 
 
@@ -79,3 +82,25 @@ def test_drums_are_heard(tmp_path):
     assert len(samples) == 2 * 44_100
     loud = [np.abs(samples[int(44_100 * at) : int(44_100 * (at + 0.1))]).max() for at in (0, 0.5, 1.0)]
     assert min(loud) > 1_000
+
+
+@pytest.mark.usefixtures("any_player")
+def test_a_note_that_sounds_at_the_end_fades_out_within_20_milliseconds(tmp_path):
+    Melody((MelodyNote(8, 16, 84),), 16).write(tmp_path / "a.mid")
+    audio.write_wav(tmp_path / "a.mid", tmp_path / "a.wav")
+    samples = np.abs(sound_of(tmp_path / "a.wav"))
+    fade, before = samples[-882:], samples[-2 * 882 : -882]
+    assert len(samples) == 2 * 44_100
+    assert before.max() > 100
+    assert fade[:441].max() > 0.4 * before.max()
+    assert fade[-441:].max() < 0.6 * before.max()
+    assert fade[-1] == 0
+
+
+@pytest.mark.usefixtures("plain")
+def test_the_silent_end_of_a_file_with_many_tempi_is_as_long_as_its_bars(tmp_path):
+    lead = Melody((MelodyNote(0, 4, 60),), 32).to_song()
+    tempi = (Tempo(0.0, 120.0), Tempo(4.0, 60.0))
+    write_midi(dataclasses.replace(lead, tempi=tempi), tmp_path / "a.mid")
+    audio.write_wav(tmp_path / "a.mid", tmp_path / "a.wav")
+    assert len(sound_of(tmp_path / "a.wav")) == pytest.approx(6 * 44_100, abs=2)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from data_prep.corpus.windows import PrepError, PrepOptions, TrackWindows, cut_windows
 from data_prep.melodies.voice import DrumsOnlyError
 from data_prep.melody import Melody, MelodyNote
-from data_prep.reading.notes import Song
+from data_prep.reading.notes import KeySignature, Song
 from data_prep.tokens import Vocabulary
 from tests.data_prep.smf import part, song
 
@@ -190,3 +192,13 @@ class TestOrnaments:
 
     def test_a_small_share_is_moved_by_default(self) -> None:
         assert PrepOptions().off_grid > 0
+
+
+def test_all_tracks_of_a_piece_are_in_its_key_and_move_together() -> None:
+    chords = [(4.0 * i, 4 * i + 4.0, pitch) for i in range(5) for pitch in (55, 59, 62)]
+    high = [(start, end, pitch + 7) for start, end, pitch in crotchets(20)]  # by itself in G major
+    low = [(start, end, 52 if pitch < 64 else 59) for start, end, pitch in crotchets(20)]  # by itself in E
+    piece = song(part(high), part(low), part(chords))
+    assert {(found.key, found.shift) for found in cut_windows(piece, PrepOptions(key="C"))} == {("G major", 5)}
+    signed = replace(piece, key_signatures=(KeySignature(0.0, 2),))  # D major has all of its notes but C
+    assert {found.shift for found in cut_windows(signed, PrepOptions(key="C"))} == {-2}

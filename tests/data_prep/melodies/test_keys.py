@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep.melodies.keys import Key, find_key, parse_tonic
+from data_prep.melodies.keys import Key, find_key, key_of_piece, parse_tonic
 from data_prep.melody import Melody
+from data_prep.reading.notes import KeySignature, Part
+from tests.data_prep.smf import part, song
 
 MAJOR_SCALE = np.array([0, 2, 4, 5, 7, 9, 11, 12, 7, 4, 0])
 MINOR_SCALE = np.array([0, 2, 3, 5, 7, 8, 11, 12, 7, 3, 0])
@@ -34,7 +37,7 @@ def test_the_key_is_what_music21_says_of_the_whole_melody() -> None:
         np.array([note.pitch.midi for note in soprano.notes]),
         np.array([float(note.quarterLength) for note in soprano.notes]),
     )
-    says = soprano.analyze("key.krumhansl")
+    says = soprano.analyze("key.temperley")
     assert found == Key(says.tonic.pitchClass, says.mode == "minor")
     assert str(found) == "F# minor"
 
@@ -47,7 +50,7 @@ def music21_key(durations: list[int]) -> Key:
     for pitch_class, quarters in enumerate(durations):
         if quarters:
             notes.append(note.Note(60 + pitch_class, quarterLength=float(quarters)))
-    says = notes.analyze("key.krumhansl")
+    says = notes.analyze("key.temperley")
     return Key(int(says.tonic.pitchClass), says.mode == "minor")
 
 
@@ -101,3 +104,42 @@ def test_names_of_keys(name: str, pitch_class: int) -> None:
 def test_other_names_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match="is no key; give one such as C"):
         parse_tonic(name)
+
+
+C_MINOR_TUNE = part(
+    [(beat, beat + 1.0, pitch) for beat, pitch in enumerate((60, 62, 63, 65, 67, 68, 71, 72, 67, 63, 60))]
+)
+
+
+def key_with(signatures: tuple[KeySignature, ...], *parts: Part) -> Key | None:
+    return key_of_piece(replace(song(*parts), key_signatures=signatures), 0)
+
+
+def test_a_signature_that_the_notes_do_not_contradict_is_the_key() -> None:
+    tune = part([(beat, beat + 1.0, pitch) for beat, pitch in enumerate((69, 73, 76, 69, 71, 73, 74, 66, 64, 69))])
+    assert key_with((), tune) == Key(9, is_minor=False)  # in D major, too, as there is no G
+    assert key_with((KeySignature(0.0, 2),), tune) == Key(2, is_minor=False)
+    assert key_with((KeySignature(0.0, 2, is_minor=True),), tune) == Key(11, is_minor=True)
+    assert key_with((KeySignature(0.0, -4),), tune) == Key(9, is_minor=False)  # they do
+
+
+def test_c_major_is_no_signature_but_the_default() -> None:
+    assert key_with((KeySignature(0.0, 0),), C_MINOR_TUNE) == Key(0, is_minor=True)
+
+
+def test_the_mode_of_a_signature_in_major_is_that_of_the_notes() -> None:
+    assert key_with((KeySignature(0.0, -3),), C_MINOR_TUNE) == Key(0, is_minor=True)
+
+
+def test_of_several_signatures_the_one_of_most_notes_counts() -> None:
+    tune = part([(beat, beat + 1.0, 62 + (beat % 2) * 2) for beat in range(10)])
+    assert key_with((KeySignature(0.0, 1), KeySignature(3.0, 2)), tune) in (Key(2, False), Key(11, True))
+    assert key_with((KeySignature(0.0, 1), KeySignature(8.0, 2)), tune) in (Key(7, False), Key(4, True))
+
+
+def test_all_pitched_parts_say_the_key_and_drums_none() -> None:
+    lead = part([(0, 1, 67), (1, 2, 69)])
+    chords = part([(0, 8, pitch) for pitch in (51, 55, 58, 56, 60, 63)])
+    drums = part([(beat / 4, beat / 4 + 4.0, pitch) for beat in range(99) for pitch in (42, 45, 49)], is_drum=True)
+    assert key_with((), lead, chords, drums) == key_with((), lead, chords) == Key(3, is_minor=False)
+    assert key_with((), drums) is None

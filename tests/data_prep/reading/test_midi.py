@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import numpy as np
-import pretty_midi
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,7 +21,6 @@ from data_prep.reading.midi import (
     UnsupportedMidiError,
     read_midi,
     song_from_bytes,
-    write_midi,
 )
 from data_prep.reading.notes import KeySignature, Meter, Song
 from data_prep.reading.smf import read_tracks
@@ -185,19 +183,6 @@ def test_a_file_cut_anywhere_or_with_any_byte_flipped_is_read_or_refused_by_name
     assert len(refused) > 20
     assert read + len(refused) == 4 * len(whole)
     assert all(message.startswith("song ") for message in refused)
-
-
-def test_writing_leaves_the_whole_file_or_nothing(tmp_path: Path) -> None:
-    class Unwritable(pretty_midi.PrettyMIDI):
-        def write(self, filename: str) -> None:
-            Path(filename).write_bytes(b"MThd half")
-            raise ValueError("stopped")
-
-    with pytest.raises(ValueError, match="stopped"):
-        write_midi(Unwritable(), tmp_path / "song.mid")
-    assert list(tmp_path.iterdir()) == []
-    with pytest.raises(FileNotFoundError):
-        write_midi(pretty_midi.PrettyMIDI(), tmp_path / "no folder" / "song.mid")
 
 
 @pytest.mark.parametrize(
@@ -367,11 +352,25 @@ def test_of_a_name_without_an_end_the_beginning_is_taken() -> None:
     assert named.name == "A" * 200
 
 
-def test_a_name_in_any_script_comes_back(tmp_path: Path) -> None:
-    # pretty_midi writes names in Latin-1: those of most of the world were an error.
-    midi = pretty_midi.PrettyMIDI()
-    midi.instruments.append(pretty_midi.Instrument(0, name="Мелодия é"))
-    midi.instruments[0].notes.append(pretty_midi.Note(80, 60, 0.0, 1.0))
-    write_midi(midi, tmp_path / "a.mid")
-    assert [part.name for part in read_midi(tmp_path / "a.mid").parts] == ["Мелодия é"]
-    assert midi.instruments[0].name == "Мелодия é"
+def test_the_end_of_tracks_is_where_the_piece_ends_in_whole_bars() -> None:
+    note = f"00 90 3c 50 {QUARTER} 80 3c 00"  # one quarter
+    ends = {"00": 1.0, "01": 1.0, "83 60": 1.0, "8b 20": 4.0, "8b 21": 4.0, "a9 60": 12.0}  # after 0, 1, 480, 1440 ...
+    for delta, end in ends.items():
+        assert song_from_bytes(smf(f"{note} {delta} ff 2f 00")).end_quarters == end, delta
+    in_three_four = smf(f"00 {time_signature(3, 4)} 00 ff 2f 00", f"{note} 87 40 ff 2f 00")
+    assert song_from_bytes(in_three_four).end_quarters == 3.0
+    assert song_from_bytes(smf("00 ff 2f 00", f"{note} a9 60 ff 2f 00", f"{note} 00 ff 2f 00")).end_quarters == 12.0
+
+
+@pytest.mark.parametrize(
+    "event",
+    ["f0 03 01 02 f7", "ff 01 02 c3 a9", "a0 3c 10 00 3c 20 00 d0 10 00 20", "e0 00 40"],
+    ids=["exclusive", "text in UTF-8", "running status of pressure", "bend"],
+)
+def test_the_end_of_a_track_is_found_after_any_event(event: str) -> None:
+    assert song_from_bytes(smf(f"00 90 3c 50 {QUARTER} 80 3c 00 00 {event} 8b 20 ff 2f 00")).end_quarters == 4.0
+    assert song_from_bytes(smf(f"00 90 3c 50 {QUARTER} 80 3c 00 00 {event} 00 ff 2f 00")).end_quarters == 1.0
+
+
+def test_an_end_of_track_beyond_any_music_is_no_end() -> None:
+    assert song_from_bytes(smf(f"00 90 3c 50 {QUARTER} 80 3c 00 ff ff ff 7f ff 2f 00")).end_quarters == 1.0
