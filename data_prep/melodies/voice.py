@@ -46,6 +46,15 @@ PROGRAM_TERMS = (
     (range(112, 128), -1.0),  # percussion and noises
 )
 STRETCH_QUARTERS = 4
+# Which highest notes are no tune; see one_voice_line.
+HELD_OVER_NOTES = 2  # notes that begin while it sounds
+MOVING_SEMITONES = 4  # a voice moves in intervals of this size at most, on average
+HELD_SEMITONES = 2  # from one held note to the next
+APART_SEMITONES, JOINED_SEMITONES = 8, 5  # a leap away from the line, and a step on in it
+UNDER_SHARE = 0.2  # of the notes are not in the line, where there are two hands
+HANDS_SEMITONES = 5  # from the middle of what is under the line to the middle of the line
+LOW_SEMITONES = 12
+LINE_NOTES = 33  # of the line around a note; three quarters of them are its register or lower
 # Fitted as a conditional logit on half of OpenScore Lieder and of POP909 mixed with accompaniment, names hidden, and
 # rounded; monophony, height and name weigh more than the fit says, since those sets hold few chords, basses and wrong
 # names. `python -m tests.benchmarks.track_choice` measures them.
@@ -194,36 +203,42 @@ def _no_such_track(song: Song, track: str) -> NoSuchTrackError:
 
 
 def one_voice(notes: Iterable[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
-    """The melody line among ``(start_step, end_step, pitch, velocity)``: in order, without overlap.
+    """:func:`one_voice_line` of ``(start_step, end_step, pitch, velocity)``, in any order."""
+    line = np.array(list(notes), np.int64).reshape(-1, 4)
+    return [(start, end, pitch, velocity) for start, end, pitch, velocity in one_voice_line(line).tolist()]
+
+
+def one_voice_line(line: np.ndarray) -> np.ndarray:
+    """The melody line among notes that overlap, an array ``(notes, 4)`` like ``line``: in order, without overlap.
 
     Of notes that begin together the highest stays. A note that begins while a lower one sounds cuts that one short. A
     note that begins while a higher one sounds is left out, unless less than half of it is covered: then the higher one
     was only held a little long, and is cut short.
+
+    Two kinds of highest notes are no tune, and are left out before:
+
+    - Held notes over a voice that moves: at least two notes begin under each of them, in small intervals. Several in a
+      row must hardly change their pitch; the line must leap to a single one and away from it, and not to what is under
+      it.
+    - Low notes of two hands, which the rests of the tune uncover: those more than an octave below most of the line
+      around them. Where the two voices lie close, as of double stops, none is left out.
     """
-    line: list[tuple[int, int, int, int]] = []
-    for start, end, pitch, velocity in sorted(notes, key=lambda note: (note[0], -note[2], -note[1])):
-        if line and start < line[-1][1]:
-            before_start, before_end, before_pitch, before_velocity = line[-1]
-            covered = before_end - start
-            if start == before_start or (pitch <= before_pitch and 2 * covered >= end - start):
-                continue
-            line[-1] = (before_start, start, before_pitch, before_velocity)
-        line.append((start, end, pitch, velocity))
-    return line
+    if not len(line):
+        return line
+    line = line[np.lexsort((-line[:, 1], -line[:, 2], line[:, 0]))]
+    if (line[1:, 0] >= np.maximum.accumulate(line[:, 1])[:-1]).all():
+        return line
+    return _skyline(_without_low_notes(_without_held_notes(line)))
 
 
-def one_voice_line(line: np.ndarray) -> np.ndarray:
-    """:func:`one_voice` of notes in an array ``(notes, 4)``, as one.
+def _skyline(line: np.ndarray) -> np.ndarray:
+    """The highest line among notes that are sorted by start, then from the highest pitch and the latest end down.
 
     Notes go their ways apart wherever a note begins in silence. Where no onset's highest note is left out, each lasts
     until the next one at most; only the other places are walked through note by note.
     """
     starts, ends = line[:, 0], line[:, 1]
     is_highest = np.append(True, starts[1:] > starts[:-1])
-    if not is_highest.all():
-        line = line[np.lexsort((-ends, -line[:, 2], starts))]
-        starts, ends = line[:, 0], line[:, 1]
-        is_highest = np.append(True, starts[1:] > starts[:-1])
     heads = line[is_highest]
     next_starts = heads[1:, 0]
     covered = heads[:-1, 1] - next_starts
@@ -235,9 +250,97 @@ def one_voice_line(line: np.ndarray) -> np.ndarray:
     place = np.cumsum(np.append(True, starts[1:] >= np.maximum.accumulate(ends)[:-1]))
     is_entangled = np.zeros(place[-1] + 1, dtype=bool)
     is_entangled[place[is_highest][1:][is_left_out]] = True
-    walked = one_voice(map(tuple, line[is_entangled[place]].tolist()))
+    walked = _walk_skyline(map(tuple, line[is_entangled[place]].tolist()))
     found = np.concatenate([heads[~is_entangled[place[is_highest]]], np.array(walked, np.int64)])
     return np.asarray(found[np.argsort(found[:, 0])])
+
+
+def _walk_skyline(notes: Iterable[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
+    """:func:`_skyline`, note by note."""
+    line: list[tuple[int, int, int, int]] = []
+    for start, end, pitch, velocity in notes:
+        if line and start < line[-1][1]:
+            before_start, before_end, before_pitch, before_velocity = line[-1]
+            covered = before_end - start
+            if start == before_start or (pitch <= before_pitch and 2 * covered >= end - start):
+                continue
+            line[-1] = (before_start, start, before_pitch, before_velocity)
+        line.append((start, end, pitch, velocity))
+    return line
+
+
+def _is_in_skyline(line: np.ndarray, skyline: np.ndarray) -> np.ndarray:
+    """Whether each note of a sorted line is in its skyline, ``(notes,)``."""
+    is_highest = np.append(True, line[1:, 0] > line[:-1, 0])
+    return np.asarray(is_highest & np.isin(line[:, 0], skyline[:, 0]))
+
+
+def _without_held_notes(line: np.ndarray) -> np.ndarray:
+    """A sorted line without held notes over a voice that moves."""
+    top = _skyline(line)
+    is_top = _is_in_skyline(line, top)
+    if is_top.all():
+        return line
+    second = _skyline(line[~is_top])
+    first = np.searchsorted(second[:, 0], top[:, 0], "left")
+    first_inside = np.searchsorted(second[:, 0], top[:, 0], "right")
+    end = np.searchsorted(second[:, 0], top[:, 1], "left")
+    counts = end - first
+    last = np.clip(end - 1, 0, len(second) - 1)
+    first = np.minimum(first, last)
+    intervals = np.abs(np.diff(second[:, 2]))
+    travelled = np.append(0, np.cumsum(intervals))
+    moves = np.append(0, np.cumsum(intervals > 0))
+    is_over_moving = (
+        (end - first_inside >= HELD_OVER_NOTES)
+        & (travelled[last] - travelled[first] <= MOVING_SEMITONES * (counts - 1))
+        & (2 * (moves[last] - moves[first]) >= counts - 1)
+    )
+    if not is_over_moving.any():
+        return line
+    jumps = np.abs(np.diff(top[:, 2]))
+    leaps = jumps >= APART_SEMITONES
+    is_apart_before = np.append(True, leaps & (np.abs(top[:-1, 2] - second[first[1:], 2]) <= JOINED_SEMITONES))
+    is_apart_after = np.append(leaps & (np.abs(top[1:, 2] - second[last[:-1], 2]) <= JOINED_SEMITONES), True)
+    is_held = np.zeros(len(top), dtype=bool)
+    for start, stop in _runs(is_over_moving, jumps):
+        count = stop - start
+        stays = (
+            count > 1
+            and counts[start:stop].sum() > HELD_OVER_NOTES * count
+            and jumps[start : stop - 1].mean() <= HELD_SEMITONES
+        )
+        is_held[start:stop] = stays or (is_apart_before[start] and is_apart_after[stop - 1])
+    is_left_out = np.zeros(len(line), dtype=bool)
+    is_left_out[np.flatnonzero(is_top)[is_held]] = True
+    return np.asarray(line[~is_left_out])
+
+
+def _runs(is_over_moving: np.ndarray, jumps: np.ndarray) -> list[tuple[int, int]]:
+    """Runs of held notes, first and after the last; one or two between, of nearly the same pitch, belong to them."""
+    runs: list[tuple[int, int]] = []
+    for index in np.flatnonzero(is_over_moving).tolist():
+        if runs:
+            start, stop = runs[-1]
+            if index == stop or (index - stop <= 2 and jumps[stop - 1 : index].max() <= HELD_SEMITONES):
+                runs[-1] = (start, index + 1)
+                continue
+        runs.append((index, index + 1))
+    return runs
+
+
+def _without_low_notes(line: np.ndarray) -> np.ndarray:
+    """A sorted line without the notes of a low voice, where it has two voices that lie apart."""
+    is_top = _is_in_skyline(line, _skyline(line))
+    top, under = line[is_top], line[~is_top]
+    if len(under) <= UNDER_SHARE * len(line) or np.median(top[:, 2]) - np.median(under[:, 2]) < HANDS_SEMITONES:
+        return line
+    padded = np.pad(top[:, 2].astype(np.int16), LINE_NOTES // 2, mode="edge")
+    rank = 3 * LINE_NOTES // 4
+    register = np.partition(np.lib.stride_tricks.sliding_window_view(padded, LINE_NOTES), rank, axis=1)[:, rank]
+    # The line's first note begins with the first of all notes, or is the only one to begin then.
+    at = np.searchsorted(top[:, 0], line[:, 0], "right") - 1
+    return np.asarray(line[line[:, 2] >= register[at] - LOW_SEMITONES])
 
 
 def _terms(part: Part, name: str, song_quarters: float) -> dict[str, float]:
