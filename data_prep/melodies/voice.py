@@ -10,19 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from data_prep.errors import UserError
+from data_prep.melodies.part_names import name_terms
 from data_prep.mixing import absorb
 from data_prep.reading.notes import Part, Song
 
 AUTO = "auto"
-MELODY_NAMES = re.compile(
-    r"melod|vocal|vox\b|voice|voix|gesang|stimme|\bsing|lead|solo|sopran|cantus|canto|tune|theme|right hand|\brh\b",
-    re.I,
-)
-ACCOMPANIMENT_NAMES = re.compile(
-    r"bass|basso|accomp|begleit|chord|pad|rhythm|drum|perc|left hand|\blh\b|harmony|arp|pedal|continuo|organ", re.I
-)
-# They accompany or double another part, whatever else their name says: "backing vocals", "lead (doubled)".
-SUPPORTING_NAMES = re.compile(r"back(ing|up|ground)|\bbgv?s?\b|\bbkg|doubl|\bdbl\b|harmony|harmonies|echo|delay", re.I)
 # By General MIDI program, from 0: how much an instrument plays tunes rather than what goes under them. Judged, not
 # fitted: no set with known answers has programs. A piano plays either.
 PROGRAM_TERMS = (
@@ -120,8 +112,8 @@ def score_parts(song: Song) -> list[PartScore]:
 
     The terms are of the highest notes at each onset; a stretch is four quarters.
 
-    - ``name``: 1 for a name such as "melody", "vocal" or "lead", -1 for one such as "bass", "chords" or "backing
-      vocals". Words that all parts share, such as the piece's title, do not count.
+    - ``name``: 1 for a name such as "melody" or "vocal", -1 for one such as "bass" or "backing vocals", by
+      :mod:`data_prep.melodies.part_names`. Words that all parts share, such as the piece's title, do not count.
     - ``program``: 1 for a General MIDI instrument that plays tunes, -1 for one that plays basses, effects or noises.
     - ``monophony``: the share of all notes that begin while no other sounds.
     - ``height``: 0 at or below C3 and 1 at or above C5, by the mean pitch, so that a bass is no tune.
@@ -134,7 +126,7 @@ def score_parts(song: Song) -> list[PartScore]:
     - ``rhythm``: the entropy of the times from onset to onset: 0 for a constant pulse, 1 from two bits on.
     - ``novelty``: the share of stretches whose rhythm and intervals are new; 0 for a pattern that goes on and on.
     """
-    names = own_names(song.parts)
+    names = name_terms(own_names(song.parts), song.parts)
     scores = [
         PartScore(index, _terms(part, name, song.end_quarters))
         for index, (part, name) in enumerate(zip(song.parts, names, strict=True))
@@ -343,7 +335,7 @@ def _without_low_notes(line: np.ndarray) -> np.ndarray:
     return np.asarray(line[line[:, 2] >= register[at] - LOW_SEMITONES])
 
 
-def _terms(part: Part, name: str, song_quarters: float) -> dict[str, float]:
+def _terms(part: Part, name: float, song_quarters: float) -> dict[str, float]:
     sounding_until = np.maximum.accumulate(part.ends)
     tolerance = 0.1 * (part.ends - part.starts)[1:]
     alone = np.concatenate([[True], part.starts[1:] >= sounding_until[:-1] - tolerance])
@@ -360,7 +352,7 @@ def _terms(part: Part, name: str, song_quarters: float) -> dict[str, float]:
     low, high = np.percentile(pitches, (5, 95))
     spread = max(float(high - low), 0.1)
     return {
-        "name": _name_term(name),
+        "name": name,
         "program": next((term for programs, term in PROGRAM_TERMS if part.program in programs), 0.0),
         "monophony": float(alone.mean()),
         "height": float(np.clip((pitches.mean() - 48) / 24, 0, 1)),
@@ -372,12 +364,6 @@ def _terms(part: Part, name: str, song_quarters: float) -> dict[str, float]:
         "rhythm": min(_entropy_bits(_twelfths(gaps[is_near])) / 2, 1.0),
         "novelty": _novelty(starts, pitches, stretches),
     }
-
-
-def _name_term(name: str) -> float:
-    if SUPPORTING_NAMES.search(name):
-        return -1.0
-    return float(bool(MELODY_NAMES.search(name))) - float(bool(ACCOMPANIMENT_NAMES.search(name)))
 
 
 def _twelfths(quarters: np.ndarray) -> np.ndarray:
