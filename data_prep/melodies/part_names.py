@@ -58,7 +58,8 @@ WORDS = (
         Kind.SUPPORT,
         _pattern(
             "back backing background backup bg$ bgv bkg bv$ bvs$ bvox harm$ harmony harmonie harmonies harmoniz "
-            "armonia doubl dbl support counter accomp acomp begleit accompagn akkomp komp$ comp$ echo delay second$ coros$",
+            "armonia doubl dbl support counter accomp acomp begleit accompagn akkomp komp$ comp$ echo delay second$ "
+            "coros$",
             "аккомп подпев бэк",
         ),
     ),
@@ -141,7 +142,8 @@ INSTRUMENTS = (  # how much it plays tunes; the last of a name counts, but the l
 )
 EMPTY = _pattern(
     "track trk$ spur$ piste pista midi out$ in$ channel chan$ ch$ kanal staff part$ parts$ instr inst$ unnamed "
-    "untitled new$ general gm$ gs$ xg$ the$ of$ and$ und$ et$ y$ a$ i$ ii$ iii$ iv$ l$ r$ no$ n$ mono stereo hand$ hi$ low$"
+    "untitled new$ general gm$ gs$ xg$ the$ of$ and$ und$ et$ y$ a$ i$ ii$ iii$ iv$ l$ r$ no$ n$ mono stereo hand$ "
+    "hi$ low$"
 )
 
 
