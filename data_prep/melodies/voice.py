@@ -19,6 +19,7 @@ AUTO = "auto"
 # fitted: no set with known answers has programs. A piano plays either.
 PROGRAM_TERMS = (
     (range(16, 24), -0.2),  # organs
+    (range(28, 32), -0.3),  # muted and distorted guitars, harmonics
     (range(32, 40), -1.0),  # basses
     (range(40, 43), 0.3),  # violin to cello
     (range(43, 44), -0.7),  # contrabass
@@ -38,6 +39,9 @@ PROGRAM_TERMS = (
     (range(112, 128), -1.0),  # percussion and noises
 )
 STRETCH_QUARTERS = 4
+LATE_QUARTERS = 8
+MIN_SYLLABLES = 10
+MAX_COMPARED = 8  # parts whose rhythms are compared, each with each
 # Which highest notes are no tune; see one_voice_line.
 HELD_OVER_NOTES = 2  # notes that begin while it sounds
 MOVING_SEMITONES = 4  # a voice moves in intervals of this size at most, on average
@@ -51,17 +55,20 @@ LINE_NOTES = 33  # of the line around a note; three quarters of them are its reg
 # rounded; monophony, height and name weigh more than the fit says, since those sets hold few chords, basses and wrong
 # names. `python -m tests.benchmarks.track_choice` measures them.
 WEIGHTS = {
-    "name": 3.0,
-    "program": 3.0,
-    "monophony": 2.0,
-    "height": 1.0,
-    "coverage": 1.5,
-    "pauses": 3.0,
+    "name": 4.5,
+    "program": 3.5,
+    "monophony": 3.5,
+    "height": 2.5,
+    "coverage": 4.0,
+    "entry": 3.0,
+    "pauses": 4.0,
     "rate": 0.5,
-    "range": 1.5,
-    "steps": 2.5,
-    "rhythm": 2.5,
-    "novelty": 1.5,
+    "range": 3.0,
+    "steps": 3.0,
+    "rhythm": 3.0,
+    "novelty": 0.5,
+    "independence": 1.5,
+    "lyrics": 6.0,
 }
 
 
@@ -117,21 +124,31 @@ def score_parts(song: Song) -> list[PartScore]:
     - ``program``: 1 for a General MIDI instrument that plays tunes, -1 for one that plays basses, effects or noises.
     - ``monophony``: the share of all notes that begin while no other sounds.
     - ``height``: 0 at or below C3 and 1 at or above C5, by the mean pitch, so that a bass is no tune.
-    - ``coverage``: 1 if a note begins in half of the piece's stretches or more, less below.
+    - ``coverage``: the share of the piece's stretches in which a note begins.
+    - ``entry``: 1 if the first note begins two bars of 4/4 or more after the piece's first, 0 if with it: the singer
+      comes after the introduction. Less if the coverage is below a half, so that a part of a few notes gains nothing.
     - ``pauses``: 1 if none begins in a quarter of the stretches, 0 if one does in all: a singer waits, a piano does
-      not. Times the coverage, so that a part of a few notes gains nothing.
+      not. Less if the coverage is below a half.
     - ``rate``: 1 between half a note and two notes per quarter while it plays, less beyond.
     - ``range``: 1 for five semitones to seventeen between the lowest and the highest twentieth, less beyond.
     - ``steps``: the share of intervals of two semitones at most.
     - ``rhythm``: the entropy of the times from onset to onset: 0 for a constant pulse, 1 from two bits on.
     - ``novelty``: the share of stretches whose rhythm and intervals are new; 0 for a pattern that goes on and on.
+    - ``lyrics``: 1 if a note begins with each syllable of the lyrics in the file, and none between; 0 without lyrics.
+    - ``independence``: 0 if, wherever it plays, another part of more notes has the same rhythm, as the lead has that
+      backing vocals follow; of the likeliest eight parts.
     """
     names = name_terms(own_names(song.parts), song.parts)
+    pitched = [index for index, part in enumerate(song.parts) if not part.is_drum and len(part)]
+    first = min((float(song.parts[index].starts[0]) for index in pitched), default=0.0)
     scores = [
-        PartScore(index, _terms(part, name, song.end_quarters))
-        for index, (part, name) in enumerate(zip(song.parts, names, strict=True))
-        if not part.is_drum and len(part)
+        PartScore(index, _terms(song.parts[index], names[index], first, song.end_quarters, song.lyric_quarters))
+        for index in pitched
     ]
+    scores = sorted(scores, key=lambda score: -score.total)
+    likely = [song.parts[score.index] for score in scores[:MAX_COMPARED]]
+    for score, follows in zip(scores, _following(likely), strict=False):
+        score.terms["independence"] = 1 - follows
     return sorted(scores, key=lambda score: (-score.total, score.index))
 
 
@@ -335,7 +352,9 @@ def _without_low_notes(line: np.ndarray) -> np.ndarray:
     return np.asarray(line[line[:, 2] >= register[at] - LOW_SEMITONES])
 
 
-def _terms(part: Part, name: float, song_quarters: float) -> dict[str, float]:
+def _terms(
+    part: Part, name: float, first_quarters: float, song_quarters: float, lyrics: Sequence[float]
+) -> dict[str, float]:
     sounding_until = np.maximum.accumulate(part.ends)
     tolerance = 0.1 * (part.ends - part.starts)[1:]
     alone = np.concatenate([[True], part.starts[1:] >= sounding_until[:-1] - tolerance])
@@ -347,7 +366,7 @@ def _terms(part: Part, name: float, song_quarters: float) -> dict[str, float]:
     stretches = (starts // STRETCH_QUARTERS).astype(np.int64)
     played = len(np.unique(stretches))
     share = min(played / max(int(np.ceil(song_quarters / STRETCH_QUARTERS)), 1), 1.0)
-    coverage = min(2 * share, 1.0)
+    lasts = min(2 * share, 1.0)
     rate = len(starts) / (STRETCH_QUARTERS * played)
     low, high = np.percentile(pitches, (5, 95))
     spread = max(float(high - low), 0.1)
@@ -356,14 +375,39 @@ def _terms(part: Part, name: float, song_quarters: float) -> dict[str, float]:
         "program": next((term for programs, term in PROGRAM_TERMS if part.program in programs), 0.0),
         "monophony": float(alone.mean()),
         "height": float(np.clip((pitches.mean() - 48) / 24, 0, 1)),
-        "coverage": coverage,
-        "pauses": coverage * min(4 * (1 - share), 1.0),
+        "coverage": share,
+        "entry": lasts * min(max(float(starts[0]) - first_quarters, 0.0) / LATE_QUARTERS, 1.0),
+        "pauses": lasts * min(4 * (1 - share), 1.0),
         "rate": float(min(1.0, rate / 0.5, 2.0 / rate)),
         "range": min(1.0, spread / 5, 17 / spread),
         "steps": float((intervals <= 2).mean()) if len(intervals) else 0.0,
         "rhythm": min(_entropy_bits(_twelfths(gaps[is_near])) / 2, 1.0),
         "novelty": _novelty(starts, pitches, stretches),
+        "lyrics": _lyrics_term(starts, lyrics),
+        "independence": 1.0,
     }
+
+
+def _lyrics_term(starts: np.ndarray, lyrics: Sequence[float]) -> float:
+    if len(lyrics) < MIN_SYLLABLES:
+        return 0.0
+    sixteenths = [np.unique(np.round(np.asarray(times) * 4).astype(np.int64)) for times in (starts, lyrics)]
+    return 2 * float(np.isin(*sixteenths).sum()) / (len(sixteenths[0]) + len(sixteenths[1]))
+
+
+def _following(parts: Sequence[Part]) -> list[float]:
+    """How much each part has the rhythm of another that has more notes, wherever it plays; from 0 to 1."""
+    onsets = [np.unique(np.round(part.starts * 4).astype(np.int64)) for part in parts]
+    stretches = [np.unique(own // (4 * STRETCH_QUARTERS)) for own in onsets]
+    found = []
+    for own, own_stretches in zip(onsets, stretches, strict=True):
+        shares = [
+            2 * np.isin(own, other).sum() / (len(own) + np.isin(other // (4 * STRETCH_QUARTERS), own_stretches).sum())
+            for other in onsets
+            if len(other) > len(own)
+        ]
+        found.append(max((max(float(max(shares, default=0.0)) - 0.6, 0.0) / 0.4), 0.0))
+    return found
 
 
 def _twelfths(quarters: np.ndarray) -> np.ndarray:

@@ -267,6 +267,7 @@ def _song(score: Any, name: str) -> Song:
         tempi=tuple(Tempo(tempo.time / ticks, 6e7 / tempo.mspq) for tempo in score.tempos if tempo.mspq > 0),
         meters=_meters(score, ticks),
         end_quarters=max(ends, default=0.0),
+        lyric_quarters=tuple(sorted({lyric.time / ticks for track in score.tracks for lyric in track.lyrics})),
     )
 
 
