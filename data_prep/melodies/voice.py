@@ -40,6 +40,7 @@ PROGRAM_TERMS = (
 )
 STRETCH_QUARTERS = 4
 LATE_QUARTERS = 8
+CLOSE_MARGIN = 0.25  # of scores
 MIN_SYLLABLES = 10
 MAX_COMPARED = 8  # parts whose rhythms are compared, each with each
 # Which highest notes are no tune; see one_voice_line.
@@ -150,6 +151,33 @@ def score_parts(song: Song) -> list[PartScore]:
     for score, follows in zip(scores, _following(likely), strict=False):
         score.terms["independence"] = 1 - follows
     return sorted(scores, key=lambda score: (-score.total, score.index))
+
+
+@dataclass(frozen=True)
+class CloseCall:
+    """The part that was nearly taken for the melody.
+
+    Attributes:
+        margin: how much lower its score is.
+        index: its place in ``Song.parts``.
+        name: its name; empty if it has none.
+    """
+
+    margin: float
+    index: int
+    name: str
+
+
+def close_call(song: Song) -> CloseCall | None:
+    """The second likeliest melody, if its score is less than a quarter lower than the likeliest one's.
+
+    Of such choices about every other one is right.
+    """
+    scores = score_parts(song)
+    if len(scores) < 2:
+        return None
+    margin, index = scores[0].total - scores[1].total, scores[1].index
+    return CloseCall(margin, index, song.parts[index].name) if margin < CLOSE_MARGIN else None
 
 
 def own_names(parts: Sequence[Part]) -> list[str]:
@@ -391,8 +419,8 @@ def _terms(
 def _lyrics_term(starts: np.ndarray, lyrics: Sequence[float]) -> float:
     if len(lyrics) < MIN_SYLLABLES:
         return 0.0
-    sixteenths = [np.unique(np.round(np.asarray(times) * 4).astype(np.int64)) for times in (starts, lyrics)]
-    return 2 * float(np.isin(*sixteenths).sum()) / (len(sixteenths[0]) + len(sixteenths[1]))
+    begun, sung = (np.unique(np.round(np.asarray(times) * 4).astype(np.int64)) for times in (starts, lyrics))
+    return 2 * float(np.isin(begun, sung).sum()) / (len(begun) + len(sung))
 
 
 def _following(parts: Sequence[Part]) -> list[float]:

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from melodyvae.cli.options import device_option, known_errors, load_model, midi_file, model_option, track_option
+from melodyvae.cli.options import (
+    device_option,
+    known_errors,
+    load_model,
+    midi_file,
+    model_option,
+    track_option,
+    with_track_options,
+)
 
 
 @click.command()
@@ -32,5 +40,5 @@ def score(files: tuple[Path, ...], track: str, model_name: str, device: str, eve
         for path in files:
             vae = load_model(model_name, device, [(path, track)])
             found = vae.score(path, track=track)
-            for sentence in found.sentences if every else found.summary:
+            for sentence in with_track_options(found.sentences if every else found.summary, [found.source]):
                 click.echo(sentence)

@@ -33,7 +33,7 @@ from melodyvae.generation.morph import wanted_amounts
 from melodyvae.generation.results import Result
 from melodyvae.generation.scales import SCALES, parse_choice, parse_key, parse_tempo
 from melodyvae.generation.scoring import NoteScore
-from melodyvae.generation.sources import MelodySource, pick_window, sounding_bars
+from melodyvae.generation.sources import MelodySource, close_call_words, pick_window, sounding_bars
 from melodyvae.studio.reading import Piece, shown_name
 from melodyvae.studio.requests import (
     CompleteRequest,
@@ -146,7 +146,7 @@ def show_piece(
         "model_note": "; ".join(choice.sentences),
         "track": found.part_index + 1,
         "tracks": list(piece.tracks),
-        "description": found.description,
+        "description": ", ".join(filter(None, (found.description, close_call_words(found)))),
         "why": piece.why,
         "note": window.note,
         "reason": window.reason,
