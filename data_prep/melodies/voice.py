@@ -52,9 +52,9 @@ UNDER_SHARE = 0.2  # of the notes are not in the line, where there are two hands
 HANDS_SEMITONES = 5  # from the middle of what is under the line to the middle of the line
 LOW_SEMITONES = 12
 LINE_NOTES = 33  # of the line around a note; three quarters of them are its register or lower
-# Fitted as a conditional logit on half of OpenScore Lieder and of POP909 mixed with accompaniment, names hidden, and
-# rounded; monophony, height and name weigh more than the fit says, since those sets hold few chords, basses and wrong
-# names. `python -m tests.benchmarks.track_choice` measures them.
+# Fitted as a conditional logit, names hidden, on OpenScore Lieder and on every other song of POP909 made into a band
+# (tests/benchmarks/track_choice.py says how), drawn towards the weights before, and rounded; the program weighs more
+# than the fit says, since those programs are drawn; name and lyrics are judged.
 WEIGHTS = {
     "name": 4.5,
     "program": 3.5,

@@ -246,3 +246,11 @@ def test_a_name_in_any_script_comes_back(tmp_path: Path) -> None:
     write_midi(midi, tmp_path / "a.mid")
     assert [part.name for part in read_midi(tmp_path / "a.mid").parts] == ["Мелодия é"]
     assert midi.instruments[0].name == "Мелодия é"
+
+
+def test_the_places_of_the_syllables_are_read():
+    syllables = f"{QUARTER} ff 05 02 6c 61 {QUARTER} ff 05 02 6c 61"
+    note = f"00 90 3c 50 {QUARTER} 80 3c 00"
+    data = smf(f"{syllables} {END_OF_TRACK}", f"{note} {END_OF_TRACK}")
+    assert song_from_bytes(data).lyric_quarters == (1.0, 2.0)
+    assert song_from_bytes(smf(f"{note} {END_OF_TRACK}")).lyric_quarters == ()
