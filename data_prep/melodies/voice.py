@@ -53,7 +53,7 @@ HANDS_SEMITONES = 5  # from the middle of what is under the line to the middle o
 LOW_SEMITONES = 12
 LINE_NOTES = 33  # of the line around a note; three quarters of them are its register or lower
 # Fitted as a conditional logit, names hidden, on OpenScore Lieder and on every other song of POP909 made into a band
-# (tests/benchmarks/track_choice.py says how), drawn towards the weights before, and rounded; the program weighs more
+# (`python -m tests.benchmarks.track_choice DATA POP909` fits and measures them), drawn towards the weights before, and rounded; the program weighs more
 # than the fit says, since those programs are drawn; name and lyrics are judged.
 WEIGHTS = {
     "name": 4.5,
