@@ -52,8 +52,8 @@ UNDER_SHARE = 0.2  # of the notes are not in the line, where there are two hands
 HANDS_SEMITONES = 5  # from the middle of what is under the line to the middle of the line
 LOW_SEMITONES = 12
 LINE_NOTES = 33  # of the line around a note; three quarters of them are its register or lower
-# Judged from a conditional logit, names hidden, on OpenScore Lieder and every other song of POP909 made into a band, drawn
-# towards the weights before and rounded. `python -m tests.benchmarks.track_choice DATA POP909` measures them and fits
+# Judged from a conditional logit, names hidden, on OpenScore Lieder and every other song of POP909 made into a band,
+# drawn towards the weights before and rounded. `python -m tests.benchmarks.track_choice DATA POP909` measures them and fits
 # on bands alone. The program weighs more than the fit says, since those programs are drawn; name and lyrics are judged.
 WEIGHTS = {
     "name": 4.5,
