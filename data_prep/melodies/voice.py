@@ -53,8 +53,9 @@ HANDS_SEMITONES = 5  # from the middle of what is under the line to the middle o
 LOW_SEMITONES = 12
 LINE_NOTES = 33  # of the line around a note; three quarters of them are its register or lower
 # Judged from a conditional logit, names hidden, on OpenScore Lieder and every other song of POP909 made into a band,
-# drawn towards the weights before and rounded. `python -m tests.benchmarks.track_choice DATA POP909` measures them and fits
-# on bands alone. The program weighs more than the fit says, since those programs are drawn; name and lyrics are judged.
+# drawn towards the weights before and rounded. `python -m tests.benchmarks.track_choice DATA POP909` measures them
+# and fits on bands alone. The program weighs more than the fit says, since those programs are drawn; name and lyrics
+# are judged.
 WEIGHTS = {
     "name": 4.5,
     "program": 3.5,
