@@ -16,7 +16,7 @@ from data_prep.limits import Limits
 from data_prep.melodies.feel import MIN_SWUNG_ONSETS, NO_SWING, find_swing
 from data_prep.melodies.keys import Key, key_of, key_of_piece
 from data_prep.melodies.layout import Layout, PlacedNotes, Stretch, alike, lay_out
-from data_prep.melodies.voice import AUTO, MelodyError, choose_part
+from data_prep.melodies.voice import AUTO, CloseCall, MelodyError, choose_part, close_call
 from data_prep.reading.limited import read_song
 from data_prep.reading.midi import song_from_bytes, utf8_names
 from data_prep.reading.notes import TIME_RESOLUTION, Bar, Meter, Part, Section, Song, Tempo, quarters_per_minute_at
@@ -64,6 +64,7 @@ class ReadMelody:
         layout: which bars of the piece the melody's bars are.
         tempi: the piece's.
         song: the piece, where there is one.
+        close_call: the part that was nearly chosen instead; None if there is none, or the part was asked for.
     """
 
     melody: Melody
@@ -72,6 +73,7 @@ class ReadMelody:
     layout: Layout
     tempi: tuple[Tempo, ...] = ()
     song: Song | None = None
+    close_call: CloseCall | None = None
 
     @cached_property
     def key(self) -> Key | None:
@@ -191,7 +193,8 @@ def read_melody(
         part_index = choose_part(song, track)
     except MelodyError as error:
         raise type(error)(f"{name}: {error}") from error
-    return melody_of(song, part_index, meter, steps_per_quarter)
+    read = melody_of(song, part_index, meter, steps_per_quarter)
+    return replace(read, close_call=close_call(song)) if track == AUTO else read
 
 
 def melody_of(

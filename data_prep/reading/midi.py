@@ -30,10 +30,12 @@ from data_prep.reading.smf import (
     CONTROL,
     INSTRUMENT,
     KEY,
+    LYRIC,
     METER,
     NAME,
     PROGRAM,
     TEMPO,
+    TEXT,
     BrokenTrackError,
     TooManyEventsError,
     Track,
@@ -54,6 +56,7 @@ MAX_FIFTHS = 7
 MIN_OTHERS = 3  # channels beside number 10, that make it a member of a zone of MPE
 MAX_QUARTERS = 100_000  # 14 hours at 120 a minute; times beyond are damage, and would cost memory for their bars
 MAX_BARS = 100_000
+MIN_KARAOKE_TEXTS = 32  # a few texts are titles and remarks
 MAX_NOTES = 1_000_000
 
 
@@ -296,6 +299,15 @@ def _metas(tracks: Sequence[Track], kind: int, least_bytes: int) -> list[tuple[i
     return sorted(found, key=lambda meta: meta[0])
 
 
+def _lyric_quarters(tracks: Sequence[Track], clock: _Clock) -> tuple[float, ...]:
+    """When each syllable is sung: by the lyrics or, in a karaoke file without any, by its many texts."""
+    ticks = sorted({tick for tick, _ in _metas(tracks, LYRIC, 1)})
+    if not ticks:
+        texts = sorted({tick for tick, text in _metas(tracks, TEXT, 1) if not text.startswith(b"@")})
+        ticks = texts if len(texts) >= MIN_KARAOKE_TEXTS else []
+    return tuple(clock.quarters(np.array(ticks)).tolist()) if ticks else ()
+
+
 def _audio_format(data: bytes) -> str:
     """The name of the kind of audio that a file begins as; empty if it is none."""
     if data.startswith(b"RIFF") and data[8:12] == b"WAVE":
@@ -329,6 +341,7 @@ def _song(
         end_quarters=end_quarters,
         notices=notices,
         key_signatures=_key_signatures(tracks, clock),
+        lyric_quarters=_lyric_quarters(tracks, clock),
     )
     last_tick = max((track.end_tick for track in tracks), default=0)
     return _with_its_end(song, float(clock.quarters(np.array([last_tick]))[0]))

@@ -146,6 +146,7 @@ class Song:
         end_quarters: where the last event lies, which may be after the last note.
         notices: what was mended on reading, for the user, each in a few words.
         key_signatures: sorted by time; empty if the file has none.
+        lyric_quarters: where the syllables of the lyrics stand, sorted by time; empty if the file has none.
     """
 
     parts: tuple[Part, ...]
@@ -154,6 +155,7 @@ class Song:
     end_quarters: float
     notices: tuple[str, ...] = ()
     key_signatures: tuple[KeySignature, ...] = ()
+    lyric_quarters: tuple[float, ...] = ()
 
     def quarters_per_minute_at(self, quarters: float) -> float:
         """The tempo in force at a time."""

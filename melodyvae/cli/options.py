@@ -25,6 +25,7 @@ from melodyvae.rendering.output_folder import check_replaceable
 
 if TYPE_CHECKING:
     from melodyvae.generation.results import Result
+    from melodyvae.generation.sources import Taken
     from melodyvae.vae import MelodyVAE
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -138,7 +139,7 @@ class Generation:
 
     def finish(self, result: Result, folder: Path) -> None:
         """Print what a verb found, write its melodies, and say where."""
-        for sentence in result.sentences:
+        for sentence in with_track_options(result.sentences, result.sources):
             click.echo(sentence)
         if self.feel == "keep" and any(feel.is_audible for feel in result.own_feels):
             *labels, last = dict.fromkeys(source.label or "the tune" for source in result.sources)
@@ -267,6 +268,21 @@ def _parses(parse: Callable[[Any], object]) -> Callable[[click.Context, click.Pa
         return value
 
     return check
+
+
+def with_track_options(sentences: Sequence[str], sources: Sequence[Taken]) -> Iterator[str]:
+    """Sentences; where a track was nearly chosen instead, with the command's option that takes it."""
+    from melodyvae.generation.sources import close_call_words
+
+    options = {param.name for param in click.get_current_context().command.params}
+    for sentence in sentences:
+        for source in sources:
+            words, end = close_call_words(source.found), source.label.lower()
+            if words and words in sentence and sentence.startswith(source.label) and source.found.close_call:
+                option = f"--track-{end}" if f"track_{end}" in options else "--track"
+                sentence = sentence.replace(words, f"{words}, {option} {source.found.close_call.index + 1}", 1)
+                break
+        yield sentence
 
 
 def device_options(command: Command) -> Command:

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from melodyvae.cli.options import device_option, known_errors, load_model, midi_file, model_option, verb_options
+from melodyvae.cli.options import (
+    device_option,
+    known_errors,
+    load_model,
+    midi_file,
+    model_option,
+    verb_options,
+    with_track_options,
+)
 from melodyvae.verbs.score import ScoreOptions
 from melodyvae.verbs.score import score as judge
 
@@ -34,5 +42,5 @@ def score(files: tuple[Path, ...], model_name: str, device: str, every: bool, op
         for path in files:
             vae = load_model(model_name, device, [(path, str(options.track))])
             found = judge(vae, path, options)
-            for sentence in found.sentences if every else found.summary:
+            for sentence in with_track_options(found.sentences if every else found.summary, [found.source]):
                 click.echo(sentence)

@@ -91,7 +91,8 @@ class Taken:
     @property
     def sentences(self) -> tuple[str, ...]:
         """What was read and which bars were taken, a sentence each."""
-        said = f"{self.name}: {self.found.description}" if self.name else self.found.description
+        said = ", ".join(filter(None, (self.found.description, close_call_words(self.found))))
+        said = f"{self.name}: {said}" if self.name else said
         read = f"{self.label} is {said}" if self.label else said
         if self.window is None:
             return (read,)
@@ -100,6 +101,14 @@ class Taken:
         bars = f"{self.label or 'it'} is taken from {which}"
         bars += f": {self.window.reason}" if self.window.reason else ""
         return read, f"{bars}; {self.window.note}" if self.window.note else bars
+
+
+def close_call_words(found: ReadMelody) -> str:
+    """The track that was nearly chosen instead, for sentences; empty if the choice was clear."""
+    if found.close_call is None:
+        return ""
+    name = f" ({found.close_call.name})" if found.close_call.name else ""
+    return f"a close call; next: track {found.close_call.index + 1}{name}"
 
 
 def read_source(
@@ -133,7 +142,8 @@ def read_source(
     else:
         found = read_melody(source, track, None, config.steps_per_quarter, limits)
         if found.melody.steps_per_bar != config.steps_per_bar and found.song is not None:
-            found = melody_of(found.song, found.part_index, config.meter, config.steps_per_quarter)
+            refitted = melody_of(found.song, found.part_index, config.meter, config.steps_per_quarter)
+            found = replace(refitted, close_call=found.close_call)
     return replace(found, melody=found.melody.fold_into(config.lowest_pitch, config.highest_pitch))
 
 

@@ -30,12 +30,15 @@ REASONS = {
     "monophony": "one note at a time",
     "height": "a high register",
     "coverage": "it plays most of the time",
+    "entry": "it comes in after the others",
     "pauses": "it pauses as a singer does",
     "rate": "a singable pace",
     "range": "a singable range",
     "steps": "small steps",
     "rhythm": "a varied rhythm",
     "novelty": "it seldom repeats itself",
+    "independence": "a rhythm of its own",
+    "lyrics": "it has the rhythm of the lyrics",
 }
 
 

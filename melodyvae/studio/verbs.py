@@ -30,7 +30,7 @@ from melodyvae.generation.meters import (
 from melodyvae.generation.results import Grid, Interpolation, Morph, Reconstruction, Result, Scores, Variations
 from melodyvae.generation.scales import SCALES
 from melodyvae.generation.scoring import NoteScore
-from melodyvae.generation.sources import MelodySource, pick_window
+from melodyvae.generation.sources import MelodySource, close_call_words, pick_window
 from melodyvae.studio.reading import Piece, shown_name
 from melodyvae.studio.requests import (
     VERBS,
@@ -101,7 +101,7 @@ def show_piece(
         "model_note": "; ".join(choice.sentences),
         "track": found.part_index + 1,
         "tracks": list(piece.tracks),
-        "description": found.description,
+        "description": ", ".join(filter(None, (found.description, close_call_words(found)))),
         "why": piece.why,
         "note": window.note,
         "reason": window.reason,

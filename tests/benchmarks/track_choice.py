@@ -1,12 +1,15 @@
 """How often ``--track auto`` finds the tune, on two sets with known answers.
 
-    python -m tests.benchmarks.track_choice ../shared/data
+    python -m tests.benchmarks.track_choice ../shared/data [POP909]
 
 - lieder: OpenScore Lieder, a voice part against the piano. The answer is the part whose name says that it is sung;
   files in which not exactly one part says so are skipped and counted.
 - pop: POP909's melodies, mixed here with chords, a bass, an arpeggio above, a counter-voice and a double of the melody
   an octave below made in code, in an order drawn by file. The answer is the melody. Programs are drawn from those that
   such parts have in General MIDI files.
+
+- bands, where the folder POP909 of that dataset is given: see :mod:`tests.benchmarks.bands`. With names hidden, on the
+  songs with even numbers, and the share of right choices by margin; then the weights as fitted to the odd ones.
 
 Names, and in pop programs too, are hidden and shown; in pop also names that mislead: the title on every track, and
 "backing vocals", "backup lead" and "melody doubled" on what goes with the melody, which is called by its instrument.
@@ -24,9 +27,10 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.melodies.voice import score_parts
+from data_prep.melodies.voice import WEIGHTS, score_parts
 from data_prep.reading.midi import MidiError, read_midi
 from data_prep.reading.notes import Part, Song
+from tests.benchmarks.bands import bands
 
 PROGRAMS = {
     "MELODY": (0, 22, 40, 52, 53, 54, 56, 65, 66, 68, 71, 73, 75, 80, 81, 85),
@@ -107,6 +111,49 @@ def accuracy(pieces: list[tuple[str, Song, int]]) -> float:
     return sum(score_parts(song)[0].index == answer for _, song, answer in pieces) / len(pieces)
 
 
+def margins(pieces: list[tuple[str, Song, int]]) -> Iterator[tuple[float, bool]]:
+    """How far the likeliest part of each piece is before the next, and whether it is the melody."""
+    for _, song, answer in pieces:
+        scores = score_parts(song)
+        yield scores[0].total - scores[1].total, scores[0].index == answer
+
+
+def fit(pieces: list[tuple[str, Song, int]], pull: float = 1.0) -> dict[str, float]:
+    """The weights that make the melodies likeliest: a conditional logit, drawn to the present ones."""
+    terms = [name for name in WEIGHTS if name not in ("name", "lyrics")]
+    choices = []
+    for _, song, answer in pieces:
+        scores = score_parts(song)
+        rows = np.array([[score.terms[name] for name in terms] for score in scores])
+        choices.append((rows, rows[[score.index for score in scores].index(answer)]))
+    start = np.array([WEIGHTS[name] for name in terms])
+    weights = start.copy()
+    for _ in range(50):
+        gradient, curvature = pull * (weights - start), pull * np.eye(len(terms))
+        for rows, chosen in choices:
+            shares = np.exp(rows @ weights - (rows @ weights).max())
+            shares /= shares.sum()
+            mean = shares @ rows
+            gradient += mean - chosen
+            curvature += (rows - mean).T @ ((rows - mean) * shares[:, None])
+        weights -= np.linalg.solve(curvature, gradient)
+    return dict(zip(terms, weights.round(2).tolist(), strict=True))
+
+
+def report_bands(folder: Path) -> None:
+    """Print the share of right choices, by margin too, and the fitted weights."""
+    held_out, fitted = ([*bands(folder, range(first, 910, 2))] for first in (2, 1))
+    held_out, fitted = (
+        [(name, without_names(song), answer) for name, song, answer in pieces] for pieces in (held_out, fitted)
+    )
+    found = np.array([*margins(held_out)])
+    print(f"bands, names hidden: {found[:, 1].mean():.4f} of {len(found)}")
+    for low, high in ((0, 0.25), (0.25, 1), (1, 2), (2, np.inf)):
+        right = found[(found[:, 0] >= low) & (found[:, 0] < high), 1]
+        print(f"  margin {low} to {high}: {right.mean():.2f} of {len(right)}")
+    print("fitted:", fit(fitted))
+
+
 def main() -> None:
     """Print the share of right choices for each set, and what was chosen instead."""
     data = Path(sys.argv[1])
@@ -134,6 +181,8 @@ def main() -> None:
                         print(f"  {file}: {song.parts[found].name!r} for {song.parts[answer].name!r}")
             right = len(pieces) - wrong.total()
             print(f"{name}, {kind}: {right / len(pieces):.4f} of {len(pieces)}; instead: {dict(wrong.most_common(6))}")
+    if len(sys.argv) > 2 and Path(sys.argv[2]).is_dir():
+        report_bands(Path(sys.argv[2]))
 
 
 if __name__ == "__main__":

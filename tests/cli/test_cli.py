@@ -462,6 +462,23 @@ def test_inspect_explains_the_choice_of_track(tunes):
     assert "<- the melody" in output
 
 
+def test_a_close_call_between_tracks_is_said_with_the_option_that_takes_the_other(run_folder, tmp_path):
+    song = pretty_midi.PrettyMIDI()
+    for name in ("Flute", "Sax"):
+        instrument = pretty_midi.Instrument(0, name=name)
+        instrument.notes = [pretty_midi.Note(80, 60 + 7 * i % 12, i / 2, (i + 1) / 2) for i in range(16)]
+        song.instruments.append(instrument)
+    song.write(str(tmp_path / "two.mid"))
+    path, model = tmp_path / "two.mid", ("--model", run_folder)
+    said = run("vary", path, "-n", "1", "-o", tmp_path / "varied", *model)
+    assert "two.mid: track 1 of 2 (Flute), a close call; next: track 2 (Sax), --track 2\n" in said
+    assert "(Sax), --track 2\n" in run("score", path, *model)
+    said = run("interpolate", path, path, "-n", "2", "-o", tmp_path / "walk", *model)
+    assert "next: track 2 (Sax), --track-a 2\n" in said
+    assert "next: track 2 (Sax), --track-b 2\n" in said
+    assert "close call" not in run("vary", path, "--track", "2", "-n", "1", "-o", tmp_path / "asked", *model)
+
+
 def test_inspect_and_interpolate_read_scores(tunes, run_folder, tmp_path):
     (tmp_path / "t.abc").write_text("X:1\nT:tune\nM:4/4\nL:1/4\nK:G\nGABc|dBGD|GABc|d2d2|\n")
     assert "4 bars (0 short), meters 4/4" in run("inspect", tmp_path / "t.abc")

@@ -74,7 +74,8 @@ def parts(draw: st.DrawFn) -> Part:
         notes += [(start / TICKS, end / TICKS, pitch) for start, end in zip(borders[::2], borders[1::2], strict=False)]
     found = part(notes, draw(st.sampled_from(["", "lead", "Мелодия"])), draw(st.booleans()), draw(st.integers(0, 127)))
     velocities = draw(st.lists(st.integers(1, 127), min_size=len(notes), max_size=len(notes)))
-    return replace(found, velocities=np.array(velocities, np.int16), volume=draw(st.none() | st.integers(0, 127)))
+    volume = None if found.is_drum else draw(st.none() | st.integers(0, 127))  # drums share a channel, and its volume
+    return replace(found, velocities=np.array(velocities, np.int16), volume=volume)
 
 
 @settings(deadline=None)

@@ -1,8 +1,11 @@
 """One voice out of many notes, and the melody's part out of many parts."""
 
+# ruff: noqa: RUF001 (Cyrillic letters are meant)
+
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data_prep.melodies.part_names import name_terms
 from data_prep.melodies.voice import (
     DrumsOnlyError,
     NoNotesError,
     NoSuchTrackError,
+    _skyline,
+    _walk_skyline,
     choose_part,
+    close_call,
     one_voice,
     one_voice_line,
     own_names,
@@ -25,6 +32,7 @@ from tests.data_prep.smf import part, song
 
 TUNE = [(float(i), i + 1.0, 67 + (i * 5) % 9) for i in range(16)]
 CHORDS = [(float(i), i + 2.0, pitch) for i in range(0, 16, 2) for pitch in (48, 52, 55)]
+MOVING = [(2 * i, 2 * i + 2, 60 + (0, 2, 4, 5, 7, 9, 7, 5)[i % 8], 80) for i in range(16)]
 BASS = [(float(i), i + 1.0, 36 + 5 * (i % 2)) for i in range(16)]
 
 
@@ -61,6 +69,33 @@ class TestOneVoice:
         assert one_voice(line) == line
 
 
+class TestTwoVoicesInOnePart:
+    def test_a_moving_tune_under_a_held_note_is_the_line(self) -> None:
+        assert one_voice([*MOVING, (0, 32, 84, 80)]) == MOVING
+        assert one_voice([*MOVING, (0, 16, 84, 80), (16, 32, 84, 80)]) == MOVING
+
+    def test_a_long_note_of_the_tune_over_broken_chords_stays(self) -> None:
+        broken = [(2 * i, 2 * i + 2, (48, 55, 60, 64)[i % 4], 80) for i in range(16)]
+        tune = [(0, 16, 76, 80), (16, 24, 77, 80), (24, 32, 74, 80)]
+        assert one_voice([*tune, *broken]) == tune
+
+    def test_a_long_note_within_the_tune_over_a_moving_voice_stays(self) -> None:
+        tune = [(0, 4, 72, 80), (4, 8, 74, 80), (8, 24, 76, 80), (24, 28, 74, 80), (28, 32, 72, 80)]
+        inner = [(8 + 4 * i, 12 + 4 * i, (64, 65, 67, 65)[i], 80) for i in range(4)]
+        assert one_voice([*tune, *inner]) == tune
+
+    def test_the_left_hand_in_the_rests_of_the_tune_is_left_out(self) -> None:
+        left = [(4 * i, 4 * i + 4, (43, 48, 52)[i % 3], 80) for i in range(16)]
+        tune = [(start, start + 4, 72 + start % 3, 80) for start in (0, 4, 8, 16, 20, 24, 40, 44, 56, 60)]
+        assert one_voice([*left, *tune]) == tune
+
+    def test_a_leap_down_of_a_line_with_some_double_stops_stays(self) -> None:
+        line = [(4 * i, 4 * i + 4, 55 if i % 8 == 7 else 76 + i % 3, 80) for i in range(32)]
+        thirds = [(start, end, pitch - 4, 80) for start, end, pitch, _ in line if pitch > 55]
+        assert one_voice([*line, *thirds]) == line
+        assert one_voice([*line, *thirds[:2]]) == line
+
+
 class TestChoosePart:
     def test_the_tune_above_chords_and_bass_without_any_name(self) -> None:
         for order in ((TUNE, CHORDS, BASS), (BASS, CHORDS, TUNE), (CHORDS, TUNE, BASS)):
@@ -94,6 +129,89 @@ class TestChoosePart:
     @pytest.mark.parametrize("name", ["Backing Vocals", "backup vox", "Lead (doubled)", "Harmony voice", "BGV melody"])
     def test_names_of_what_accompanies_or_doubles_are_no_names_of_a_melody(self, name: str) -> None:
         assert choose_part(song(part(TUNE, name), part(TUNE, "Guitar"))) == 1
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "Gesang",
+            "Chant",
+            "メロディ",
+            "Мелодия",
+            "旋律",
+            "主唱",
+            "melodía",
+            "canto",
+            "melodia",
+            "zang",
+            "sång",
+            "śpiew",
+            "zpěv",
+            "laulu",
+            "멜로디",
+            "μελωδία",
+            "ヴォーカル",
+            "Singstimme",
+            "voz",
+            "вокал",
+            "лид",
+        ],
+    )
+    def test_names_of_melodies_in_many_languages(self, name: str) -> None:
+        for order in ((name, "Piano"), ("Piano", name)):
+            assert choose_part(song(*(part(TUNE, own) for own in order))) == order.index(name)
+
+    @pytest.mark.parametrize(
+        "name", ["Begleitung", "accompagnement", "ベース", "бас", "ударные", "伴奏", "bajo", "batería", "ritmo", "和弦"]
+    )
+    def test_names_of_accompaniments_in_many_languages(self, name: str) -> None:
+        assert choose_part(song(part(TUNE, name), part(TUNE, "Track 2"))) == 1
+
+    @pytest.mark.parametrize(
+        ("name", "program", "other"),
+        [
+            ("Lead gtr effects", 30, "Melody"),
+            ("Lead gtr effects", 0, "Robert"),
+            ("Page lead", 29, "Melody"),
+            ("Page lead", 29, "Vocals"),
+            ("Voices", 91, "Flute"),
+            ("Voices", 52, "Organ 3 Lead"),
+            ("Lead Guitar", 0, "Lead"),
+            ("Square Lead", 80, "Vox"),
+            ("Vocal 2", 52, "Voice"),
+            ("Bass Lead", 87, "Sax"),
+            ("Strings", 48, "Organ 3 Lead"),
+        ],
+    )
+    def test_a_name_is_judged_by_its_words_and_their_order(self, name: str, program: int, other: str) -> None:
+        pair = (part(TUNE, name, program=program), part(TUNE, other, program=program))
+        assert choose_part(song(*pair)) == 1
+        assert name_terms([name, other], pair)[0] < name_terms([name, other], pair)[1]
+
+    def test_a_name_alone_among_instruments_may_be_a_singers(self) -> None:
+        names = ("Bass", "Guitar", "Robert", "Strings")
+        assert choose_part(song(*(part(TUNE, name) for name in names))) == 2
+        assert name_terms(["Alice", "Robert", "Bass"], [part(TUNE)] * 3)[:2] == [0, 0]
+        assert name_terms(["Robert", "Vocals", "Bass"], [part(TUNE)] * 3)[:2] == [0, 1]
+
+    def test_the_lyrics_say_who_sings(self) -> None:
+        sung = [(start + 0.5, end, pitch) for start, end, pitch in TUNE]
+        piece = song(part(TUNE, "Melody"), part(sung, "Track 2"))
+        assert choose_part(piece) == 0
+        assert choose_part(replace(piece, lyric_quarters=tuple(start for start, _, _ in sung))) == 1
+
+    def test_backing_vocals_follow_the_lead(self) -> None:
+        tune = [(16 + start, 16 + end, pitch) for start, end, pitch in TUNE]
+        piece = song(part(CHORDS), part([(start, end, pitch + 4) for start, end, pitch in tune[8:]]), part(tune))
+        assert choose_part(piece) == 2
+        terms = {score.index: score.terms["independence"] for score in score_parts(piece)}
+        assert (terms[1], terms[2]) == (0, 1)
+
+    def test_a_close_call_names_the_next(self) -> None:
+        call = close_call(song(part(TUNE, "Flute"), part(BASS, "Bass"), part(TUNE, "Sax")))
+        assert call is not None
+        assert (call.margin, call.index, call.name) == (0, 2, "Sax")
+        assert close_call(song(part(TUNE, "Flute"), part(BASS, "Bass"))) is None
+        assert close_call(song(part(TUNE, "Flute"))) is None
 
     def test_the_title_on_every_track_says_nothing(self) -> None:
         titled = [part(TUNE, "Love Voice"), part(TUNE, "Love Voice"), part(TUNE, "Love Voice"), part(TUNE, "Lead")]
@@ -139,4 +257,6 @@ class TestChoosePart:
 )
 def test_the_voice_of_an_array_is_the_voice_of_the_notes(drawn: list[tuple[int, int, int, int]]) -> None:
     notes = [(start, start + length, pitch, velocity) for start, length, pitch, velocity in drawn]
+    ordered = sorted(notes, key=lambda note: (note[0], -note[2], -note[1]))
+    assert [tuple(note) for note in _skyline(np.array(ordered)).tolist()] == _walk_skyline(ordered)
     assert [tuple(note) for note in one_voice_line(np.array(notes)).tolist()] == one_voice(notes)

@@ -374,3 +374,11 @@ def test_the_end_of_a_track_is_found_after_any_event(event: str) -> None:
 
 def test_an_end_of_track_beyond_any_music_is_no_end() -> None:
     assert song_from_bytes(smf(f"00 90 3c 50 {QUARTER} 80 3c 00 ff ff ff 7f ff 2f 00")).end_quarters == 1.0
+
+
+def test_the_places_of_the_syllables_are_read():
+    syllables = f"{QUARTER} ff 05 02 6c 61 {QUARTER} ff 05 02 6c 61"
+    note = f"00 90 3c 50 {QUARTER} 80 3c 00"
+    data = smf(f"{syllables} {END_OF_TRACK}", f"{note} {END_OF_TRACK}")
+    assert song_from_bytes(data).lyric_quarters == (1.0, 2.0)
+    assert song_from_bytes(smf(f"{note} {END_OF_TRACK}")).lyric_quarters == ()
