@@ -289,7 +289,7 @@ def concentration(quarters: np.ndarray, unit_quarters: float) -> float:
 def _beat_offsets(quarters: np.ndarray) -> np.ndarray:
     """How late the onsets are that are less than a fifth of a quarter away from a beat."""
     offsets: np.ndarray = (np.asarray(quarters) + 0.5) % 1.0 - 0.5
-    return offsets[np.abs(offsets) <= 0.2]
+    return np.asarray(offsets[np.abs(offsets) <= 0.2])
 
 
 def swung(quarters: np.ndarray, swing: float) -> np.ndarray:

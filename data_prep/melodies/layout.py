@@ -254,7 +254,7 @@ def _onsets_of(starts: np.ndarray) -> np.ndarray:
     """The number of the onset of each note of ``(N,)``, sorted; those of a chord begin together: ``(N,)``."""
     if not len(starts):
         return np.empty(0, np.int64)
-    return np.cumsum(np.append(0, np.diff(starts) > TOGETHER_QUARTERS))
+    return np.asarray(np.append(0, np.diff(starts) > TOGETHER_QUARTERS).cumsum())
 
 
 def _firsts_of(onset: np.ndarray) -> np.ndarray:
@@ -281,7 +281,7 @@ def _apart(
     def notes(index: int) -> np.ndarray:
         """The notes of an onset that are nearest to its step."""
         own = np.arange(bounds[index], bounds[index + 1])
-        return own[steps[own] == at[index]]
+        return np.asarray(own[steps[own] == at[index]])
 
     for index in crowded:
         step = at[index + 1]
@@ -387,21 +387,33 @@ def _runs(sections: Sequence[Section], meter: tuple[int, int]) -> Iterator[_Run]
 def _with_whole_bars(runs: list[_Run], bar_quarters: float) -> list[_Run]:
     """The runs with every short bar and its complement as one bar; an opening pickup has none."""
     found: list[_Run] = []
-    for run in runs:
-        if run.bars == 2 and abs(2 * run.bar_quarters - bar_quarters) < TIME_RESOLUTION and found:
+    for index, run in enumerate(_of_equal_bars(runs)):
+        if index and run.bars == 2 and _is_near(2 * run.bar_quarters, bar_quarters):
             run = run._replace(bars=1, bar_quarters=bar_quarters, is_own=True)
         before = found[-1] if found else None
-        is_pickup = len(found) == 1 and before is not None and before.bar_quarters < run.bar_quarters - TIME_RESOLUTION
-        if (
-            before is not None
-            and before.bars == run.bars == 1
-            and abs(before.bar_quarters + run.bar_quarters - bar_quarters) < TIME_RESOLUTION
-            and not is_pickup
-        ):
-            found[-1] = before._replace(bar_quarters=bar_quarters, piece_bars=2, is_own=True)
+        if before is not None and before.bars == run.bars == 1:
+            is_pickup = index == 1 and before.bar_quarters < run.bar_quarters
+            if not is_pickup and _is_near(before.bar_quarters + run.bar_quarters, bar_quarters):
+                found[-1] = before._replace(bar_quarters=bar_quarters, piece_bars=2, is_own=True)
+                continue
+        found.append(run)
+    return found
+
+
+def _of_equal_bars(runs: list[_Run]) -> list[_Run]:
+    """The runs, those as one that have bars of one length and follow each other."""
+    found = runs[:1]
+    for run in runs[1:]:
+        before = found[-1]
+        if before.is_own == run.is_own and _is_near(before.bar_quarters, run.bar_quarters):
+            found[-1] = before._replace(bars=before.bars + run.bars, piece_bars=before.piece_bars + run.piece_bars)
         else:
             found.append(run)
     return found
+
+
+def _is_near(quarters: float, others: float) -> bool:
+    return abs(quarters - others) < TIME_RESOLUTION
 
 
 def _steps_in(quarters: float, steps_per_quarter: int) -> int:

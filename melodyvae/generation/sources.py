@@ -139,7 +139,8 @@ def read_source(
     """The melody of any source, on the model's grid, meter and pitch range; what was read before is taken as it is.
 
     A piece whose bars are as long as the model's keeps its meter (6/8 in a model of 3/4); one in another meter gets the
-    model's bars laid over it, 12/8, 6/8 and 9/8 beat on beat in a model of 4/4. Notes out of range are moved by octaves.
+    model's bars laid over it, 12/8, 6/8 and 9/8 beat on beat in a model of 4/4. Notes out of
+    range are moved by octaves.
     With ``limits``, a score is read in a process of its own that may not take more time and memory.
 
     Raises:
