@@ -33,7 +33,7 @@ from melodyvae.generation.morph import wanted_amounts
 from melodyvae.generation.results import Result
 from melodyvae.generation.scales import SCALES, parse_choice, parse_key, parse_tempo
 from melodyvae.generation.scoring import NoteScore
-from melodyvae.generation.sources import MelodySource, pick_window, sounding_bars
+from melodyvae.generation.sources import MelodySource, Taken, pick_window, sounding_bars
 from melodyvae.studio.reading import Piece, shown_name
 from melodyvae.studio.requests import (
     CompleteRequest,
@@ -151,6 +151,7 @@ def show_piece(
         "note": window.note,
         "reason": window.reason,
         "lost_bars": list(window.lost_bars),
+        "loss": Taken("", None, found, window).loss,
         "first_bar": window.first_bar,
         "last_bar": window.last_bar,
         "bars": len(found.layout.bar_starts),
