@@ -26,6 +26,9 @@ SWUNG = (0.54, 0.72)  # where second eighths begin in a shuffle; a dotted eighth
 FIRST_TRIPLET = (0.28, 0.39)
 MIN_SWUNG_ONSETS = 4
 MIN_SWUNG_SHARE = 0.8  # of the onsets between beats
+MAX_SIXTEENTHS_SWING = 0.64  # of sixteenths; above it their places are a triplet's
+IN_PLACE_SIXTEENTHS = 0.15
+MIN_IN_PLACE_SHARE = 0.9
 MAX_BEAT_OFFSET_QUARTERS = 0.04  # of a shuffle's beats; those of a part that is late as a whole are later
 SIXTEENTH_QUARTERS = 0.25  # a delay is told by sixteenths, whatever the grid
 EARLIEST_SIXTEENTHS = -0.25  # a delay reaches from a quarter of one early to three quarters late
@@ -243,19 +246,34 @@ def find_swing(quarters: np.ndarray) -> float:
     """Where in a quarter the second eighths begin, of onsets ``(N,)`` counted from a beat; 0.5 if they do not swing.
 
     They do if four fifths of the onsets between beats, and four at least, begin where a shuffle's second eighths do,
-    hardly any where the first note of a triplet's two others does, and the beats are in place.
+    hardly any where the first note of a triplet's two others does, and the beats are in place; or if, laid straight,
+    nearly all onsets are sixteenths that were none before.
     """
     phases = np.asarray(quarters) % 1.0
     between = phases[(phases > 0.2) & (phases < 0.8)]
     is_swung = (between > SWUNG[0]) & (between < SWUNG[1])
-    if is_swung.sum() < MIN_SWUNG_ONSETS or is_swung.mean() < MIN_SWUNG_SHARE:
+    if is_swung.sum() < MIN_SWUNG_ONSETS:
         return NO_SWING
-    if ((between > FIRST_TRIPLET[0]) & (between < FIRST_TRIPLET[1])).mean() > 0.1:
-        return NO_SWING
+    swing = round(float(np.median(between[is_swung])), 3)
+    is_of_triplet = (between > FIRST_TRIPLET[0]) & (between < FIRST_TRIPLET[1])
+    if is_swung.mean() < MIN_SWUNG_SHARE or is_of_triplet.mean() > 0.1:
+        return swing if _has_swung_sixteenths(quarters, swing) else NO_SWING
     beats = _beat_offsets(quarters)
     if len(beats) and abs(np.median(beats)) > MAX_BEAT_OFFSET_QUARTERS:
         return NO_SWING
-    return round(float(np.median(between[is_swung])), 3)
+    return swing
+
+
+def _has_swung_sixteenths(quarters: np.ndarray, swing: float) -> bool:
+    """Whether onsets come to sixteenths where a swing is laid straight; a swing of triplets is not told from them."""
+
+    def share_in_place(times: np.ndarray) -> float:
+        sixteenths = times / SIXTEENTH_QUARTERS
+        return float((np.abs(sixteenths - np.round(sixteenths)) < IN_PLACE_SIXTEENTHS).mean())
+
+    if swing > MAX_SIXTEENTHS_SWING or share_in_place(quarters) > MIN_SWUNG_SHARE:
+        return False
+    return share_in_place(straightened(quarters, swing)) > MIN_IN_PLACE_SHARE
 
 
 def find_delay(quarters: np.ndarray) -> float:

@@ -198,3 +198,10 @@ def test_free_playing_is_told_with_its_share_and_written_rhythms_are_not() -> No
     assert is_free(starts)
     for unit in (1 / 3, 1 / 4, 1 / 6, 1 / 8, 3 / 8):
         assert not is_free(np.arange(64) * unit)
+
+
+@pytest.mark.parametrize("swing", [0.56, 0.6, 0.63])
+def test_sixteenths_swing_too(swing: float) -> None:
+    straight = np.sort(np.concatenate([np.arange(0, 16, 0.5), np.arange(16) + 0.25, np.arange(8) + 0.75]))
+    assert find_swing(swung(straight, swing)) == pytest.approx(swing, abs=0.002)
+    assert find_swing(straight) == 0.5
