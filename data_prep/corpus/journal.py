@@ -23,7 +23,7 @@ from data_prep.corpus.windows import PrepError, PrepOptions, TrackWindows
 from data_prep.files import remove_unfinished, whole_file
 
 PLACE_BYTES = 4 + 2  # first bar and phase
-VERSION = 3  # in the first one, sources of several inputs could have the same name; the second had no notices
+VERSION = 3  # the first had sources of one name in several inputs; the second no notices, and left swing out
 MARKER = "options.json"
 FINISHED_MARKER = "finished.json"  # the same, once the dataset is about to be put in its place
 FILES = frozenset({MARKER, FINISHED_MARKER, "results.jsonl", "windows.bin"})
@@ -98,6 +98,8 @@ class Journal:
                     "shift": track.shift,
                     "speed": track.speed,
                     "moved_to_grid": track.moved_to_grid,
+                    "swing": track.swing,
+                    "delay": track.delay,
                 }
                 for track in result.tracks
             ],

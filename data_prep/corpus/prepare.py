@@ -9,8 +9,9 @@ A dataset folder holds
                                      shift (semitones that it was moved by, with a key that was asked for)
     meta.json                        vocabulary, meter, bars, counts, options, versions, hash of every source
     ledger.jsonl                     one JSON object per source and one per track of it (and speed) that was considered:
-                                     its windows, or why it has none, with the number that decided, and how many onsets
-                                     were moved to the grid
+                                     its windows, or why it has none, with the number that decided, how many onsets
+                                     were moved to the grid, and the swing and the delay (in quarters) of its notes,
+                                     which are laid straight and on the beat
 
 and is a function of the files' contents and the options: order, names' order, workers and machine do not change a byte
 of the arrays. The split is by source: a file's SHA-256 alone says where it goes, in every dataset it is ever part of
@@ -45,6 +46,7 @@ from data_prep.corpus.workers import work_on, work_on_executor
 from data_prep.files import hidden_prefix, new_folder_beside
 from data_prep.limits import Limits, Lost
 from data_prep.locks import sole_use
+from data_prep.melodies.feel import NO_SWING
 from data_prep.mixing import absorb_well
 from data_prep.tokens import Vocabulary
 
@@ -73,6 +75,8 @@ class PrepReport:
         left_out_windows: windows by reason.
         notices: sources in which something was mended on reading, by kind.
         moved_to_grid: onsets that were moved to the grid, in tracks that have few.
+        laid_straight: melodies whose swing was laid straight.
+        taken_on_the_beat: melodies that were late as a whole, or early.
         advice: the option that would bring back the most files, in a sentence, or None.
         detail: of a single source, why it gave nothing, in a sentence; otherwise empty.
     """
@@ -87,6 +91,8 @@ class PrepReport:
     moved_to_grid: int = 0
     detail: str = ""
     notices: dict[str, int] = field(default_factory=dict)
+    laid_straight: int = 0
+    taken_on_the_beat: int = 0
 
 
 def split_of(sha256: str) -> str:
@@ -258,7 +264,7 @@ def _write(output: Path, journal: Journal, options: PrepOptions) -> PrepReport:
     staging = new_folder_beside(output)
     try:
         provenance, left_out_windows, dropped = _write_windows(staging, journal, sources, splits)
-        left_out_files, moved_to_grid, notices = _write_ledger(staging, journal, duplicates, sources, splits, dropped)
+        left_out_files, adjusted, notices = _write_ledger(staging, journal, duplicates, sources, splits, dropped)
         counts = {name: int((provenance["split"] == index).sum()) for index, name in enumerate(SPLITS)}
         report = PrepReport(
             output=output,
@@ -268,9 +274,9 @@ def _write(output: Path, journal: Journal, options: PrepOptions) -> PrepReport:
             left_out_files=dict(left_out_files.most_common()),
             left_out_windows={reason: count for reason, count in left_out_windows.most_common() if count},
             advice=rescue(left_out_files, options.meter, options.fold),
-            moved_to_grid=moved_to_grid,
             detail=_detail(journal),
             notices=dict(notices.most_common()),
+            **adjusted,
         )
         if not len(provenance):
             shutil.rmtree(staging)
@@ -426,15 +432,16 @@ def _write_ledger(
     sources: Sequence[Entry],
     splits: Sequence[str],
     dropped: dict[tuple[int, int, int], Counter[str]],
-) -> tuple[Counter[str], int, Counter[str]]:
+) -> tuple[Counter[str], dict[str, int], Counter[str]]:
     """Write ledger.jsonl, by name. Its windows are those in the dataset.
 
     Returns:
-        The sources left out, by reason; the onsets that were moved to the grid; the sources with notices, by kind.
+        The sources left out, by reason; the counts of a :class:`PrepReport` that say what was laid on the grid; the
+        sources with notices, by kind.
     """
     index_of_entry = {id(source): index for index, source in enumerate(sources)}
     left_out: Counter[str] = Counter()
-    moved_to_grid = 0
+    adjusted = {"moved_to_grid": 0, "laid_straight": 0, "taken_on_the_beat": 0}
     notices: Counter[str] = Counter()
     with (staging / "ledger.jsonl").open("w", encoding="utf-8") as ledger:
         for entry in sorted(journal.entries, key=lambda entry: (entry.name, entry.sha256)):
@@ -450,7 +457,10 @@ def _write_ledger(
                 repeats = dropped.get(place, Counter()) if place is not None else Counter[str]()
                 repeated.update(repeats)
                 windows = 0 if reason else track["windows"] - repeats.total()
-                moved_to_grid += track["moved_to_grid"] if windows else 0
+                if windows:
+                    adjusted["moved_to_grid"] += track["moved_to_grid"]
+                    adjusted["laid_straight"] += track["swing"] != NO_SWING
+                    adjusted["taken_on_the_beat"] += track["delay"] != 0
                 tracks.append(
                     {
                         "file": result["name"],
@@ -462,6 +472,8 @@ def _write_ledger(
                         "left_out": track["left_out"] | repeats,
                         **({"speed": track["speed"]} if track["speed"] != 1 else {}),
                         **({"moved_to_grid": track["moved_to_grid"]} if track["moved_to_grid"] else {}),
+                        **({"swing": track["swing"]} if track["swing"] != NO_SWING else {}),
+                        **({"delay": track["delay"]} if track["delay"] else {}),
                         **({"key": track["key"], "shift": track["shift"]} if track["key"] else {}),
                     }
                 )
@@ -482,7 +494,7 @@ def _write_ledger(
             notices.update(set(result["notices"]))
             ledger.writelines(json.dumps(line) + "\n" for line in (line, *tracks))
     del left_out[""]
-    return left_out, moved_to_grid, notices
+    return left_out, adjusted, notices
 
 
 def _most_common(reasons: Counter[str]) -> str:
@@ -505,6 +517,8 @@ def _meta(
         "left_out_windows": report.left_out_windows,
         "moved_to_grid": report.moved_to_grid,
         "notices": report.notices,
+        "laid_straight": report.laid_straight,
+        "taken_on_the_beat": report.taken_on_the_beat,
         "options": asdict(options),
         "tokens_sha256": {name: _sha256_of(staging / f"{name}.npy") for name in SPLITS},
         "versions": {package: version(package) for package in ("melodyvae", "music21", "numpy")},

@@ -1,7 +1,8 @@
 """A piece -> the token windows of its tracks: which windows are taken, by stated rules.
 
 A window is left out if an onset in it lies off the grid, if it has fewer notes than bars, or if more than a bar of it
-in a row is silent. In a track that has few onsets off the grid (ornaments) these are moved to it instead.
+in a row is silent. In a track that has few onsets off the grid (ornaments) these are moved to it instead. A shuffle is
+laid straight, and a track that is late as a whole is taken on the beat, as for generation.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import numpy as np
 
 from data_prep.corpus.ledger import meter_reason
 from data_prep.errors import UserError
+from data_prep.melodies.feel import NO_SWING
 from data_prep.melodies.keys import key_of_piece, parse_tonic
-from data_prep.melodies.layout import alike, lay_out
-from data_prep.melodies.regions import Region, find_regions, usual_meter
+from data_prep.melodies.layout import alike
+from data_prep.melodies.regions import Region, find_regions, lay_out_part, usual_meter
 from data_prep.melodies.voice import AUTO, DrumsOnlyError, NoNotesError, choose_part
 from data_prep.melody import fold_line, legato_line
 from data_prep.reading.notes import Part, Song
@@ -155,6 +157,8 @@ class TrackWindows:
         shift: by how many semitones it was moved.
         speed: at which it was read.
         moved_to_grid: how many onsets were moved to the grid, being few.
+        swing: where in a quarter the second eighths began that were laid straight; 0.5 if none were.
+        delay: how late all its notes were, in quarters, before they were taken on the beat.
     """
 
     track: int
@@ -169,6 +173,8 @@ class TrackWindows:
     shift: int = 0
     speed: int = 1
     moved_to_grid: int = 0
+    swing: float = NO_SWING
+    delay: float = 0.0
 
 
 def cut_windows(song: Song, options: PrepOptions) -> list[TrackWindows]:
@@ -226,7 +232,19 @@ def _track_windows(song: Song, index: int, options: PrepOptions) -> TrackWindows
     reason, number = ("", None) if len(tokens) else _why_none(song, part, regions, options, left_out)
     counts = {name: count for name, count in left_out.items() if count}
     return TrackWindows(
-        index, part.name, tokens, first_bars, phases, reason, number, counts, key, shift, moved_to_grid=ornamented
+        index,
+        part.name,
+        tokens,
+        first_bars,
+        phases,
+        reason,
+        number,
+        counts,
+        key,
+        shift,
+        moved_to_grid=ornamented,
+        swing=max((region.swing for region in regions), default=NO_SWING),
+        delay=next((region.delay_quarters for region in regions), 0.0),
     )
 
 
@@ -246,9 +264,11 @@ def _why_none(
         return meter_reason(*meter), None
     longest = max(region.frame.length_steps // options.steps_per_bar for region in regions)
     if longest < options.bars:
-        return "too_short", longest
+        meter = usual_meter(part, song.bars())  # a waltz with a stray bar of 4/4 is a waltz
+        is_stray = options.meters is not None and alike(meter) not in map(alike, options.meters) and not options.fold
+        return (meter_reason(*meter), None) if is_stray else ("too_short", longest)
     if left_out["off_grid"] > left_out["sparse"] + left_out["silence"]:
-        off = lay_out(song.sections, options.bar_meter, options.steps_per_quarter).place_notes(part).is_off_grid
+        off = lay_out_part(song, part, options.bar_meter, options.steps_per_quarter).place_notes(part).is_off_grid
         twelfths = part.starts[off] * TRIPLET_STEPS_PER_QUARTER
         has_triplets = len(twelfths) > 0 and float((np.abs(twelfths - np.round(twelfths)) < 0.1).mean()) > 0.8
         return ("triplets" if has_triplets else "off_grid"), round(float(off.mean()), 3)
@@ -270,9 +290,9 @@ def _windows_of(
     bar_starts = np.arange(0, len(tokens) - steps + 1, options.stride_bars * steps_per_bar)
     first_steps = (bar_starts[:, None] + np.arange(0, steps_per_bar, steps_per_bar // options.phases)).ravel()
     first_steps = first_steps[first_steps <= len(tokens) - steps]
-    own_bar_steps = region.frame.steps_per_bar // region.folded_bars
-    bars = (region.first_bar + first_steps // own_bar_steps).astype(np.uint32)
-    phases = (first_steps % own_bar_steps).astype(np.uint16)
+    places = np.searchsorted(region.bar_steps, first_steps, "right") - 1  # of the bars of the piece
+    bars = (region.first_bar + places).astype(np.uint32)
+    phases = (first_steps - region.bar_steps[places]).astype(np.uint16)
     if not len(first_steps):
         return np.empty((0, steps), np.uint8), bars, phases
     rows = vocabulary.windows(tokens, first_steps, steps)

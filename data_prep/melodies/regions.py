@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from data_prep.limits import Limits
-from data_prep.melodies.feel import MIN_SWUNG_ONSETS, NO_SWING, find_swing
+from data_prep.melodies.beats import SHUFFLE, counts_quarters, in_beats, is_compound, meter_in_beats
+from data_prep.melodies.feel import MIN_SWUNG_ONSETS, NO_SWING, Timing, find_swing, is_free
 from data_prep.melodies.keys import Key, key_of, key_of_piece
 from data_prep.melodies.layout import Layout, PlacedNotes, Stretch, alike, lay_out
 from data_prep.melodies.voice import AUTO, CloseCall, MelodyError, choose_part, close_call
@@ -37,15 +38,18 @@ class Region:
         frame: the melody without its notes.
         line: its notes, an array as :attr:`Melody.line`.
         first_bar: the number of that bar in the piece, from 0.
+        bar_steps: where each bar of the piece begins in it, ``(bars,)``; the first is ``first_bar``.
         off_grid_steps: the steps of the onsets that were further than a quarter of a step from the grid.
-        folded_bars: how many bars of the piece one bar of the melody is.
+        swing, delay_quarters: that were taken out; see :class:`~data_prep.melodies.layout.Layout`.
     """
 
     frame: Melody
     line: np.ndarray
     first_bar: int
+    bar_steps: np.ndarray
     off_grid_steps: frozenset[int]
-    folded_bars: int = 1
+    swing: float = NO_SWING
+    delay_quarters: float = 0.0
 
     @cached_property
     def melody(self) -> Melody:
@@ -65,6 +69,9 @@ class ReadMelody:
         tempi: the piece's.
         song: the piece, where there is one.
         close_call: the part that was nearly chosen instead; None if there is none, or the part was asked for.
+        lost_steps: the steps that notes of the part's voice would have begun on, each once per note, to which other
+            notes came.
+        moved_steps: the steps of the melody's notes that began further than a quarter of a step from them.
     """
 
     melody: Melody
@@ -74,6 +81,8 @@ class ReadMelody:
     tempi: tuple[Tempo, ...] = ()
     song: Song | None = None
     close_call: CloseCall | None = None
+    lost_steps: tuple[int, ...] = ()
+    moved_steps: tuple[int, ...] = ()
 
     @cached_property
     def key(self) -> Key | None:
@@ -83,6 +92,11 @@ class ReadMelody:
     @classmethod
     def of(cls, melody: Melody, meter: tuple[int, int] | None = None) -> Self:
         """A melody as if it had been read, with bars of ``meter`` laid over it."""
+        if meter is not None and melody.notes and is_compound(melody.meter) and counts_quarters(meter):
+            found = melody_of(_song_of(melody), 0, meter, melody.steps_per_quarter)
+            return cls(
+                **vars(found) | {"song": None, "description": found.description.replace("track 1 of 1", "a melody")}
+            )
         section = Section(Meter(melody.start_quarters, *melody.meter), max(melody.bars, 1), 0.0)
         bars = list(section.each_bar())
         layout = lay_out([section], meter or melody.meter, melody.steps_per_quarter)
@@ -151,7 +165,7 @@ def find_regions(
             folded_bars = 2
         if 4 * own_meter[0] * steps_per_quarter % own_meter[1]:
             continue
-        layout = lay_out(song.sections, own_meter, steps_per_quarter)
+        layout = lay_out_part(song, part, own_meter, steps_per_quarter)
         placed = layout.place_notes(part)
         for stretch in layout.stretches:
             if stretch.is_own and stretch.bars >= folded_bars:
@@ -169,7 +183,8 @@ def read_melody(
     """The melody of any piece, from its first bar to its last: of its likeliest part, in bars of one meter.
 
     Bars of another meter, pickups, and bars that a signature cuts are made up to whole bars as
-    :mod:`data_prep.melodies.layout` says; the description tells how many.
+    :mod:`data_prep.melodies.layout` says; the description tells how many. A piece in 6/8, 9/8 or 12/8 of which bars of
+    4/4 are asked for is read beat on beat, as a shuffle: see :mod:`data_prep.melodies.beats`.
 
     Args:
         source: a MIDI or score file (of several tunes the first) or a ``PrettyMIDI`` object.
@@ -202,16 +217,22 @@ def melody_of(
 ) -> ReadMelody:
     """The melody of one part (from 0) of a piece, as :func:`read_melody`."""
     part, bars = song.parts[part_index], song.bars()
-    meter = meter or usual_meter(part, bars, steps_per_quarter)
-    layout = lay_out(song.sections, meter, steps_per_quarter)
-    if meter[1] in BEATS_OF_QUARTERS:
-        layout = replace(layout, swing=_swing_of(song, part, layout))
+    own_meter = usual_meter(part, bars, steps_per_quarter)
+    is_shuffled = meter is not None and is_compound(own_meter) and counts_quarters(meter)
+    if is_shuffled:
+        song = in_beats(song)
+        part, bars = song.parts[part_index], song.bars()
+    meter = meter or own_meter
+    layout = lay_out_part(song, part, meter, steps_per_quarter)
+    if is_shuffled:
+        layout = replace(layout, swing=SHUFFLE)
     placed = layout.place_notes(part)
     # A note that begins in the piece's very last instant may need a bar more.
     steps = max(layout.bars * layout.steps_per_bar, int(placed.line[:, 1].max()))
     length = -(-steps // layout.steps_per_bar) * layout.steps_per_bar
+    voice = placed.voice(0, length)
     melody = Melody(
-        notes=notes_of(placed.voice(0, length)),
+        notes=notes_of(voice),
         length_steps=length,
         steps_per_quarter=steps_per_quarter,
         meter=meter,
@@ -220,27 +241,83 @@ def melody_of(
         name=part.name,
     )
     off_grid = float(placed.is_off_grid.mean())
+    moved = np.intersect1d(placed.line[placed.is_off_grid & ~placed.is_crowded_out, 0], voice[:, 0])
     said = [f"track {part_index + 1} of {len(song.parts)}" + (f" ({part.name})" if part.name else "")]
-    said += [*song.notices, *_said_of_bars(bars, layout, meter)]
-    if layout.swing != NO_SWING:
+    said += song.notices
+    if is_shuffled:
+        said.append(
+            f"in {own_meter[0]}/{own_meter[1]}, read as a shuffle: its dotted beats are the beats of {_name(meter)}"
+        )
+    if not is_shuffled or meter[0] % meter_in_beats(own_meter)[0]:
+        said += _said_of_bars(bars, layout, meter)
+    if layout.swing != NO_SWING and not is_shuffled:
         said.append(f"its swing of {layout.swing:.2f} is laid straight")
-    if off_grid > SAID_OFF_GRID_SHARE:
+    if layout.delay_quarters:
+        late = "late" if layout.delay_quarters > 0 else "early"
+        said.append(
+            f"its notes are {abs(layout.delay_quarters) * 4:.2g} of a sixteenth {late} and are taken on the beat"
+        )
+    if off_grid > SAID_OFF_GRID_SHARE and is_free(layout.place(part.starts)):
+        said.append(
+            f"it seems to be played freely, without a click: its onsets lie anywhere against the beat, "
+            f"and {off_grid:.0%} of them are moved to the nearest 1/{4 * steps_per_quarter} note"
+        )
+    elif off_grid > SAID_OFF_GRID_SHARE:
         said.append(f"{off_grid:.0%} of its onsets are moved to the nearest 1/{4 * steps_per_quarter} note")
-    return ReadMelody(melody, part_index, ", ".join(said), layout, song.tempi, song)
+    return ReadMelody(
+        melody,
+        part_index,
+        ", ".join(said),
+        layout,
+        song.tempi,
+        song,
+        lost_steps=tuple(placed.lost_steps(voice).tolist()),
+        moved_steps=tuple(moved.tolist()),
+    )
 
 
-def _swing_of(song: Song, part: Part, layout: Layout) -> float:
-    """The swing of a part, or else, if it has hardly anything between beats, of the whole piece."""
-    of_part = find_swing(layout.place(part.starts))
-    if of_part != NO_SWING or (np.abs(layout.place(part.starts) % 1 - 0.5) < 0.3).sum() >= MIN_SWUNG_ONSETS:
-        return of_part
-    return find_swing(layout.place(np.concatenate([other.starts for other in song.parts])))
+def _song_of(melody: Melody) -> Song:
+    """A piece of one part."""
+    line, per_quarter = melody.line, melody.steps_per_quarter
+    part = Part(
+        melody.name,
+        melody.program,
+        is_drum=False,
+        starts=line[:, 0] / per_quarter,
+        ends=line[:, 1] / per_quarter,
+        pitches=line[:, 2],
+        velocities=line[:, 3],
+    )
+    meters = (Meter(0.0, *melody.meter),)
+    return Song((part,), (Tempo(0.0, melody.quarters_per_minute),), meters, melody.length_steps / per_quarter)
+
+
+def lay_out_part(song: Song, part: Part, meter: tuple[int, int], steps_per_quarter: int) -> Layout:
+    """The bars of a piece on a grid, with the swing and the delay of a part; a grid that has triplets has no swing."""
+    layout = lay_out(song.sections, meter, steps_per_quarter)
+    timing = _timing_of(song, part, layout)
+    if timing.delay_quarters > 0:  # the piece ends with its last note, and with the delay it may reach into a new bar
+        ended = replace(song, end_quarters=max(song.end_quarters - timing.delay_quarters, 0.0))
+        layout = lay_out(ended.sections, meter, steps_per_quarter)
+    has_swing = meter[1] in BEATS_OF_QUARTERS and steps_per_quarter % 3 != 0
+    return replace(layout, swing=timing.swing if has_swing else NO_SWING, delay_quarters=timing.delay_quarters)
+
+
+def _timing_of(song: Song, part: Part, layout: Layout) -> Timing:
+    """The timing of a part; if it has hardly anything between beats, with the swing of the whole piece."""
+    placed = layout.place(part.starts)
+    timing = Timing.of(placed)
+    between = placed - timing.delay_quarters
+    if timing.swing != NO_SWING or (np.abs(between % 1 - 0.5) < 0.3).sum() >= MIN_SWUNG_ONSETS:
+        return timing
+    of_all = find_swing(layout.place(np.concatenate([other.starts for other in song.parts])))
+    return timing._replace(swing=of_all)
 
 
 def _said_of_bars(bars: Sequence[Bar], layout: Layout, meter: tuple[int, int]) -> list[str]:
     """What the user should know of the bars that are not of the grid's meter."""
-    name = f"{meter[0]}/{meter[1]}"
-    others = sum(not bar.is_whole or _alike_of(bar) != alike(meter) for bar in bars)
+    name = _name(meter)
+    others = sum(stretch.piece_bars for stretch in layout.stretches if not stretch.is_own)
     if not others:
         return []
     if not any(part.is_own for part in layout.stretches):
@@ -248,6 +325,10 @@ def _said_of_bars(bars: Sequence[Bar], layout: Layout, meter: tuple[int, int]) -
         return [f"in {whole.most_common(1)[0][0]}: bars of {name} are laid over it"]
     are = "is" if others == 1 else "are"
     return [f"{others} of its {len(bars)} bars {are} not of {name} and made up to it with silence"]
+
+
+def _name(meter: tuple[int, int]) -> str:
+    return f"{meter[0]}/{meter[1]}"
 
 
 def _region(
@@ -274,8 +355,10 @@ def _region(
         name=part.name,
         start_quarters=stretch.start_quarters,
     )
+    of_piece = slice(stretch.first_piece_bar, stretch.first_piece_bar + stretch.piece_bars)
+    bar_steps = layout.onsets(np.array(layout.bar_starts[of_piece])) - stretch.first_step
     off_grid_steps = frozenset(onsets[(onsets >= 0) & (onsets < steps)].tolist())
-    return Region(frame, line, stretch.first_piece_bar, off_grid_steps, folded_bars)
+    return Region(frame, line, stretch.first_piece_bar, bar_steps, off_grid_steps, layout.swing, layout.delay_quarters)
 
 
 def _alike_of(bar: Bar) -> tuple[int, int]:

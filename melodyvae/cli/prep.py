@@ -229,6 +229,12 @@ def _print(report: PrepReport) -> None:
     _print_counts("mended on reading, files", report.notices)
     if report.moved_to_grid:
         click.echo(f"{report.moved_to_grid:9} onsets moved to the grid, in tracks that have few off it (--off-grid)")
+    if report.laid_straight:
+        click.echo(f"{report.laid_straight:9} melodies whose swing is laid straight")
+    if report.taken_on_the_beat:
+        click.echo(
+            f"{report.taken_on_the_beat:9} melodies that were late or early as a whole, and are taken on the beat"
+        )
     if report.advice:
         click.echo(f"To keep more: {report.advice}.")
     click.echo(f"Wrote {report.output}. Next: melodyvae train {report.output}")

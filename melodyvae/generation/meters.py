@@ -2,7 +2,8 @@
 
 There are two: bars of 4/4, and bars of twelve sixteenths, which are those of 3/4 and of 6/8. Beats in threes are all
 taken by the second: bars of 9/8 and 12/8 are then cut into windows of four dotted beats. Everything else is taken by
-the first: two bars of 2/4 as one of 4/4, and 5/4 or 7/8 with bars of 4/4 laid over them.
+the first: two bars of 2/4 as one of 4/4, and 5/4 or 7/8 with bars of 4/4 laid over them. Beside a tune in 4/4 a tune in
+12/8 is a shuffle, and two bars of 6/8 are one of its bars: all are then taken by the first.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from data_prep.limits import Limits
+from data_prep.melodies.beats import is_compound, meter_in_beats
 from data_prep.melodies.layout import alike
 from data_prep.melodies.regions import ReadMelody, read_melody
 from data_prep.melody import Melody
@@ -61,6 +63,8 @@ def model_for_windows(bars: int, meter: Meter) -> str:
 def choose_model(meters: Sequence[Meter], labels: Sequence[str] = (), duple: str = DUPLE_MODEL) -> ModelChoice:
     """The model of the first tune's meter, into whose bars the other tunes are fitted.
 
+    Of tunes in 6/8, 9/8 and 12/8 and tunes that are not in threes it is the model of 4/4, where their beats meet.
+
     Args:
         meters: of each tune; without any it is the default model.
         labels: what the sentences call the tunes: ``A``, ``B``.
@@ -69,12 +73,19 @@ def choose_model(meters: Sequence[Meter], labels: Sequence[str] = (), duple: str
     if not meters:
         return ModelChoice(duple, ())
     labels = list(labels) or (["it"] if len(meters) == 1 else [f"tune {number + 1}" for number in range(len(meters))])
-    name = model_for(meters[0], duple)
+    threes = [meter for meter in meters if is_triple(meter)]
+    are_joined = 0 < len(threes) < len(meters) and all(map(is_compound, threes))
+    name = duple if are_joined else model_for(meters[0], duple)
     if all(alike(meter) == (4, 4) for meter in meters):
         return ModelChoice(name, ())
     sentences = [f"{labels[0]} is in {_name(meters[0])}: the model is {name}"]
+    if are_joined and is_triple(meters[0]):
+        other = next(index for index, meter in enumerate(meters) if not is_triple(meter))
+        sentences = [
+            f"{labels[0]} is in {_name(meters[0])}, {labels[other]} in {_name(meters[other])}: the model is {name}"
+        ]
     for label, meter in zip(labels, meters, strict=True):
-        told = _fitted(meter, is_triple(meters[0]))
+        told = _fitted(meter, is_triple(meters[0]) and not are_joined)
         if told:
             sentences.append(f"{label} is fitted into its bars: {told}")
     return ModelChoice(name, tuple(sentences))
@@ -103,6 +114,11 @@ def _meter_of(source: MelodySource, track: str, limits: Limits | None) -> Meter:
 
 def _fitted(meter: Meter, into_triple: bool) -> str:
     """How bars of a meter become bars of the model; empty for those that are of its length."""
+    if is_compound(meter) and not into_triple:
+        as_quarters = _fitted(meter_in_beats(meter), into_triple=False).replace(
+            _name(meter_in_beats(meter)), _name(meter)
+        )
+        return f"{as_quarters or f'a bar of {_name(meter)} is one of 4/4'}, a dotted beat is a quarter"
     sixteenths = 16 * meter[0] / meter[1]
     own, bar = (12, "3/4 or 6/8") if into_triple else (16, "4/4")
     if sixteenths == own:

@@ -310,7 +310,11 @@ class Interpolation(Result):
     @property
     def measured(self) -> tuple[str, ...]:
         """Whether the ends came back, and how even the way is."""
-        ends = [_came_back(label, right, self[0]) for label, right in zip("AB", self.steps_right, strict=True)]
+        taken = self.sources or (None, None)
+        ends = [
+            _came_back(label, right, self[0], source)
+            for label, right, source in zip("AB", self.steps_right, taken, strict=True)
+        ]
         mean = sum(self.distances) / len(self.distances)
         spread = f"{min(self.distances):.0%} to {max(self.distances):.0%}"
         distinct = f"{self.distinct} of {len(self)} tunes are distinct"
@@ -329,10 +333,10 @@ class Interpolation(Result):
 
     @property
     def own_feels(self) -> tuple[Feel, ...]:
-        """From A's to B's; over A's accompaniment all have A's swing."""
+        """From A's to B's; over A's accompaniment all have A's swing and delay."""
         feels = [source.feel for source in self.sources]
         if self.backings is not None:
-            feels = [replace(feel, swing=feels[0].swing) for feel in feels]
+            feels = [replace(feel, swing=feels[0].swing, delay_quarters=feels[0].delay_quarters) for feel in feels]
         return tuple(Feel.mixed(feels, np.array([1 - share, share])) for share in np.linspace(0, 1, len(self)))
 
     @property
@@ -412,8 +416,9 @@ class Grid(Result):
     @property
     def measured(self) -> tuple[str, ...]:
         """Whether the corners came back, and how many melodies there are."""
-        pairs = zip("ABCD", self.steps_right, self.corners, strict=True)
-        corners = [_came_back(label, right, corner) for label, right, corner in pairs]
+        taken = self.sources or (None,) * len(self.corners)
+        pairs = zip("ABCD", self.steps_right, self.corners, taken, strict=True)
+        corners = [_came_back(label, right, corner, source) for label, right, corner, source in pairs]
         return (*corners, f"{self.distinct} of {len(self)} tunes are distinct")
 
     @property
@@ -537,7 +542,7 @@ class Reconstruction(Result):
     def measured(self) -> tuple[str, ...]:
         """How much of each came back."""
         return tuple(
-            f"{source.name or 'the melody'} came back: {_how_much(right, melody)}"
+            f"{source.name or 'the melody'} came back: {_how_much(right, melody, source)}"
             for source, melody, right in zip(self.sources, self.originals, self.steps_right, strict=True)
         )
 
@@ -669,14 +674,22 @@ class Scores(Sequence["WindowScore"]):
         return f"more unusual than {window.percentile:{width}.0f} of 100 passages of other tunes"
 
 
-def _came_back(label: str, right: int, melody: Melody) -> str:
-    return f"{label} reconstructed: {_how_much(right, melody)}"
+def _came_back(label: str, right: int, melody: Melody, taken: Taken | None) -> str:
+    return f"{label} reconstructed: {_how_much(right, melody, taken)}"
 
 
-def _how_much(right: int, melody: Melody) -> str:
-    if right == melody.length_steps:
+def _how_much(right: int, melody: Melody, taken: Taken | None) -> str:
+    """How much of a melody came back; it is exact only if no note was lost on the way to the grid."""
+    if right < melody.length_steps:
+        return f"{right} of {melody.length_steps} {_unit(melody)} are right"
+    if taken is None:
         return "exact on the grid"
-    return f"{right} of {melody.length_steps} {_unit(melody)} are right"
+    lost, moved = len(taken.lost_bars), taken.moved
+    if lost:
+        return f"as it is on the grid, where {lost} of its {lost + len(taken.melody.notes)} notes are lost"
+    if moved:
+        return f"exact on the grid, to which {moved} of its {len(taken.melody.notes)} notes are moved"
+    return "exact on the grid"
 
 
 def _unit(melody: Melody) -> str:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from melodyvae.models.melody import MelodyModel
 
+MAX_NAMED_BARS = 8  # in which notes are lost
+
 MelodySource: TypeAlias = "str | Path | pretty_midi.PrettyMIDI | Melody | ReadMelody"
 
 
@@ -37,6 +39,8 @@ class Window:
         grid_bar: the bar of the melody, from 0, that it starts at.
         note: what had to be decided, in a sentence for the user; empty if nothing.
         reason: why these bars were chosen; empty if they were asked for, or there are no others.
+        lost_bars: the bar of the piece of each note that the grid could not hold.
+        moved: how many of the notes began further than a quarter of a step from the grid.
     """
 
     melody: Melody
@@ -45,6 +49,8 @@ class Window:
     grid_bar: int
     note: str = ""
     reason: str = ""
+    lost_bars: tuple[int, ...] = ()
+    moved: int = 0
 
 
 class WindowError(UserError, ValueError):
@@ -73,6 +79,16 @@ class Taken:
         return self.found.melody if self.window is None else self.window.melody
 
     @cached_property
+    def lost_bars(self) -> tuple[int, ...]:
+        """The bar of the piece, from 1, of each note that the grid could not hold."""
+        return _lost_bars(self.found, 0, self.found.melody.bars) if self.window is None else self.window.lost_bars
+
+    @property
+    def moved(self) -> int:
+        """How many notes began further than a quarter of a step from the grid."""
+        return len(self.found.moved_steps) if self.window is None else self.window.moved
+
+    @cached_property
     def feel(self) -> Feel:
         """How the bars that were taken are played."""
         first_bar = 0 if self.window is None else self.window.grid_bar
@@ -94,13 +110,28 @@ class Taken:
         said = ", ".join(filter(None, (self.found.description, close_call_words(self.found))))
         said = f"{self.name}: {said}" if self.name else said
         read = f"{self.label} is {said}" if self.label else said
+        lost = (self.loss,) if self.lost_bars else ()
         if self.window is None:
-            return (read,)
+            return read, *lost
         first, last = self.window.first_bar, self.window.last_bar
         which = f"bar {first}" if first == last else f"bars {first} to {last}"
         bars = f"{self.label or 'it'} is taken from {which}"
         bars += f": {self.window.reason}" if self.window.reason else ""
-        return read, f"{bars}; {self.window.note}" if self.window.note else bars
+        return read, f"{bars}; {self.window.note}" if self.window.note else bars, *lost
+
+    @property
+    def loss(self) -> str:
+        """How many notes the grid could not hold, and in which bars, as a sentence; empty if none."""
+        count = len(self.lost_bars)
+        if not count:
+            return ""
+        bars = list(dict.fromkeys(self.lost_bars))
+        named = ", ".join(map(str, bars[:MAX_NAMED_BARS])) + (" and others" if len(bars) > MAX_NAMED_BARS else "")
+        return (
+            f"{count} of {len(self.melody.notes) + count} notes{f' of {self.label}' if self.label else ''} "
+            f"{'is' if count == 1 else 'are'} lost: too short, or between the places of the grid "
+            f"({'bar' if len(bars) == 1 else 'bars'} {named})"
+        )
 
 
 def close_call_words(found: ReadMelody) -> str:
@@ -117,7 +148,8 @@ def read_source(
     """The melody of any source, on the model's grid, meter and pitch range; what was read before is taken as it is.
 
     A piece whose bars are as long as the model's keeps its meter (6/8 in a model of 3/4); one in another meter gets the
-    model's bars laid over it. Notes out of range are moved by octaves.
+    model's bars laid over it, 12/8, 6/8 and 9/8 beat on beat in a model of 4/4. Notes out of
+    range are moved by octaves.
     With ``limits``, a score is read in a process of its own that may not take more time and memory.
 
     Raises:
@@ -201,7 +233,9 @@ def pick_window(
     last = max(layout.piece_bar(start + bars) - 1 if missing < 0 else piece_bars, first)
     if not window.notes:
         raise WindowError(f"there is no note in bars {first} to {last}; choose another bar")
-    return Window(window, first, last, start, note, phrase.reason)
+    first_step, end_step = start * melody.steps_per_bar, (start + bars) * melody.steps_per_bar
+    moved = sum(first_step <= step < end_step for step in found.moved_steps)
+    return Window(window, first, last, start, note, phrase.reason, _lost_bars(found, start, bars), moved)
 
 
 def sounding_bars(melody: Melody) -> tuple[int, int]:
@@ -217,6 +251,12 @@ def windows_of(model: MelodyModel, melody: Melody) -> list[Melody]:
     count = max(-(-melody.bars // bars), 1)
     padded = melody.pad_to(count * bars)
     return [padded.window(index * bars, bars) for index in range(count)]
+
+
+def _lost_bars(found: ReadMelody, first_bar: int, bars: int) -> tuple[int, ...]:
+    """The bar of the piece of each note lost in some bars of the melody (from 0)."""
+    of_grid = (step // found.melody.steps_per_bar for step in found.lost_steps)
+    return tuple(found.layout.piece_bar(bar) for bar in of_grid if first_bar <= bar < first_bar + bars)
 
 
 def _bars(count: int) -> str:

@@ -30,7 +30,7 @@ from melodyvae.generation.meters import (
 from melodyvae.generation.results import Grid, Interpolation, Morph, Reconstruction, Result, Scores, Variations
 from melodyvae.generation.scales import SCALES
 from melodyvae.generation.scoring import NoteScore
-from melodyvae.generation.sources import MelodySource, close_call_words, pick_window
+from melodyvae.generation.sources import MelodySource, Taken, close_call_words, pick_window
 from melodyvae.studio.reading import Piece, shown_name
 from melodyvae.studio.requests import (
     VERBS,
@@ -105,6 +105,8 @@ def show_piece(
         "why": piece.why,
         "note": window.note,
         "reason": window.reason,
+        "lost_bars": list(window.lost_bars),
+        "loss": Taken("", None, found, window).loss,
         "first_bar": window.first_bar,
         "last_bar": window.last_bar,
         "bars": len(found.layout.bar_starts),
@@ -158,6 +160,7 @@ def _shown_result(result: Result) -> dict[str, Any]:
         shown |= {
             "backings": None if parts is None else [[part_to_json(part) for part in backing] for backing in parts],
             "steps_right": list(result.steps_right),
+            "lost": [len(taken.lost_bars) for taken in result.sources],
             "steps": result.melodies[0].length_steps,
             "distances": [round(distance, 4) for distance in result.distances],
             "distinct": result.distinct,

@@ -1,5 +1,6 @@
 """Each meter finds its model, and what is said of it is true."""
 
+import pretty_midi
 import pytest
 
 from data_prep.melody import Melody, MelodyNote
@@ -74,6 +75,39 @@ def test_of_two_meters_the_second_is_fitted_into_the_first_one_s():
     ]
     assert choose_model([(4, 4), (6, 8)], "AB").name == DUPLE_MODEL
     assert len(choose_model([(3, 4), (6, 8)], "AB").sentences) == 1
+
+
+def test_beside_4_4_a_12_8_is_a_shuffle_in_either_order():
+    first = choose_model([(12, 8), (4, 4)], "AB")
+    assert first.name == DUPLE_MODEL
+    assert list(first.sentences) == [
+        "A is in 12/8, B in 4/4: the model is melody-2bar",
+        "A is fitted into its bars: a bar of 12/8 is one of 4/4, a dotted beat is a quarter",
+    ]
+    assert list(choose_model([(4, 4), (6, 8)], "AB").sentences) == [
+        "A is in 4/4: the model is melody-2bar",
+        "B is fitted into its bars: two bars of 6/8 are one of 4/4, a dotted beat is a quarter",
+    ]
+    assert choose_model([(6, 8), (2, 4)], "AB").name == DUPLE_MODEL
+    assert choose_model([(6, 8), (3, 4)], "AB").name == TRIPLE_MODEL
+    assert choose_model([(12, 8), (6, 8)], "AB").name == TRIPLE_MODEL
+    assert choose_model([(12, 8), (3, 4), (4, 4)]).name == TRIPLE_MODEL
+
+
+def test_lost_notes_are_counted_and_never_called_exact(tmp_path):
+    """Thirty-seconds in a row: half of them are between the places of the grid."""
+    run = [(i / 8, (i + 1) / 8, 60 + i) for i in range(4)] + [(i / 2, i / 2 + 0.5, 67 - i % 3) for i in range(1, 16)]
+    smf = pretty_midi.PrettyMIDI(initial_tempo=60)
+    smf.instruments.append(pretty_midi.Instrument(0))
+    smf.instruments[0].notes = [pretty_midi.Note(80, pitch, start, end) for start, end, pitch in run]
+    smf.write(str(tmp_path / "run.mid"))
+    found = MelodyVAE.from_pretrained("melody-2bar").interpolate(tmp_path / "run.mid", tmp_path / "run.mid", 2)
+    assert found.exact == (True, True)
+    assert [source.lost_bars for source in found.sources] == [(1, 1), (1, 1)]
+    said = found.sentences
+    assert "2 of 19 notes of A are lost: too short, or between the places of the grid (bar 1)" in said
+    assert "B reconstructed: as it is on the grid, where 2 of its 19 notes are lost" in said
+    assert "exact" not in " ".join(said)
 
 
 def test_without_a_tune_it_is_the_default():

@@ -90,6 +90,19 @@ def test_a_piece_says_which_track_and_bars_were_taken_and_gives_others_when_aske
     assert moved["melody"]["notes"] != piece["melody"]["notes"]
 
 
+def test_notes_that_the_grid_cannot_hold_are_told_with_the_piece_and_with_the_walk(client, tmp_path):
+    midi = tune(1, bars=2).to_pretty_midi()
+    run = [pretty_midi.Note(80, 60 + i, i * 0.0625, (i + 1) * 0.0625) for i in range(8)]  # thirty-seconds
+    midi.instruments[0].notes = run + [note for note in midi.instruments[0].notes if note.start >= 1]
+    midi.write(str(tmp_path / "run.mid"))
+    piece = client.post("/api/read", params={"name": "run.mid"}, content=(tmp_path / "run.mid").read_bytes()).json()
+    assert len(piece["lost_bars"]) >= 3
+    assert set(piece["lost_bars"]) == {1}
+    assert piece["loss"].startswith(f"{len(piece['lost_bars'])} of ")
+    one = {"file": piece["reference"], "first_bar": 1}
+    assert do(client, "walk", a=one, b=one, count=2)["result"]["lost"] == [len(piece["lost_bars"])] * 2
+
+
 @pytest.mark.parametrize(("data", "sentence"), BAD_FILES.values(), ids=BAD_FILES)
 def test_a_bad_file_gets_the_sentence_that_the_command_line_gives(client, tmp_path, data, sentence):
     if len(data) > LIMITS.upload_bytes:

@@ -202,3 +202,39 @@ def test_all_tracks_of_a_piece_are_in_its_key_and_move_together() -> None:
     assert {(found.key, found.shift) for found in cut_windows(piece, PrepOptions(key="C"))} == {("G major", 5)}
     signed = replace(piece, key_signatures=(KeySignature(0.0, 2),))  # D major has all of its notes but C
     assert {found.shift for found in cut_windows(signed, PrepOptions(key="C"))} == {-2}
+
+
+def test_a_shuffle_is_laid_straight_and_a_late_track_taken_on_the_beat() -> None:
+    straight = [(i / 2, i / 2 + 0.5, PITCHES[i % 8]) for i in range(32)]
+    swung = [
+        (start + 0.12 * (i % 2), end + 0.12 * (1 - i % 2), pitch) for i, (start, end, pitch) in enumerate(straight)
+    ]
+    plain = one_track(straight, (4, 4))
+    assert len(plain.tokens) == 3
+    assert (plain.swing, plain.delay) == (0.5, 0)
+    shuffled = one_track(swung, (4, 4))
+    assert shuffled.tokens.tolist() == plain.tokens.tolist()
+    assert (shuffled.swing, shuffled.delay) == (pytest.approx(0.62), 0)
+    for late in (0.125, 0.08, 0.025):
+        moved = one_track([(start + late, end + late, pitch) for start, end, pitch in straight], (4, 4))
+        assert moved.tokens.tolist() == plain.tokens.tolist()
+        assert (moved.swing, moved.delay) == (0.5, pytest.approx(late))
+
+
+def test_a_grid_with_triplets_keeps_a_shuffle() -> None:
+    shuffle = [(i // 2 + 2 / 3 * (i % 2), i // 2 + 2 / 3 * (i % 2) + 0.2, PITCHES[i % 8]) for i in range(32)]
+    found = one_track(shuffle, (4, 4), steps_per_quarter=12)
+    assert (found.swing, np.flatnonzero(found.tokens[0] >= 2)[:3].tolist()) == (0.5, [0, 8, 12])
+
+
+def test_a_strain_that_ends_short_before_a_pickup_goes_on_and_later_bars_keep_their_numbers() -> None:
+    piece = song(part(crotchets(24)), meters=[(0.0, 4, 4), (8.0, 3, 4), (11.0, 1, 4), (12.0, 4, 4)])
+    (found,) = cut_windows(piece, PrepOptions())
+    assert len(found.tokens) == 5
+    assert found.first_bars.tolist() == [0, 1, 2, 4, 5]
+
+
+def test_a_waltz_with_a_stray_bar_of_4_4_is_a_waltz() -> None:
+    piece = song(part(crotchets(40)), meters=[(0.0, 3, 4), (12.0, 4, 4), (16.0, 3, 4)])
+    (found,) = cut_windows(piece, PrepOptions())
+    assert (found.reason, found.number) == ("meter_3_4", None)

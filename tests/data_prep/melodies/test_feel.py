@@ -12,7 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_prep.melodies.arrangement import write_in_a_row
-from data_prep.melodies.feel import Feel, FeelError, find_swing, parse_feel, straightened, swung
+from data_prep.melodies.feel import (
+    Feel,
+    FeelError,
+    Timing,
+    find_delay,
+    find_swing,
+    is_free,
+    parse_feel,
+    straightened,
+    swung,
+)
 from data_prep.melodies.regions import melody_of, read_melody
 from data_prep.melody import Melody, MelodyNote
 from data_prep.reading.midi import read_midi
@@ -133,3 +143,65 @@ def test_without_a_feel_the_file_is_what_it_was(tmp_path: Path) -> None:
     write_in_a_row([melody], tmp_path / "grid.mid")
     notes = pretty_midi.PrettyMIDI(str(tmp_path / "grid.mid")).instruments[0].notes
     assert [(note.start, note.end, note.velocity) for note in notes] == [(0, 0.5, 90), (0.5, 2.0, 40)]
+
+
+@pytest.mark.parametrize("late", [0.125, 0.08, 0.025, -0.05])
+@pytest.mark.parametrize("unit", [0.5, 0.25])
+def test_a_constant_delay_is_no_swing_and_comes_back_on_what_is_written(late: float, unit: float) -> None:
+    starts = np.arange(32) * unit + 4
+    plain = part([(start, start + unit, pitch) for start, pitch in zip(starts, PITCHES, strict=True)])
+    moved = part([(start + late, start + late + unit, pitch) for start, pitch in zip(starts, PITCHES, strict=True)])
+    there, found = melody_of(song(plain), 0), melody_of(song(moved), 0)
+    assert (found.layout.swing, found.layout.delay_quarters) == (0.5, pytest.approx(late, abs=1e-4))
+    assert (found.melody.notes, found.melody.bars) == (there.melody.notes, there.melody.bars)
+    assert (found.moved_steps, found.lost_steps) == ((), ())
+    assert "moved" not in found.description
+    feel = Feel.of(found, 1, 1)
+    assert feel.is_audible
+    assert not feel.on_the_grid().is_audible
+    back = [note.start_quarters for note in feel.play(found.window(1, 1))]
+    assert np.allclose(back, np.maximum(starts[starts < 8] - 4 + late, 0))
+
+
+def test_a_take_with_latency_and_small_timing_is_late() -> None:
+    """30 ms at 120 quarters per minute, give or take 5 ms."""
+    late = 0.06 + np.random.default_rng(0).normal(0, 0.01, 32)
+    assert find_delay(EIGHTHS + late) == pytest.approx(0.06, abs=0.005)
+
+
+def test_a_late_shuffle_is_both() -> None:
+    assert Timing.of(played(0.66, 0.08)) == (pytest.approx(0.66, abs=0.002), pytest.approx(0.08, abs=0.002))
+    assert Timing.of(played(0.66)) == (0.66, 0)
+
+
+@pytest.mark.parametrize(
+    "onsets",
+    [
+        np.arange(0, 16, 1 / 3),  # triplets
+        np.concatenate([np.arange(8.0), np.arange(8) + 1 / 3]),
+        np.sort(np.concatenate([np.arange(0, 16, 0.5), np.arange(8) + 0.125])),  # thirty-seconds among eighths
+        np.arange(5) + 0.125,  # too few to tell
+    ],
+)
+def test_triplets_ornaments_and_few_notes_make_no_delay(onsets: np.ndarray) -> None:
+    assert Timing.of(onsets) == (0.5, 0)
+
+
+def test_free_playing_is_told_with_its_share_and_written_rhythms_are_not() -> None:
+    starts = np.cumsum(np.random.default_rng(0).uniform(0.3, 0.9, 40))
+    found = melody_of(song(part([(start, start + 0.2, 60 + i % 7) for i, start in enumerate(starts)])), 0)
+    share = len(found.moved_steps) / len(found.melody.notes)
+    assert (
+        f"played freely, without a click: its onsets lie anywhere against the beat, and {share:.0%}"
+        in found.description
+    )
+    assert is_free(starts)
+    for unit in (1 / 3, 1 / 4, 1 / 6, 1 / 8, 3 / 8):
+        assert not is_free(np.arange(64) * unit)
+
+
+@pytest.mark.parametrize("swing", [0.56, 0.6, 0.63])
+def test_sixteenths_swing_too(swing: float) -> None:
+    straight = np.sort(np.concatenate([np.arange(0, 16, 0.5), np.arange(16) + 0.25, np.arange(8) + 0.75]))
+    assert find_swing(swung(straight, swing)) == pytest.approx(swing, abs=0.002)
+    assert find_swing(straight) == 0.5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -119,3 +121,53 @@ def test_notes_come_to_the_nearest_step_and_keep_how_far_off_they_were() -> None
     assert placed.offsets.round(6).tolist() == [0.2, -0.4]
     assert placed.is_off_grid.tolist() == [False, True]
     assert placed.voice(32, 48)[:, :3].tolist() == [[0, 2, 62]]
+
+
+def test_a_short_bar_and_its_complement_are_a_bar_of_the_meter() -> None:
+    """A waltz whose strain ends with 2/4 and repeats from a pickup of 1/4 has no break there."""
+    layout = layout_of(bars_of((3, 4), (2, 4), (1, 4), (3, 4)), (3, 4))
+    (stretch,) = layout.stretches
+    assert (stretch.is_own, stretch.bars, stretch.piece_bars) == (True, 3, 4)
+    assert onsets(layout, 3, 5, 6) == [12, 20, 24]
+
+
+def test_an_opening_pickup_has_no_complement() -> None:
+    layout = layout_of(bars_of((1, 4), (3, 4), (4, 4)), (4, 4))
+    assert onsets(layout, 0, 1) == [12, 16]
+
+
+def test_halves_of_a_bar_are_one_but_bars_of_half_the_meter_are_not() -> None:
+    assert [s.is_own for s in layout_of(bars_of((4, 4), (2, 4), (2, 4), (4, 4)), (4, 4)).stretches] == [True]
+    assert not any(s.is_own for s in layout_of(bars_of(*[(2, 4)] * 3), (4, 4)).stretches)
+
+
+def voice_of(notes: list[tuple[float, float, int]]) -> tuple[list[list[int]], list[int]]:
+    """The voice of notes in a bar of 4/4 (start, end, pitch), and the steps of those that are lost."""
+    placed = layout_of(bars_of((4, 4)), (4, 4)).place_notes(part(notes))
+    voice = placed.voice(0, 16)
+    return voice[:, :3].tolist(), placed.lost_steps(voice).tolist()
+
+
+def test_a_short_note_goes_to_the_free_step_beside_the_one_that_is_taken() -> None:
+    """A grace note lower than the note before it, which sounds until then, and one into a rest after it."""
+    assert voice_of([(0, 0.875, 67), (0.875, 1, 60), (1, 2, 62)]) == ([[0, 3, 67], [3, 4, 60], [4, 8, 62]], [])
+    sextuplet = [(0, 1 / 6, 60), (1 / 6, 1 / 3, 62), (1 / 3, 0.5, 64)]
+    assert voice_of([*sextuplet, (1, 2, 65)]) == ([[0, 1, 60], [1, 2, 62], [2, 3, 64], [4, 8, 65]], [])
+
+
+def test_thirty_seconds_in_a_row_are_lost_and_the_notes_on_the_grid_stay() -> None:
+    """The case of a fast run: it falls, so the notes between the places are the higher ones."""
+    run = [(i / 8, (i + 1) / 8, 72 - i) for i in range(8)]
+    assert voice_of(run) == ([[0, 1, 72], [1, 2, 70], [2, 3, 68], [3, 4, 66], [4, 5, 65]], [1, 2, 3])
+
+
+def test_the_lower_notes_of_a_chord_are_not_lost_however_it_is_rolled() -> None:
+    chord = [(0, 1, 60), (0.02, 1, 64), (0.04, 1, 67)]
+    assert voice_of(chord) == ([[0, 4, 67]], [])
+
+
+def test_a_delay_is_taken_out_before_notes_come_to_the_grid() -> None:
+    layout = replace(layout_of(bars_of((4, 4), (4, 4)), (4, 4)), delay_quarters=0.125)
+    placed = layout.place_notes(part([(0.125, 0.625, 60), (3.875 + 0.125, 4.125, 62)]))
+    assert placed.line[:, :2].tolist() == [[0, 2], [16, 17]]
+    assert placed.offsets.tolist() == [0, -0.5]

@@ -112,8 +112,9 @@ function showResult(a, b) {
     })),
   );
   const [first, final] = result.steps_right;
-  const told = (name, right) => `${name} ${right === result.steps ? "comes back exactly" : `comes back on ${right} of ${result.steps} sixteenths`}`;
-  element("walk-said").textContent = [told(a.name, first), told(b.name, final), `${result.distinct} of ${last + 1} are different`, ...result.decisions.map(plain)].join(" · ");
+  const exactly = (lost) => (lost ? `comes back as it is on the grid, where ${lost} of its notes are lost` : "comes back exactly");
+  const told = (name, right, lost) => `${name} ${right === result.steps ? exactly(lost) : `comes back on ${right} of ${result.steps} sixteenths`}`;
+  element("walk-said").textContent = [told(a.name, first, result.lost[0]), told(b.name, final, result.lost[1]), `${result.distinct} of ${last + 1} are different`, ...result.decisions.map(plain)].join(" · ");
   showCommand("walk", result.command);
 }
 
