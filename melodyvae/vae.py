@@ -49,7 +49,7 @@ from melodyvae.generation.interpolation import (
 from melodyvae.generation.meters import COMPOSING_MODEL, choose_model_for
 from melodyvae.generation.morph import CANDIDATES
 from melodyvae.generation.novelty import NoveltyIndex, find_index, index_of, redraw_near_copies
-from melodyvae.generation.prior import Prior
+from melodyvae.generation.prior import Prior, PriorError
 from melodyvae.generation.results import (
     Arithmetic,
     Completion,
@@ -63,7 +63,7 @@ from melodyvae.generation.results import (
     Variations,
 )
 from melodyvae.generation.scales import Scale, ScaleChoice, key_named, moved_to_scale, parse_choice, weights_of
-from melodyvae.generation.sources import MelodySource, Taken, WindowError, sounding_bars, take, take_window
+from melodyvae.generation.sources import MelodySource, Taken, sounding_bars, take, take_window
 from melodyvae.models.melody import MelodyModel
 
 Encodable: TypeAlias = "MelodySource | np.ndarray | Tensor"
@@ -257,10 +257,10 @@ class MelodyVAE:
             form: ``song`` chooses tunes that come to their close and take a bar up again, the default of such a model;
                 ``any`` does not.
             scale: ``auto`` keeps each melody to the scale that fits it best; ``none`` does not; ``G:major`` and so on
-                keep all to one.
+                keep all to one. Scale, key, range, density and form hold together.
             tempo: quarters per minute.
             prior: z from a Gaussian ``fitted`` to the training windows, or from N(0, I), ``normal``; None takes the
-                fitted one if there is one.
+                fitted one if there is one. A model that looks back has learned its own prior, and takes no fitted one.
             novel: draw near-copies of training melodies again.
             temperature: of the notes; 0 takes the most probable ones.
             seed: None takes a new one.
@@ -270,17 +270,29 @@ class MelodyVAE:
             PriorError: if the fitted prior is asked of a model that has none.
             NoveltyError: if ``novel`` is asked of a model without the index of its training melodies.
             ScaleError: if there is no such scale or key.
-            ComposingError: if what only a model that looks back can do is asked of another.
+            ComposingError: if no tune can be as asked for, or what only a model that looks back can do is asked of
+                another.
         """
         low, high = pitches or (None, None)
-        composes = self.config.look_back and prior is None
+        composes = self.config.look_back
         is_song = form == "song" or (form is None and composes)
         wish = composing.Wish(None if key is None else key_named(key), density, low, high, is_song)
-        if bars not in (None, self.config.bars) or not wish.is_open:
-            composing.check_composes(self.model)
+        if not composes:
+            asked = {
+                "bars": bars not in (None, self.config.bars),
+                "key": key is not None,
+                "density": density is not None,
+                "range": pitches is not None,
+                "form": is_song,
+            }
+            if any(asked.values()):
+                composing.check_composes(self.model, *(name for name, is_asked in asked.items() if is_asked))
+        elif prior == "fitted":
+            raise PriorError("the model draws from the prior that it has learned; --prior fitted is of melody-2bar")
         is_new = seed is None and generator is None
         seed, generator = self._draws(int(torch.randint(2**32, ())) if is_new else seed, generator)
         chosen = parse_choice(scale)
+        wish.check(chosen, bars or self.config.bars, self.config.steps_per_bar, self.model.vocabulary)
         how: dict[str, Any] = {
             "temperature": temperature,
             "generator": generator,
@@ -291,9 +303,10 @@ class MelodyVAE:
         else:
             draw = partial(sampling.sample, self.model, prior=prior, scale=chosen, **how)
         melodies = self._drawn(draw, count, novel)
+        again = (f"seed {seed}: with it the same tunes come again",) if is_new else ()
         return Samples(
             melodies=tuple(melodies),
-            decisions=(f"seed {seed}: with it the same tunes come again",) if is_new else (),
+            decisions=(*again, *wish.shortfalls(melodies)),
             seed=seed,
             known=self.novelty,
             vocabulary=self.model.vocabulary,
@@ -680,12 +693,16 @@ class MelodyVAE:
         count: int = 4,
         *,
         bars: int = 8,
+        scale: str | Scale = "auto",
+        form: composing.Form = "song",
         track: str = "auto",
         temperature: float = 1.0,
         seed: int | None = None,
         generator: torch.Generator | None = None,
     ) -> Completion:
-        """``count`` times ``source`` and ``bars`` bars more; see :func:`melodyvae.generation.composing.go_on`.
+        """``count`` times ``source`` and ``bars`` bars more after its last note.
+
+        See :func:`melodyvae.generation.composing.go_on`.
 
         >>> from melodyvae import MelodyVAE
         >>> composer = MelodyVAE.from_pretrained("melody-compose")
@@ -698,6 +715,8 @@ class MelodyVAE:
             source: a path, a ``PrettyMIDI`` object or a melody.
             count: how many, at least 1.
             bars: how many to add, at least 1.
+            scale: of the new bars: ``auto`` takes that of the bars before; ``none`` allows all notes.
+            form: ``song`` chooses bars that come to their close and take up an earlier one; ``any`` does not.
             track: ``auto``, a number (from 1) or a name.
             temperature: of the notes; the melodies differ at 0, too, since z is drawn.
             seed: of the draws.
@@ -705,21 +724,30 @@ class MelodyVAE:
 
         Raises:
             MidiError, MelodyError: if the source cannot be read, or has no melody.
-            ComposingError: if the model does not look back, or the last bars have no note.
+            ComposingError: if the model does not look back, or the melody has no note.
+            ScaleError: if there is no such scale.
         """
         composing.check_composes(self.model)
+        chosen = parse_choice(scale)
         seed, generator = self._draws(seed, generator)
         taken = self._take(source, "", track)
-        melodies = composing.go_on(self.model, taken.melody, bars, count, temperature, generator)
-        last = len(taken.found.layout.bar_starts)
+        melody = _until_its_end(taken)
+        melodies = composing.go_on(self.model, melody, bars, count, temperature, generator, chosen, form)
+        decisions = [_said_of_added(taken, melody, bars)]
+        kept = composing.scale_after(melody, chosen)
+        if kept is not None:
+            decisions.append(f"in key: the new bars keep to the notes of {kept}; --scale none allows all")
+        usual = composing.usual_density(melody)
+        added = [found.window(melody.bars, bars) for found in melodies]
+        decisions += composing.Wish(density=usual).shortfalls(added)
         return Completion(
             melodies=tuple(melodies),
             sources=(taken,),
-            decisions=(f"{'1 bar is' if bars == 1 else f'{bars} bars are'} added after bar {last}",),
+            decisions=tuple(decisions),
             seed=seed,
-            key=_kept_key(taken, "auto"),
-            original=taken.melody,
-            hidden=tuple(range(last + 1, last + bars + 1)),
+            key=_kept_key(taken, chosen),
+            original=melody,
+            hidden=tuple(range(melody.bars + 1, melody.bars + bars + 1)),
         )
 
     def complete(
@@ -730,7 +758,6 @@ class MelodyVAE:
         hide: Collection[int] = (),
         extend: int = 0,
         track: str = "auto",
-        first_bar: int | None = None,
         scale: str | Scale = "auto",
         temperature: float | None = None,
         seed: int | None = None,
@@ -752,10 +779,9 @@ class MelodyVAE:
         Args:
             source: a path, a ``PrettyMIDI`` object or a melody.
             count: how many, at least 1.
-            hide: the bars to fill in; bar 1 is the one in which the melody begins.
+            hide: the bars of the piece to fill in, from 1.
             extend: how many bars to add after the melody's last note.
             track: ``auto``, a number (from 1) or a name.
-            first_bar: the bar of the piece that is bar 1; None takes the one in which the melody begins.
             scale: of the new bars: ``auto`` takes that of the bars near by; ``none`` allows all notes.
             temperature: of the notes; None is 1 of a model that looks back, which chooses among draws, and 0 of others,
                 whose melodies differ since z is drawn.
@@ -770,37 +796,21 @@ class MelodyVAE:
         chosen = parse_choice(scale)
         seed, generator = self._draws(seed, generator)
         taken = self._take(source, "", track)
-        layout, (start, end) = taken.found.layout, sounding_bars(taken.found.melody)
-        if first_bar is not None:
-            if not 1 <= first_bar <= len(layout.bar_starts):
-                raise WindowError(f"there is no bar {first_bar}: the piece has bars 1 to {len(layout.bar_starts)}")
-            start = layout.grid_bar(first_bar)
-        end = max(end, start + 1)
-        melody = taken.found.window(start, end - start)
-        for bar in hide:
-            if not 1 <= bar <= melody.bars:
-                raise inpainting.InpaintingError(f"there is no bar {bar}: the tune has bars 1 to {melody.bars}")
-        hidden = {bar - 1 for bar in hide} | {melody.bars + index for index in range(extend)}
+        melody = _until_its_end(taken)
+        hidden = _hidden(taken, hide) | {melody.bars + index for index in range(extend)}
         looks_back = self.config.look_back
         engine = both_sides.complete_from_both_sides if looks_back else inpainting.complete
         if temperature is None:
             temperature = 1.0 if looks_back else 0.0
         melodies = engine(self.model, melody, hidden, count, temperature, generator, scale=chosen, progress=progress)
-        decisions = []
-        if start:
-            decisions.append(f"the tune begins in bar {layout.piece_bar(start)} of the file, which is bar 1 here")
-        if extend:
-            added = "1 bar is" if extend == 1 else f"{extend} bars are"
-            decisions.append(f"{added} added after bar {melody.bars}, the last with a note")
         return Completion(
             melodies=tuple(melodies),
             sources=(taken,),
-            decisions=tuple(decisions),
+            decisions=(_said_of_added(taken, melody, extend),) if extend else (),
             seed=seed,
             key=_kept_key(taken, "auto"),
             original=melody,
             hidden=tuple(sorted(bar + 1 for bar in hidden)),
-            grid_bar=start,
         )
 
     def reconstruct(
@@ -943,6 +953,36 @@ def _kept_key(taken: Taken, scale: Scale | ScaleChoice) -> Key | None:
     if scale == "none":
         return None
     return scale.key if isinstance(scale, Scale) else key_of(taken.found.melody)
+
+
+def _until_its_end(taken: Taken) -> Melody:
+    """The melody from the first bar of its piece to the bar of its last note."""
+    melody = taken.found.melody
+    end = max(sounding_bars(melody)[1], 1)
+    return taken.found.window(0, end)
+
+
+def _said_of_added(taken: Taken, melody: Melody, bars: int) -> str:
+    """After which bar of its piece a melody gets so many bars more."""
+    last = taken.found.layout.piece_bar(min(melody.bars, taken.found.layout.bars) - 1)
+    return f"{'1 bar is' if bars == 1 else f'{bars} bars are'} added after bar {last}, the last with a note"
+
+
+def _hidden(taken: Taken, bars: Collection[int]) -> set[int]:
+    """The bars of a melody, from 0, that bars of its piece, from 1, are.
+
+    Raises:
+        InpaintingError: if the piece has no such bar.
+    """
+    layout, found = taken.found.layout, set()
+    count = len(layout.bar_starts)
+    for bar in bars:
+        if not 1 <= bar <= count:
+            raise inpainting.InpaintingError(f"there is no bar {bar}: the piece has bars 1 to {count}")
+        first = layout.grid_bar(bar)
+        end = layout.grid_bar(bar + 1) if bar < count else layout.bars
+        found |= set(range(first, max(end, first + 1)))
+    return found
 
 
 def _fewer(count: int, found: int) -> str:

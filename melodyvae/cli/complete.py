@@ -15,8 +15,8 @@ from melodyvae.cli.options import (
     known_errors,
     midi_file,
     scale_option,
-    source_options,
     temperature_option,
+    track_option,
 )
 
 MAX_HIDDEN_BARS = 10_000
@@ -24,10 +24,10 @@ MAX_HIDDEN_BARS = 10_000
 
 @click.command()
 @click.argument("file", type=midi_file)
-@click.option("--hide", metavar="BARS", help="Bars to fill in, from 1: 3, or 3-4, or 2,7-8.")
+@click.option("--hide", metavar="BARS", help="Bars to fill in, from 1 as in FILE: 3, or 3-4, or 2,7-8.")
 @click.option("--extend", "--bars", type=click.IntRange(min=1), help="Go on for so many bars after the end.")
 @click.option("-n", "count", type=click.IntRange(min=1), default=4, show_default=True, help="Tunes.")
-@source_options
+@track_option
 @scale_option
 @temperature_option(None, "  [default: 1; of a two-bar model 0]")
 @generation_options
@@ -40,10 +40,10 @@ def complete(
     melodyvae complete a.mid --extend 2
     melodyvae complete a.mid --hide 3-4 -n 8
 
-    Bar 1 is the bar in which the melody begins, unless --bar says another one; bars are added after its last note. The
-    new bars keep to the scale and the range of those around them. melody-compose writes them: it hears the bars before,
-    takes up their themes, and of many drafts keeps those after which the bars that follow are likeliest. Tunes in
-    threes (3/4, 6/8) are filled in by melody-2bar-triple, two bars at a time.
+    Bars are counted as in FILE, and added after the melody's last note. The new bars keep to the scale and the range of
+    those around them. melody-compose writes them: it hears the bars before, takes up their themes, and of many drafts
+    keeps those after which the bars that follow are likeliest. Tunes in threes (3/4, 6/8) are filled in by
+    melody-2bar-triple, two bars at a time.
 
     The folder (FILE-completed by default) gets MIDI files such as 01-of-4_C_120bpm.mid, each the whole melody,
     all.mid with all of them in a row, piano-rolls.png, and index.html, a page that plays them.

@@ -18,6 +18,7 @@ from melodyvae.cli.options import (
     novel_option,
     scale_option,
     temperature_option,
+    usage_errors,
 )
 
 
@@ -83,9 +84,13 @@ def sample(generation: Generation, count: int, parts: str, **options: Any) -> No
 
     The folder (samples by default) gets a MIDI file for each tune, such as 01-of-8_C_120bpm.mid, all.mid with all of
     them in a row, piano-rolls.png, and index.html, a page that plays them.
+    Key, scale, range and density hold together; what no tune can meet is refused, and what none of those drawn meets is
+    told with what was reached.
     Without --seed the tunes are new each time, and the seed with which they come again is printed.
     """
+    from melodyvae.generation.composing import Wish
     from melodyvae.generation.meters import COMPOSED_BARS
+    from melodyvae.generation.scales import key_named, parse_choice
 
     if is_given("model_name") and is_given("parts"):
         raise click.UsageError("--parts chooses the model, so give --model or --parts, not both")
@@ -94,6 +99,10 @@ def sample(generation: Generation, count: int, parts: str, **options: Any) -> No
         options["bars"] = options["bars"] or COMPOSED_BARS
         if parts == "all":
             options["form"] = options["form"] or "any"
+    key, (low, high) = options["key"], options["pitches"] or (None, None)
+    wish = Wish(None if key is None else key_named(key), options["density"], low, high)
+    with usage_errors():
+        wish.check(parse_choice(options["scale"]), options["bars"] or COMPOSED_BARS)
     with known_errors():
         folder, vae = generation.open("samples")
         generation.finish(vae.sample(count, seed=generation.seed, **options), folder)

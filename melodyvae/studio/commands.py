@@ -71,7 +71,7 @@ def shell_command(request: Any, files: Sequence[str], model: str, bars: int = 2)
             if hide and extend:
                 return None  # the command does one or the other
             how = ["--hide", ",".join(map(str, hide))] if hide else ["--extend", str(extend)]
-            words = ["complete", *names, *how, "--bar", "1", "-n", str(request.count)]
+            words = ["complete", *names, *how, "-n", str(request.count)]
             words += _draws(request, temperature=None)
         case ContinueRequest():
             words = ["continue", *names, "--bars", str(request.bars), "-n", str(request.count)]

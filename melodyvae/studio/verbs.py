@@ -271,7 +271,6 @@ def complete(model: Any, request: CompleteRequest, tunes: Sequence[Source]) -> d
         request.count,
         hide=hide,
         extend=extend,
-        first_bar=1,
         temperature=request.temperature,
         seed=request.seed,
     )
