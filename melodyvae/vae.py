@@ -48,7 +48,7 @@ from melodyvae.generation.interpolation import (
 )
 from melodyvae.generation.meters import COMPOSING_MODEL, choose_model_for
 from melodyvae.generation.morph import CANDIDATES
-from melodyvae.generation.novelty import NoveltyIndex, find_index, index_of, redraw_near_copies
+from melodyvae.generation.novelty import NoveltyError, NoveltyIndex, find_index, index_of, redraw_near_copies
 from melodyvae.generation.prior import Prior, PriorError
 from melodyvae.generation.results import (
     Arithmetic,
@@ -306,7 +306,7 @@ class MelodyVAE:
         again = (f"seed {seed}: with it the same tunes come again",) if is_new else ()
         return Samples(
             melodies=tuple(melodies),
-            decisions=(*again, *wish.shortfalls(melodies)),
+            decisions=(*again, *replace(wish, is_song=form == "song").shortfalls(melodies)),
             seed=seed,
             known=self.novelty,
             vocabulary=self.model.vocabulary,
@@ -412,7 +412,7 @@ class MelodyVAE:
         source: MelodySource,
         count: int = 8,
         *,
-        amount: float = 0.3,
+        amount: float = variation.AMOUNT,
         track: str = "auto",
         first_bar: int | None = None,
         scale: str | Scale = "auto",
@@ -444,7 +444,8 @@ class MelodyVAE:
 
         Raises:
             MidiError, MelodyError, WindowError, ScaleError: as :meth:`interpolate`.
-            NoveltyError: as :meth:`sample`.
+            NoveltyError: if ``novel`` is asked of a model without the index of its training melodies, or nothing but
+                near-copies is found.
         """
         chosen = parse_choice(scale)
         seed, generator = self._draws(seed, generator)
@@ -454,18 +455,21 @@ class MelodyVAE:
         if isinstance(chosen, Scale):
             tune = moved_to_scale(tune, chosen, key_of(piece))
             decisions.append(f"the tune is moved to {chosen}")
-        draw = partial(
-            variation.vary,
+        melodies = variation.vary(
             self.model,
             tune,
-            amount=amount,
-            temperature=temperature,
-            generator=generator,
-            rules=rules_near(self.model, tune, chosen, weights_of(piece)),
+            count,
+            amount,
+            temperature,
+            generator,
+            rules_near(self.model, tune, chosen, weights_of(piece)),
+            index_of(self.model).is_near_copy if novel else None,
         )
-        melodies = self._drawn(draw, count, novel)
+        further = "; a larger --amount goes further away"
+        if not melodies:
+            raise NoveltyError(f"at amount {amount:g} only near-copies of training melodies were found{further}")
         if len(melodies) < count:
-            decisions.append(_fewer(count, len(melodies)))
+            decisions.append(_fewer(count, len(melodies)) + further)
         return Variations(
             melodies=tuple(melodies),
             sources=(taken,),

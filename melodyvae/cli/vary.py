@@ -26,7 +26,7 @@ from melodyvae.cli.options import (
 @click.option(
     "--amount",
     type=FiniteFloat(min=0, max=1),
-    default=0.3,
+    default=0.45,
     show_default=True,
     help="How far away: 0 is the tune itself, 1 a new one.",
 )

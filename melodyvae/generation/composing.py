@@ -96,12 +96,10 @@ class Wish:
             pitches = range(low, high + 1)
             least = min(sum(one is None or pitch in one for pitch in pitches) for one in scales)
             if least < MIN_PITCHES:
-                held = (
-                    f"{least} of {scale}" if isinstance(scale, Scale) else f"{least} of some scale" if least else "none"
-                )
+                of = f" of {scale}" if isinstance(scale, Scale) else " of a scale" if scale == "auto" else ""
                 raise ComposingError(
-                    f"{asked}, which holds {len(pitches)} pitches that the model writes, {held}; "
-                    f"a tune takes at least {MIN_PITCHES}: give a wider range"
+                    f"{asked} and holds as few as {least} notes{of}; a tune takes at least {MIN_PITCHES}: "
+                    "give a wider range"
                 )
         if self.density is not None:
             if self.density > steps_per_bar:

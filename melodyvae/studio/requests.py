@@ -107,7 +107,7 @@ class VaryRequest:
 
     tune: TuneSource
     count: int = between(1, MAX_TUNES, default=8)
-    amount: float = between(0, 1, default=0.3)
+    amount: float = between(0, 1, default=0.45)
     scale: str = "auto"
     temperature: float = between(0, 2, default=0.0)
     seed: int = between(0, MAX_SEED, default=0)
