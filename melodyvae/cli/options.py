@@ -332,6 +332,8 @@ def known_errors() -> Iterator[None]:
     except UserError as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
+        if isinstance(error, BrokenPipeError) and error.filename is None:
+            raise  # what reads the output may have enough: see melodyvae.cli.main
         where = f"{error.filename}: " if error.filename else ""
         raise click.ClickException(f"{where}{error.strerror or error}") from error
 

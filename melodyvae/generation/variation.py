@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from melodyvae.models.melody import MelodyModel
 
 MAX_DRAWS = 20
-# By default half of the neighbours of a two-bar tune differ from it on 7 sixteenths of 32 or more, and 7% on one or two:
-# 24 tunes of pop songs and folk songs, eight neighbours each; at 0.3 it was 2 sixteenths, and 54%.
+# Half of the neighbours of a two-bar tune differ from it on 7 sixteenths of 32 or more, and 7% on one or two (24 tunes,
+# pop songs and folk songs, eight neighbours each); at 0.3 it was 2 sixteenths, and 54%.
 AMOUNT = 0.45
 
 
