@@ -63,7 +63,7 @@ from melodyvae.generation.results import (
     Variations,
 )
 from melodyvae.generation.scales import Scale, ScaleChoice, key_named, moved_to_scale, parse_choice, weights_of
-from melodyvae.generation.sources import MelodySource, Taken, sounding_bars, take, take_window
+from melodyvae.generation.sources import MelodySource, Taken, TunesRead, sounding_bars, take, take_window
 from melodyvae.models.melody import MelodyModel
 
 Encodable: TypeAlias = "MelodySource | np.ndarray | Tensor"
@@ -77,6 +77,7 @@ class MelodyVAE:
     Attributes:
         model: the network.
         limits: of time and memory for reading a score, in a process of its own; None reads it in this one.
+        tunes_read: the melodies of files that need not be read again, by file and track; empty unless it is filled.
 
     Args:
         composer: a model that looks back, held already, to judge notes by; None loads ``melody-compose`` when needed.
@@ -88,6 +89,7 @@ class MelodyVAE:
         self.model = model
         self.limits = limits
         self._given_composer = composer
+        self.tunes_read: TunesRead = {}
 
     @classmethod
     def from_pretrained(
@@ -873,7 +875,9 @@ class MelodyVAE:
             MidiError, MelodyError: if the source cannot be read, or has no melody.
         """
         taken = self._take(source, "", track)
-        hears = can_hear(self.composer, taken.melody)
+        # melody-compose is not loaded for bars that it cannot hear.
+        may_hear = self.config.look_back or self._given_composer is not None or self.config.meter == (4, 4)
+        hears = may_hear and can_hear(self.composer, taken.melody)
         bar_of = taken.found.layout.piece_bar  # of a bar of the melody, from 0
         windows = tuple(
             replace(
@@ -907,12 +911,12 @@ class MelodyVAE:
         return self.model.vocabulary.encode(window)[None], True
 
     def _take(self, source: MelodySource, label: str, track: str) -> Taken:
-        return take(source, self.config, label, track, self.limits)
+        return take(source, self.config, label, track, self.limits, self.tunes_read)
 
     def _take_window(
         self, source: MelodySource, label: str, track: str, first_bar: int | None, bars: int | None = None
     ) -> Taken:
-        return take_window(source, self.config, label, track, first_bar, bars, self.limits)
+        return take_window(source, self.config, label, track, first_bar, bars, self.limits, self.tunes_read)
 
     def _aligned(self, taken: Sequence[Taken], key: str, scale: Scale | ScaleChoice) -> AlignedTunes:
         """What was taken, in one key."""

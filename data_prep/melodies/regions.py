@@ -152,7 +152,7 @@ def find_regions(
 
 
 def read_melody(
-    source: str | Path | pretty_midi.PrettyMIDI,
+    source: str | Path | pretty_midi.PrettyMIDI | Song,
     track: str = AUTO,
     meter: tuple[int, int] | None = None,
     steps_per_quarter: int = 4,
@@ -164,7 +164,7 @@ def read_melody(
     :mod:`data_prep.melodies.layout` says; the description tells how many.
 
     Args:
-        source: a MIDI or score file (of several tunes the first) or a ``PrettyMIDI`` object.
+        source: a MIDI or score file (of several tunes the first), a ``PrettyMIDI`` object, or what was read of one.
         track: ``auto``, a track's number (from 1) or its name.
         meter: bars of this meter; None takes that of the piece in which most of the part's notes are.
         steps_per_quarter: the grid.
@@ -176,6 +176,8 @@ def read_melody(
     """
     if isinstance(source, str | Path):
         name, song = str(source), read_song(source, limits)
+    elif isinstance(source, Song):
+        name, song = "the piece", source
     else:
         name, buffer = "the PrettyMIDI object", BytesIO()
         with utf8_names(source):

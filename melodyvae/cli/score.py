@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from melodyvae.cli.options import device_option, known_errors, load_model, midi_file, model_option, track_option
+
+if TYPE_CHECKING:
+    from melodyvae.vae import MelodyVAE
 
 
 @click.command()
@@ -28,9 +32,10 @@ def score(files: tuple[Path, ...], track: str, model_name: str, device: str, eve
     other meters than 4/4, where that model cannot hear, if it lies outside the scale of the tune or its bars would be
     much likelier. Of a long tune the most unusual bars and the most doubtful notes are printed, unless --all is given.
     """
+    held: dict[str, MelodyVAE] = {}
     with known_errors():
         for path in files:
-            vae = load_model(model_name, device, [(path, track)])
+            vae = load_model(model_name, device, [(path, track)], held=held)
             found = vae.score(path, track=track)
             for sentence in found.sentences if every else found.summary:
                 click.echo(sentence)
