@@ -220,7 +220,8 @@ def distance_from_song(melody: Melody, before: Melody | None = None) -> float:
     whatever key, counts 1, and so does one that does little else. A note longer than a bar that is not the last counts
     0.5, and so do a rest of a bar, a leap of more than an octave, and a range of more than two.
 
-    ``before`` is what it goes on from: its key counts, its last note leads over, and its bars can be taken up.
+    ``before`` is what it goes on from: its key counts, its last note leads over, and its bars can be taken up; to take up
+    nothing else counts 2 more.
     """
     notes, bar = melody.notes, melody.steps_per_bar
     whole = melody if before is None else Melody.join([before, melody])
@@ -240,6 +241,7 @@ def distance_from_song(melody: Melody, before: Melody | None = None) -> float:
         ideas = [idea for idea in bars[whole.bars - melody.bars :] if len(idea) > 1]
         repeats = len(ideas) - len(set(ideas) - earlier)
         far += repeats == 0 or repeats > MAX_REPEATS * len(ideas)
+        far += 2.0 * (before is not None and 0 < len(ideas) == repeats)
     return far
 
 
