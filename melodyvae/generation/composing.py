@@ -220,8 +220,8 @@ def distance_from_song(melody: Melody, before: Melody | None = None) -> float:
     whatever key, counts 1, and so does one that does little else. A note longer than a bar that is not the last counts
     0.5, and so do a rest of a bar, a leap of more than an octave, and a range of more than two.
 
-    ``before`` is what it goes on from: its key counts, its last note leads over, and its bars can be taken up; to take up
-    nothing else counts 2 more.
+    ``before`` is what it goes on from: its key counts, its last note leads over, and its bars can be taken up. To take
+    up nothing else counts 2 more.
     """
     notes, bar = melody.notes, melody.steps_per_bar
     whole = melody if before is None else Melody.join([before, melody])
