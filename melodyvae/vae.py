@@ -300,11 +300,15 @@ class MelodyVAE:
             "generator": generator,
             "quarters_per_minute": tempo,
         }
+        draw: Callable[[int], list[Melody]]
         if composes:
             draw = partial(composing.compose, self.model, bars=bars, wish=wish, scale=chosen, **how)
         else:
             draw = partial(sampling.sample, self.model, prior=prior, scale=chosen, **how)
-        melodies = self._drawn(draw, count, novel)
+        if novel:
+            melodies = redraw_near_copies(draw, count, index_of(self.model), self.model.vocabulary)
+        else:
+            melodies = draw(count)
         again = (f"seed {seed}: with it the same tunes come again",) if is_new else ()
         return Samples(
             melodies=tuple(melodies),
@@ -939,12 +943,6 @@ class MelodyVAE:
             self._take_window(source, label, wanted, bar, bars)
             for source, label, wanted, bar in zip(sources, labels, tracks, first_bars, strict=True)
         )
-
-    def _drawn(self, draw: Callable[[int], list[Melody]], count: int, novel: bool) -> list[Melody]:
-        """``count`` melodies from ``draw``, none a near-copy of a training melody if ``novel``."""
-        if not novel:
-            return draw(count)
-        return redraw_near_copies(draw, count, index_of(self.model), self.model.vocabulary)
 
     def _draws(self, seed: int | None, generator: torch.Generator | None) -> tuple[int | None, torch.Generator]:
         """The seed and the generator of all draws."""

@@ -30,7 +30,8 @@ def score(files: tuple[Path, ...], track: str, model_name: str, device: str, eve
     that it has learned from: how many of a hundred are less unusual. A note is doubtful if the whole tune would be
     much likelier with another pitch near it, by melody-compose, which hears that bars come back and keys stay; in
     other meters than 4/4, where that model cannot hear, if it lies outside the scale of the tune or its bars would be
-    much likelier. Of a long tune the most unusual bars and the most doubtful notes are printed, unless --all is given.
+    much likelier. A bar that recurs exactly clears its notes. Of a long tune the most unusual bars and the most
+    doubtful notes are printed, unless --all is given.
     """
     held: dict[str, MelodyVAE] = {}
     with known_errors():
