@@ -748,8 +748,10 @@ class MelodyVAE:
         if kept is not None:
             decisions.append(f"in key: the new bars keep to the notes of {kept}; --scale none allows all")
         usual = composing.usual_density(melody)
-        added = [found.window(melody.bars, bars) for found in melodies]
-        decisions += composing.Wish(density=usual).shortfalls(added)
+        reached = [composing.density_of(found.window(melody.bars, bars)) for found in melodies]
+        if not all(composing.is_near_density(one, usual) for one in reached):
+            told = ", ".join(f"{one:.2g}" for one in reached[: composing.MAX_TOLD])
+            decisions.append(f"the tune has {usual:.2g} notes per bar; those of no draft were nearer than {told}")
         return Completion(
             melodies=tuple(melodies),
             sources=(taken,),

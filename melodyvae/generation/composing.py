@@ -174,7 +174,7 @@ class Wish:
             far += 4.0 * (key_of(melody) != self.key)
         if self.density is not None:
             reached = density_of(melody)
-            far += 4 * abs(math.log(reached / self.density)) + 4.0 * (not _is_near(reached, self.density))
+            far += 4 * abs(math.log(reached / self.density)) + 4.0 * (not is_near_density(reached, self.density))
         if self.is_song:
             far += distance_from_song(melody, before)
         return far
@@ -189,7 +189,7 @@ class Wish:
             found.append(f"not met: {self.key} was asked for; {len(others)} of {len(melodies)} are not in it ({told})")
         if self.density is not None:
             reached = [density_of(melody) for melody in melodies]
-            if not all(_is_near(one, self.density) for one in reached):
+            if not all(is_near_density(one, self.density) for one in reached):
                 told = ", ".join(f"{one:.2g}" for one in reached[:MAX_TOLD])
                 found.append(f"not met: {self.density:.2g} notes per bar were asked for; reached are {told}")
         if self.is_song:
@@ -209,7 +209,8 @@ def density_of(melody: Melody) -> float:
     return len(melody.notes) / max(melody.bars, 1)
 
 
-def _is_near(reached: float, wanted: float) -> bool:
+def is_near_density(reached: float, wanted: float) -> bool:
+    """Whether a density is within a third of another."""
     return abs(reached / wanted - 1) <= NEAR_DENSITY
 
 

@@ -305,6 +305,9 @@ def test_bars_that_are_added_keep_the_scale_the_range_and_the_density(model):
             new = melody.window(8, 8)
             assert all(note.pitch in Scale(0) and 60 <= note.pitch <= 72 for note in new.notes)
             assert len(new.notes) / 8 == pytest.approx(2, rel=1 / 3)  # free drafts of this model have 1 to 7
+    few = replace(tune(16), notes=(tune(16).notes[0], tune(16).notes[-1]))
+    found = MelodyVAE(model).go_on(few, 1, bars=2, seed=1)
+    assert any(said.startswith("the tune has 0.12 notes per bar; those of no draft") for said in found.decisions)
     chosen = MelodyVAE(model).go_on(tune(8), 4, scale="C:minor-pentatonic", seed=1)
     assert {note.pitch % 12 for melody in chosen for note in melody.window(8, 8).notes} <= {0, 3, 5, 7, 10}
     assert "in key: the new bars keep to the notes of C minor pentatonic; --scale none allows all" in chosen.decisions
