@@ -333,6 +333,12 @@ def compose(
         _, melodies = written(_rules_of_each(model, rows, shifts, scale, wanted))
         if generator is not None and after is not None:
             generator.set_state(after)
+    if wanted.key is not None and not isinstance(scale, Scale):  # the notes that have changed may have changed the key
+        again = [wanted.shift(melody, scale, None, table) for melody in melodies]
+        shifts = [
+            other if not melody.notes or not wanted.outside(melody, other, table) else shift
+            for melody, shift, other in zip(melodies, shifts, again, strict=True)
+        ]
     moved = [melody.transpose(shift) for melody, shift in zip(melodies, shifts, strict=True)]
     if wanted.is_open:
         return moved
