@@ -9,16 +9,18 @@ import sys
 import time
 from pathlib import Path
 
+from tests.children import start_child
+
 
 def start(*arguments: str | Path, **options: object) -> subprocess.Popen[str]:
     """``python ARGUMENTS`` in a session of its own."""
-    return subprocess.Popen(
-        [sys.executable, *map(str, arguments)],
+    return start_child(
+        [sys.executable, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        **options,  # type: ignore[call-overload]
+        **options,
     )
 
 

@@ -235,7 +235,7 @@ class TestVerbs:
             assert found.window(bar, 1).notes == melody.window(bar, 1).notes
         assert found.window(1, 1).notes != melody.window(1, 1).notes
         for bar in (0, 5):
-            with pytest.raises(InpaintingError, match=f"no bar {bar}: the tune has bars 1 to 4"):
+            with pytest.raises(InpaintingError, match=f"no bar {bar}: the piece has bars 1 to 4"):
                 vae.complete(melody, hide=[bar])
 
     def test_complete_adds_bars(self, vae):

@@ -174,7 +174,7 @@ def find_regions(
 
 
 def read_melody(
-    source: str | Path | pretty_midi.PrettyMIDI,
+    source: str | Path | pretty_midi.PrettyMIDI | Song,
     track: str = AUTO,
     meter: tuple[int, int] | None = None,
     steps_per_quarter: int = 4,
@@ -187,7 +187,7 @@ def read_melody(
     4/4 are asked for is read beat on beat, as a shuffle: see :mod:`data_prep.melodies.beats`.
 
     Args:
-        source: a MIDI or score file (of several tunes the first) or a ``PrettyMIDI`` object.
+        source: a MIDI or score file (of several tunes the first), a ``PrettyMIDI`` object, or what was read of one.
         track: ``auto``, a track's number (from 1) or its name.
         meter: bars of this meter; None takes that of the piece in which most of the part's notes are.
         steps_per_quarter: the grid.
@@ -199,6 +199,8 @@ def read_melody(
     """
     if isinstance(source, str | Path):
         name, song = str(source), read_song(source, limits)
+    elif isinstance(source, Song):
+        name, song = "the piece", source
     else:
         name, buffer = "the PrettyMIDI object", BytesIO()
         with utf8_names(source):

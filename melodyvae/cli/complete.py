@@ -30,10 +30,10 @@ def complete(generation: Generation, file: Path, options: CompleteOptions) -> No
     melodyvae complete a.mid --extend 2
     melodyvae complete a.mid --hide 3-4 -n 8
 
-    Bar 1 is the bar in which the melody begins, unless --bar says another one; bars are added after its last note. The
-    new bars keep to the scale and the range of those around them. melody-compose writes them: it hears the bars before,
-    takes up their themes, and of many drafts keeps those after which the bars that follow are likeliest. Tunes in
-    threes (3/4, 6/8) are filled in by melody-2bar-triple, two bars at a time.
+    Bars are counted as in FILE, and added after the melody's last note. The new bars keep to the scale and the range of
+    those around them. melody-compose writes them: it hears the bars before, takes up their themes, and of many drafts
+    keeps those after which the bars that follow are likeliest. Tunes in threes (3/4, 6/8) are filled in by
+    melody-2bar-triple, two bars at a time.
 
     The folder (FILE-completed by default) gets MIDI files such as 01-of-4_C_120bpm.mid, each the whole melody,
     all.mid with all of them in a row, piano-rolls.png, and index.html, a page that plays them.

@@ -7,11 +7,12 @@ is quick.
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 import click
 
 from melodyvae import __version__
-from melodyvae.cli.signals import ending_in_good_order
+from melodyvae.cli.signals import ENDED_BY_SIGPIPE, ending_in_good_order, has_no_reader
 
 COMMANDS = {  # in the order of a first session
     "prep": "Turn a folder of music files into a dataset.",
@@ -37,6 +38,15 @@ MODULES = {"continue": "continue_"}  # where a command cannot be called like its
 
 class LazyGroup(click.Group):
     """A group whose commands are imported by name when they are asked for."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; end quietly when what reads its output has enough."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            if not has_no_reader():
+                raise
+            ctx.exit(ENDED_BY_SIGPIPE)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands in the order of a first session."""

@@ -307,28 +307,37 @@ def load_model(
     tunes: Sequence[tuple[Path, str]] = (),
     duple: str | None = None,
     by_name: bool = False,
+    held: dict[str, MelodyVAE] | None = None,
 ) -> MelodyVAE:
     """The model on its device; with the name ``auto`` the one for the meter of ``tunes`` (files and their tracks).
 
-    ``duple`` is that of tunes that are not in threes, melody-2bar by default.
+    ``duple`` is that of tunes that are not in threes, melody-2bar by default. The tunes are read, and need not be read
+    again; nor need models be loaded again, or tunes be read, that are ``held`` from earlier calls.
 
     Unless all of them are in 4/4, it says which model that is, and how the tunes are fitted into its bars.
     """
     from data_prep.limits import Limits
     from data_prep.reading.notes import printable
     from melodyvae.device import choose_device, use_threads
-    from melodyvae.generation.meters import BY_METER, DUPLE_MODEL, choose_model_for
+    from melodyvae.generation.meters import BY_METER, DUPLE_MODEL, choose_model
+    from melodyvae.generation.sources import TunesRead, read_tunes
     from melodyvae.vae import MelodyVAE
 
     use_threads()
+    held = {} if held is None else held
+    read: TunesRead = next((vae.tunes_read for vae in held.values()), {})
+    read |= read_tunes([tune for tune in tunes if tune not in read], Limits())
     if name == BY_METER:
         is_lettered = 1 < len(tunes) <= 4 and not by_name
         labels = "ABCD"[: len(tunes)] if is_lettered else [printable(path.name) for path, _ in tunes]
-        choice = choose_model_for(tunes, labels, Limits(), duple or DUPLE_MODEL)
+        choice = choose_model([read[tune].melody.meter for tune in tunes], labels, duple or DUPLE_MODEL)
         name = choice.name
         for sentence in choice.sentences:
             click.echo(sentence)
-    return MelodyVAE.from_pretrained(name, choose_device(device), limits=Limits())
+    if name not in held:
+        held[name] = MelodyVAE.from_pretrained(name, choose_device(device), limits=Limits())
+        held[name].tunes_read = read
+    return held[name]
 
 
 @contextmanager
@@ -348,6 +357,8 @@ def known_errors() -> Iterator[None]:
     except UserError as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
+        if isinstance(error, BrokenPipeError) and error.filename is None:
+            raise  # what reads the output may have enough: see melodyvae.cli.main
         where = f"{error.filename}: " if error.filename else ""
         raise click.ClickException(f"{where}{error.strerror or error}") from error
 

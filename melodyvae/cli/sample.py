@@ -39,6 +39,8 @@ def sample(generation: Generation, parts: str, options: SampleOptions) -> None:
 
     The folder (samples by default) gets a MIDI file for each tune, such as 01-of-8_C_120bpm.mid, all.mid with all of
     them in a row, piano-rolls.png, and index.html, a page that plays them.
+    Key, scale, range and density hold together; what no tune can meet is refused, and what none of those drawn meets is
+    told with what was reached.
     Without --seed the tunes are new each time, and the seed with which they come again is printed.
     """
     from melodyvae.generation.meters import COMPOSED_BARS

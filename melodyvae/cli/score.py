@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +18,9 @@ from melodyvae.cli.options import (
 )
 from melodyvae.verbs.score import ScoreOptions
 from melodyvae.verbs.score import score as judge
+
+if TYPE_CHECKING:
+    from melodyvae.vae import MelodyVAE
 
 
 @click.command()
@@ -36,11 +40,13 @@ def score(files: tuple[Path, ...], model_name: str, device: str, every: bool, op
     that it has learned from: how many of a hundred are less unusual. A note is doubtful if the whole tune would be
     much likelier with another pitch near it, by melody-compose, which hears that bars come back and keys stay; in
     other meters than 4/4, where that model cannot hear, if it lies outside the scale of the tune or its bars would be
-    much likelier. Of a long tune the most unusual bars and the most doubtful notes are printed, unless --all is given.
+    much likelier. A bar that recurs exactly clears its notes. Of a long tune the most unusual bars and the most
+    doubtful notes are printed, unless --all is given.
     """
+    held: dict[str, MelodyVAE] = {}
     with known_errors():
         for path in files:
-            vae = load_model(model_name, device, [(path, str(options.track))])
+            vae = load_model(model_name, device, [(path, str(options.track))], held=held)
             found = judge(vae, path, options)
             for sentence in with_track_options(found.sentences if every else found.summary, [found.source]):
                 click.echo(sentence)

@@ -1,14 +1,35 @@
-"""Ends of a command that somebody asks for: Ctrl-C, SIGTERM and SIGHUP are one thing; the second ends it at once."""
+"""Ends of a command that somebody asks for.
+
+Ctrl-C, SIGTERM and SIGHUP are one thing; the second ends it at once. A reader that closes the pipe, as ``head`` does,
+has enough: the command ends without a word, with the status that a shell shows of a program that SIGPIPE ended.
+"""
 
 from __future__ import annotations
 
+import os
+import select
 import signal
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
 ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+ENDED_BY_SIGPIPE = 141  # 128 and the number of the signal
+
+
+def has_no_reader() -> bool:
+    """Whether the pipe that is printed to is closed at its other end; what waits to be printed is dropped then."""
+    with suppress(OSError, ValueError, AttributeError):  # of a stream without a file, or a system without poll
+        printed_to = sys.stdout.fileno()
+        asked = select.poll()
+        asked.register(printed_to, 0)
+        if any(events & (select.POLLERR | select.POLLHUP) for _, events in asked.poll(0)):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), printed_to)
+            return True
+    return False
 
 
 @contextmanager

@@ -181,12 +181,30 @@ def rules_of(model: MelodyModel, scale: Scale) -> TokenRules:
     return TokenRules.only(torch.from_numpy(scale.allowed_tokens(model.vocabulary)).to(model.device))
 
 
+def rules_within(model: MelodyModel, scale: Scale | None, lowest: int, highest: int) -> TokenRules:
+    """What keeps any melody between two MIDI pitches, both included, and in ``scale``; None allows all notes.
+
+    A note beyond the range goes to its end.
+    """
+    vocabulary = model.vocabulary
+    tokens = np.arange(vocabulary.size)
+    pitches = tokens - FIRST_NOTE_ON + vocabulary.lowest_pitch
+    allowed = (tokens < FIRST_NOTE_ON) | ((lowest <= pitches) & (pitches <= highest))
+    if scale is not None:
+        in_both = allowed & scale.allowed_tokens(vocabulary)
+        allowed = in_both if in_both[FIRST_NOTE_ON:].any() else allowed
+    return TokenRules(torch.from_numpy(allowed[None, None]).to(model.device), reach=vocabulary.size)
+
+
 def rules_of_each(model: MelodyModel, windows: np.ndarray) -> TokenRules:
     """What keeps each of N melodies in the scale that fits the window ``(N, T)`` best."""
-    vocabulary = model.vocabulary
+    return TokenRules(torch.from_numpy(allowed_in_each(model.vocabulary, windows)[:, None]).to(model.device))
+
+
+def allowed_in_each(vocabulary: Vocabulary, windows: np.ndarray) -> np.ndarray:
+    """Whether each token lies in the scale that fits each of N windows ``(N, T)`` best, booleans ``(N, V)``."""
     pitches = [row[row >= FIRST_NOTE_ON].astype(np.int64) - FIRST_NOTE_ON + vocabulary.lowest_pitch for row in windows]
-    allowed = [best_scale(pitch_class_weights(found)).allowed_tokens(vocabulary) for found in pitches]
-    return TokenRules(torch.from_numpy(np.stack(allowed)[:, None]).to(model.device))
+    return np.stack([best_scale(pitch_class_weights(found)).allowed_tokens(vocabulary) for found in pitches])
 
 
 def _leaps(tokens: np.ndarray) -> np.ndarray:

@@ -20,8 +20,8 @@ import torch
 
 from data_prep.errors import UserError
 from data_prep.melody import Melody, MelodyNote
-from data_prep.tokens import FIRST_NOTE_ON
 from melodyvae.generation.codec import fields_of, posterior_means, tied_like
+from melodyvae.generation.in_scale import rules_within
 from melodyvae.generation.scales import Scale, ScaleChoice, best_scale, pitch_class_weights
 from melodyvae.generation.scoring import negative_elbo
 from melodyvae.models.token_rules import TokenRules
@@ -176,11 +176,7 @@ def rules_around(model: MelodyModel, near: list[Melody], scale: Scale | ScaleCho
     if scale == "none" or not len(pitches):
         return None
     chosen = scale if isinstance(scale, Scale) else best_scale(pitch_class_weights(pitches))
-    allowed = chosen.allowed_tokens(model.vocabulary)
-    places = np.arange(model.vocabulary.size) - FIRST_NOTE_ON + model.vocabulary.lowest_pitch
-    in_range = (pitches.min() <= places) & (places <= pitches.max())
-    allowed &= in_range | (np.arange(model.vocabulary.size) < FIRST_NOTE_ON)
-    return TokenRules.only(torch.from_numpy(allowed).to(model.device))
+    return rules_within(model, chosen, int(pitches.min()), int(pitches.max()))
 
 
 def _strangeness(melody: Melody, bar: int, near: list[Melody]) -> float:

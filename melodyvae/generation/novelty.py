@@ -170,16 +170,20 @@ def beat_hashes(windows: np.ndarray, steps_per_beat: int) -> np.ndarray:
 def redraw_near_copies(
     draw: Callable[[int], Sequence[Melody]], count: int, index: NoveltyIndex, vocabulary: Vocabulary
 ) -> list[Melody]:
-    """``count`` melodies from ``draw(how many)`` of which none is a near-copy.
+    """``count`` melodies from ``draw(how many)`` of which none is a near-copy, and no two are alike.
 
     Raises:
         NoveltyError: if near-copies come again and again.
     """
     kept: list[Melody] = []
+    refused: set[bytes] = set()
     for _ in range(MAX_DRAWS):
         drawn = list(draw(count - len(kept)))
         tokens = np.stack([vocabulary.encode(melody) for melody in drawn])
-        kept += [melody for melody, is_copy in zip(drawn, index.is_near_copy(tokens), strict=True) if not is_copy]
+        for melody, row, is_copy in zip(drawn, tokens, index.is_near_copy(tokens), strict=True):
+            if not is_copy and row.tobytes() not in refused:
+                kept.append(melody)
+            refused.add(row.tobytes())
         if len(kept) >= count:
             return kept
-    raise NoveltyError(f"in {MAX_DRAWS} draws only {len(kept)} of {count} melodies were no near-copies")
+    raise NoveltyError(f"in {MAX_DRAWS} draws only {len(kept)} of {count} melodies were new and no near-copies")

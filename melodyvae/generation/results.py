@@ -212,6 +212,11 @@ class _Drawn(Result):
         return sum(beats >= self.known.copied_beats(self.melodies[0].length_steps) for beats in self.beats_known)
 
     @property
+    def _remedy(self) -> str:
+        """By which option there are fewer near-copies."""
+        return "--novel draws them again"
+
+    @property
     def novelty_sentences(self) -> tuple[str, ...]:
         """How similar the melodies are to training melodies."""
         if self.known is None or self.beats_known is None:
@@ -224,7 +229,7 @@ class _Drawn(Result):
         share = f"beats shared with the most similar training melody (of {beats}, in any key)"
         sentences = [f"{share}: {', '.join(told)}"]
         if self.near_copies:
-            sentences.append(f"near-copies of training melodies: {self.near_copies}; --novel draws them again")
+            sentences.append(f"near-copies of training melodies: {self.near_copies}; {self._remedy}")
         return tuple(sentences)
 
 
@@ -249,6 +254,14 @@ class Variations(_Drawn):
 
     original: Melody
     steps_changed: tuple[int, ...]
+
+    @property
+    def _remedy(self) -> str:
+        """Near a near-copy there are hardly any others."""
+        assert self.known is not None
+        if self.known.is_near_copy(self.vocabulary.encode(self.original)[None])[0]:
+            return "the tune is one itself; a larger --amount goes further away"
+        return super()._remedy
 
     @property
     def measured(self) -> tuple[str, ...]:

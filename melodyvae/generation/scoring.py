@@ -5,7 +5,8 @@ model's own training data, whose quantiles are kept with the model. A note's sco
 negative ELBO would fall if its pitch were another one near, and :data:`OUTSIDE_NATS` more if it lies outside the major
 scale that holds most of the tune's notes: a model that remembers windows exactly remembers a wrong note nearly as well
 as a right one, so the ELBO alone tells little. With a model that composes beside it, the notes are therefore judged by
-that one: see :mod:`melodyvae.generation.doubts`. ``tests/benchmarks/wrong_notes.py`` prints how much each finds.
+that one: see :mod:`melodyvae.generation.doubts`. Notes of bars that recur exactly are not doubtful either way.
+``tests/benchmarks/wrong_notes.py`` prints how much each finds.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from torch import Tensor
 from data_prep.melody import Melody, MelodyNote
 from data_prep.tokens import FIRST_NOTE_ON
 from melodyvae.datasets.batches import random_rows, token_batches
-from melodyvae.generation.doubts import DOUBTFUL_NATS_HEARD, at_other_pitches, can_hear, note_doubts
+from melodyvae.generation.doubts import DOUBTFUL_NATS_HEARD, at_other_pitches, can_hear, note_doubts, recurring_notes
 from melodyvae.models.checkpoint import check_extras
 from melodyvae.models.loss import token_nats
 
@@ -89,24 +90,25 @@ def score(model: MelodyModel, melody: Melody, composer: MelodyModel | None = Non
     doubts = note_doubts(composer, melody, scale) if composer is not None and is_heard else None
     enough = DOUBTFUL_NATS if doubts is None else DOUBTFUL_NATS_HEARD
     starts = np.array([note.start_step for note in melody.notes])
+    recurs = recurring_notes(melody)
     scores = []
     for (first, window), row, nats in zip(found, rows, per_step, strict=True):
         percentile = None if quantiles is None else float(np.interp(nats, quantiles, np.linspace(0, 100, PERCENTILES)))
-        if doubts is None:
-            gains, better = note_scores(model, row, scale)
-        else:  # those of the tune; a window may begin within a note
-            steps = np.array([note.start_step for note in window.notes]) + first * window.steps_per_bar
-            gains, better = (values[np.searchsorted(starts, steps, side="right") - 1] for values in doubts)
+        # The notes of the tune; a window may begin within one.
+        steps = np.array([note.start_step for note in window.notes]) + first * window.steps_per_bar
+        numbers = np.searchsorted(starts, steps, side="right") - 1
+        gains, better = note_scores(model, row, scale) if doubts is None else (values[numbers] for values in doubts)
+        is_cleared = recurs[numbers]
         notes = [
             NoteScore(
                 bar=first + 1 + note.start_step // window.steps_per_bar,
                 beat=1 + note.start_step % window.steps_per_bar / window.steps_per_quarter,
                 note=note,
-                nats=float(gain),
-                better_pitch=note.pitch + int(shift),
-                is_doubtful=bool(gain >= enough),
+                nats=0.0 if cleared else float(gain),
+                better_pitch=note.pitch if cleared else note.pitch + int(shift),
+                is_doubtful=bool(gain >= enough and not cleared),
             )
-            for note, gain, shift in zip(window.notes, gains, better, strict=True)
+            for note, gain, shift, cleared in zip(window.notes, gains, better, is_cleared, strict=True)
         ]
         ordered = tuple(sorted(notes, key=lambda doubtful: -doubtful.nats))
         scores.append(WindowScore(first + 1, float(nats), percentile, ordered))

@@ -5,6 +5,7 @@ Conventions: a *window* is a melody of exactly the model's bars and grid. Bars a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,7 @@ from melodyvae.config import MelodyConfig
 if TYPE_CHECKING:
     import pretty_midi
 
+    from data_prep.reading.notes import Song
     from melodyvae.models.melody import MelodyModel
 
 MAX_NAMED_BARS = 8  # in which notes are lost
@@ -142,6 +144,23 @@ def close_call_words(found: ReadMelody) -> str:
     return f"a close call; next: track {found.close_call.index + 1}{name}"
 
 
+TunesRead: TypeAlias = "dict[tuple[MelodySource, str], ReadMelody]"  # by source and track
+
+
+def read_tunes(tunes: Sequence[tuple[Path, str]], limits: Limits | None = None) -> TunesRead:
+    """The melodies of files, each given with its track, by file and track; a file is read once, whatever its tracks.
+
+    Raises:
+        MidiError, MelodyError: as :func:`data_prep.melodies.regions.read_melody`.
+    """
+    found: TunesRead = {}
+    songs: dict[Path, Song | None] = {}
+    for path, track in dict.fromkeys(tunes):
+        found[path, track] = read_melody(songs.get(path) or path, track, limits=limits)
+        songs[path] = found[path, track].song
+    return found
+
+
 def read_source(
     source: MelodySource, config: MelodyConfig, track: str = "auto", limits: Limits | None = None
 ) -> ReadMelody:
@@ -154,15 +173,12 @@ def read_source(
 
     Raises:
         MidiError, MelodyError: as :func:`data_prep.melodies.regions.read_melody`.
-        WindowError: if a ``Melody`` or a ``ReadMelody`` lies on another grid than the model's.
+        WindowError: if a ``Melody``, or a ``ReadMelody`` without its piece, lies on another grid than the model's.
     """
     if isinstance(source, ReadMelody):
-        if (source.melody.steps_per_quarter, source.melody.steps_per_bar) != (
-            config.steps_per_quarter,
-            config.steps_per_bar,
-        ):
-            raise WindowError("the piece was read with other bars or another grid than the model's")
         found = source
+        if found.song is not None and found.melody.steps_per_quarter != config.steps_per_quarter:
+            found = melody_of(found.song, found.part_index, None, config.steps_per_quarter)
     elif isinstance(source, Melody):
         if source.steps_per_quarter != config.steps_per_quarter:
             raise WindowError(
@@ -173,18 +189,27 @@ def read_source(
         found = ReadMelody.of(source, own)
     else:
         found = read_melody(source, track, None, config.steps_per_quarter, limits)
-        if found.melody.steps_per_bar != config.steps_per_bar and found.song is not None:
-            refitted = melody_of(found.song, found.part_index, config.meter, config.steps_per_quarter)
-            found = replace(refitted, close_call=found.close_call)
+    if found.melody.steps_per_bar != config.steps_per_bar and found.song is not None:
+        refitted = melody_of(found.song, found.part_index, config.meter, config.steps_per_quarter)
+        found = replace(refitted, close_call=found.close_call)
+    grid = (found.melody.steps_per_quarter, found.melody.steps_per_bar)
+    if grid != (config.steps_per_quarter, config.steps_per_bar):
+        raise WindowError("the piece was read with other bars or another grid than the model's")
     return replace(found, melody=found.melody.fold_into(config.lowest_pitch, config.highest_pitch))
 
 
 def take(
-    source: MelodySource, config: MelodyConfig, label: str = "", track: str = "auto", limits: Limits | None = None
+    source: MelodySource,
+    config: MelodyConfig,
+    label: str = "",
+    track: str = "auto",
+    limits: Limits | None = None,
+    read: TunesRead | None = None,
 ) -> Taken:
-    """The melody of a source, with all its bars; see :func:`read_source`."""
+    """The melody of a source, with all its bars; see :func:`read_source`. What is in ``read`` is not read again."""
     path = Path(source) if isinstance(source, str | Path) else None
-    return Taken(label, path, read_source(source, config, track, limits))
+    known = None if path is None or not read else read.get((path, track))
+    return Taken(label, path, read_source(known or source, config, track, limits))
 
 
 def take_window(
@@ -195,9 +220,10 @@ def take_window(
     first_bar: int | None = None,
     bars: int | None = None,
     limits: Limits | None = None,
+    read: TunesRead | None = None,
 ) -> Taken:
-    """Some bars of a source; see :func:`read_source` and :func:`pick_window`."""
-    taken = take(source, config, label, track, limits)
+    """Some bars of a source; see :func:`take` and :func:`pick_window`."""
+    taken = take(source, config, label, track, limits, read)
     try:
         return replace(taken, window=pick_window(taken.found, config, first_bar, bars))
     except WindowError as error:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT
 
-MAX_MOVE_SEMITONES = 2  # a forbidden note further from any allowed one is dropped, not moved
+MAX_MOVE_SEMITONES = 2  # of a scale's notes: a forbidden note further from any allowed one is dropped, not moved
 OCTAVE = 12
 
 
@@ -23,7 +23,7 @@ class TokenRules:
 
     The probability of a forbidden note goes to the nearest allowed ones, half to each of two equally near: where the
     model wants a C sharp, it gets a C or a D at that step, and not whatever else was likely. Notes with no allowed one
-    within :data:`MAX_MOVE_SEMITONES` are dropped, and the rest is renormalised.
+    within ``reach`` are dropped, and the rest is renormalised.
 
     With ``no_wide_leaps``, a note more than an octave from the one before goes to the same pitch class within an octave
     of it first, unless one of some tunes goes from the one note to the other at that very step.
@@ -35,6 +35,7 @@ class TokenRules:
         no_wide_leaps: in which windows leaps of more than an octave are kept out, booleans ``(B,)``; None in none.
         leaps: the tokens of the last note before each step, and of the step, in some tunes: ``(tunes, T, 2)``.
         before: the token of the last note before each window, ``(B,)``, 0 where there is none.
+        reach: how many semitones a forbidden note may move.
     """
 
     allowed: Tensor
@@ -43,6 +44,7 @@ class TokenRules:
     no_wide_leaps: Tensor | None = None
     leaps: Tensor | None = None
     before: Tensor | None = None
+    reach: int = MAX_MOVE_SEMITONES
 
     def __post_init__(self) -> None:
         if self.allowed.ndim != 3:
@@ -90,7 +92,7 @@ class TokenRules:
         if self.no_wide_leaps is not None and last_note is not None:
             probabilities, allowed = self._without_wide_leaps(probabilities, allowed, step, last_note)
         events = probabilities[:, :FIRST_NOTE_ON] * allowed[:, :FIRST_NOTE_ON]
-        notes = _moved(probabilities[:, FIRST_NOTE_ON:], allowed[:, FIRST_NOTE_ON:])
+        notes = _moved(probabilities[:, FIRST_NOTE_ON:], allowed[:, FIRST_NOTE_ON:], self.reach)
         ruled = torch.cat([events, notes], dim=1).log()
         ruled[:, NO_EVENT].clamp_(min=math.log(tiny))  # so that something can be drawn whatever was dropped
         return ruled
@@ -111,15 +113,15 @@ class TokenRules:
         return torch.zeros_like(probabilities).scatter_add(1, target, probabilities), allowed & ~is_far
 
 
-def _moved(probabilities: Tensor, allowed: Tensor) -> Tensor:
+def _moved(probabilities: Tensor, allowed: Tensor, reach: int) -> Tensor:
     """Probabilities ``(B, P)`` of pitches in a row, those of forbidden ones given to the nearest allowed ones."""
     size = allowed.shape[1]
     places = torch.arange(size, device=allowed.device).expand_as(allowed)
-    far = size + MAX_MOVE_SEMITONES
+    far = size + reach
     below = torch.where(allowed, places, -far).cummax(dim=1).values
     above = torch.where(allowed, places, far + size).flip(1).cummin(dim=1).values.flip(1)
     down, up = places - below, above - places
-    reached = torch.minimum(down, up) <= MAX_MOVE_SEMITONES
+    reached = torch.minimum(down, up) <= reach
     # An allowed pitch is the nearest one to itself on both sides, and gets both halves.
     to_below = probabilities * (0.5 * (down == up) + 1.0 * (down < up)) * reached
     to_above = probabilities * (0.5 * (down == up) + 1.0 * (down > up)) * reached

@@ -23,8 +23,6 @@ def shell_command(request: VerbRequest, files: Sequence[str], model: str, bars: 
     if options is None or (isinstance(options, CompleteOptions) and options.hidden_bars and options.extend):
         return None  # the command takes one bar and one track for all; it fills in or goes on
     words = [VERBS[request.verb].command, *files, *options.shell_words(request.labels)]
-    if isinstance(options, CompleteOptions) and options.first_bar is None:
-        words += ["--bar", "1"]
     if request.verb == "sample" and model == BY_METER and is_triple(request.meter):
         model = TRIPLE_MODEL  # there is no tune by which the command would choose it
     words += [] if model == BY_METER else ["--model", model]

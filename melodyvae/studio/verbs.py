@@ -133,8 +133,6 @@ def perform(model: Any, request: VerbRequest, sources: Sequence[MelodySource]) -
     options = request.placed()
     if isinstance(options, SampleOptions) and options.bars is None and model.config.look_back:
         options = replace(options, bars=COMPOSED_BARS)
-    if isinstance(options, CompleteOptions):
-        options = replace(options, first_bar=1)
     taken: tuple[Any, ...] = (list(sources),) if request.verb == "pad" else tuple(sources)
     result = VERBS[request.verb].function(vae, *taken, options)
     return _scores(result, request) if isinstance(result, Scores) else _shown_result(result)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Annotated, TypeVar
+from collections.abc import Sequence
+from typing import Annotated, Literal, TypeVar
 
 from data_prep.melodies.keys import Key
 from data_prep.melody import Melody
 from melodyvae.generation.alignment import AlignedTunes
-from melodyvae.generation.novelty import index_of, redraw_near_copies
 from melodyvae.generation.scales import Scale, ScaleChoice, parse_choice, parse_key, parse_tempo
-from melodyvae.generation.sources import MelodySource, Taken, take, take_window
+from melodyvae.generation.sources import MelodySource, Taken, sounding_bars, take, take_window
 from melodyvae.options import Option, OptionError
 from melodyvae.verbs.held import HeldModel
 
@@ -32,6 +31,10 @@ def parse_track(track: str | int) -> str:
 
 
 Tunes = Annotated[int, Option("Tunes.", low=1, high=MAX_COUNT, flags=("-n",))]
+Form = Annotated[
+    Literal["song", "any"],
+    Option("song: bars are chosen that close and take up an earlier one; any: not."),
+]
 TRACK = Option("Track{of}: auto, a number (from 1) or a name.", parse=parse_track)
 FIRST_BAR = Option("First bar to take{of}, from 1.", low=1, flags=("--bar",), default="a phrase")
 Track = Annotated[str | int, TRACK]
@@ -70,7 +73,7 @@ def for_each(value: Kind | tuple[Kind, ...], count: int, name: str) -> list[Kind
 
 def take_all(vae: HeldModel, source: MelodySource, track: str | int, label: str = "") -> Taken:
     """The melody of a source, with all its bars."""
-    return take(source, vae.config, label, str(track), vae.limits)
+    return take(source, vae.config, label, str(track), vae.limits, vae.tunes_read)
 
 
 def take_bars(
@@ -82,7 +85,7 @@ def take_bars(
     bars: int | None = None,
 ) -> Taken:
     """Some bars of a source, the model's number of them by default."""
-    return take_window(source, vae.config, label, str(track), first_bar, bars, vae.limits)
+    return take_window(source, vae.config, label, str(track), first_bar, bars, vae.limits, vae.tunes_read)
 
 
 def take_bars_of_each(
@@ -114,8 +117,12 @@ def kept_key(taken: Taken, scale: Scale | ScaleChoice) -> Key | None:
     return scale.key if isinstance(scale, Scale) else taken.found.key
 
 
-def novel_or_not(vae: HeldModel, draw: Callable[[int], list[Melody]], count: int, novel: bool) -> list[Melody]:
-    """``count`` melodies from ``draw``, none a near-copy of a training melody if ``novel``."""
-    if not novel:
-        return draw(count)
-    return redraw_near_copies(draw, count, index_of(vae.model), vae.model.vocabulary)
+def until_its_end(taken: Taken) -> Melody:
+    """The melody from the first bar of its piece to the bar of its last note."""
+    return taken.found.window(0, max(sounding_bars(taken.found.melody)[1], 1))
+
+
+def added_bars(taken: Taken, melody: Melody, bars: int) -> str:
+    """A sentence: after which bar of its piece a melody gets so many bars more."""
+    last = taken.found.layout.piece_bar(min(melody.bars, taken.found.layout.bars) - 1)
+    return f"{'1 bar is' if bars == 1 else f'{bars} bars are'} added after bar {last}, the last with a note"

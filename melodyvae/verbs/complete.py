@@ -9,9 +9,9 @@ from typing import Annotated
 from melodyvae.generation import both_sides, inpainting
 from melodyvae.generation.results import Completion
 from melodyvae.generation.scales import parse_choice
-from melodyvae.generation.sources import MelodySource, WindowError, sounding_bars
+from melodyvae.generation.sources import MelodySource, Taken
 from melodyvae.options import Option, OptionError, Options
-from melodyvae.verbs.common import FirstBar, ScaleName, Seed, Track, Tunes, kept_key, take_all
+from melodyvae.verbs.common import ScaleName, Seed, Track, Tunes, added_bars, kept_key, take_all, until_its_end
 from melodyvae.verbs.held import HeldModel
 
 MAX_HIDDEN_BARS = 10_000
@@ -47,13 +47,12 @@ class CompleteOptions(Options):
 
     hide: Annotated[
         str | Sequence[int],
-        Option("Bars to fill in, from 1: 3, or 3-4, or 2,7-8.", parse=parse_bars, metavar="BARS"),
+        Option("Bars to fill in, from 1 as in the file: 3, or 3-4, or 2,7-8.", parse=parse_bars, metavar="BARS"),
     ] = ""
     extend: Annotated[
         int, Option("Go on for so many bars after the end.", low=0, high=10_000, flags=("--extend", "--bars"))
     ] = 0
     count: Tunes = 4
-    first_bar: FirstBar = None
     track: Track = "auto"
     scale: ScaleName = "auto"
     temperature: Annotated[
@@ -94,17 +93,8 @@ def complete(
     """
     scale = parse_choice(options.scale)
     taken = take_all(vae, source, options.track)
-    layout, (start, end) = taken.found.layout, sounding_bars(taken.found.melody)
-    if options.first_bar is not None:
-        if options.first_bar > len(layout.bar_starts):
-            raise WindowError(f"there is no bar {options.first_bar}: the piece has bars 1 to {len(layout.bar_starts)}")
-        start = layout.grid_bar(options.first_bar)
-    end = max(end, start + 1)
-    melody = taken.found.window(start, end - start)
-    for bar in options.hidden_bars:
-        if bar > melody.bars:
-            raise inpainting.InpaintingError(f"there is no bar {bar}: the tune has bars 1 to {melody.bars}")
-    hidden = {bar - 1 for bar in options.hidden_bars} | {melody.bars + index for index in range(options.extend)}
+    melody = until_its_end(taken)
+    hidden = _hidden(taken, options.hidden_bars) | {melody.bars + index for index in range(options.extend)}
     looks_back = vae.config.look_back
     engine = both_sides.complete_from_both_sides if looks_back else inpainting.complete
     temperature = options.temperature
@@ -120,19 +110,29 @@ def complete(
         scale=scale,
         progress=progress,
     )
-    decisions = []
-    if start:
-        decisions.append(f"the tune begins in bar {layout.piece_bar(start)} of the file, which is bar 1 here")
-    if options.extend:
-        added = "1 bar is" if options.extend == 1 else f"{options.extend} bars are"
-        decisions.append(f"{added} added after bar {melody.bars}, the last with a note")
     return Completion(
         melodies=tuple(melodies),
         sources=(taken,),
-        decisions=tuple(decisions),
+        decisions=(added_bars(taken, melody, options.extend),) if options.extend else (),
         seed=options.seed,
         key=kept_key(taken, "auto"),
         original=melody,
         hidden=tuple(sorted(bar + 1 for bar in hidden)),
-        grid_bar=start,
     )
+
+
+def _hidden(taken: Taken, bars: Iterable[int]) -> set[int]:
+    """The bars of a melody, from 0, that bars of its piece, from 1, are.
+
+    Raises:
+        InpaintingError: if the piece has no such bar.
+    """
+    layout, hidden = taken.found.layout, set()
+    count = len(layout.bar_starts)
+    for bar in bars:
+        if not 1 <= bar <= count:
+            raise inpainting.InpaintingError(f"there is no bar {bar}: the piece has bars 1 to {count}")
+        first = layout.grid_bar(bar)
+        end = layout.grid_bar(bar + 1) if bar < count else layout.bars
+        hidden |= set(range(first, max(end, first + 1)))
+    return hidden

@@ -7,9 +7,21 @@ from typing import Annotated
 
 from melodyvae.generation import composing
 from melodyvae.generation.results import Completion
+from melodyvae.generation.scales import parse_choice
 from melodyvae.generation.sources import MelodySource
 from melodyvae.options import Option, Options
-from melodyvae.verbs.common import Seed, Temperature, Track, Tunes, kept_key, take_all
+from melodyvae.verbs.common import (
+    Form,
+    ScaleName,
+    Seed,
+    Temperature,
+    Track,
+    Tunes,
+    added_bars,
+    kept_key,
+    take_all,
+    until_its_end,
+)
 from melodyvae.verbs.held import HeldModel
 
 
@@ -20,12 +32,14 @@ class ContinueOptions(Options):
     bars: Annotated[int, Option("Bars to add.", low=1, high=10_000)] = 8
     count: Tunes = 4
     track: Track = "auto"
+    form: Form = "song"
+    scale: ScaleName = "auto"
     temperature: Temperature = 1.0
     seed: Seed = 0
 
 
 def continue_(vae: HeldModel, source: MelodySource, options: ContinueOptions) -> Completion:
-    """Write ``source`` and some bars more; see :func:`melodyvae.generation.composing.go_on`.
+    """Write ``source`` and some bars more after its last note; see :func:`melodyvae.generation.composing.go_on`.
 
     >>> from melodyvae import MelodyVAE
     >>> composer = MelodyVAE.from_pretrained("melody-compose")
@@ -36,20 +50,31 @@ def continue_(vae: HeldModel, source: MelodySource, options: ContinueOptions) ->
 
     Raises:
         MidiError, MelodyError: if the source cannot be read, or has no melody.
-        ComposingError: if the model does not look back, or the last bars have no note.
+        ComposingError: if the model does not look back, or the melody has no note.
+        ScaleError: if there is no such scale.
     """
     composing.check_composes(vae.model)
+    scale = parse_choice(options.scale)
     taken = take_all(vae, source, options.track)
-    generator = vae.draws(options.seed)
-    melodies = composing.go_on(vae.model, taken.melody, options.bars, options.count, options.temperature, generator)
-    last = len(taken.found.layout.bar_starts)
-    added = "1 bar is" if options.bars == 1 else f"{options.bars} bars are"
+    melody, generator = until_its_end(taken), vae.draws(options.seed)
+    melodies = composing.go_on(
+        vae.model, melody, options.bars, options.count, options.temperature, generator, scale, options.form
+    )
+    decisions = [added_bars(taken, melody, options.bars)]
+    kept = composing.scale_after(melody, scale)
+    if kept is not None:
+        decisions.append(f"in key: the new bars keep to the notes of {kept}; with scale none all are allowed")
+    usual = composing.usual_density(melody)
+    reached = [composing.density_of(longer.window(melody.bars, options.bars)) for longer in melodies]
+    if not all(composing.is_near_density(density, usual) for density in reached):
+        told = ", ".join(f"{density:.2g}" for density in reached[: composing.MAX_TOLD])
+        decisions.append(f"the tune has {usual:.2g} notes per bar; those of no draft were nearer than {told}")
     return Completion(
         melodies=tuple(melodies),
         sources=(taken,),
-        decisions=(f"{added} added after bar {last}",),
+        decisions=tuple(decisions),
         seed=options.seed,
-        key=kept_key(taken, "auto"),
-        original=taken.melody,
-        hidden=tuple(range(last + 1, last + options.bars + 1)),
+        key=kept_key(taken, scale),
+        original=melody,
+        hidden=tuple(range(melody.bars + 1, melody.bars + options.bars + 1)),
     )

@@ -7,9 +7,12 @@ from functools import cached_property
 import torch
 
 from data_prep.limits import Limits
+from data_prep.melody import Melody
 from melodyvae.config import MelodyConfig
+from melodyvae.generation.doubts import can_hear
 from melodyvae.generation.meters import COMPOSING_MODEL
 from melodyvae.generation.novelty import NoveltyIndex, find_index
+from melodyvae.generation.sources import TunesRead
 from melodyvae.models.melody import MelodyModel
 
 
@@ -19,6 +22,7 @@ class HeldModel:
     Attributes:
         model: the network.
         limits: of time and memory for reading a score, in a process of its own; None reads it in this one.
+        tunes_read: the melodies of files that need not be read again, by file and track; empty unless it is filled.
 
     Args:
         composer: a model that looks back, held already, to judge notes by; None loads ``melody-compose`` when needed.
@@ -30,6 +34,7 @@ class HeldModel:
         self.model = model
         self.limits = limits
         self._given_composer = composer
+        self.tunes_read: TunesRead = {}
 
     @property
     def config(self) -> MelodyConfig:
@@ -49,6 +54,11 @@ class HeldModel:
         if self._given_composer is not None:
             return self._given_composer
         return MelodyModel.from_pretrained(COMPOSING_MODEL).to(self.model.device)
+
+    def can_be_heard(self, melody: Melody) -> bool:
+        """Whether the composer can hear a melody; ``melody-compose`` is not loaded for bars that it cannot hear."""
+        may_hear = self.config.look_back or self._given_composer is not None or self.config.meter == (4, 4)
+        return may_hear and can_hear(self.composer, melody)
 
     def draws(self, seed: int | None) -> torch.Generator:
         """The source of all draws of a call; a seed of None is 0."""

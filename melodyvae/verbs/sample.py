@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from secrets import randbits
 from typing import Annotated, Any, Literal
 
+from data_prep.melody import Melody
 from melodyvae.generation import composing, sampling
+from melodyvae.generation.meters import COMPOSED_BARS
+from melodyvae.generation.novelty import index_of, redraw_near_copies
+from melodyvae.generation.prior import PriorError
 from melodyvae.generation.results import Samples
 from melodyvae.generation.scales import key_named, parse_choice
 from melodyvae.options import Option, Options
-from melodyvae.verbs.common import Novel, ScaleName, Temperature, Tunes, novel_or_not
+from melodyvae.verbs.common import Novel, ScaleName, Temperature, Tunes
 from melodyvae.verbs.held import HeldModel
 
 
@@ -53,6 +58,16 @@ class SampleOptions(Options):
         int | None, Option("The same seed, the same files.", low=0, high=2**32 - 1, default="a new one")
     ] = None
 
+    def wish(self, is_song: bool = False) -> composing.Wish:
+        """What is wished of the tunes."""
+        low, high = self.pitches or (None, None)
+        key = None if self.key is None else key_named(self.key)
+        return composing.Wish(key, self.density, low, high, is_song)
+
+    def check_together(self) -> None:
+        """Raise :class:`ComposingError` if no tune can meet key, scale, range and density together."""
+        self.wish().check(parse_choice(self.scale), self.bars or COMPOSED_BARS)
+
 
 def sample(vae: HeldModel, options: SampleOptions) -> Samples:
     """Write new melodies.
@@ -66,32 +81,51 @@ def sample(vae: HeldModel, options: SampleOptions) -> Samples:
         PriorError: if the fitted prior is asked of a model that has none.
         NoveltyError: if ``novel`` is asked of a model without the index of its training melodies.
         ScaleError: if there is no such scale or key.
-        ComposingError: if what only a model that looks back can do is asked of another.
+        ComposingError: if no tune can be as asked for, or what only a model that looks back can do is asked of another.
     """
-    low, high = options.pitches or (None, None)
-    composes = vae.config.look_back and options.prior is None
-    is_song = options.form == "song" or (options.form is None and composes)
-    key = None if options.key is None else key_named(options.key)
-    wish = composing.Wish(key, options.density, low, high, is_song)
-    if options.bars not in (None, vae.config.bars) or not wish.is_open:
-        composing.check_composes(vae.model)
+    composes = vae.config.look_back
+    wish = options.wish(is_song=options.form == "song" or (options.form is None and composes))
+    if not composes:
+        _check_needs_no_composer(vae, options)
+    elif options.prior == "fitted":
+        raise PriorError("the model draws from the prior that it has learned; prior fitted is of melody-2bar")
+    scale = parse_choice(options.scale)
+    wish.check(scale, options.bars or vae.config.bars, vae.config.steps_per_bar, vae.model.vocabulary)
     is_new = options.seed is None
     seed = randbits(32) if options.seed is None else options.seed
     how: dict[str, Any] = {
         "temperature": options.temperature,
         "generator": vae.draws(seed),
         "quarters_per_minute": options.tempo,
-        "scale": parse_choice(options.scale),
+        "scale": scale,
     }
+    draw: Callable[[int], list[Melody]]
     if composes:
         draw = partial(composing.compose, vae.model, bars=options.bars, wish=wish, **how)
     else:
         draw = partial(sampling.sample, vae.model, prior=options.prior, **how)
-    melodies = novel_or_not(vae, draw, options.count, options.novel)
+    if options.novel:
+        melodies = redraw_near_copies(draw, options.count, index_of(vae.model), vae.model.vocabulary)
+    else:
+        melodies = draw(options.count)
+    again = (f"seed {seed}: with it the same tunes come again",) if is_new else ()
     return Samples(
         melodies=tuple(melodies),
-        decisions=(f"seed {seed}: with it the same tunes come again",) if is_new else (),
+        decisions=(*again, *replace(wish, is_song=options.form == "song").shortfalls(melodies)),
         seed=seed,
         known=vae.novelty,
         vocabulary=vae.model.vocabulary,
     )
+
+
+def _check_needs_no_composer(vae: HeldModel, options: SampleOptions) -> None:
+    """Raise :class:`ComposingError` naming the options that only a model that looks back has."""
+    asked = {
+        "bars": options.bars not in (None, vae.config.bars),
+        "key": options.key is not None,
+        "density": options.density is not None,
+        "range": options.pitches is not None,
+        "form": options.form == "song",
+    }
+    if any(asked.values()):
+        composing.check_composes(vae.model, *(name for name, is_asked in asked.items() if is_asked))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from melodyvae.generation import scoring
-from melodyvae.generation.doubts import can_hear
 from melodyvae.generation.meters import COMPOSING_MODEL
 from melodyvae.generation.results import Scores
 from melodyvae.generation.sources import MelodySource
@@ -36,7 +35,7 @@ def score(vae: HeldModel, source: MelodySource, options: ScoreOptions) -> Scores
         MidiError, MelodyError: if the source cannot be read, or has no melody.
     """
     taken = take_all(vae, source, options.track)
-    hears = can_hear(vae.composer, taken.melody)
+    hears = vae.can_be_heard(taken.melody)
     bar_of = taken.found.layout.piece_bar  # of a bar of the melody, from 0
     windows = tuple(
         replace(

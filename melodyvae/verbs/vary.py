@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated
 
 from melodyvae.generation import variation
 from melodyvae.generation.in_scale import rules_near
+from melodyvae.generation.novelty import NoveltyError, index_of
 from melodyvae.generation.results import Variations
 from melodyvae.generation.scales import Scale, moved_to_scale, parse_choice, weights_of
 from melodyvae.generation.sources import MelodySource
@@ -21,7 +21,6 @@ from melodyvae.verbs.common import (
     Track,
     Tunes,
     kept_key,
-    novel_or_not,
     take_bars,
 )
 from melodyvae.verbs.held import HeldModel
@@ -32,7 +31,9 @@ class VaryOptions(Options):
     """How to vary a melody."""
 
     count: Tunes = 8
-    amount: Annotated[float, Option("How far away: 0 is the tune itself, 1 a new one.", low=0, high=1)] = 0.3
+    amount: Annotated[float, Option("How far away: 0 is the tune itself, 1 a new one.", low=0, high=1)] = (
+        variation.AMOUNT
+    )
     first_bar: FirstBar = None
     track: Track = "auto"
     scale: ScaleName = "auto"
@@ -52,7 +53,8 @@ def vary(vae: HeldModel, source: MelodySource, options: VaryOptions) -> Variatio
 
     Raises:
         MidiError, MelodyError, WindowError, ScaleError, OptionError: as :meth:`MelodyVAE.interpolate`.
-        NoveltyError: as :meth:`MelodyVAE.sample`.
+        NoveltyError: if ``novel`` is asked of a model without the index of its training melodies, or nothing but
+            near-copies is found.
     """
     model, scale = vae.model, parse_choice(options.scale)
     taken = take_bars(vae, source, options.track, options.first_bar, "the tune")
@@ -61,19 +63,23 @@ def vary(vae: HeldModel, source: MelodySource, options: VaryOptions) -> Variatio
     if isinstance(scale, Scale):
         tune = moved_to_scale(tune, scale, taken.found.key)
         decisions.append(f"the tune is moved to {scale}")
-    draw = partial(
-        variation.vary,
+    melodies = variation.vary(
         model,
         tune,
-        amount=options.amount,
-        temperature=options.temperature,
-        generator=vae.draws(options.seed),
-        rules=rules_near(model, tune, scale, weights_of(piece)),
+        options.count,
+        options.amount,
+        options.temperature,
+        vae.draws(options.seed),
+        rules_near(model, tune, scale, weights_of(piece)),
+        index_of(model).is_near_copy if options.novel else None,
     )
-    melodies = novel_or_not(vae, draw, options.count, options.novel)
+    further = "a larger amount goes further away"
+    if not melodies:
+        raise NoveltyError(f"at amount {options.amount:g} only near-copies of training melodies were found; {further}")
     if len(melodies) < options.count:
         decisions.append(
-            f"{options.count} tunes were asked for; only {len(melodies)} distinct ones were found, and are written"
+            f"{options.count} tunes were asked for; only {len(melodies)} distinct ones were found, and are written; "
+            f"{further}"
         )
     return Variations(
         melodies=tuple(melodies),

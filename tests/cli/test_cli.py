@@ -23,6 +23,7 @@ from data_prep.tokens import Vocabulary
 from melodyvae.cli.main import COMMANDS, main
 from melodyvae.models.checkpoint import load_checkpoint
 from melodyvae.models.melody import MelodyModel
+from tests.children import start_child
 from tests.conftest import tune
 
 HEADER = b"MThd" + struct.pack(">IHHH", 6, 1, 1, 480)
@@ -615,7 +616,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(dataset_folder, tmp_path):
     out = tmp_path / "run"
     arguments = ["train", str(dataset_folder), "--preset", "tiny", "-o", str(out), "--threads", "1"]
     command = [sys.executable, "-m", "melodyvae", *arguments, "--steps", "1000000", "--evaluate-every", "1000000"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1) as process:
+    with start_child(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1) as process:
         assert process.stderr is not None
         for piece in iter(lambda: process.stderr.read(32), ""):  # until the progress bar shows an update
             if "update=" in piece or "rec=" in piece:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from data_prep.locks import InUseError, sole_use
+from tests.children import start_child
 
 HOLD = (
     "import sys, time; from pathlib import Path; from data_prep.locks import sole_use\n"
@@ -20,7 +21,7 @@ HOLD = (
 
 
 def holder(lock_file: Path) -> subprocess.Popen[str]:
-    process = subprocess.Popen([sys.executable, "-c", HOLD, str(lock_file)], stdout=subprocess.PIPE, text=True)
+    process = start_child([sys.executable, "-c", HOLD, str(lock_file)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
     return process
@@ -73,6 +74,6 @@ def test_of_many_at_once_one_is_in_at_a_time(tmp_path: Path) -> None:
         "            os.close(descriptor); os.unlink(folder / 'inside'); done += 1\n"
         "    except InUseError: time.sleep(0.001)\n"
     )
-    processes = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)]) for _ in range(4)]
+    processes = [start_child([sys.executable, "-c", code, tmp_path]) for _ in range(4)]
     assert [process.wait(timeout=120) for process in processes] == [0, 0, 0, 0]
     assert list(tmp_path.iterdir()) == []

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from data_prep.melodies.keys import Key
 from data_prep.melody import Melody, MelodyNote
+from data_prep.tokens import Vocabulary
 from melodyvae.cli.main import main
 from melodyvae.evaluation.repetition import repetition_metrics
 from melodyvae.generation.composing import (
@@ -22,7 +23,8 @@ from melodyvae.generation.composing import (
     key_of,
 )
 from melodyvae.generation.novelty import NOVELTY_FILE, NoveltyIndex
-from melodyvae.generation.scales import ScaleError, best_scale, key_named, weights_of
+from melodyvae.generation.prior import PriorError
+from melodyvae.generation.scales import Scale, ScaleError, best_scale, key_named, parse_choice, weights_of
 from melodyvae.models.checkpoint import beside
 from melodyvae.models.melody import MelodyModel
 from melodyvae.presets import PRESETS
@@ -156,15 +158,106 @@ def test_how_far_a_tune_is_from_a_song():
     assert beyond_its_close(still) == 1  # two pitches
 
 
-def test_a_wish_moves_a_tune_and_changes_nothing_else():
-    far, moved = Wish(key=Key(2, False)).meet(tune(4))
-    assert far == 0
-    assert moved == tune(4).transpose(2)
-    assert Wish(key=Key(9, True)).meet(tune(4))[0] == 4
-    far, moved = Wish(lowest_pitch=72, highest_pitch=84).meet(tune(4))
-    assert far == 0
-    assert min(note.pitch for note in moved.notes) >= 72
-    assert Wish(lowest_pitch=60, highest_pitch=66).meet(tune(4))[0] == pytest.approx(2)  # six semitones too wide
+def test_a_wish_moves_a_tune_to_its_key_and_range():
+    def shift(wish: Wish, scale: Scale | str = "none", signature: int | None = None) -> int:
+        return wish.shift(tune(4), scale, signature, Vocabulary())
+
+    assert shift(Wish(key=Key(2, False))) == 2
+    assert shift(Wish(lowest_pitch=72, highest_pitch=84)) == 12
+    assert shift(Wish(key=Key(2, False), lowest_pitch=72, highest_pitch=90)) == 14
+    assert shift(Wish(), Scale(9)) == -3
+    assert shift(Wish(), signature=7) == -5
+    assert shift(Wish(lowest_pitch=62, highest_pitch=78), signature=7) == 2  # the range comes before the signature
+    assert Wish(lowest_pitch=60, highest_pitch=66).outside(tune(4), 0, Vocabulary()) == 6
+
+
+def test_how_far_a_tune_is_from_a_wish():
+    assert Wish(key=Key(0, False), density=2.0).distance(tune(4)) == 0
+    assert Wish(key=Key(9, True)).distance(tune(4)) == 4
+    assert Wish(density=2.4).distance(tune(4)) == pytest.approx(4 * np.log(1.2))
+    assert Wish(density=4.0).distance(tune(4)) == pytest.approx(4 * np.log(2) + 4)
+    assert Wish(density=4.0).distance(Melody((), 64)) == 100
+
+
+COMBINED = [
+    (Wish(key=Key(0, False)), "G:major"),
+    (Wish(lowest_pitch=60, highest_pitch=81), "G:major"),
+    (Wish(key=Key(9, True), lowest_pitch=60, highest_pitch=72, density=5.0, is_song=True), "auto"),
+    (Wish(key=Key(2, False), lowest_pitch=55, highest_pitch=79), "D:pentatonic"),
+    (Wish(lowest_pitch=100, highest_pitch=127), "none"),
+    (Wish(lowest_pitch=24, highest_pitch=31), "C:major"),
+]
+
+
+@pytest.mark.parametrize(("wish", "scale"), COMBINED)
+def test_constraints_hold_together(model, wish, scale):
+    melodies = compose(model, 4, 3, generator=draws(), scale=parse_choice(scale), wish=wish)
+    notes = [note for melody in melodies for note in melody.notes]
+    assert len(notes) > 8
+    if wish.lowest_pitch is not None:
+        assert all(wish.lowest_pitch <= note.pitch <= wish.highest_pitch for note in notes)
+    kept = parse_choice(scale)
+    if isinstance(kept, Scale):
+        assert all(note.pitch in kept for note in notes)
+    elif kept == "auto":
+        assert all(note.pitch in best_scale(weights_of(melody)) for melody in melodies for note in melody.notes)
+    assert melodies == compose(model, 4, 3, generator=draws(), scale=kept, wish=wish)
+
+
+@pytest.mark.parametrize(
+    ("wish", "scale", "message"),
+    [
+        (Wish(lowest_pitch=81, highest_pitch=60), "auto", "the range is 81 to 60; give the lower pitch first"),
+        (Wish(lowest_pitch=112, highest_pitch=127), "auto", "112 to 127; the model writes pitches 21 to 108"),
+        (Wish(lowest_pitch=60, highest_pitch=61), "auto", "60 to 61 and holds as few as 0 notes of a scale"),
+        (Wish(lowest_pitch=60, highest_pitch=64), "A:pentatonic", "as few as 2 notes of A pentatonic"),
+        (Wish(density=0.1), "auto", "0.1 notes per bar, less than one note in 8 bars; give at least 0.125"),
+        (Wish(density=17.0), "auto", "a bar has 16 places for notes"),
+        (Wish(key=Key(0, True)), "G:major", "the key is C minor and the scale G major, which lacks Eb"),
+    ],
+)
+def test_what_no_tune_can_meet_is_refused_before_anything_is_written(monkeypatch, wish, scale, message):
+    with pytest.raises(ComposingError, match=message):
+        wish.check(parse_choice(scale), 8)
+    with pytest.raises(ComposingError, match=message):
+        MelodyVAE(tiny_composer()).sample(
+            2,
+            bars=8,
+            key=wish.key and str(wish.key),
+            density=wish.density,
+            pitches=None if wish.lowest_pitch is None else (wish.lowest_pitch, wish.highest_pitch),
+            scale=scale,
+        )
+
+
+def test_what_is_not_met_is_told_with_what_was_reached(model):
+    assert Wish(key=Key(0, False), density=2.0).shortfalls([tune(4)]) == []
+    assert Wish(key=Key(7, False)).shortfalls([tune(4), tune(4).transpose(7)]) == [
+        "not met: G major was asked for; 1 of 2 are not in it (tune 1 in C major)"
+    ]
+    assert Wish(density=4.0).shortfalls([tune(4)]) == ["not met: 4 notes per bar were asked for; reached are 2"]
+    assert Wish(is_song=True).shortfalls([ending((0, 8, 60)), ending((0, 8, 62))]) == [
+        "not met: 1 of 2 tunes do not come to a close (2)"
+    ]
+    found = MelodyVAE(model).sample(2, bars=4, density=0.3, seed=1)
+    assert any(said.startswith("not met: 0.3 notes per bar were asked for") for said in found.decisions)
+
+
+def test_a_prior_drops_no_constraint(model):
+    vae = MelodyVAE(model)
+    found = vae.sample(2, bars=6, key="G:major", prior="normal", seed=1)
+    assert found.melodies == vae.sample(2, bars=6, key="G:major", seed=1).melodies
+    with pytest.raises(PriorError, match="has learned"):
+        vae.sample(2, prior="fitted")
+    with pytest.raises(ComposingError, match="bars and key cannot be chosen"):
+        MelodyVAE(MelodyModel(PRESETS["tiny"].model)).sample(2, bars=6, key="G:major", prior="normal")
+
+
+def test_the_command_refuses_before_a_model_is_loaded(monkeypatch):
+    monkeypatch.setattr("melodyvae.cli.options.load_model", lambda *_: pytest.fail("a model is loaded"))
+    result = CliRunner().invoke(main, ["sample", "--range", "81", "60"])
+    assert result.exit_code == 2
+    assert "give the lower pitch first" in result.output
 
 
 @pytest.mark.parametrize(
@@ -193,6 +286,50 @@ def test_a_tune_goes_on_after_what_it_is(model, bars, added):
     assert len({melody.notes for melody in melodies}) > 1
 
 
+def sparse_after_its_end(bars: int, silent: int) -> Melody:
+    return replace(tune(bars), length_steps=16 * (bars + silent))
+
+
+def test_a_tune_goes_on_after_its_last_note_and_not_after_its_piece(model):
+    found = MelodyVAE(model).continue_(sparse_after_its_end(4, 20), 2, bars=3, seed=1)
+    assert [melody.bars for melody in found] == [7, 7]
+    assert found.hidden == (5, 6, 7)
+    assert "3 bars are added after bar 4, the last with a note" in found.decisions
+    for melody in found:
+        assert any(note.start_step >= 64 for note in melody.notes)
+
+
+def test_bars_that_are_added_keep_the_scale_the_range_and_the_density(model):
+    for seed in range(3):
+        for melody in go_on(model, tune(8), 8, 4, generator=draws(seed)):
+            new = melody.window(8, 8)
+            assert all(note.pitch in Scale(0) and 60 <= note.pitch <= 72 for note in new.notes)
+            assert len(new.notes) / 8 == pytest.approx(2, rel=1 / 3)  # free drafts of this model have 1 to 7
+    few = replace(tune(16), notes=(tune(16).notes[0], tune(16).notes[-1]))
+    found = MelodyVAE(model).continue_(few, 1, bars=2, seed=1)
+    assert any(said.startswith("the tune has 0.12 notes per bar; those of no draft") for said in found.decisions)
+    chosen = MelodyVAE(model).continue_(tune(8), 4, scale="C:minor-pentatonic", seed=1)
+    assert {note.pitch % 12 for melody in chosen for note in melody.window(8, 8).notes} <= {0, 3, 5, 7, 10}
+    assert "in key: the new bars keep to the notes of C minor pentatonic; --scale none allows all" in chosen.decisions
+
+
+def test_the_form_of_bars_that_are_added_is_chosen(model):
+    def far(form: str) -> float:
+        found = go_on(model, tune(8), 4, 8, generator=draws(), form=form)
+        return float(np.mean([distance_from_song(melody.window(8, 4), tune(8)) for melody in found]))
+
+    assert far("song") < far("any")
+
+
+def test_bars_can_take_up_what_they_go_on_from():
+    before = tune(8)
+    notes = [(16 * bar, 16 * bar + bar + 1, 60) for bar in range(6)]
+    notes += [(16 * bar + bar + 1, 16 * bar + 12, 64) for bar in range(6)]
+    new = Melody((*(MelodyNote(*note) for note in sorted(notes)), *before.notes[12:]), 128)  # its last bars are known
+    shifted = replace(before, notes=tuple(note._replace(end_step=note.end_step - 1) for note in before.notes))
+    assert distance_from_song(new, shifted) - distance_from_song(new, before) == 1
+
+
 def test_silence_cannot_go_on(model):
     with pytest.raises(ComposingError, match="have no note"):
         go_on(model, Melody((), 64), 2)
@@ -211,7 +348,7 @@ def test_the_verbs_compose_and_go_on(model):
     found = vae.continue_(tune(4), 2, bars=3, seed=1)
     assert [melody.bars for melody in found] == [7, 7]
     assert found.hidden == (5, 6, 7)
-    assert "3 bars are added after bar 4" in found.sentences
+    assert "3 bars are added after bar 4, the last with a note" in found.sentences
 
 
 def test_the_commands_write_files(model, tmp_path):

@@ -1,5 +1,7 @@
 """A wrong note is told by the tune around it, by the likelihood of the whole tune and nothing less."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ import torch
 from data_prep.melody import Melody, MelodyNote
 from melodyvae import MelodyVAE
 from melodyvae.generation import doubts
-from melodyvae.generation.doubts import CONTEXT_BARS, can_hear, note_doubts
+from melodyvae.generation.doubts import CONTEXT_BARS, can_hear, note_doubts, recurring_notes
 from melodyvae.generation.scoring import best_scale, score
 from melodyvae.models.loss import token_nats
 from melodyvae.models.melody import MelodyModel
@@ -39,9 +41,29 @@ def test_a_wrong_note_of_a_theme_that_comes_back_is_the_most_doubtful(composer, 
     assert (note_doubts(composer, clean, scale)[0] < doubts.DOUBTFUL_NATS_HEARD).all()
 
 
+def test_a_bar_that_recurs_exactly_clears_its_notes(composer):
+    planted = theme(4, {5: 1, 21: 1, 40: 1})  # bars 2 and 6 are alike, with the same wrong note; bar 11 has another
+    recurs = recurring_notes(planted)
+    assert [number // 4 for number in np.flatnonzero(~recurs)[::4]] == [10]
+    gains, _ = note_doubts(composer, planted, EVERYTHING)
+    assert np.isneginf(gains[recurs]).all()
+    found = score(MelodyModel.from_pretrained("melody-2bar"), planted, composer)
+    assert {(note.bar, note.note.pitch) for window in found for note in window.notes if note.is_doubtful} == {(11, 66)}
+    cleared = [note for window in found for note in window.notes if note.bar != 11]
+    assert {(note.nats, note.better_pitch - note.note.pitch) for note in cleared} == {(0.0, 0)}
+    louder = replace(planted, notes=tuple(note._replace(velocity=9 + note.start_step % 64) for note in planted.notes))
+    assert (recurring_notes(louder) == recurs).all()
+
+
+def test_bars_that_recur_clear_notes_that_are_judged_by_two_bars():
+    twice = Melody(tuple(MelodyNote(4 * n, 4 * n + 4, pitch) for n, pitch in enumerate([60, 61, 62, 63] * 4)), 64)
+    model = MelodyModel.from_pretrained("melody-2bar")
+    assert not any(note.is_doubtful for window in score(model, twice) for note in window.notes)
+
+
 def test_a_doubt_is_what_the_whole_tune_gains(composer):
     planted = theme(2, {9: 1})
-    asked = [3, 9, 20]
+    asked = [8, 9, 25]  # in the bars that do not recur
     gains, shifts = note_doubts(composer, planted, EVERYTHING, asked)
     assert np.isneginf(np.delete(gains, asked)).all()
 

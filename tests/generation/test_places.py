@@ -65,7 +65,7 @@ def test_bars_that_are_kept_are_where_they_were(path: Path, tmp_path: Path) -> N
 
 def test_a_tune_goes_on_after_its_last_bar(path: Path, tmp_path: Path) -> None:
     source = read_midi(path)
-    result = MelodyVAE(tiny_composer()).go_on(path, 1, bars=2, seed=1)
+    result = MelodyVAE(tiny_composer()).continue_(path, 1, bars=2, seed=1)
     back, _ = files(result, tmp_path / "out")
     assert places(back.parts[0], 0, 31) == places(source.parts[0], 0, 31)
     assert (maps(back), back.end_quarters) == (maps(source), 39.0)

@@ -1,6 +1,7 @@
 """Near neighbours, grids, sums, filled-in bars and scores: in the library and as commands."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,9 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_prep.melodies.arrangement import write_in_a_row
+from data_prep.melodies.layout import lay_out
+from data_prep.melodies.regions import ReadMelody
 from data_prep.melody import Melody, MelodyNote
+from data_prep.reading.notes import Meter, Section
 from data_prep.tokens import FIRST_NOTE_ON
 from melodyvae.generation.inpainting import InpaintingError, complete
+from melodyvae.generation.novelty import NoveltyError, NoveltyIndex
 from melodyvae.generation.sampling import reconstruct
 from melodyvae.generation.scales import Scale
 from melodyvae.generation.scoring import QUANTILES, fit_quantiles, negative_elbo, note_scores, score
@@ -50,6 +55,40 @@ class TestVary:
         found = vary(shipped, melody, 3, generator=seeded(4))
         assert {(m.quarters_per_minute, m.program) for m in found} == {(70.0, 11)}
         assert found == vary(shipped, melody, 3, generator=seeded(4))
+
+    def test_what_is_refused_is_drawn_again_and_not_replaced_by_the_window(self, shipped):
+        seen = []
+
+        def is_refused(rows):
+            seen.extend(rows)
+            return rows.sum(axis=1) % 2 == 0
+
+        found = vary(shipped, window(1), 4, 0.5, generator=seeded(), is_refused=is_refused)
+        assert len({melody.notes for melody in found}) == 4
+        assert len(seen) > 4
+        assert vary(shipped, window(1), 2, 0.0, is_refused=lambda rows: np.ones(len(rows), bool)) == []
+
+    def test_novel_neighbours_are_as_many_as_there_are_and_all_different(self, monkeypatch):
+        vae = MelodyVAE.from_pretrained("melody-2bar")
+        index = NoveltyIndex.of(np.stack([vae.model.vocabulary.encode(window(1))]), 4)
+        monkeypatch.setattr("melodyvae.vae.index_of", lambda _: index)
+        vae.__dict__["novelty"] = index
+        near = vae.vary(window(1), 8, amount=0.05, seed=1)
+        assert any("a larger --amount goes further away" in sentence for sentence in near.sentences)
+        found = vae.vary(window(1), 8, amount=0.4, novel=True, seed=1)
+        rows = np.stack([vae.model.vocabulary.encode(melody) for melody in found])
+        assert not index.is_near_copy(rows).any()
+        assert len(np.unique(rows, axis=0)) == len(rows) == 8
+        with pytest.raises(NoveltyError, match=r"at amount 0 only near-copies .* larger --amount"):
+            vae.vary(window(1), 8, amount=0.0, novel=True)
+
+    def test_by_default_eight_tunes_are_heard_as_eight(self, shipped):
+        changed = []
+        for seed in range(6):
+            found = vary(shipped, window(seed), 8, generator=seeded(seed))
+            assert len({melody.notes for melody in found}) == 8
+            changed += [steps_changed(shipped, melody, window(seed)) for melody in found]
+        assert np.median(changed) >= 6
 
     @pytest.mark.parametrize(("count", "amount", "message"), [(0, 0.3, "count is 0"), (2, 1.1, "amount is 1.1")])
     def test_numbers_out_of_range_are_refused(self, count, amount, message):
@@ -252,7 +291,7 @@ class TestCommands:
         assert message in run("complete", tunes[0], *options, status=2)
 
     def test_all_bars_hidden_is_said(self, tunes, tmp_path):
-        assert "there is no bar 5: the tune has bars 1 to 4" in run("complete", tunes[0], "--hide", "3-9", status=1)
+        assert "there is no bar 5: the piece has bars 1 to 4" in run("complete", tunes[0], "--hide", "3-9", status=1)
         assert "nothing to go by" in run("complete", tunes[0], "--hide", "1-4", "-o", tmp_path / "o", status=1)
 
     def test_score(self, tunes, run_folder):
@@ -287,16 +326,26 @@ class TestCompleteInKey:
     def test_it_works_from_the_first_note_to_the_last(self, shipped):
         notes = tuple(MelodyNote(64 + 4 * index, 68 + 4 * index, 60 + index % 3) for index in range(16))
         source = Melody(notes, 64 + 64 + 160)
-        found = MelodyVAE(shipped).complete(source, hide=[2], extend=2)
-        assert found.original.bars == 4
-        assert found[0].bars == 6
-        assert found.hidden == (2, 5, 6)
-        assert found[0].window(0, 1).notes == source.window(4, 1).notes
-        assert found.decisions == (
-            "the tune begins in bar 5 of the file, which is bar 1 here",
-            "2 bars are added after bar 4, the last with a note",
-        )
-        later = MelodyVAE(shipped).complete(source, hide=[1], first_bar=6)
-        assert later.original.bars == 3
-        with pytest.raises(InpaintingError, match="there is no bar 5: the tune has bars 1 to 4"):
-            MelodyVAE(shipped).complete(source, hide=[5])
+        found = MelodyVAE(shipped).complete(source, hide=[6], extend=2)
+        assert found.original.bars == 8
+        assert found[0].bars == 10
+        assert found.hidden == (6, 9, 10)  # bars are counted as in the piece
+        assert found[0].window(4, 1).notes == source.window(4, 1).notes
+        assert found[0].window(5, 1).notes != source.window(5, 1).notes
+        assert found.decisions == ("2 bars are added after bar 8, the last with a note",)
+        with pytest.raises(InpaintingError, match="there is no bar 19: the piece has bars 1 to 18"):
+            MelodyVAE(shipped).complete(source, hide=[19])
+
+    def test_bars_are_those_of_the_file_where_its_bars_are_made_up(self, shipped):
+        """A pickup is bar 1, and two bars of 2/4 are one of the model's."""
+        short = [Section(Meter(0.0, 1, 4), 1, 0.0), Section(Meter(1.0, 4, 4), 3, 0.0)]
+        melody = tune(3, bars=4)
+        read = replace(ReadMelody.of(melody), layout=lay_out(short, (4, 4), 4))
+        found = MelodyVAE(shipped).complete(read, hide=[2], extend=1, seed=1)
+        assert found.hidden == (2, 5)
+        assert found.decisions == ("1 bar is added after bar 4, the last with a note",)
+        halves = replace(melody, meter=(2, 4))
+        found = MelodyVAE(shipped).complete(halves, hide=[3], seed=1)
+        assert found.hidden == (2,)
+        with pytest.raises(InpaintingError, match="the piece has bars 1 to 8"):
+            MelodyVAE(shipped).complete(halves, hide=[9])

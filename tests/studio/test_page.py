@@ -354,7 +354,7 @@ def test_a_hidden_bar_is_written_anew_with_progress_and_can_be_cancelled(page, o
     expect(tiles).to_have_count(2)
     own, written = selected_notes(page), melody_on(page, "#complete-tiles .lane")["notes"]
     assert [note for note in written if note[1] <= 16] == [note for note in own if note[1] <= 16]
-    expect(page.locator("#shell-line")).to_contain_text(f"complete '{ode.name}.mid' --hide 2 --bar 1 -n 2")
+    expect(page.locator("#shell-line")).to_contain_text(f"complete '{ode.name}.mid' --hide 2 -n 2")
 
 
 def test_new_tunes_come_in_a_key_with_as_many_notes_as_wanted(page):

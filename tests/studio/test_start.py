@@ -14,13 +14,14 @@ from urllib.request import url2pathname, urlopen
 import pytest
 
 import melodyvae
+from tests.children import start_child
 from tests.cli.test_cli import run
 from tests.studio.conftest import MILLISECONDS, TUNES
 
 
 def test_the_command_says_where_the_page_is_and_ends_with_ctrl_c():
     command = [sys.executable, "-m", "melodyvae", "studio", "--no-browser", "--device", "cpu", TUNES / "twinkle.mid"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+    with start_child(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
         try:
             url = server.stdout.readline().split()[-1]
             assert url.startswith("http://127.0.0.1:")

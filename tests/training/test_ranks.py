@@ -14,6 +14,7 @@ from melodyvae.datasets.batches import TrainingBatches
 from melodyvae.datasets.windows import DatasetError
 from melodyvae.ranks import ALONE, Ranks, join_ranks
 from melodyvae.training.trainer import METRICS_FILE, MODEL_FILE, STATE_FILE, read_metrics
+from tests.children import start_child
 from tests.windows import random_windows
 
 ROOT = Path(__file__).parents[2]
@@ -66,7 +67,7 @@ def test_a_lost_rank_ends_the_job_and_another_number_goes_on(dataset_folder, tmp
     folder = tmp_path / "run"
     train = ["-m", "melodyvae", "train", dataset_folder, "--preset", "tiny", "-o", folder, "--evaluate-every", "10"]
     command = [*TORCHRUN, "2", *map(str, train), "--steps", "1000000"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as job:
+    with start_child(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as job:
         wait_for(folder / STATE_FILE, job)
         os.kill(rank_of(job, 1), signal.SIGKILL)
         _, errors = job.communicate(timeout=120)

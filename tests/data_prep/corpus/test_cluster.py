@@ -24,6 +24,7 @@ from data_prep.corpus.sources import SourceFile, SourceResult, read_source
 from data_prep.corpus.windows import PrepError, PrepOptions
 from data_prep.limits import Limits
 from melodyvae.cli.main import main
+from tests.children import start_child
 from tests.data_prep.corpus.test_corpus import EVERY_KIND, arrays, folder_of, tunes
 
 ROOT = Path(__file__).parents[3]
@@ -44,7 +45,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with ExitStack() as running:
 
         def start(program: str, *arguments: str) -> subprocess.Popen[bytes]:
-            process = subprocess.Popen(
+            process = start_child(
                 [sys.executable, "-m", f"distributed.cli.{program}", *arguments, "--host", "127.0.0.1"],
                 cwd=folder,
                 env=os.environ | {"PYTHONPATH": str(ROOT)},

@@ -20,6 +20,7 @@ from data_prep.reading import limited, score
 from data_prep.reading.limited import ReaderCrashedError, TooSlowError, close_reader, read_song, start_reader
 from data_prep.reading.midi import FileTooLargeError, MidiError, NotAFileError, song_from_bytes
 from data_prep.reading.score import CorruptScoreError, NotAScoreError, read_first_score
+from tests.children import start_child
 from tests.data_prep.reading.hostile import HOSTILE, abc, kern, measure, musicxml
 from tests.data_prep.reading.hostile import NOTE as XML_NOTE
 from tests.data_prep.smf import END_OF_TRACK, smf, tune
@@ -205,7 +206,7 @@ def test_the_reader_ends_with_its_caller_in_the_middle_of_its_work(tmp_path: Pat
         "while not (limited._reader._process and limited._reader._process._is_ready): time.sleep(0.05)\n"
         "print(limited._reader._process.process.pid, flush=True); time.sleep(100)"
     )
-    caller = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
+    caller = start_child([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
     assert caller.stdout is not None
     reader = int(caller.stdout.readline())
     time.sleep(1)

@@ -14,7 +14,7 @@ export const doc = {
   // What is not said otherwise is as in the commands: all in the key and the tempo of the first, in the tunes' scale.
   walk: { count: 8, key: "a", tempo: "a", tonic: "", scale: "major", spacing: "even", ends: "exact", bars: 0, band: false },
   pad: { x: 0.5, y: 0.5, key: "a", tempo: "a" },
-  shape: { amounts: {}, tonic: "", scale: "major", vary: 0.3, seed: 0 },
+  shape: { amounts: {}, tonic: "", scale: "major", vary: 0.45, seed: 0 },
   draw: { hidden: [], doubts: false, more: 2 },
   fresh: { count: 8, bars: 2, meter: "4/4", tonic: "", scale: "major", density: 0, temperature: 1, tempo: 120, seed: 0 },
   sound: { instrument: 0, volume: 0.8, loop: true, metronome: false, tempo: 0, source: "soundfont" },
