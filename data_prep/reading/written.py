@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -25,10 +25,35 @@ class WrittenNote(NamedTuple):
     start: Fraction
     length: Fraction
     pitch: int
-    line: str
+    line: str = ""  # to be deleted with has_own_accidental: give tie and velocity by name
     has_own_accidental: bool = False
     tie: str | None = None
     velocity: int = DEFAULT_VELOCITY
+
+
+class Marks(NamedTuple):
+    """Marks of a bar that say in which order bars are played.
+
+    Attributes:
+        starts: a repeat starts with this bar.
+        ends: a repeat ends after this bar, and is played so many times in all; 0: none ends here.
+        endings: the passes in which this bar is played: every bar under a bracket ``1.`` has 1; empty: in all.
+        segno, coda: the sign to which a jump leads stands at the beginning of this bar.
+        fine, to_coda: after a jump the piece ends, or goes on at the coda, after this bar.
+        jump: after this bar, once, ``da capo`` or ``dal segno``.
+    """
+
+    starts: bool = False
+    ends: int = 0
+    endings: frozenset[int] = frozenset()
+    segno: bool = False
+    coda: bool = False
+    fine: bool = False
+    to_coda: bool = False
+    jump: Literal["", "da capo", "dal segno"] = ""
+
+
+NO_MARKS = Marks()
 
 
 class WrittenBar(NamedTuple):
@@ -37,6 +62,7 @@ class WrittenBar(NamedTuple):
     start: Fraction
     length: Fraction
     signature: tuple[int, int] | None
+    marks: Marks = NO_MARKS
 
 
 def part_of(notes: Iterable[WrittenNote], name: str = "", program: int = 0, is_drum: bool = False) -> Part:
@@ -66,6 +92,11 @@ def meters_of(bars: Sequence[WrittenBar]) -> tuple[Meter, ...]:
             meters.append(Meter(float(bar.start), *signature))
             anew_from, in_force = bar.start, signature
     return tuple(meters)
+
+
+def count_bars(bars: Iterable[WrittenBar]) -> int:
+    """The number of bars, where two halves around a repeat are one."""
+    return len(_with_halves_joined(bars))
 
 
 def _without_ties(notes: Iterable[WrittenNote]) -> list[WrittenNote]:
