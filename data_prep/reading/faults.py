@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from data_prep.reading.midi import MidiError
+from data_prep.reading.midi import FileTooLargeError, MidiError
+
+__all__ = ["MAX_SCORE_NOTES", "CorruptScoreError", "FileTooLargeError", "NotAScoreError"]
 
 MAX_SCORE_NOTES = 100_000
 

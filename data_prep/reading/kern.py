@@ -2,37 +2,44 @@
 
 Every line of data is one moment. A spine's clock goes on by the length of each of its tokens; spines that have a token
 in the same line must have come to the same time, and at a bar line all parts must. A part is a spine and all into which
-it splits; a voice that has split off may be silent without rests. Pitches in kern are sounding ones. The format:
-"Humdrum User's Guide" (David Huron), https://www.humdrum.org/guide/ and https://www.humdrum.org/rep/kern/
+it splits; a voice that has split off may be silent without rests. Pitches in kern are sounding ones. Clocks count in
+whole ticks, of which a quarter has as many as the lengths of all tokens need. The format: "Humdrum User's Guide" (David
+Huron), https://www.humdrum.org/guide/ and https://www.humdrum.org/rep/kern/
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
 from itertools import groupby
+from math import lcm
 
-from data_prep.reading.faults import CorruptScoreError, NotAScoreError
-from data_prep.reading.midi import FileTooLargeError
+from data_prep.reading.assembling import WrittenPart, WrittenScore
+from data_prep.reading.faults import CorruptScoreError, FileTooLargeError, NotAScoreError
 from data_prep.reading.notes import KeySignature, Tempo
 from data_prep.reading.repeats import MAX_PLAYED_BARS, PlayedTooLongError, WrittenPiece
-from data_prep.reading.written import Marks, WrittenBar, WrittenNote, WrittenPart, WrittenScore
+from data_prep.reading.written import Marks, WrittenBar, WrittenNote
 
 __all__ = ["read_kern"]
 
 MAX_SPINES = 256
 MAX_TOKENS = 400_000
-MAX_DENOMINATOR = 2**64  # of a time in quarters
+MAX_DOTS = 10
+MAX_TICKS_PER_QUARTER = 2**40
 SEMITONES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
-PROGRAMS = {  # by the codes of *I; MIDI's General MIDI programs, from 0
-    **{"piano": 0, "forte": 0, "cemba": 6, "clavi": 7, "celst": 8, "vibra": 11, "organ": 19, "accor": 21, "guitr": 24},
-    **{"violn": 40, "viola": 41, "cello": 42, "cbass": 43, "harp": 46, "timpa": 47, "trmpt": 56, "tromb": 57},
-    **{"tuba": 58, "cor": 60, "sax": 65, "oboe": 68, "cangl": 69, "fagot": 70, "clars": 71, "picco": 72, "flt": 73},
-    **{"recor": 74, "panpi": 75, "liedr": 53, "voice": 53, "vox": 53, "canto": 53, "cant": 53, "sopra": 53},
-    **{"mezzo": 53, "alto": 53, "calto": 53, "tenor": 53, "barit": 53, "bass": 53},
+INSTRUMENTS = {  # by the codes of *I: General MIDI programs, from 0, and names
+    **{"piano": (0, "Piano"), "forte": (0, "Fortepiano"), "cemba": (6, "Harpsichord"), "clavi": (7, "Clavichord")},
+    **{"organ": (19, "Organ"), "guitr": (24, "Guitar"), "violn": (40, "Violin"), "viola": (41, "Viola")},
+    **{"cello": (42, "Violoncello"), "cbass": (43, "Contrabass"), "harp": (46, "Harp"), "timpa": (47, "Timpani")},
+    **{"trmpt": (56, "Trumpet"), "tromb": (57, "Trombone"), "tuba": (58, "Tuba"), "cor": (60, "Horn")},
+    **{"oboe": (68, "Oboe"), "cangl": (69, "English Horn"), "fagot": (70, "Bassoon"), "clars": (71, "Clarinet")},
+    **{"picco": (72, "Piccolo"), "flt": (73, "Flute"), "recor": (74, "Recorder"), "vox": (53, "Voice")},
+    **{"soprn": (53, "Soprano"), "cant": (53, "Soprano"), "mezzo": (53, "Mezzo-soprano"), "calto": (53, "Alto")},
+    **{"alto": (53, "Alto"), "tenor": (53, "Tenor"), "barit": (53, "Baritone"), "bass": (53, "Bass")},
 }
 
 _RECIPROCAL = re.compile(r"(\d{1,6})(?:%(\d{1,6}))?(\.*)")
@@ -51,7 +58,8 @@ class _Spine:
 
     part: int | None = None
     origin: int = 0
-    end: Fraction = Fraction(0)
+    end: int = 0
+    voices: int = 1  # of its part
     has_split: bool = False  # and had no token since
 
 
@@ -60,6 +68,7 @@ class _Reading:
     """All that was read so far."""
 
     name: str
+    ticks: int
     line: int = 0
     spines: list[_Spine] = field(default_factory=list)
     parts: list[WrittenPart] = field(default_factory=list)
@@ -68,19 +77,26 @@ class _Reading:
     tempi: list[Tempo] = field(default_factory=list)
     keys: list[KeySignature] = field(default_factory=list)
     signature: tuple[int, int] | None = None
-    bar_start: Fraction = Fraction(0)
-    time: Fraction = Fraction(0)
+    bar_start: int = 0
+    time: int = 0
     starts_repeat: bool = False
     labels: dict[str, int] = field(default_factory=dict)  # name -> the place of its first bar
     expansion: Sequence[str] = ()
     origins: int = 0
+    times: dict[int, Fraction] = field(default_factory=dict)
 
     def fault(self, sentence: str) -> CorruptScoreError:
         return CorruptScoreError(f"{self.name} cannot be read: line {self.line}: {sentence}")
 
-    @property
-    def in_kern(self) -> Iterator[_Spine]:
-        return (spine for spine in self.spines if spine.part is not None)
+    def quarters(self, ticks: int) -> Fraction:
+        if ticks not in self.times:
+            self.times[ticks] = Fraction(ticks, self.ticks)
+        return self.times[ticks]
+
+    def so_far(self, ticks: int) -> str:
+        """A time in the bar, for the user."""
+        quarters = self.quarters(ticks - self.bar_start)
+        return "1 quarter note" if quarters == 1 else f"{float(quarters):g} quarter notes"
 
 
 def read_kern(text: str, name: str) -> WrittenScore:
@@ -99,14 +115,24 @@ def read_kern(text: str, name: str) -> WrittenScore:
         raise FileTooLargeError(f"{name} has {spines} spines side by side; a score in kern has at most {MAX_SPINES}")
     if tokens > MAX_TOKENS:
         raise FileTooLargeError(f"{name} has {tokens} tokens; a score in kern has at most {MAX_TOKENS}")
-    reading = _Reading(name)
+    reading = _Reading(name, _ticks_per_quarter(text, name))
     for line in text.split("\n"):
         reading.line += 1
         if line.strip() and not line.startswith("!"):
             _read_line(reading, line.split("\t"))
     _end_bar(reading)
-    piece = WrittenPiece(reading.notes, reading.bars, reading.tempi, reading.keys)
-    return WrittenScore(piece, reading.parts, _expanded(reading))
+    piece = WrittenPiece(reading.notes[::-1], reading.bars, reading.tempi, reading.keys)  # the lowest part is first
+    return WrittenScore(piece, reading.parts[::-1], _expanded(reading))
+
+
+def _ticks_per_quarter(text: str, name: str) -> int:
+    music = "\n".join(line for line in text.split("\n") if not line.startswith(("!", "*", "=")))
+    ticks = 1
+    for number, _, dots in set(_RECIPROCAL.findall(music)):
+        ticks = lcm(ticks, (int(number) or 1) << min(len(dots), MAX_DOTS))
+        if ticks > MAX_TICKS_PER_QUARTER:
+            raise CorruptScoreError(f"{name} cannot be read: no music has notes of so many different lengths")
+    return ticks
 
 
 def _read_line(reading: _Reading, tokens: list[str]) -> None:
@@ -117,11 +143,14 @@ def _read_line(reading: _Reading, tokens: list[str]) -> None:
     if tokens[0].startswith("*"):
         _interpret(reading, tokens)
         return
-    in_kern = [(spine, token) for spine, token in zip(reading.spines, tokens, strict=True) if spine.part is not None]
-    if in_kern and in_kern[0][1].startswith("="):
-        _bar_line(reading, in_kern[0][1])
-    else:
-        _sound(reading, [(spine, token) for spine, token in in_kern if token not in (".", "")])
+    for spine, token in zip(reading.spines, tokens, strict=True):
+        if spine.part is not None:
+            if token.startswith("="):
+                _bar_line(reading, token)
+                return
+            break
+    sounding = [(spine, token) for spine, token in zip(reading.spines, tokens, strict=True) if token not in (".", "")]
+    _sound(reading, [(spine, token) for spine, token in sounding if spine.part is not None])
 
 
 def _sound(reading: _Reading, tokens: Sequence[tuple[_Spine, str]]) -> None:
@@ -133,43 +162,34 @@ def _sound(reading: _Reading, tokens: Sequence[tuple[_Spine, str]]) -> None:
     chords = [chord for chord in chords if chord[1]]  # grace notes take no time
     if not chords:
         return
-    voices = [spine.part for spine in reading.in_kern]
-    strict = [spine for spine, _, _ in chords if voices.count(spine.part) == 1]
-    time = max(spine.end for spine in strict or [spine for spine, _, _ in chords])
+    strict = [spine.end for spine, _, _ in chords if spine.voices == 1]
+    time = max(strict or [spine.end for spine, _, _ in chords])
+    start = reading.quarters(time)
     for spine, length, notes in chords:
-        is_late = spine.end > time and not spine.has_split
-        if is_late or time < reading.time or (spine in strict and spine.end < time):
+        is_early = spine.end < time and spine.voices == 1
+        if is_early or (spine.end > time and not spine.has_split) or time < reading.time:
             raise reading.fault(
                 f"its spines do not fit: column {reading.spines.index(spine) + 1} has come to "
-                f"{_quarters(spine.end - reading.bar_start)} of its bar, others to "
-                f"{_quarters(max(time, reading.time) - reading.bar_start)}"
+                f"{reading.so_far(spine.end)} of its bar, others to {reading.so_far(max(time, reading.time))}"
             )
         if spine.part is not None:
-            reading.notes[spine.part] += [
-                WrittenNote(time, length_of_note, pitch, tie=tie) for length_of_note, pitch, tie in notes
-            ]
-        spine.end, spine.has_split = time + length, False
-        if spine.end.denominator > MAX_DENOMINATOR:
-            raise reading.fault("no music has a note of such a length")
+            reading.notes[spine.part] += [WrittenNote(start, length, pitch, tie=tie) for pitch, tie in notes]
+        spine.end, spine.has_split = time + length.numerator * (reading.ticks // length.denominator), False
     reading.time = time
 
 
 @lru_cache(2**14)
-def _chord(token: str) -> tuple[Fraction, tuple[tuple[Fraction, int, str | None], ...]]:
-    """How long a token lasts, 0 for a grace note, and its notes: the length, the pitch and the tie of each.
+def _chord(token: str) -> tuple[Fraction, tuple[tuple[int, str | None], ...]]:
+    """The quarters that a token lasts, 0 for a grace note, and the pitch and the tie of each of its notes.
 
     Raises:
         ValueError: if it has no length.
     """
-    lasts: Fraction | None = None
+    signs = [sign for sign in token.split(" ") if sign and "q" not in sign and "Q" not in sign]
+    if not signs:
+        return Fraction(0), ()
     notes = []
-    for sign in token.split(" "):
-        if "q" in sign or "Q" in sign or not sign:
-            continue
-        length = _length(sign) or lasts
-        if length is None:
-            raise ValueError(f"the token {token[:20]!r} has no length, such as 4 for a quarter note")
-        lasts = lasts or length
+    for sign in signs:
         pitch = _PITCH.search(sign)
         if "r" in sign or pitch is None:
             continue
@@ -177,17 +197,17 @@ def _chord(token: str) -> tuple[Fraction, tuple[tuple[Fraction, int, str | None]
         octave = 3 + len(letters) if letters.islower() else 4 - len(letters)
         semitones = SEMITONES[pitch[2].lower()] + accidental.count("#") - accidental.count("-")
         tie = "continue" if "_" in sign else "start" if "[" in sign else "stop" if "]" in sign else None
-        notes.append((length, 12 * (octave + 1) + semitones, tie))
-    return lasts or Fraction(0), tuple(notes)
+        notes.append((12 * (octave + 1) + semitones, tie))
+    return _length(signs[0]), tuple(notes)
 
 
-def _length(sign: str) -> Fraction | None:
+def _length(sign: str) -> Fraction:
     """In quarters: 4 is a quarter, 0 a breve, 00 a long, 3%2 two thirds of a whole note."""
     found = _RECIPROCAL.search(sign)
     if found is None:
-        return None
+        raise ValueError(f"the token {sign[:20]!r} has no length, such as 4 for a quarter note")
     number, over, dots = found.groups()
-    if len(dots) > 10 or (over is not None and not int(over)) or (len(number) > 3 and not int(number)):
+    if len(dots) > MAX_DOTS or over == "0" or (len(number) > 3 and not int(number)):
         raise ValueError(f"{sign[:20]!r} has no length that music has")
     whole = Fraction(int(over or 1), int(number)) if int(number) else Fraction(2 ** len(number))
     return 4 * whole * (2 - Fraction(1, 2 ** len(dots)))
@@ -208,22 +228,22 @@ def _end_bar(reading: _Reading) -> None:
     Raises:
         CorruptScoreError: if one has come further than another.
     """
-    ends: dict[int, Fraction] = {}
-    for spine in reading.in_kern:
+    ends: dict[int, int] = {}
+    for spine in reading.spines:
         if spine.part is not None:
-            ends[spine.part] = max(ends.get(spine.part, spine.end), spine.end)
-    end = max([*ends.values(), reading.bar_start])
+            ends[spine.part] = max(ends.get(spine.part, 0), spine.end)
+    start, end = reading.bar_start, max([*ends.values(), reading.bar_start])
     for part, at in ends.items():
-        if reading.bar_start < at < end:  # one without any token is silent
+        if start < at < end:  # one without any token is silent
             raise reading.fault(
-                f"in the bar before it part {part + 1} has {_quarters(at - reading.bar_start)}, another part "
-                f"{_quarters(end - reading.bar_start)}"
+                f"the bar before it has {reading.so_far(at)} in spine {part + 1}, {reading.so_far(end)} in another"
             )
     for spine in reading.spines:
         spine.end = end
-    if end > reading.bar_start:
+    if end > start:
         marks = Marks(starts=reading.starts_repeat)
-        reading.bars.append(WrittenBar(reading.bar_start, end - reading.bar_start, reading.signature, marks))
+        length = reading.quarters(end - start)
+        reading.bars.append(WrittenBar(reading.quarters(start), length, reading.signature, marks))
         reading.bar_start, reading.starts_repeat = end, False
 
 
@@ -262,6 +282,9 @@ def _interpret(reading: _Reading, tokens: Sequence[str]) -> None:
     if not spines:
         _end_bar(reading)
     reading.spines = spines
+    voices = Counter(spine.part for spine in spines)
+    for spine in spines:
+        spine.voices = voices[spine.part]
 
 
 def _begin(reading: _Reading, spine: _Spine, token: str) -> None:
@@ -277,7 +300,8 @@ def _tandem(reading: _Reading, spine: _Spine, token: str) -> None:
     """Read what a token of one spine says of the notes that follow."""
     part = spine.part
     assert part is not None  # for mypy
-    is_first = spine is next(reading.in_kern)
+    is_first = spine.part == 0
+    now = float(reading.quarters(spine.end))
     if found := _METER.match(token):
         beats, unit = sum(map(int, found[1].split("+"))), int(found[2])
         signature = (beats, unit) if unit else (2 * beats, 1)
@@ -287,14 +311,14 @@ def _tandem(reading: _Reading, spine: _Spine, token: str) -> None:
             _cut_bar(reading)
             reading.signature = signature
     elif found := _TEMPO.match(token):
-        reading.tempi.append(Tempo(float(spine.end), float(found[1])))
+        reading.tempi.append(Tempo(now, float(found[1])))
     elif is_first and (found := _KEY_SIGNATURE.fullmatch(token)):
         fifths = sum(1 if sign == "#" else -1 for sign in found[1] if sign in "#-")
-        reading.keys.append(KeySignature(float(spine.end), min(max(fifths, -7), 7)))
+        reading.keys.append(KeySignature(now, min(max(fifths, -7), 7)))
     elif is_first and (found := _KEY.match(token)):
         if reading.keys:
             is_minor = found[1].islower() and found[2] in ("", "aeo")
-            reading.keys.append(replace(reading.keys[-1], start_quarters=float(spine.end), is_minor=is_minor))
+            reading.keys[-1] = replace(reading.keys[-1], is_minor=is_minor)
     elif is_first and (found := _EXPANSION.fullmatch(token)):
         reading.expansion = [label.strip() for label in found[1].split(",")]
     elif is_first and (found := _LABEL.fullmatch(token)):
@@ -304,13 +328,14 @@ def _tandem(reading: _Reading, spine: _Spine, token: str) -> None:
         reading.parts[part] = reading.parts[part]._replace(name=token[3:])
     elif token.startswith("*clefX"):
         reading.parts[part] = reading.parts[part]._replace(is_drum=True)
-    elif token.startswith("*I") and token[2:] in PROGRAMS:
-        reading.parts[part] = reading.parts[part]._replace(program=PROGRAMS[token[2:]])
+    elif token[:2] == "*I" and token[2:] in INSTRUMENTS:
+        program, name = INSTRUMENTS[token[2:]]
+        reading.parts[part] = reading.parts[part]._replace(program=program, name=reading.parts[part].name or name)
 
 
 def _cut_bar(reading: _Reading) -> None:
     """End a bar without a bar line, where all parts have come to one time."""
-    ends = {spine.end for spine in reading.in_kern}
+    ends = {spine.end for spine in reading.spines if spine.part is not None}
     if len(ends) == 1 and reading.bar_start < max(ends):
         _end_bar(reading)
 
@@ -327,7 +352,3 @@ def _expanded(reading: _Reading) -> list[int] | None:
         if len(order) > MAX_PLAYED_BARS:
             raise PlayedTooLongError(f"with its repeats played out it has more than {MAX_PLAYED_BARS} bars")
     return order
-
-
-def _quarters(time: Fraction) -> str:
-    return f"{float(time):g} quarter notes" if time != 1 else "1 quarter note"
