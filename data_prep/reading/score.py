@@ -17,7 +17,10 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
-from data_prep.reading.abc_lines import MAX_QUARTERS_PER_MINUTE, MIN_QUARTERS_PER_MINUTE, first_doubt, first_fault
+from data_prep.reading.abc import read_abc
+from data_prep.reading.abc_fields import MAX_QUARTERS_PER_MINUTE, MIN_QUARTERS_PER_MINUTE
+from data_prep.reading.assembling import song_of
+from data_prep.reading.faults import MAX_SCORE_NOTES, CorruptScoreError, NotAScoreError
 from data_prep.reading.midi import (
     MAX_FILE_BYTES,
     MAX_QUARTERS,
@@ -28,15 +31,13 @@ from data_prep.reading.midi import (
     within_limits,
 )
 from data_prep.reading.notes import Part, Song, Tempo
-from data_prep.reading.plain_abc import abc_version, plain_abc
+from data_prep.reading.repeats import Repeats
 from data_prep.reading.tunes import MANY_TUNES_SUFFIXES, TooMuchTextError, Tune, text_of, tunes_in
 from data_prep.reading.written import DEFAULT_VELOCITY, WrittenBar, WrittenNote, meters_of, part_of
 
 SCORE_SUFFIXES = frozenset({".musicxml", ".xml", ".mxl", ".abc", ".krn"})
 DRUM_CHANNEL = 9
-MAX_SCORE_NOTES = 100_000  # music21 takes a millisecond for each
 MAX_PARTS = 512
-MAX_TUNE_CHARACTERS = 400_000  # of ABC that notes depend on
 MAX_SPINES = 256
 MAX_KERN_TOKENS = 400_000
 ENCODINGS = re.compile(
@@ -44,22 +45,9 @@ ENCODINGS = re.compile(
     r"koi8[-_][ru]|shift[-_]?jis|euc[-_](jp|kr)|gb2312|gbk|gb18030|big5",
     re.I,
 )
-CARRIES_ACCIDENTALS = (2, 0, 0)  # the version of ABC from which on music21 does so by itself
 
 _BEATS = re.compile(r"<beats>\s*0*(\d+)")
 _ROOT_FILE = re.compile(rb"<rootfile\s[^>]*full-path\s*=\s*[\"']([^\"']+)[\"']")
-
-
-class NotAScoreError(MidiError):
-    """The file is no score of the kind that its name says."""
-
-    reason = "not_a_score"
-
-
-class CorruptScoreError(MidiError):
-    """The file is a score, but damaged, or written in a way that its reader does not understand."""
-
-    reason = "corrupt"
 
 
 class _WrongTimeError(ValueError):
@@ -127,7 +115,9 @@ def song_from_score_bytes(data: bytes, name: str) -> Song:
     return _song_by_music21(_read_musicxml, text, name)
 
 
-def song_from_tune(text: str, suffix: str, name: str, line_in_file: Callable[[int], int] = int) -> Song:
+def song_from_tune(
+    text: str, suffix: str, name: str, line_in_file: Callable[[int], int] = int, repeats: Repeats = "written"
+) -> Song:
     """The notes of one tune's text of a ``.abc`` or ``.krn`` file; ``name`` is what errors call it.
 
     ``line_in_file`` gives the line of the file that errors name for a line of the text; both are from 1.
@@ -138,21 +128,7 @@ def song_from_tune(text: str, suffix: str, name: str, line_in_file: Callable[[in
         return _song_of_kern(text, name)
     if not re.search(r"^K:", text, re.M):
         raise NotAScoreError(f"{name} is no ABC: it has no key (K:), with which every tune in ABC begins")
-    if fault := first_fault(text):
-        raise CorruptScoreError(f"{name}, line {line_in_file(fault.line)}: {fault.sentence}")
-    plain = plain_abc(text)
-    if (notes := len(re.findall("[A-Ga-g]", plain))) > MAX_SCORE_NOTES:
-        raise FileTooLargeError(f"{name} has {notes} notes; a tune of more than {MAX_SCORE_NOTES} is not read")
-    if len(plain) > MAX_TUNE_CHARACTERS:
-        raise FileTooLargeError(
-            f"{name} has {len(plain)} characters of music; a tune has at most {MAX_TUNE_CHARACTERS}"
-        )
-    try:
-        return _song_by_music21(_read_abc, text, name)
-    except CorruptScoreError as error:
-        if doubt := first_doubt(text):
-            raise CorruptScoreError(f"{name}, line {line_in_file(doubt.line)}: {doubt.sentence}") from error
-        raise
+    return song_of(read_abc(text, name, line_in_file), name, repeats)
 
 
 def _song_of_kern(text: str, name: str) -> Song:
@@ -233,69 +209,6 @@ def _read_kern(text: str) -> Song:
     collection = HumdrumDataCollection(text)
     collection.parse()
     return _song_of_stream(collection.stream)
-
-
-def _read_abc(text: str) -> Song:
-    """A tune from music21's tokens, every accidental held until the bar's end.
-
-    music21 holds them only for ABC 2.0 and newer. But older ABC was written with the same habit as all written music,
-    and has it for the note in its own octave: it changes pitches in 13% of the Essen folk songs. The tokens are taken,
-    not the streams that music21 makes of them: these lose changes of meter and bar lines.
-    """
-    from music21.abcFormat import ABCHandler
-
-    version = abc_version(text)
-    handler = ABCHandler(abcVersion=max(version, CARRIES_ACCIDENTALS))
-    if version < CARRIES_ACCIDENTALS:
-        handler.abcDirectives["propagate-accidentals"] = "octave"
-    handler.process(plain_abc(text))
-    head, *voices = handler.splitByVoice()
-    lines = [_abc_line(tokens.tokens) for tokens in ([head + voice for voice in voices] or [head])]
-    parts = [part_of(notes) for notes, _, _ in lines]
-    return _song(parts, lines[0][1], lines[0][2])
-
-
-def _abc_line(tokens: Sequence[Any]) -> tuple[list[WrittenNote], list[WrittenBar], list[Tempo]]:
-    """The notes, bars and tempi of one voice."""
-    from music21.abcFormat import ABCBar, ABCChord, ABCMetadata, ABCNote
-
-    notes: list[WrittenNote] = []
-    bars: list[WrittenBar] = []
-    tempi: list[Tempo] = []
-    now = bar_start = Fraction(0)
-    signature: tuple[int, int] | None = None
-    semitones = 0
-    for token in [*tokens, ABCBar("|")]:
-        is_meter = isinstance(token, ABCMetadata) and token.isMeter()
-        if (is_meter or isinstance(token, ABCBar)) and now > bar_start:
-            bars.append(WrittenBar(bar_start, now - bar_start, signature))
-            bar_start = now
-        if is_meter:
-            signature = _signature(token.getTimeSignatureObject())
-        elif isinstance(token, ABCMetadata) and token.isKey():
-            semitones = token.getClefObject()[1] or 0
-        elif isinstance(token, ABCMetadata) and token.isTempo():
-            tempi += _tempo(float(now), token.getMetronomeMarkObject())
-        elif isinstance(token, ABCNote) and not token.inGrace:
-            length = Fraction(token.quarterLength)
-            if token.activeTuplet is not None:
-                length *= Fraction(token.activeTuplet.tupletMultiplier())
-            for note in token.subTokens if isinstance(token, ABCChord) else [token]:
-                if isinstance(note, ABCNote) and note.pitchName is not None:
-                    tie = note.tie or token.tie
-                    notes.append(_abc_note(note, now, length, tie, semitones))
-            now += length
-    return notes, bars, tempi
-
-
-def _abc_note(note: Any, start: Fraction, length: Fraction, tie: str | None, semitones: int) -> WrittenNote:
-    from music21.pitch import Pitch
-
-    pitch = Pitch(note.pitchName)
-    has_own_accidental = note.accidentalDisplayStatus is True
-    return WrittenNote(
-        start, length, round(pitch.ps) + semitones, f"{pitch.step}{pitch.octave}", has_own_accidental, tie
-    )
 
 
 def _song_by_music21(read: Callable[[str], Song], text: str, name: str) -> Song:
