@@ -62,7 +62,7 @@ TOKEN = re.compile(
     | (?P<rest>[zxy]{LENGTH})
     | (?P<bars_rest>[ZX](\d*))
     | (?P<field>\[[A-Za-z]:[^\[\]]*\])
-    | (?P<bar>(:{{0,9}})(?:\[\||\.?\|)[|\]]*(:{{0,9}})(?:(?:\s*\[)?(\d[\d,.-]{{0,30}})(?![\d/]))?
+    | (?P<bar>(:{{0,9}})(?:\[\||\.?\|)[|\]]*(:{{0,9}}(?![:|]))(?:(?:\s*\[)?(\d[\d,.-]{{0,30}})(?![\d/]))?
              | (::{{1,8}})(?:(?:\s*\[)?(\d[\d,.-]{{0,30}}))?)
     | (?P<ending>\[(\d[\d,.-]{{0,30}}))
     | (?P<close>\]{LENGTH})
@@ -83,6 +83,7 @@ NOTE_GROUPS, REST_GROUPS, BAR_GROUPS, CLOSE_GROUPS, TUPLET_GROUPS = (
 )  # those within
 BARS_REST = TOKEN.groupindex["bars_rest"] + 1
 NOTE_LETTER = re.compile("[A-Ga-g]")
+ENDING_AT_START = re.compile(r"\d[\d,.-]{0,30}(?=\s)")
 SIMPLE_BAR = re.compile(r"\.?\|(?![|\]:])")
 ENDING_RANGE = re.compile(r"(\d{1,2})(?:-(\d{1,2}))?")
 READ_FIELDS = frozenset("KLMQVPI")
@@ -140,9 +141,9 @@ class _Voice:
 
     def fresh(self) -> _Voice:
         """Another voice that begins with the same settings."""
-        keys = list(self.key_signatures)
+        keys, labels = list(self.key_signatures), list(self.labels)
         return replace(
-            self, notes=[], bars=[], labels=[], key_signatures=keys, accidentals={}, ties={}, event=[], marks=NO_MARKS
+            self, notes=[], bars=[], labels=labels, key_signatures=keys, accidentals={}, ties={}, event=[]
         )
 
     def flush(self) -> None:
@@ -320,6 +321,8 @@ class _Reader:
             return
         if self.voice is self.template:
             self._choose(next(iter(self.voices), "1"))
+        if found := ENDING_AT_START.match(line.whole):  # the bar line is at the end of the line before
+            self._begin_ending(found[0])
         for token in TOKEN.finditer(line.whole):
             kind = token.lastgroup
             if kind is not None and kind != "words" and (not self.in_grace or kind in ("grace", "bar")):
@@ -418,8 +421,9 @@ class _Reader:
         if not self.in_body:
             self.parts_order = parts_order(value)
         elif label := value.strip()[:1]:
-            self.voice.close_bar()
-            self.voice.labels.append((len(self.voice.bars), label))
+            for voice in (self.template, *self.voices.values()):
+                voice.close_bar()
+                voice.labels.append((len(voice.bars), label))
 
     def _instruction(self, value: str) -> None:
         words = value.replace("=", " ").split(None, 4)
@@ -560,8 +564,11 @@ class _Reader:
             voice.endings = _passes(numbers or more_numbers)
 
     def _ending(self, token: re.Match[str]) -> None:
+        self._begin_ending(token[0][1:])
+
+    def _begin_ending(self, numbers: str) -> None:
         self.voice.close_bar()
-        self.voice.endings = _passes(token[0][1:])
+        self.voice.endings = _passes(numbers)
 
     def _named(self, token: re.Match[str]) -> None:
         name = token[0].strip("!+").lower()

@@ -136,7 +136,7 @@ def meter_of(value: str) -> tuple[int, int] | None:
         return 4, 4
     if value in ("C|", "c|"):
         return 2, 2
-    if not value or value.lower().startswith("none"):
+    if not value or value.lower().startswith(("none", "free", "frei")):  # the last in the Essen collection
         return None
     found = METER.match(value)
     error = FieldError(f"M:{short(value)} is no meter; write it such as M:4/4")
