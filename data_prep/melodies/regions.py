@@ -19,6 +19,7 @@ from data_prep.melodies.voice import AUTO, MelodyError, choose_part
 from data_prep.reading.limited import read_song
 from data_prep.reading.midi import song_from_bytes, utf8_names
 from data_prep.reading.notes import TIME_RESOLUTION, Bar, Meter, Part, Section, Song, Tempo, quarters_per_minute_at
+from data_prep.reading.repeats import Repeats
 
 if TYPE_CHECKING:
     import pretty_midi
@@ -157,6 +158,7 @@ def read_melody(
     meter: tuple[int, int] | None = None,
     steps_per_quarter: int = 4,
     limits: Limits | None = None,
+    repeats: Repeats = "written",
 ) -> ReadMelody:
     """The melody of any piece, from its first bar to its last: of its likeliest part, in bars of one meter.
 
@@ -164,18 +166,19 @@ def read_melody(
     :mod:`data_prep.melodies.layout` says; the description tells how many.
 
     Args:
-        source: a MIDI or score file (of several tunes the first) or a ``PrettyMIDI`` object.
+        source: a MIDI or score file (of several tunes the first, or as ``book.abc#12``) or a ``PrettyMIDI`` object.
         track: ``auto``, a track's number (from 1) or its name.
         meter: bars of this meter; None takes that of the piece in which most of the part's notes are.
         steps_per_quarter: the grid.
         limits: of the time and memory that reading a score may take; see :mod:`data_prep.reading.limited`.
+        repeats: of a score: ``written`` takes every bar once, ``play`` as often as it is played.
 
     Raises:
         MidiError: if the file cannot be read.
         MelodyError: if there is no melody in it.
     """
     if isinstance(source, str | Path):
-        name, song = str(source), read_song(source, limits)
+        name, song = str(source), read_song(source, limits, repeats)
     else:
         name, buffer = "the PrettyMIDI object", BytesIO()
         with utf8_names(source):

@@ -38,8 +38,10 @@ from data_prep.reading.written import NO_MARKS, Marks, WrittenBar, WrittenNote
 __all__ = ["read_abc"]
 
 MAX_CHARACTERS = 400_000  # of music and of fields that notes depend on
-MAX_VOICES = 512
+MAX_VOICES = 64
 MAX_BARS = 100_000
+MAX_FIELD = 500  # characters of a key, a voice or an instruction
+MAX_LABELS = 1000
 MAX_DENOMINATOR = 1024
 MAX_DIGITS = 5
 MAX_SLASHES = 10
@@ -151,7 +153,7 @@ class _Voice:
         if self.event_length is None:
             return
         tied = self.ties.get(self.layer, {})
-        pitches = tied.values()
+        pitches = set(tied.values())
         for head in self.event:
             is_continued = head.pitch in pitches
             tie = ("continue" if is_continued else "start") if head.is_tied else "stop" if is_continued else None
@@ -356,6 +358,7 @@ class _Reader:
         return [self.template, *self.voices.values()] if self.voice is self.template else [self.voice]
 
     def _key(self, value: str) -> None:
+        value = value[:MAX_FIELD]
         key, options, clef = key_of(value), options_of(value), clef_octaves(value)
         for voice in self._voices_in_question():
             voice.flush()
@@ -405,7 +408,7 @@ class _Reader:
             self.tempi.append(Tempo(float(self.voice.now), tempo))
 
     def _voice(self, value: str) -> None:
-        words = value.split(None, 1)
+        words = value[:MAX_FIELD].split(None, 1)
         if not words:
             return
         before, self.chord, self.in_grace = self.voice, None, False
@@ -420,13 +423,13 @@ class _Reader:
     def _part(self, value: str) -> None:
         if not self.in_body:
             self.parts_order = parts_order(value)
-        elif label := value.strip()[:1]:
+        elif (label := value.strip()[:1]) and len(self.template.labels) < MAX_LABELS:
             for voice in (self.template, *self.voices.values()):
                 voice.close_bar()
                 voice.labels.append((len(voice.bars), label))
 
     def _instruction(self, value: str) -> None:
-        words = value.replace("=", " ").split(None, 4)
+        words = value[:MAX_FIELD].replace("=", " ").split(None, 4)
         numbers = [int(word) for word in words[2:4] if re.fullmatch(r"-?\d{1,3}", word)]
         if len(words) > 1 and words[0] == "propagate-accidentals":
             self.carry = words[1]

@@ -27,6 +27,7 @@ MAX_DENOMINATOR = 1024
 MAX_LENGTH_NUMERATOR = 64
 MIN_QUARTERS_PER_MINUTE, MAX_QUARTERS_PER_MINUTE = 4, 10_000  # MIDI holds none below 3.58
 MAX_PARTS_PLAYED = 1000
+MAX_VALUE = 200  # characters
 
 NUMBER = re.compile(r"\d+")
 FRACTION = re.compile(r"(\d+)\s*/\s*(\d+)")
@@ -138,9 +139,9 @@ def meter_of(value: str) -> tuple[int, int] | None:
         return 2, 2
     if not value or value.lower().startswith(("none", "free", "frei")):  # the last in the Essen collection
         return None
-    found = METER.match(value)
     error = FieldError(f"M:{short(value)} is no meter; write it such as M:4/4")
-    if found is None or _has_long_number(value):
+    found = None if _is_absurd(value) else METER.match(value)
+    if found is None:
         raise error
     numerator, denominator = sum(map(int, NUMBER.findall(found[1]))), int(found[2])
     if not 0 < numerator <= MAX_METER_NUMERATOR or not 0 < denominator <= MAX_DENOMINATOR:
@@ -154,8 +155,8 @@ def unit_of(value: str) -> Fraction:
     Raises:
         FieldError: if it is none.
     """
-    found = re.match(r"(\d+)(?:\s*/\s*(\d+))?", value.strip())
-    if found is not None and not _has_long_number(value):
+    found = None if _is_absurd(value) else re.match(r"(\d+)(?:\s*/\s*(\d+))?", value.strip())
+    if found is not None:
         over, under = int(found[1]), int(found[2] or 1)
         if 0 < over <= MAX_LENGTH_NUMERATOR and 0 < under <= MAX_DENOMINATOR:
             return Fraction(4 * over, under)
@@ -172,7 +173,7 @@ def tempo_of(value: str, unit: Fraction) -> float | None:
     """
     plain = QUOTED.sub("", value).strip()
     error = FieldError(f"Q:{short(value.strip())} is no tempo; write it such as Q:1/4=120")
-    if _has_long_number(plain):
+    if _is_absurd(plain):
         raise error
     beats, equals, _ = plain.partition("=")
     rate = TEMPO_RATE.search(plain) if equals else re.match(r"(\d+(?:\.\d+)?)", plain)
@@ -225,5 +226,5 @@ def short(value: str) -> str:
     return value if len(value) <= 40 else f"{value[:30]}... ({len(value)} characters)"
 
 
-def _has_long_number(value: str) -> bool:
-    return re.search(r"\d{10}", value) is not None or re.search(r"-\s*\d", value.partition("=")[0]) is not None
+def _is_absurd(value: str) -> bool:
+    return len(value) > MAX_VALUE or re.search(r"\d{10}", value) is not None or re.search(r"-\s*\d", value.partition("=")[0]) is not None

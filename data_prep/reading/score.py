@@ -12,6 +12,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,18 @@ from data_prep.reading.midi import (
     file_bytes,
     within_limits,
 )
-from data_prep.reading.notes import Part, Song, Tempo
+from data_prep.reading.notes import Part, Song, Tempo, printable
 from data_prep.reading.repeats import Repeats
-from data_prep.reading.tunes import MANY_TUNES_SUFFIXES, TooMuchTextError, Tune, text_of, tunes_in
+from data_prep.reading.tunes import (
+    MANY_TUNES_SUFFIXES,
+    TooMuchTextError,
+    Tune,
+    count_tunes,
+    is_called,
+    split_tune,
+    text_of,
+    tunes_in,
+)
 from data_prep.reading.written import DEFAULT_VELOCITY, WrittenBar, WrittenNote, meters_of, part_of
 
 SCORE_SUFFIXES = frozenset({".musicxml", ".xml", ".mxl", ".abc", ".krn"})
@@ -50,16 +60,22 @@ _BEATS = re.compile(r"<beats>\s*0*(\d+)")
 _ROOT_FILE = re.compile(rb"<rootfile\s[^>]*full-path\s*=\s*[\"']([^\"']+)[\"']")
 
 
+class NoSuchTuneError(MidiError):
+    """The file holds no tune of this number or title."""
+
+    reason = "no_such_tune"
+
+
 class _WrongTimeError(ValueError):
     """Its message says which time in the piece cannot be."""
 
 
 def is_score(path: str | Path) -> bool:
     """Whether a file is a score by its name."""
-    return Path(path).suffix.lower() in SCORE_SUFFIXES
+    return split_tune(path)[0].suffix.lower() in SCORE_SUFFIXES
 
 
-def read_scores(path: str | Path) -> Iterator[tuple[str, Song]]:
+def read_scores(path: str | Path, repeats: Repeats = "written") -> Iterator[tuple[str, Song]]:
     """Each tune in a score file: its name (the file's, and ``#NUMBER`` if there are several) and its notes.
 
     Raises:
@@ -69,11 +85,11 @@ def read_scores(path: str | Path) -> Iterator[tuple[str, Song]]:
     path = Path(path)
     data = file_bytes(path)
     if path.suffix.lower() not in MANY_TUNES_SUFFIXES:
-        yield path.name, song_from_score_bytes(data, str(path))
+        yield path.name, song_from_score_bytes(data, str(path), repeats)
         return
     for tune in tunes_of(data, path.suffix, str(path)):
         number = f"#{tune.number}" if tune.number else ""
-        yield path.name + number, song_from_tune(tune.text, path.suffix, f"{path}{number}", tune.line_in_file)
+        yield path.name + number, song_from_tune(tune.text, path.suffix, f"{path}{number}", tune.line_in_file, repeats)
 
 
 def tunes_of(data: bytes, suffix: str, name: str) -> Iterator[Tune]:
@@ -88,12 +104,33 @@ def tunes_of(data: bytes, suffix: str, name: str) -> Iterator[Tune]:
         raise FileTooLargeError(f"{name} is too large: {error}") from error
 
 
-def read_first_score(path: str | Path) -> Song:
-    """The only tune in a score file, or the first one."""
-    return next(read_scores(path))[1]
+def read_score(path: str | Path, repeats: Repeats = "written") -> Song:
+    """One tune of a score file: the one that a path such as ``book.abc#12`` or ``book.abc#Drowsy Maggie`` names.
+
+    Of a file of several tunes the first one is taken otherwise, and a notice says so.
+
+    Raises:
+        MidiError: one of its kinds, naming the file.
+        OSError: if the file cannot be opened.
+    """
+    file, wanted = split_tune(path)
+    if file.suffix.lower() not in MANY_TUNES_SUFFIXES:
+        return next(read_scores(file, repeats))[1]
+    data = file_bytes(file)
+    tunes = tunes_of(data, file.suffix, str(file))
+    tune = next((tune for tune in tunes if not wanted or is_called(tune, wanted)), None)
+    count = count_tunes(text_of(data), file.suffix) if not wanted or tune is None else 0
+    if tune is None:
+        raise NoSuchTuneError(f"{file} has no tune {printable(wanted)}: it holds {count}; give a number or a title")
+    number = f"#{tune.number}" if tune.number else ""
+    song = song_from_tune(tune.text, file.suffix, f"{file}{number}", tune.line_in_file, repeats)
+    if count > 1:
+        notice = f"the first of {count} tunes; give {file.name}#NUMBER or {file.name}#TITLE for another"
+        song = replace(song, notices=(notice, *song.notices))
+    return song
 
 
-def song_from_score_bytes(data: bytes, name: str) -> Song:
+def song_from_score_bytes(data: bytes, name: str, repeats: Repeats = "written") -> Song:
     """The only tune in the bytes of a MusicXML file; ``name`` is the file's, and what errors call it."""
     if not data:
         raise EmptyFileError(f"{name} is empty (0 bytes)")
