@@ -29,6 +29,7 @@ from data_prep.limits import Limits
 from data_prep.melodies.arrangement import Accompaniment, accompaniment_of, transposed
 from data_prep.melodies.keys import Key, key_of
 from data_prep.melody import Melody
+from data_prep.reading.repeats import Repeats
 from data_prep.tokens import TokenError
 from melodyvae.config import MelodyConfig
 from melodyvae.device import choose_device
@@ -79,21 +80,33 @@ class MelodyVAE:
     Attributes:
         model: the network.
         limits: of time and memory for reading a score, in a process of its own; None reads it in this one.
+        repeats: of scores that its verbs read: ``written`` takes every bar once, ``play`` as often as it is played.
 
     Args:
         composer: a model that looks back, held already, to judge notes by; None loads ``melody-compose`` when needed.
     """
 
     def __init__(
-        self, model: MelodyModel, limits: Limits | None = None, *, composer: MelodyModel | None = None
+        self,
+        model: MelodyModel,
+        limits: Limits | None = None,
+        *,
+        composer: MelodyModel | None = None,
+        repeats: Repeats = "written",
     ) -> None:
         self.model = model
         self.limits = limits
+        self.repeats = repeats
         self._given_composer = composer
 
     @classmethod
     def from_pretrained(
-        cls, name: str | Path | None = None, device: str | torch.device = "cpu", *, limits: Limits | None = None
+        cls,
+        name: str | Path | None = None,
+        device: str | torch.device = "cpu",
+        *,
+        limits: Limits | None = None,
+        repeats: Repeats = "written",
     ) -> Self:
         """A shipped model, a checkpoint file or a run folder, ready for use.
 
@@ -109,7 +122,7 @@ class MelodyVAE:
             DeviceError: if this machine has no such device.
         """
         place = choose_device(str(device))
-        return cls(MelodyModel.from_pretrained(name).to(place), limits)
+        return cls(MelodyModel.from_pretrained(name).to(place), limits, repeats=repeats)
 
     @classmethod
     def for_tunes(
@@ -897,12 +910,12 @@ class MelodyVAE:
         return self.model.vocabulary.encode(window)[None], True
 
     def _take(self, source: MelodySource, label: str, track: str) -> Taken:
-        return take(source, self.config, label, track, self.limits)
+        return take(source, self.config, label, track, self.limits, self.repeats)
 
     def _take_window(
         self, source: MelodySource, label: str, track: str, first_bar: int | None, bars: int | None = None
     ) -> Taken:
-        return take_window(source, self.config, label, track, first_bar, bars, self.limits)
+        return take_window(source, self.config, label, track, first_bar, bars, self.limits, self.repeats)
 
     def _aligned(self, taken: Sequence[Taken], key: str, scale: Scale | ScaleChoice) -> AlignedTunes:
         """What was taken, in one key."""

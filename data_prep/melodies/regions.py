@@ -16,6 +16,7 @@ from data_prep.melodies.layout import Layout, PlacedNotes, Stretch, alike, lay_o
 from data_prep.melodies.voice import AUTO, MelodyError, choose_part
 from data_prep.melody import Melody, notes_of
 from data_prep.reading.notes import TIME_RESOLUTION, Bar, Meter, Part, Section, Song, Tempo, quarters_per_minute_at
+from data_prep.reading.repeats import Repeats
 from data_prep.reading.sources import PieceSource, song_of_source
 
 SAID_OFF_GRID_SHARE = 0.1
@@ -151,6 +152,7 @@ def read_melody(
     meter: tuple[int, int] | None = None,
     steps_per_quarter: int = 4,
     limits: Limits | None = None,
+    repeats: Repeats = "written",
 ) -> ReadMelody:
     """The melody of any piece, from its first bar to its last: of its likeliest part, in bars of one meter.
 
@@ -158,18 +160,20 @@ def read_melody(
     :mod:`data_prep.melodies.layout` says; the description tells how many.
 
     Args:
-        source: a file, its bytes, or an object of another package: see :mod:`data_prep.reading.sources`.
+        source: a file (of several tunes the first, or as ``book.abc#12``), its bytes, or an object of another package:
+            see :mod:`data_prep.reading.sources`.
         track: ``auto``, a track's number (from 1) or its name.
         meter: bars of this meter; None takes that of the piece in which most of the part's notes are.
         steps_per_quarter: the grid.
         limits: of the time and memory that reading a score may take; see :mod:`data_prep.reading.limited`.
+        repeats: of a score: ``written`` takes every bar once, ``play`` as often as it is played.
 
     Raises:
         MidiError: if the piece cannot be read.
         SourceError: if ``source`` is nothing that holds a piece.
         MelodyError: if there is no melody in it.
     """
-    name, song = song_of_source(source, limits)
+    name, song = song_of_source(source, limits, repeats)
     try:
         part_index = choose_part(song, track)
     except MelodyError as error:

@@ -1,6 +1,6 @@
 """The one way to read a file that a stranger sent: within limits of size, notes, time and memory.
 
-MIDI is read here, by symusic, which is quick: its size and its notes are bounded. Scores are read by music21, which can
+MIDI and ABC are read here, which is quick: their size and their notes are bounded. Other scores are read by music21, which can
 be made to take minutes and gigabytes by a file of a few kilobytes: that happens in a process of its own, which is
 started when it is first needed, is kept for the next file, and ends with this one.
 """
@@ -15,7 +15,9 @@ from pathlib import Path
 from data_prep.limits import LimitedProcess, Limits, Lost
 from data_prep.reading.midi import MidiError, read_midi
 from data_prep.reading.notes import Song
-from data_prep.reading.score import is_score, read_first_score
+from data_prep.reading.repeats import Repeats
+from data_prep.reading.score import is_score, read_score
+from data_prep.reading.tunes import split_tune
 
 __all__ = ["ReaderCrashedError", "TooMuchMemoryError", "TooSlowError", "close_reader", "read_song", "start_reader"]
 
@@ -40,12 +42,13 @@ class ReaderCrashedError(MidiError):
     reason = "crashed"
 
 
-def read_song(path: str | Path, limits: Limits | None = None) -> Song:
-    """The piece in a MIDI or score file; of several tunes the first.
+def read_song(path: str | Path, limits: Limits | None = None, repeats: Repeats = "written") -> Song:
+    """The piece in a MIDI or score file; of several tunes the first, or the one that ``book.abc#12`` names.
 
     Args:
         path: the file.
         limits: of time and memory, for a score; None reads it in this process, as is right for one's own files.
+        repeats: of a score: ``written`` takes every bar once, ``play`` as often as it is played.
 
     Raises:
         MidiError: one of its kinds, naming the file.
@@ -53,9 +56,9 @@ def read_song(path: str | Path, limits: Limits | None = None) -> Song:
     """
     if not is_score(path):
         return read_midi(path)
-    if limits is None:
-        return read_first_score(path)
-    return _reader.read(Path(path), limits)
+    if limits is None or split_tune(path)[0].suffix.lower() == ".abc":
+        return read_score(path, repeats)
+    return _reader.read(Path(path), limits, repeats)
 
 
 def start_reader(limits: Limits | None = None) -> None:
@@ -73,14 +76,14 @@ class _Reader:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._process: LimitedProcess[str, Song | Exception] | None = None
+        self._process: LimitedProcess[tuple[str, Repeats], Song | Exception] | None = None
         self._files = 0
         self._owner = os.getpid()
 
-    def read(self, path: Path, limits: Limits) -> Song:
-        """The first tune in a score file."""
+    def read(self, path: Path, limits: Limits, repeats: Repeats) -> Song:
+        """The tune in a score file that the path names."""
         with self._lock:
-            outcome = self._process_for(limits)([str(path)])[0]
+            outcome = self._process_for(limits)([(str(path), repeats)])[0]
             self._files += 1
         if isinstance(outcome, Song):
             return outcome
@@ -100,7 +103,7 @@ class _Reader:
                 self._process.close()
             self._process, self._files = None, 0
 
-    def _process_for(self, limits: Limits) -> LimitedProcess[str, Song | Exception]:
+    def _process_for(self, limits: Limits) -> LimitedProcess[tuple[str, Repeats], Song | Exception]:
         is_other = self._process is None or self._process.limits != limits or self._owner != os.getpid()
         if is_other or self._files >= FILES_PER_PROCESS:
             if self._process is not None and self._owner == os.getpid():
@@ -110,16 +113,15 @@ class _Reader:
         return self._process
 
 
-def _read(path: str) -> Song | Exception:
+def _read(path_and_repeats: tuple[str, Repeats]) -> Song | Exception:
     try:
-        return read_first_score(path)
+        return read_score(*path_and_repeats)
     except (MidiError, OSError) as error:
         return error
 
 
 def _warm_up() -> None:
     """Import what the first score will need."""
-    import music21.abcFormat
     import music21.humdrum.spineParser
     import music21.musicxml.xmlToM21  # noqa: F401
 

@@ -13,6 +13,7 @@ from data_prep.reading.faults import CorruptScoreError
 from data_prep.reading.limited import read_song
 from data_prep.reading.midi import MAX_FILE_BYTES, FileTooLargeError, song_from_bytes, utf8_names
 from data_prep.reading.notes import Song
+from data_prep.reading.repeats import Repeats
 from data_prep.reading.score import song_from_score_bytes, song_from_tune, tunes_of
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ class SourceError(UserError, TypeError):
     """Something was given as a piece that is none."""
 
 
-def song_of_source(source: PieceSource, limits: Limits | None = None) -> tuple[str, Song]:
-    """What errors call a source, and the piece in it; of several tunes the first.
+def song_of_source(source: PieceSource, limits: Limits | None = None, repeats: Repeats = "written") -> tuple[str, Song]:
+    """The name by which errors call a source, and the piece in it; of several tunes the first.
 
     Bytes and open files may hold any format that files have; it is known by how they begin. An open file is read from
     where it is and put back there, if it can be.
@@ -59,6 +60,7 @@ def song_of_source(source: PieceSource, limits: Limits | None = None) -> tuple[s
     Args:
         source: see :data:`PieceSource`.
         limits: of time and memory, for a file of a score; see :mod:`data_prep.reading.limited`.
+        repeats: of a score: ``written`` takes every bar once, ``play`` as often as it is played.
 
     Raises:
         SourceError: if it is nothing that holds a piece.
@@ -67,12 +69,12 @@ def song_of_source(source: PieceSource, limits: Limits | None = None) -> tuple[s
     """
     if isinstance(source, str | os.PathLike):
         path = os.fspath(source)
-        return str(path), read_song(path, limits)
+        return str(path), read_song(path, limits, repeats)
     if isinstance(source, bytes | bytearray | memoryview):
-        return "the data", _song_of_bytes(bytes(source), "the data")
+        return "the data", _song_of_bytes(bytes(source), "the data", repeats)
     if callable(getattr(source, "read", None)):
         name = f"the file {os.path.basename(str(source.name))}" if hasattr(source, "name") else "the open file"
-        return name, _song_of_bytes(_content(source, name), name)
+        return name, _song_of_bytes(_content(source, name), name, repeats)
     packages = {kind.__module__.partition(".")[0] for kind in type(source).__mro__}
     name = f"the {type(source).__name__} object"
     for package, (attribute, bytes_of) in _OBJECTS.items():
@@ -83,22 +85,22 @@ def song_of_source(source: PieceSource, limits: Limits | None = None) -> tuple[s
                 raise CorruptScoreError(
                     f"{name} cannot be read: {package} cannot write it as a file: {error}"
                 ) from error
-            return name, _song_of_bytes(data, name)
+            return name, _song_of_bytes(data, name, repeats)
     raise SourceError(f"{_described(source)} holds no piece of music: {ACCEPTED}")
 
 
-def _song_of_bytes(data: bytes, name: str) -> Song:
+def _song_of_bytes(data: bytes, name: str, repeats: Repeats) -> Song:
     """The piece in the bytes of a file of any format."""
     if len(data) > MAX_FILE_BYTES:
         raise FileTooLargeError(f"{name} is {len(data) / 2**20:.0f} MiB; a piece of music is under 64")
     start = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
     if start.startswith((b"PK", b"<", b"\xff\xfe<", b"\xfe\xff")):
-        return song_from_score_bytes(data, name)
+        return song_from_score_bytes(data, name, repeats)
     is_kern = start.startswith((b"**", b"!!"))
     if is_kern or re.search(rb"^(%abc|X:)", start, re.M):
         suffix = ".krn" if is_kern else ".abc"
         tune = next(tunes_of(data, suffix, name))
-        return song_from_tune(tune.text, suffix, name, tune.line_in_file)
+        return song_from_tune(tune.text, suffix, name, tune.line_in_file, repeats)
     return song_from_bytes(data, name)
 
 

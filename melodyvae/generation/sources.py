@@ -17,6 +17,7 @@ from data_prep.melodies.feel import Feel
 from data_prep.melodies.phrases import Phrase, choose_phrase
 from data_prep.melodies.regions import ReadMelody, melody_of, read_melody
 from data_prep.melody import Melody
+from data_prep.reading.repeats import Repeats
 from data_prep.reading.sources import PieceSource
 from melodyvae.config import MelodyConfig
 
@@ -103,13 +104,18 @@ class Taken:
 
 
 def read_source(
-    source: MelodySource, config: MelodyConfig, track: str = "auto", limits: Limits | None = None
+    source: MelodySource,
+    config: MelodyConfig,
+    track: str = "auto",
+    limits: Limits | None = None,
+    repeats: Repeats = "written",
 ) -> ReadMelody:
     """The melody of any source, on the model's grid, meter and pitch range; what was read before is taken as it is.
 
     A piece whose bars are as long as the model's keeps its meter (6/8 in a model of 3/4); one in another meter gets the
     model's bars laid over it. Notes out of range are moved by octaves.
-    With ``limits``, a score is read in a process of its own that may not take more time and memory.
+    With ``limits``, a score is read in a process of its own that may not take more time and memory; ``repeats`` are
+    those of a score.
 
     Raises:
         MidiError, MelodyError: as :func:`data_prep.melodies.regions.read_melody`.
@@ -131,18 +137,23 @@ def read_source(
         own = source.meter if source.steps_per_bar == config.steps_per_bar else config.meter
         found = ReadMelody.of(source, own)
     else:
-        found = read_melody(source, track, None, config.steps_per_quarter, limits)
+        found = read_melody(source, track, None, config.steps_per_quarter, limits, repeats)
         if found.melody.steps_per_bar != config.steps_per_bar and found.song is not None:
             found = melody_of(found.song, found.part_index, config.meter, config.steps_per_quarter)
     return replace(found, melody=found.melody.fold_into(config.lowest_pitch, config.highest_pitch))
 
 
 def take(
-    source: MelodySource, config: MelodyConfig, label: str = "", track: str = "auto", limits: Limits | None = None
+    source: MelodySource,
+    config: MelodyConfig,
+    label: str = "",
+    track: str = "auto",
+    limits: Limits | None = None,
+    repeats: Repeats = "written",
 ) -> Taken:
     """The melody of a source, with all its bars; see :func:`read_source`."""
     path = Path(source) if isinstance(source, str | os.PathLike) else None
-    return Taken(label, path, read_source(source, config, track, limits))
+    return Taken(label, path, read_source(source, config, track, limits, repeats))
 
 
 def take_window(
@@ -153,9 +164,10 @@ def take_window(
     first_bar: int | None = None,
     bars: int | None = None,
     limits: Limits | None = None,
+    repeats: Repeats = "written",
 ) -> Taken:
     """Some bars of a source; see :func:`read_source` and :func:`pick_window`."""
-    taken = take(source, config, label, track, limits)
+    taken = take(source, config, label, track, limits, repeats)
     try:
         return replace(taken, window=pick_window(taken.found, config, first_bar, bars))
     except WindowError as error:
