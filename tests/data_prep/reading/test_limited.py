@@ -17,9 +17,10 @@ import pytest
 
 from data_prep.limits import Limits
 from data_prep.reading import limited, score
+from data_prep.reading.faults import CorruptScoreError, NotAScoreError
 from data_prep.reading.limited import ReaderCrashedError, TooSlowError, close_reader, read_song, start_reader
 from data_prep.reading.midi import FileTooLargeError, MidiError, NotAFileError, song_from_bytes
-from data_prep.reading.score import CorruptScoreError, NotAScoreError, read_score
+from data_prep.reading.score import read_score
 from tests.data_prep.reading.hostile import HOSTILE, abc, kern, measure, musicxml
 from tests.data_prep.reading.hostile import NOTE as XML_NOTE
 from tests.data_prep.smf import END_OF_TRACK, smf, tune
