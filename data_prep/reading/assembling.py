@@ -8,7 +8,14 @@ from typing import NamedTuple, TypeVar
 from data_prep.reading.faults import CorruptScoreError, FileTooLargeError
 from data_prep.reading.midi import MAX_QUARTERS, within_limits
 from data_prep.reading.notes import KeySignature, Song, Tempo
-from data_prep.reading.repeats import PlayedTooLongError, Repeats, WrittenPiece, in_order, playing_order
+from data_prep.reading.repeats import (
+    MAX_PLAYED_BARS,
+    PlayedTooLongError,
+    Repeats,
+    WrittenPiece,
+    in_order,
+    playing_order,
+)
 from data_prep.reading.written import meters_of, part_of
 
 __all__ = ["WrittenPart", "WrittenScore", "song_of"]
@@ -43,9 +50,13 @@ def song_of(score: WrittenScore, name: str, repeats: Repeats = "written") -> Son
     """
     try:
         order = playing_order(score.piece.bars) if score.order is None else score.order
+        if len(order) > MAX_PLAYED_BARS:
+            raise PlayedTooLongError(f"with its repeats played out it has more than {MAX_PLAYED_BARS} bars")
         piece, notices = in_order(score.piece, order, repeats)
     except PlayedTooLongError as error:
-        raise FileTooLargeError(f"{name} is too long: {error}") from error
+        if repeats == "play":
+            raise FileTooLargeError(f"{name} is too long: {error}") from error
+        piece, notices = score.piece, ("repeats are taken once",)
     parts = [part_of(notes, *part) for notes, part in zip(piece.parts, score.parts, strict=True)]
     ends = [float(part.ends.max()) for part in parts if len(part)]
     end = max([*ends, *(float(bar.start + bar.length) for bar in piece.bars)], default=0.0)

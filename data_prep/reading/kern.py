@@ -10,6 +10,7 @@ Huron), https://www.humdrum.org/guide/ and https://www.humdrum.org/rep/kern/
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -21,7 +22,7 @@ from math import lcm
 from data_prep.reading.assembling import WrittenPart, WrittenScore
 from data_prep.reading.faults import CorruptScoreError, FileTooLargeError, NotAScoreError
 from data_prep.reading.notes import KeySignature, Tempo
-from data_prep.reading.repeats import MAX_PLAYED_BARS, PlayedTooLongError, WrittenPiece
+from data_prep.reading.repeats import MAX_PLAYED_BARS, WrittenPiece
 from data_prep.reading.written import Marks, WrittenBar, WrittenNote
 
 __all__ = ["read_kern"]
@@ -348,7 +349,7 @@ def _expanded(reading: _Reading) -> list[int] | None:
     order = list(range(starts[0]))
     for label in reading.expansion:
         first = reading.labels[label]
-        order += range(first, next((start for start in starts if start > first), first))
-        if len(order) > MAX_PLAYED_BARS:
-            raise PlayedTooLongError(f"with its repeats played out it has more than {MAX_PLAYED_BARS} bars")
+        order += range(first, starts[min(bisect_right(starts, first), len(starts) - 1)])
+        if len(order) > MAX_PLAYED_BARS:  # which is for who plays it to refuse
+            break
     return order
