@@ -144,9 +144,7 @@ class _Voice:
     def fresh(self) -> _Voice:
         """Another voice that begins with the same settings."""
         keys, labels = list(self.key_signatures), list(self.labels)
-        return replace(
-            self, notes=[], bars=[], labels=labels, key_signatures=keys, accidentals={}, ties={}, event=[]
-        )
+        return replace(self, notes=[], bars=[], labels=labels, key_signatures=keys, accidentals={}, ties={}, event=[])
 
     def flush(self) -> None:
         """Write the event that waits, and go on to its end."""

@@ -227,4 +227,8 @@ def short(value: str) -> str:
 
 
 def _is_absurd(value: str) -> bool:
-    return len(value) > MAX_VALUE or re.search(r"\d{10}", value) is not None or re.search(r"-\s*\d", value.partition("=")[0]) is not None
+    return (
+        len(value) > MAX_VALUE
+        or re.search(r"\d{10}", value) is not None
+        or re.search(r"-\s*\d", value.partition("=")[0]) is not None
+    )

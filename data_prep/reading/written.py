@@ -26,7 +26,7 @@ class WrittenNote(NamedTuple):
     length: Fraction
     pitch: int
     line: str = ""  # to be deleted with has_own_accidental: give tie and velocity by name
-    has_own_accidental: bool = False
+    has_own_accidental: bool = True
     tie: str | None = None
     velocity: int = DEFAULT_VELOCITY
 
