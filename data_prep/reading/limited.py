@@ -1,8 +1,8 @@
 """The one way to read a file that a stranger sent: within limits of size, notes, time and memory.
 
-MIDI and ABC are read here, which is quick: their size and their notes are bounded. Other scores are read by music21, which can
-be made to take minutes and gigabytes by a file of a few kilobytes: that happens in a process of its own, which is
-started when it is first needed, is kept for the next file, and ends with this one.
+MIDI and ABC are read here, which is quick: their size and their notes are bounded, and ABC takes time in proportion to
+its length. Other scores are read in a process of its own, which is started when it is first needed, is kept for the
+next file, and ends with this one.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from data_prep.limits import Limits
 from data_prep.reading import limited, score
 from data_prep.reading.limited import ReaderCrashedError, TooSlowError, close_reader, read_song, start_reader
 from data_prep.reading.midi import FileTooLargeError, MidiError, NotAFileError, song_from_bytes
-from data_prep.reading.score import CorruptScoreError, NotAScoreError, read_first_score
+from data_prep.reading.score import CorruptScoreError, NotAScoreError, read_score
 from tests.data_prep.reading.hostile import HOSTILE, abc, kern, measure, musicxml
 from tests.data_prep.reading.hostile import NOTE as XML_NOTE
 from tests.data_prep.smf import END_OF_TRACK, smf, tune
@@ -128,20 +128,20 @@ def test_a_note_that_ends_before_it_begins_is_refused(tmp_path: Path, monkeypatc
     path = tmp_path / "a.abc"
     path.write_bytes(abc(L="-1/8"))
     with pytest.raises(CorruptScoreError, match="a note in it ends before it begins, so a time in it is wrong"):
-        read_first_score(path)
+        read_score(path)
 
 
 def test_the_line_in_a_message_is_that_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "a.abc"
     path.write_text("% a comment\n%%format x\n\nX:1\nL:1/4\nM:4/0\nK:C\nc4|\n", encoding="utf-8")
     with pytest.raises(CorruptScoreError, match=r"a\.abc, line 6: M:4/0 is no meter"):
-        read_first_score(path)
+        read_score(path)
     path.write_text("\nX:1\nL:1/4\nM:four\nK:C\nc4|\n", encoding="utf-8")
     with pytest.raises(CorruptScoreError, match=r"a\.abc, line 4: M:four is no meter"):
-        read_first_score(path)
+        read_score(path)
     path.write_text("X:1\nL:1/4\nM:4/4\nK:C\ncdef|\n[M:3/0]cde|\n", encoding="utf-8")
     with pytest.raises(CorruptScoreError, match=r"a\.abc, line 6: M:3/0 is no meter"):
-        read_first_score(path)
+        read_score(path)
 
 
 def test_a_missing_file_is_an_error_of_the_system(tmp_path: Path) -> None:

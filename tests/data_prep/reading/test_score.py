@@ -14,7 +14,7 @@ from data_prep.melodies.regions import read_melody
 from data_prep.reading import score
 from data_prep.reading.midi import MidiError
 from data_prep.reading.notes import Song
-from data_prep.reading.score import is_score, read_first_score, read_scores, song_from_score_bytes, song_from_tune
+from data_prep.reading.score import is_score, read_score, read_scores, song_from_score_bytes, song_from_tune
 from tests.data_prep.smf import tune
 
 Notes = list[tuple[float, float, int]]
@@ -117,7 +117,7 @@ class TestAbc:
             ("two.abc#7", [(0, 4, 72)]),
             ("two.abc#9", [(0, 4, 78)]),
         ]
-        assert read_first_score(path).parts[0].pitches.tolist() == [72]
+        assert read_score(path).parts[0].pitches.tolist() == [72]
 
 
 def musicxml(measures: str, part_list: str = '<score-part id="P1"><part-name>Flute</part-name></score-part>') -> bytes:
