@@ -2,7 +2,8 @@
 
 Conventions, the same in all verbs:
 
-- a source is a path, a ``PrettyMIDI`` object, a :class:`~data_prep.melody.Melody`, or a piece that was read before, a
+- a source is a path, the bytes of a file, an open file, an object of pretty_midi, mido, symusic or music21 (see
+  :mod:`data_prep.reading.sources`), a :class:`~data_prep.melody.Melody`, or a piece that was read before, a
   :class:`~data_prep.melodies.regions.ReadMelody`;
 - ``track`` is ``auto``, a track's number (from 1) or its name; ``first_bar`` is the first bar to take (from 1), None
   takes a phrase; ``bars`` is how many to take, None takes as many as the model has;
@@ -31,6 +32,7 @@ from data_prep.melody import Melody
 from data_prep.reading.repeats import Repeats
 from data_prep.tokens import TokenError
 from melodyvae.config import MelodyConfig
+from melodyvae.device import choose_device
 from melodyvae.generation import both_sides, composing, inpainting, morph, sampling, scoring, variation
 from melodyvae.generation.alignment import AlignedTunes
 from melodyvae.generation.attribute_vectors import AttributeVectors
@@ -117,8 +119,10 @@ class MelodyVAE:
 
         Raises:
             CheckpointError: if there is none of that name, or it cannot be used.
+            DeviceError: if this machine has no such device.
         """
-        return cls(MelodyModel.from_pretrained(name).to(device), limits, repeats=repeats)
+        place = choose_device(str(device))
+        return cls(MelodyModel.from_pretrained(name).to(place), limits, repeats=repeats)
 
     @classmethod
     def for_tunes(
@@ -181,7 +185,7 @@ class MelodyVAE:
         (torch.Size([256]), torch.Size([2, 256]))
 
         Args:
-            x: a path, a ``PrettyMIDI`` object, a melody, or token ids ``(T,)`` as a NumPy array or a tensor; or a list
+            x: a source, or token ids ``(T,)`` as a NumPy array or a tensor; or a list
                 or tuple of these, or token ids ``(N, T)``.
             track: ``auto``, a number (from 1) or a name.
             first_bar: from 1; None takes a phrase.
@@ -343,7 +347,7 @@ class MelodyVAE:
         True
 
         Args:
-            start: a path, a ``PrettyMIDI`` object or a melody.
+            start: as at the top of this module.
             end: likewise.
             count: how many, at least 2.
             track: of both or of each: ``auto``, a number (from 1) or a name.
@@ -430,7 +434,7 @@ class MelodyVAE:
         <Variations of 4 melodies, seed 0>
 
         Args:
-            source: a path, a ``PrettyMIDI`` object or a melody.
+            source: as at the top of this module.
             count: how many, at least 1.
             amount: how far away, 0 to 1: 0 is the melody as the model remembers it, 1 a new one.
             track: ``auto``, a number (from 1) or a name.
@@ -512,7 +516,7 @@ class MelodyVAE:
         True
 
         Args:
-            source: a path, a ``PrettyMIDI`` object or a melody.
+            source: as at the top of this module.
             count: how many, at least 2.
             density: notes per bar.
             range: semitones from the lowest to the highest note.
@@ -708,7 +712,7 @@ class MelodyVAE:
         2
 
         Args:
-            source: a path, a ``PrettyMIDI`` object or a melody.
+            source: as at the top of this module.
             count: how many, at least 1.
             bars: how many to add, at least 1.
             track: ``auto``, a number (from 1) or a name.
@@ -763,7 +767,7 @@ class MelodyVAE:
         True
 
         Args:
-            source: a path, a ``PrettyMIDI`` object or a melody.
+            source: as at the top of this module.
             count: how many, at least 1.
             hide: the bars to fill in; bar 1 is the one in which the melody begins.
             extend: how many bars to add after the melody's last note.
@@ -834,7 +838,7 @@ class MelodyVAE:
         4
 
         Args:
-            source: a path, a ``PrettyMIDI`` object or a melody, or several.
+            source: as at the top of this module, or several.
             track: ``auto``, a number (from 1) or a name.
             temperature: of the notes; 0 takes the most probable ones.
             seed: of the draws.
@@ -865,7 +869,7 @@ class MelodyVAE:
         [1, 2, 3]
 
         Args:
-            source: a path, a ``PrettyMIDI`` object or a melody.
+            source: as at the top of this module.
             track: ``auto``, a number (from 1) or a name.
 
         Raises:

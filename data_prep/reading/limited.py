@@ -1,8 +1,8 @@
 """The one way to read a file that a stranger sent: within limits of size, notes, time and memory.
 
-MIDI and ABC are read here, which is quick: their size and their notes are bounded, and ABC takes time in proportion to
-its length. Other scores are read in a process of its own, which is started when it is first needed, is kept for the
-next file, and ends with this one.
+MIDI and ABC are read here, which is quick: their size and their notes are bounded. The tree of elements of a MusicXML
+file can take gigabytes: other scores are read in a process of its own, which is started when it is first needed, is
+kept for the next file, and ends with this one.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from data_prep.reading.score import is_score, read_score
 from data_prep.reading.tunes import split_tune
 
 __all__ = ["ReaderCrashedError", "TooMuchMemoryError", "TooSlowError", "close_reader", "read_song", "start_reader"]
-
-FILES_PER_PROCESS = 200  # music21 keeps some of what it has read
 
 
 class TooSlowError(MidiError):
@@ -77,14 +75,12 @@ class _Reader:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: LimitedProcess[tuple[str, Repeats], Song | Exception] | None = None
-        self._files = 0
         self._owner = os.getpid()
 
     def read(self, path: Path, limits: Limits, repeats: Repeats) -> Song:
         """The tune in a score file that the path names."""
         with self._lock:
             outcome = self._process_for(limits)([(str(path), repeats)])[0]
-            self._files += 1
         if isinstance(outcome, Song):
             return outcome
         if isinstance(outcome, Lost):
@@ -101,14 +97,14 @@ class _Reader:
         with self._lock:
             if self._process is not None and self._owner == os.getpid():
                 self._process.close()
-            self._process, self._files = None, 0
+            self._process = None
 
     def _process_for(self, limits: Limits) -> LimitedProcess[tuple[str, Repeats], Song | Exception]:
         is_other = self._process is None or self._process.limits != limits or self._owner != os.getpid()
-        if is_other or self._files >= FILES_PER_PROCESS:
+        if is_other:
             if self._process is not None and self._owner == os.getpid():
                 self._process.close()
-            self._process, self._files, self._owner = LimitedProcess(_read, limits, _warm_up), 0, os.getpid()
+            self._process, self._owner = LimitedProcess(_read, limits), os.getpid()
         assert self._process is not None  # for mypy
         return self._process
 
@@ -118,12 +114,6 @@ def _read(path_and_repeats: tuple[str, Repeats]) -> Song | Exception:
         return read_score(*path_and_repeats)
     except (MidiError, OSError) as error:
         return error
-
-
-def _warm_up() -> None:
-    """Import what the first score will need."""
-    import music21.humdrum.spineParser
-    import music21.musicxml.xmlToM21  # noqa: F401
 
 
 def _error_of(reason: str, path: Path, limits: Limits) -> MidiError:

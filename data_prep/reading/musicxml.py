@@ -44,9 +44,8 @@ ENCODINGS = re.compile(
     re.I,
 )
 SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-BEAT_UNITS = {
-    **{"long": 16, "breve": 8, "whole": 4, "half": 2, "quarter": 1, "eighth": 1 / 2, "16th": 1 / 4, "32nd": 1 / 8},
-}
+SIGNS = {"sharp": "1", "flat": "-1", "double-sharp": "2", "flat-flat": "-2"}
+BEAT_UNITS = {"breve": 8, "whole": 4, "half": 2, "quarter": 1, "eighth": 1 / 2, "16th": 1 / 4, "32nd": 1 / 8}
 
 _ROOT = re.compile(r"<(?:[\w.-]+:)?score-(?:partwise|timewise)\b")
 _NOTE = re.compile(r"<(?:[\w.-]+:)?note[\s>]")
@@ -335,8 +334,10 @@ class _PartReader:
         pitch, unpitched = element.find("pitch"), element.find("unpitched")
         try:
             if pitch is not None:
-                places = (pitch.findtext("step"), pitch.findtext("octave"), pitch.findtext("alter") or "0")
-                return _midi_pitch(*places) + transposed_by, False
+                alter = pitch.findtext("alter")
+                if alter is None:  # needed for an altered note, but some files have it as a sign alone
+                    alter = SIGNS.get(element.findtext("accidental", ""), "0")
+                return _midi_pitch(pitch.findtext("step"), pitch.findtext("octave"), alter) + transposed_by, False
             if instrument_id in self.instrument.drum_pitches:
                 return self.instrument.drum_pitches[instrument_id], True
             step, octave = ("display-step", "display-octave")

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from data_prep.reading.abc import read_abc
 from data_prep.reading.assembling import song_of
-from data_prep.reading.faults import NotAScoreError
+from data_prep.reading.faults import FileTooLargeError, NotAScoreError
 from data_prep.reading.kern import read_kern
-from data_prep.reading.midi import EmptyFileError, FileTooLargeError, MidiError, file_bytes
+from data_prep.reading.midi import EmptyFileError, MidiError, file_bytes
 from data_prep.reading.musicxml import read_musicxml
 from data_prep.reading.notes import Song, printable
 from data_prep.reading.repeats import Repeats

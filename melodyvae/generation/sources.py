@@ -5,6 +5,7 @@ Conventions: a *window* is a melody of exactly the model's bars and grid. Bars a
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,14 +18,13 @@ from data_prep.melodies.phrases import Phrase, choose_phrase
 from data_prep.melodies.regions import ReadMelody, melody_of, read_melody
 from data_prep.melody import Melody
 from data_prep.reading.repeats import Repeats
+from data_prep.reading.sources import PieceSource
 from melodyvae.config import MelodyConfig
 
 if TYPE_CHECKING:
-    import pretty_midi
-
     from melodyvae.models.melody import MelodyModel
 
-MelodySource: TypeAlias = "str | Path | pretty_midi.PrettyMIDI | Melody | ReadMelody"
+MelodySource: TypeAlias = "PieceSource | Melody | ReadMelody"
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def take(
     repeats: Repeats = "written",
 ) -> Taken:
     """The melody of a source, with all its bars; see :func:`read_source`."""
-    path = Path(source) if isinstance(source, str | Path) else None
+    path = Path(source) if isinstance(source, str | os.PathLike) else None
     return Taken(label, path, read_source(source, config, track, limits, repeats))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from data_prep.melodies.regions import read_melody
-from data_prep.reading import score
+from data_prep.reading import musicxml as musicxml_reader
 from data_prep.reading.midi import MidiError
 from data_prep.reading.notes import Song
 from data_prep.reading.score import is_score, read_score, read_scores, song_from_score_bytes, song_from_tune
@@ -248,7 +248,7 @@ def test_a_broken_file_gives_its_reason(tmp_path: Path, name: str, capfd: pytest
 
 
 def test_an_archive_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(score, "MAX_FILE_BYTES", 1000)
+    monkeypatch.setattr(musicxml_reader, "MAX_FILE_BYTES", 1000)
     with pytest.raises(MidiError, match=r"a\.mxl unpacks to more than") as caught:
         song_from_score_bytes(zipped({"it.xml": b"<score-partwise>" + b" " * 2000}), "a.mxl")
     assert caught.value.reason == "too_large"
