@@ -10,6 +10,7 @@ https://abcnotation.com/wiki/abc:standard:v2.1
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -75,6 +76,7 @@ TOKEN = re.compile(
     | (?P<words>"[^"]*")
     | (?P<overlay>&\)|\(?&+)
     | (?P<grace>[{{}}])
+    | (?P<old_chord>\+(?!f+\+)(?:(?:\^\^?|__?|=)?[A-Ga-g][,']*[\d/]{{0,9}}){{2,9}}\+)
     | (?P<named>!([^!|\s]{{1,40}})!|\+[^+|\s\d]{{1,40}}\+)
     """,
     re.X,
@@ -126,6 +128,7 @@ class _Voice:
     notes: list[WrittenNote] = field(default_factory=list)
     bars: list[WrittenBar] = field(default_factory=list)
     key_signatures: list[KeySignature] = field(default_factory=list)
+    double_bars: list[int] = field(default_factory=list)  # the bars that begin after them
     labels: list[tuple[int, str]] = field(default_factory=list)  # of P: fields, with the bars that they stand before
     now: Fraction = Fraction(0)
     bar_start: Fraction = Fraction(0)
@@ -144,7 +147,17 @@ class _Voice:
     def fresh(self) -> _Voice:
         """Another voice that begins with the same settings."""
         keys, labels = list(self.key_signatures), list(self.labels)
-        return replace(self, notes=[], bars=[], labels=labels, key_signatures=keys, accidentals={}, ties={}, event=[])
+        return replace(
+            self,
+            notes=[],
+            bars=[],
+            double_bars=[],
+            labels=labels,
+            key_signatures=keys,
+            accidentals={},
+            ties={},
+            event=[],
+        )
 
     def flush(self) -> None:
         """Write the event that waits, and go on to its end."""
@@ -297,6 +310,7 @@ class _Reader:
             "ending": self._ending,
             "open": self._open_chord,
             "close": self._close_chord,
+            "old_chord": self._old_chord,
             "broken": self._broken,
             "tie": self._tie,
             "tuplet": self._tuplet,
@@ -338,7 +352,7 @@ class _Reader:
             voice.notes.sort(key=lambda note: note.start)
         first = next((voice for voice in voices if any(bar.marks != NO_MARKS for bar in voice.bars)), None)
         first = first or next((voice for voice in voices if voice.bars), self.template)
-        bars = _with_codas(first.bars)
+        bars = _with_implied_starts(_with_codas(first.bars), first.double_bars)
         tempi = sorted(self.tempi, key=lambda tempo: tempo.start_quarters)
         piece = WrittenPiece([voice.notes for voice in voices], bars, tempi, first.key_signatures)
         parts = [WrittenPart(voice.name, voice.program, voice.is_drum) for voice in voices]
@@ -425,6 +439,7 @@ class _Reader:
             for voice in (self.template, *self.voices.values()):
                 voice.close_bar()
                 voice.labels.append((len(voice.bars), label))
+                voice.double_bars.append(len(voice.bars))
 
     def _instruction(self, value: str) -> None:
         words = value[:MAX_FIELD].replace("=", " ").split(None, 4)
@@ -505,6 +520,13 @@ class _Reader:
         if self.chord is not None:
             self._end_chord(_units(*token.group(*CLOSE_GROUPS), token[0]))
 
+    def _old_chord(self, token: re.Match[str]) -> None:
+        """Read a chord as ABC 1.6 wrote it: ``+CEG+``."""
+        self._open_chord(token)
+        for note in TOKEN.finditer(token[0][1:-1]):
+            self._note(note)
+        self._end_chord(Fraction(1))
+
     def _end_chord(self, factor: Fraction) -> None:
         heads, self.chord = self.chord, None
         if heads:
@@ -559,6 +581,7 @@ class _Reader:
             voice.mark_bar(ends=ends + 1)
         if not SIMPLE_BAR.match(token[0]):
             voice.endings = frozenset()
+            voice.double_bars.append(len(voice.bars))
         if colons or after:
             voice.marks = voice.marks._replace(starts=True)
         if numbers or more_numbers:
@@ -604,6 +627,24 @@ def _with_codas(bars: list[WrittenBar]) -> list[WrittenBar]:
         first = places[0]
         bars[first] = bars[first]._replace(marks=bars[first].marks._replace(coda=False))
         bars[first - 1] = bars[first - 1]._replace(marks=bars[first - 1].marks._replace(to_coda=True))
+    return bars
+
+
+def _with_implied_starts(bars: list[WrittenBar], double_bars: Sequence[int]) -> list[WrittenBar]:
+    """The bars, where a repeat that has no beginning goes back to the double bar before it, the last part's end."""
+    begin, has_start, index = 0, False, 0
+    while index < len(bars):
+        marks = bars[index].marks
+        has_start = has_start or marks.starts
+        if marks.ends:
+            place = bisect_right(double_bars, index)
+            if not has_start and place and double_bars[place - 1] > begin:
+                first = double_bars[place - 1]
+                bars[first] = bars[first]._replace(marks=bars[first].marks._replace(starts=True))
+            while index + 1 < len(bars) and min(bars[index + 1].marks.endings, default=0) > 1:
+                index += 1
+            begin, has_start = index + 1, False
+        index += 1
     return bars
 
 

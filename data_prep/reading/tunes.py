@@ -87,12 +87,12 @@ def tunes_in(text: str, suffix: str) -> Iterator[Tune]:
         yield Tune(again, tune.text, tune.head_lines, tune.first_line)
 
 
-def split_tune(path: str | Path) -> tuple[Path, str]:
+def split_tune(path: str | os.PathLike[str]) -> tuple[Path, str]:
     """The file and the tune that a path names: ``book.abc#12`` is tune 12 of ``book.abc``; empty if it names none.
 
     A file whose own name is so is meant first.
     """
-    found = _WITH_TUNE.fullmatch(str(path))
+    found = _WITH_TUNE.fullmatch(os.fspath(path))
     if found is None or os.path.lexists(path):
         return Path(path), ""
     return Path(found[1]), found[2].strip()

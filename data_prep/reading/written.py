@@ -20,13 +20,11 @@ DEFAULT_VELOCITY = 80
 
 
 class WrittenNote(NamedTuple):
-    """A note head. ``line`` is its name and octave without accidental; ``tie`` is start, continue, stop or None."""
+    """A note head; ``tie`` is start, continue, stop or None."""
 
     start: Fraction
     length: Fraction
     pitch: int
-    line: str = ""  # to be deleted with has_own_accidental: give tie and velocity by name
-    has_own_accidental: bool = True
     tie: str | None = None
     velocity: int = DEFAULT_VELOCITY
 
@@ -100,23 +98,18 @@ def count_bars(bars: Iterable[WrittenBar]) -> int:
 
 
 def _without_ties(notes: Iterable[WrittenNote]) -> list[WrittenNote]:
-    """The notes, tied ones as one: of the same pitch, or on the same line without an accidental.
-
-    The latter is for ABC, where a tie over a bar line carries the accidental, which music21 forgets there.
-    """
+    """The notes, tied ones of one pitch as one."""
     joined: list[WrittenNote] = []
-    tied: dict[int | str, int] = {}
+    tied: dict[int, int] = {}
     for note in notes:
-        row = None
-        if note.tie in ("continue", "stop"):
-            row = tied.get(note.pitch, None if note.has_own_accidental else tied.get(note.line))
+        row = tied.get(note.pitch) if note.tie in ("continue", "stop") else None
         if row is None or joined[row].start + joined[row].length != note.start:
             row = len(joined)
             joined.append(note)
         else:
             joined[row] = joined[row]._replace(length=joined[row].length + note.length)
         if note.tie in ("start", "continue"):
-            tied[joined[row].pitch] = tied[note.line] = row
+            tied[note.pitch] = row
     return joined
 
 

@@ -16,6 +16,7 @@ from melodyvae.cli.options import (
     known_errors,
     midi_file,
     musical_options,
+    reading_options,
     temperature_option,
 )
 
@@ -28,6 +29,7 @@ from melodyvae.cli.options import (
 @click.option("--bar-b", type=BAR, help=FIRST_BAR_HELP.format(of=" from B"))
 @click.option("--track-a", default="auto", show_default=True, help=TRACK_HELP.format(of=" of A"))
 @click.option("--track-b", default="auto", show_default=True, help=TRACK_HELP.format(of=" of B"))
+@reading_options
 @click.option(
     "--ends",
     type=click.Choice(["exact", "model", "original"]),

@@ -2,10 +2,11 @@
 
 python -m tests.benchmarks.abc_beside_abc2midi [--list unequal.txt] [FILE.abc ...]
 
-Without files: the collections that music21 installs, and tunes of several voices that are made here. Repeats are played
-out, as abc2midi does. It also plays chord symbols, grace notes and decorations, and swings what R: calls a hornpipe:
-these are taken out of what it gets, and it is told that an accidental holds in its own octave. Two readings are equal if each pitch
-begins at the same times, to 1/20 of a quarter note.
+Without files: the collections that music21 installs, and tunes of several voices that are made here. Each tune is
+compared twice: as written, with its repeat signs taken out of what abc2midi gets, which is a comparison of notes; and
+with repeats played out, as abc2midi does, which is one of the form, too. abc2midi also plays chord symbols, grace notes
+and decorations, and swings what R: calls a hornpipe: these are taken out of what it gets, and it is told that an
+accidental holds in its own octave. Two readings are equal if each pitch begins at the same times, to 1/20 of a quarter.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import get_args
 
 from data_prep.reading.collection import collection_files
 from data_prep.reading.midi import MidiError, read_midi
 from data_prep.reading.notes import Song
+from data_prep.reading.repeats import Repeats
 from data_prep.reading.score import song_from_tune
 from data_prep.reading.tunes import text_of, tunes_in
 from tests.benchmarks.side_by_side import machine
@@ -34,6 +37,8 @@ TOLERANCE_QUARTERS = 0.05  # it plays the notes of a chord one after the other, 
 TICKS_LATE = 1  # at which abc2midi begins, of 480
 DIRECTIVES = "%%MIDI gchordoff\n%%MIDI chordattack 0\n%%propagate-accidentals octave\n"
 MUSIC_ALONE = re.compile(r"""("[^"]*")|(\{[^}]*\})|(![^!\s|]*!)|[~HLMOPSTJRuv.]+(?=[\^=_]*[A-Ga-gxz\[({"!])""", re.X)
+REPEAT_SIGN = re.compile(r"(?::*\|[|\]]*:*|::+)(?:\s*\[?\d[\d,-]*(?![\d/]))?|\[\d[\d,-]*")
+TAKEN_OUT: dict[Repeats, tuple[str, ...]] = {"written": ("X:", "R:", "P:"), "play": ("X:", "R:")}
 FIELD = re.compile(r"([A-Za-z+]:(?![|:]))|%%")
 
 Onsets = dict[int, list[float]]
@@ -48,31 +53,30 @@ def main() -> None:
     arguments = parser.parse_args()
     if shutil.which("abc2midi") is None:
         raise SystemExit("abc2midi is not installed; on Debian it is in the package abcmidi")
-    print(
-        f"{machine()}\n\n| collection | tunes | equal | unequal | share | tunes per second |\n|---|---|---|---|---|---|"
-    )
+    print(f"{machine()}\n\n| collection | tunes | equal as written | share | as played | share | tunes per second |")
+    print("|---|---|---|---|---|---|---|")
     unequal: list[str] = []
     for collection, tunes in _collections(arguments.files, arguments.only):
         counts: Counter[str] = Counter()
-        seconds, read = 0.0, 0
+        seconds = 0.0
         for name, text in tunes:
-            began = time.perf_counter()
-            try:
-                ours: Onsets | str = onsets(song_from_tune(text, ".abc", name, repeats="play"))
-            except MidiError as error:
-                ours = str(error)
-            seconds, read = seconds + time.perf_counter() - began, read + 1
-            theirs, said = _abc2midi(text)
-            is_equal = isinstance(ours, dict) and are_equal(ours, theirs)
-            counts["equal" if is_equal else "unequal"] += 1
-            if not is_equal:
-                unequal.append(f"=== {name}: {difference(ours, theirs)}\n{said}\n{text}")
-        share = counts["equal"] / max(counts.total(), 1)
-        print(
-            f"| {collection} | {counts.total()} | {counts['equal']} | {counts['unequal']} | {share:.4f} | "
-            f"{read / seconds:.0f} |",
-            flush=True,
-        )
+            counts["tunes"] += 1
+            for repeats in get_args(Repeats):
+                began = time.perf_counter()
+                try:
+                    ours: Onsets | str = onsets(song_from_tune(text, ".abc", name, repeats=repeats))
+                except MidiError as error:
+                    ours = str(error)
+                seconds += time.perf_counter() - began
+                theirs, said = _abc2midi(text, repeats)
+                if isinstance(ours, dict) and are_equal(ours, theirs):
+                    counts[repeats] += 1
+                else:
+                    unequal.append(f"=== {repeats} {name}: {difference(ours, theirs)}\n{said}\n{text}")
+        cells = [collection, str(counts["tunes"])]
+        for repeats in get_args(Repeats):
+            cells += [str(counts[repeats]), f"{counts[repeats] / max(counts['tunes'], 1):.4f}"]
+        print(f"| {' | '.join(cells)} | {2 * counts['tunes'] / seconds:.0f} |", flush=True)
     if arguments.list:
         arguments.list.write_text("\n".join(unequal), encoding="utf-8")
 
@@ -140,11 +144,11 @@ def _without(some: Onsets, others: Onsets) -> list[tuple[float, int]]:
     ]
 
 
-def _abc2midi(text: str) -> tuple[Onsets, str]:
+def _abc2midi(text: str, repeats: Repeats) -> tuple[Onsets, str]:
     """What abc2midi plays, and its messages."""
     with TemporaryDirectory() as folder:
         source, target = Path(folder) / "tune.abc", Path(folder) / "tune.mid"
-        source.write_text(_music_alone(text), encoding="utf-8")
+        source.write_text(_music_alone(text, repeats), encoding="utf-8")
         done = subprocess.run(
             ["abc2midi", str(source), "-o", str(target)], capture_output=True, text=True, errors="replace", check=False
         )
@@ -157,7 +161,7 @@ def _abc2midi(text: str) -> tuple[Onsets, str]:
     return {pitch: [start - late for start in starts] for pitch, starts in found.items()}, said
 
 
-def _music_alone(text: str) -> str:
+def _music_alone(text: str, repeats: Repeats) -> str:
     """The tune without what abc2midi would play beside its notes."""
     lines, in_body = [], False
     for line in text.split("\n"):
@@ -167,8 +171,9 @@ def _music_alone(text: str) -> str:
         elif not in_body or FIELD.match(line):
             lines.append(line)
         else:
-            lines.append(MUSIC_ALONE.sub("", line))
-    return "\n".join(["X:1", *(line for line in lines if not line.startswith(("X:", "R:")))])
+            music = MUSIC_ALONE.sub("", line)
+            lines.append(REPEAT_SIGN.sub("|", music) if repeats == "written" else music)
+    return "\n".join(["X:1", *(line for line in lines if not line.startswith(TAKEN_OUT[repeats]))])
 
 
 def _made_tunes() -> Iterator[tuple[str, str]]:

@@ -39,7 +39,7 @@ def nothing_is_read_here(monkeypatch: pytest.MonkeyPatch) -> None:
     def read_here(path: object) -> None:
         raise AssertionError(f"{path} was read in this process")
 
-    monkeypatch.setattr(limited, "read_first_score", read_here)
+    monkeypatch.setattr(limited, "read_score", read_here)
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=lambda arguments: arguments[0])
