@@ -1,4 +1,4 @@
-"""The readers of MusicXML and kern beside other programs: the same onsets and pitches, or a line that says who is right.
+"""The readers of MusicXML and kern beside others: the same onsets and pitches, or a line that says who is right.
 
 python -m tests.benchmarks.scores_beside_others [--kern 60]
 
