@@ -163,8 +163,8 @@ class _Voice:
         """Write the event that waits, and go on to its end."""
         if self.event_length is None:
             return
-        tied = self.ties.get(self.layer, {})
-        pitches = set(tied.values())
+        tied = self.ties.get(self.layer)
+        pitches = set(tied.values()) if tied else ()
         for head in self.event:
             is_continued = head.pitch in pitches
             tie = ("continue" if is_continued else "start") if head.is_tied else "stop" if is_continued else None
@@ -349,7 +349,7 @@ class _Reader:
         voices = list(self.voices.values())
         for voice in voices:
             voice.close_bar()
-            voice.notes.sort(key=lambda note: note.start)
+            voice.notes.sort(key=lambda note: float(note.start))  # an overlay goes back in time
         first = next((voice for voice in voices if any(bar.marks != NO_MARKS for bar in voice.bars)), None)
         first = first or next((voice for voice in voices if voice.bars), self.template)
         bars = _with_implied_starts(_with_codas(first.bars), first.double_bars)

@@ -17,7 +17,7 @@ from data_prep.errors import UserError
 from data_prep.reading.notes import DEFAULT_QUARTERS_PER_MINUTE, KeySignature, Tempo
 from data_prep.reading.written import NO_MARKS, WrittenBar, WrittenNote, count_bars
 
-__all__ = ["PlayedTooLongError", "Repeats", "WrittenPiece", "in_order", "lay_out", "playing_order", "taken"]
+__all__ = ["PlayedTooLongError", "Repeats", "WrittenPiece", "in_order", "lay_out", "playing_order"]
 
 Repeats = Literal["written", "play"]
 MAX_PASSES = 100
@@ -48,20 +48,15 @@ class _Section(NamedTuple):
     passes: int
 
 
-def taken(piece: WrittenPiece, repeats: Repeats) -> tuple[WrittenPiece, tuple[str, ...]]:
-    """The piece as written, or as played, and a sentence for the user if that is not the same.
+def in_order(piece: WrittenPiece, order: Sequence[int], repeats: Repeats) -> tuple[WrittenPiece, tuple[str, ...]]:
+    """The piece as written, or with its bars in this order, and a sentence for the user if that is not the same.
 
     Raises:
-        PlayedTooLongError: if it is played for longer than any piece of music.
+        PlayedTooLongError: if there are more than a million notes.
     """
-    return in_order(piece, playing_order(piece.bars), repeats)
-
-
-def in_order(piece: WrittenPiece, order: Sequence[int], repeats: Repeats) -> tuple[WrittenPiece, tuple[str, ...]]:
-    """As :func:`taken`, where the order in which bars are played is known already."""
     if list(order) == list(range(len(piece.bars))):
         return piece, ()
-    played = lay_out(piece, order)
+    played = lay_out(piece if repeats == "play" else WrittenPiece([], piece.bars), order)
     written_bars, played_bars = count_bars(piece.bars), count_bars(played.bars)
     if repeats == "play":
         return played, (f"repeats are played out: {_bars(written_bars)} as written, {played_bars} as played",)

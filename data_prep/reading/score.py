@@ -94,7 +94,7 @@ def read_score(path: str | Path, repeats: Repeats = "written") -> Song:
     number = f"#{tune.number}" if tune.number else ""
     song = song_from_tune(tune.text, file.suffix, f"{file}{number}", tune.line_in_file, repeats)
     if count > 1:
-        notice = f"the first of {count} tunes; give {file.name}#NUMBER or {file.name}#TITLE for another"
+        notice = f"the first of {count} tunes in the file; add #NUMBER or #TITLE to its name for another"
         song = replace(song, notices=(notice, *song.notices))
     return song
 

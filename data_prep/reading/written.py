@@ -66,7 +66,7 @@ class WrittenBar(NamedTuple):
 def part_of(notes: Iterable[WrittenNote], name: str = "", program: int = 0, is_drum: bool = False) -> Part:
     """A part of written notes in the order of their starts; those whose pitch MIDI has not are left out."""
     joined = [note for note in _without_ties(notes) if 0 <= note.pitch <= 127]
-    joined.sort(key=lambda note: (note.start, note.pitch))
+    joined.sort(key=lambda note: (float(note.start), note.pitch))
     return Part(
         name=printable(name),
         program=program,

@@ -292,7 +292,7 @@ class TestBook:
         (tmp_path / "book.abc").write_text(BOOK, encoding="utf-8")
         song = read_score(tmp_path / "book.abc")
         assert pitches(song) == [[60]]
-        assert song.notices == ("the first of 3 tunes; give book.abc#NUMBER or book.abc#TITLE for another",)
+        assert song.notices == ("the first of 3 tunes in the file; add #NUMBER or #TITLE to its name for another",)
 
     def test_no_such_tune(self, tmp_path: Path) -> None:
         (tmp_path / "book.abc").write_text(BOOK, encoding="utf-8")
