@@ -46,17 +46,12 @@ class Lost(Generic[Item]):
 class LimitedProcess(Generic[Item, Result]):
     """One process that calls ``function``, started with the first item; what goes to it must be picklable.
 
-    It calls ``warm_up`` when it starts, before its memory is limited.
-
     Several items are sent at a time. If the process dies on them, or they take longer than one may, a new process takes
     its place and they are given to it one at a time, so that its end is then the end of one item alone.
     """
 
-    def __init__(
-        self, function: Callable[[Item], Result], limits: Limits, warm_up: Callable[[], None] | None = None
-    ) -> None:
+    def __init__(self, function: Callable[[Item], Result], limits: Limits) -> None:
         self.function = function
-        self.warm_up = warm_up
         self.limits = limits
         self.process: subprocess.Popen[bytes] | None = None
         self.stopped = False
@@ -163,7 +158,7 @@ class LimitedProcess(Generic[Item, Result]):
         if self.stopped:
             process.kill()
         with suppress(BrokenPipeError):  # it ended at once, which is found when it is asked something
-            pickle.dump((self.function, self.limits.memory_bytes, self.warm_up), process.stdin)
+            pickle.dump((self.function, self.limits.memory_bytes), process.stdin)
             process.stdin.flush()
         return process
 
@@ -202,10 +197,8 @@ def serve(lifeline: int | None) -> None:
     requests = sys.stdin.buffer
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints must not get between the answers
-    gc.disable()  # of what is imported nothing is garbage: to look for some takes a third of the time of music21
-    function, memory_bytes, warm_up = pickle.load(requests)
-    if warm_up is not None:
-        warm_up()
+    gc.disable()  # of what is imported nothing is garbage
+    function, memory_bytes = pickle.load(requests)
     gc.freeze()
     gc.enable()
     _limit_memory(memory_bytes)

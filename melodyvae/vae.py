@@ -2,7 +2,8 @@
 
 The verbs are the functions of :mod:`melodyvae.verbs`, each in a file of its own with its options. Conventions:
 
-- a source is a path, a ``PrettyMIDI`` object, a :class:`~data_prep.melody.Melody`, or a piece that was read before, a
+- a source is a path, the bytes of a file, an open file, an object of pretty_midi, mido, symusic or music21 (see
+  :mod:`data_prep.reading.sources`), a :class:`~data_prep.melody.Melody`, or a piece that was read before, a
   :class:`~data_prep.melodies.regions.ReadMelody`;
 - options are keywords; ``count`` may be given by its place;
 - the same ``seed`` gives the same melodies. None is 0, except that ``sample`` then takes a new one; the result says it.
@@ -19,7 +20,9 @@ import torch
 from torch import Tensor
 
 from data_prep.limits import Limits
+from data_prep.reading.repeats import Repeats
 from data_prep.tokens import TokenError
+from melodyvae.device import choose_device
 from melodyvae.generation.codec import decode_melodies, exact_latents, posterior_means
 from melodyvae.generation.meters import choose_model_for
 from melodyvae.generation.results import (
@@ -49,7 +52,12 @@ class MelodyVAE(HeldModel):
 
     @classmethod
     def from_pretrained(
-        cls, name: str | Path | None = None, device: str | torch.device = "cpu", *, limits: Limits | None = None
+        cls,
+        name: str | Path | None = None,
+        device: str | torch.device = "cpu",
+        *,
+        limits: Limits | None = None,
+        repeats: Repeats = "written",
     ) -> Self:
         """A shipped model, a checkpoint file or a run folder, ready for use.
 
@@ -62,8 +70,10 @@ class MelodyVAE(HeldModel):
 
         Raises:
             CheckpointError: if there is none of that name, or it cannot be used.
+            DeviceError: if this machine has no such device.
         """
-        return cls(MelodyModel.from_pretrained(name).to(device), limits)
+        place = choose_device(str(device))
+        return cls(MelodyModel.from_pretrained(name).to(place), limits, repeats=repeats)
 
     @classmethod
     def for_tunes(
@@ -107,8 +117,8 @@ class MelodyVAE(HeldModel):
         (torch.Size([256]), torch.Size([2, 256]))
 
         Args:
-            x: a path, a ``PrettyMIDI`` object, a melody, or token ids ``(T,)`` as a NumPy array or a tensor; or a list
-                or tuple of these, or token ids ``(N, T)``.
+            x: a source, or token ids ``(T,)`` as a NumPy array or a tensor; or a list or tuple of these, or token ids
+                ``(N, T)``.
             track: ``auto``, a number (from 1) or a name.
             first_bar: from 1; None takes a phrase.
             exact: refine z until the windows come back; otherwise it is the posterior mean.

@@ -271,14 +271,13 @@ def _read_dataset(path: Path) -> None:
 
 
 CUTTING = ("data_prep.corpus.windows", "data_prep.melodies.regions", "data_prep.reading.limited", "pretty_midi")
-SCORES = (*CUTTING, "music21.abcFormat", "music21.humdrum.spineParser", "music21.musicxml.xmlToM21")
 LEARNING = ("torch", "melodyvae.vae", "melodyvae.cli.inspect", "melodyvae.datasets.held_out")
 KINDS = {
     "midi": Kind(".mid", _read_music, False, CUTTING),
-    "abc": Kind(".abc", _read_music, True, SCORES),
-    "kern": Kind(".krn", _read_music, True, SCORES),
-    "musicxml": Kind(".musicxml", _read_music, True, SCORES),
-    "mxl": Kind(".mxl", _read_music, True, SCORES),
+    "abc": Kind(".abc", _read_music, True, CUTTING),
+    "kern": Kind(".krn", _read_music, True, CUTTING),
+    "musicxml": Kind(".musicxml", _read_music, True, CUTTING),
+    "mxl": Kind(".mxl", _read_music, True, CUTTING),
     "checkpoint": Kind(".safetensors", _read_checkpoint, False, LEARNING),
     "dataset": Kind(".zip", _read_dataset, False, LEARNING),
 }

@@ -21,6 +21,7 @@ from data_prep.melodies.voice import MelodyError
 from data_prep.reading.collection import NoSuchCollectionError, collection_files, collection_of
 from data_prep.reading.midi import MidiError, file_bytes, song_from_bytes
 from data_prep.reading.notes import Song
+from data_prep.reading.repeats import Repeats
 from data_prep.reading.score import SCORE_SUFFIXES, is_score, song_from_score_bytes, song_from_tune, tunes_of
 from data_prep.reading.tunes import MANY_TUNES_SUFFIXES
 
@@ -148,7 +149,7 @@ def read_source(options: PrepOptions, file: SourceFile) -> SourceResult:
         if file.text is None and _may_hold_tunes(file.path):
             data = next(tunes_of(data, Path(file.path).suffix, file.name)).text.encode()
             sha256 = hashlib.sha256(data).hexdigest()
-        song = _song(data, file)
+        song = _song(data, file, options.repeats)
         notices = tuple(getattr(notice, "kind", OTHER_NOTICE) for notice in song.notices)
         tracks = tuple(cut_windows(song, options))
     except (MidiError, MelodyError) as error:
@@ -179,10 +180,12 @@ def _may_hold_tunes(path: str | Path) -> bool:
     return Path(path).suffix.lower() in MANY_TUNES_SUFFIXES
 
 
-def _song(data: bytes, file: SourceFile) -> Song:
+def _song(data: bytes, file: SourceFile, repeats: Repeats) -> Song:
     if _may_hold_tunes(file.path):
-        return song_from_tune(data.decode(), Path(file.path).suffix, file.name)
-    return song_from_score_bytes(data, file.name) if is_score(file.path) else song_from_bytes(data, file.name)
+        return song_from_tune(data.decode(), Path(file.path).suffix, file.name, repeats=repeats)
+    if is_score(file.path):
+        return song_from_score_bytes(data, file.name, repeats)
+    return song_from_bytes(data, file.name)
 
 
 def _why_nothing(tracks: Sequence[TrackWindows]) -> tuple[str, str]:

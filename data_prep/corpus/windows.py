@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import get_args
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from data_prep.melodies.regions import Region, find_regions, lay_out_part, usual
 from data_prep.melodies.voice import AUTO, DrumsOnlyError, NoNotesError, choose_part
 from data_prep.melody import fold_line, legato_line
 from data_prep.reading.notes import Part, Song
+from data_prep.reading.repeats import Repeats
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
 
 ALL_TRACKS = "all"
@@ -56,6 +58,7 @@ class PrepOptions:
             bars of the piece.
         off_grid: the share of a track's onsets that may lie off the grid: if it has no more, they are moved to the
             nearest step. The windows with such notes in a track with more are left out.
+        repeats: of scores: ``written`` takes every bar once, ``play`` as often as it is played.
     """
 
     bars: int = 2
@@ -70,6 +73,7 @@ class PrepOptions:
     phases: int = 1
     speeds: tuple[int, ...] = (1,)
     off_grid: float = 0.05
+    repeats: Repeats = "written"
 
     def __post_init__(self) -> None:
         if self.key:
@@ -77,6 +81,8 @@ class PrepOptions:
                 parse_tonic(self.key)
             except ValueError as error:
                 raise PrepError(f"key: {error}") from error
+        if self.repeats not in get_args(Repeats):
+            raise PrepError(f"repeats is {self.repeats!r}; it must be one of {', '.join(get_args(Repeats))}")
         for name in ("bars", "steps_per_quarter", "stride_bars", "phases"):
             if getattr(self, name) < 1:
                 raise PrepError(f"{name} is {getattr(self, name)}; it must be at least 1")

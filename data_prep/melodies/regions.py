@@ -6,9 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from io import BytesIO
-from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 
@@ -18,13 +16,10 @@ from data_prep.melodies.feel import MIN_SWUNG_ONSETS, NO_SWING, Timing, find_swi
 from data_prep.melodies.keys import Key, key_of, key_of_piece
 from data_prep.melodies.layout import Layout, PlacedNotes, Stretch, alike, lay_out
 from data_prep.melodies.voice import AUTO, CloseCall, MelodyError, choose_part, close_call
-from data_prep.reading.limited import read_song
-from data_prep.reading.midi import song_from_bytes, utf8_names
-from data_prep.reading.notes import TIME_RESOLUTION, Bar, Meter, Part, Section, Song, Tempo, quarters_per_minute_at
-
-if TYPE_CHECKING:
-    import pretty_midi
 from data_prep.melody import Melody, notes_of
+from data_prep.reading.notes import TIME_RESOLUTION, Bar, Meter, Part, Section, Song, Tempo, quarters_per_minute_at
+from data_prep.reading.repeats import Repeats
+from data_prep.reading.sources import PieceSource, song_of_source
 
 SAID_OFF_GRID_SHARE = 0.1
 BEATS_OF_QUARTERS = (2, 4)  # lower numbers of the meters whose eighths may swing
@@ -174,11 +169,12 @@ def find_regions(
 
 
 def read_melody(
-    source: str | Path | pretty_midi.PrettyMIDI | Song,
+    source: PieceSource,
     track: str = AUTO,
     meter: tuple[int, int] | None = None,
     steps_per_quarter: int = 4,
     limits: Limits | None = None,
+    repeats: Repeats = "written",
 ) -> ReadMelody:
     """The melody of any piece, from its first bar to its last: of its likeliest part, in bars of one meter.
 
@@ -187,25 +183,20 @@ def read_melody(
     4/4 are asked for is read beat on beat, as a shuffle: see :mod:`data_prep.melodies.beats`.
 
     Args:
-        source: a MIDI or score file (of several tunes the first), a ``PrettyMIDI`` object, or what was read of one.
+        source: a file (of several tunes the first, or as ``book.abc#12``), its bytes, an object of another package (see
+            :mod:`data_prep.reading.sources`), or what was read of one.
         track: ``auto``, a track's number (from 1) or its name.
         meter: bars of this meter; None takes that of the piece in which most of the part's notes are.
         steps_per_quarter: the grid.
         limits: of the time and memory that reading a score may take; see :mod:`data_prep.reading.limited`.
+        repeats: of a score: ``written`` takes every bar once, ``play`` as often as it is played.
 
     Raises:
-        MidiError: if the file cannot be read.
+        MidiError: if the piece cannot be read.
+        SourceError: if ``source`` is nothing that holds a piece.
         MelodyError: if there is no melody in it.
     """
-    if isinstance(source, str | Path):
-        name, song = str(source), read_song(source, limits)
-    elif isinstance(source, Song):
-        name, song = "the piece", source
-    else:
-        name, buffer = "the PrettyMIDI object", BytesIO()
-        with utf8_names(source):
-            source.write(buffer)
-        song = song_from_bytes(buffer.getvalue(), name)
+    name, song = song_of_source(source, limits, repeats)
     try:
         part_index = choose_part(song, track)
     except MelodyError as error:

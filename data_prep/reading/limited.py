@@ -1,8 +1,8 @@
 """The one way to read a file that a stranger sent: within limits of size, notes, time and memory.
 
-MIDI is read here, which is quick: its size, its events and its notes are bounded. Scores are read by music21, which can
-be made to take minutes and gigabytes by a file of a few kilobytes: that happens in a process of its own, which is
-started when it is first needed, is kept for the next file, and ends with this one.
+MIDI and ABC are read here, which is quick: their size, their events and their notes are bounded. The tree of elements
+of a MusicXML file can take gigabytes: other scores are read in a process of its own, which is started when it is first
+needed, is kept for the next file, and ends with this one.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from pathlib import Path
 from data_prep.limits import LimitedProcess, Limits, Lost
 from data_prep.reading.midi import MidiError, read_midi
 from data_prep.reading.notes import Song
-from data_prep.reading.score import is_score, read_first_score
+from data_prep.reading.repeats import Repeats
+from data_prep.reading.score import is_score, read_score
+from data_prep.reading.tunes import split_tune
 
 __all__ = ["ReaderCrashedError", "TooMuchMemoryError", "TooSlowError", "close_reader", "read_song", "start_reader"]
-
-FILES_PER_PROCESS = 200  # music21 keeps some of what it has read
 
 
 class TooSlowError(MidiError):
@@ -40,12 +40,13 @@ class ReaderCrashedError(MidiError):
     reason = "crashed"
 
 
-def read_song(path: str | Path, limits: Limits | None = None) -> Song:
-    """The piece in a MIDI or score file; of several tunes the first.
+def read_song(path: str | Path, limits: Limits | None = None, repeats: Repeats = "written") -> Song:
+    """The piece in a MIDI or score file; of several tunes the first, or the one that ``book.abc#12`` names.
 
     Args:
         path: the file.
         limits: of time and memory, for a score; None reads it in this process, as is right for one's own files.
+        repeats: of a score: ``written`` takes every bar once, ``play`` as often as it is played.
 
     Raises:
         MidiError: one of its kinds, naming the file.
@@ -53,9 +54,9 @@ def read_song(path: str | Path, limits: Limits | None = None) -> Song:
     """
     if not is_score(path):
         return read_midi(path)
-    if limits is None:
-        return read_first_score(path)
-    return _reader.read(Path(path), limits)
+    if limits is None or split_tune(path)[0].suffix.lower() == ".abc":
+        return read_score(path, repeats)
+    return _reader.read(Path(path), limits, repeats)
 
 
 def start_reader(limits: Limits | None = None) -> None:
@@ -73,15 +74,13 @@ class _Reader:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._process: LimitedProcess[str, Song | Exception] | None = None
-        self._files = 0
+        self._process: LimitedProcess[tuple[str, Repeats], Song | Exception] | None = None
         self._owner = os.getpid()
 
-    def read(self, path: Path, limits: Limits) -> Song:
-        """The first tune in a score file."""
+    def read(self, path: Path, limits: Limits, repeats: Repeats) -> Song:
+        """The tune in a score file that the path names."""
         with self._lock:
-            outcome = self._process_for(limits)([str(path)])[0]
-            self._files += 1
+            outcome = self._process_for(limits)([(str(path), repeats)])[0]
         if isinstance(outcome, Song):
             return outcome
         if isinstance(outcome, Lost):
@@ -98,30 +97,23 @@ class _Reader:
         with self._lock:
             if self._process is not None and self._owner == os.getpid():
                 self._process.close()
-            self._process, self._files = None, 0
+            self._process = None
 
-    def _process_for(self, limits: Limits) -> LimitedProcess[str, Song | Exception]:
+    def _process_for(self, limits: Limits) -> LimitedProcess[tuple[str, Repeats], Song | Exception]:
         is_other = self._process is None or self._process.limits != limits or self._owner != os.getpid()
-        if is_other or self._files >= FILES_PER_PROCESS:
+        if is_other:
             if self._process is not None and self._owner == os.getpid():
                 self._process.close()
-            self._process, self._files, self._owner = LimitedProcess(_read, limits, _warm_up), 0, os.getpid()
+            self._process, self._owner = LimitedProcess(_read, limits), os.getpid()
         assert self._process is not None  # for mypy
         return self._process
 
 
-def _read(path: str) -> Song | Exception:
+def _read(path_and_repeats: tuple[str, Repeats]) -> Song | Exception:
     try:
-        return read_first_score(path)
+        return read_score(*path_and_repeats)
     except (MidiError, OSError) as error:
         return error
-
-
-def _warm_up() -> None:
-    """Import what the first score will need."""
-    import music21.abcFormat
-    import music21.humdrum.spineParser
-    import music21.musicxml.xmlToM21  # noqa: F401
 
 
 def _error_of(reason: str, path: Path, limits: Limits) -> MidiError:

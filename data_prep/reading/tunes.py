@@ -8,15 +8,26 @@ https://abcnotation.com/wiki/abc:standard:v2.1; "Humdrum User's Guide", https://
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
+from pathlib import Path
 
 from data_prep.errors import UserError
 
-__all__ = ["MANY_TUNES_SUFFIXES", "TooMuchTextError", "Tune", "text_of", "tunes_in"]
+__all__ = [
+    "MANY_TUNES_SUFFIXES",
+    "TooMuchTextError",
+    "Tune",
+    "count_tunes",
+    "is_called",
+    "split_tune",
+    "text_of",
+    "tunes_in",
+]
 
 MANY_TUNES_SUFFIXES = frozenset({".abc", ".krn"})
 MAX_TUNES = 100_000  # in a file
@@ -24,6 +35,9 @@ MAX_TUNE_CHARACTERS = 4_000_000  # comments and words told in
 MAX_HEAD_CHARACTERS = 2**28  # of all tunes of a file together: each begins with the file's head
 
 _ABC_START = re.compile(r"^[^\S\n]*X:[^\S\n]*(\S*)", re.M)
+_NUMBER_FIELD = re.compile(r"^X:[^\S\n]*(\S+)", re.M)
+_TITLE = re.compile(r"^(?:T:|!!!OTL[^:\n]*:)[^\S\n]*(.*)", re.M)
+_WITH_TUNE = re.compile(r"(.+?\.(?:abc|krn))#(.+)", re.I | re.S)
 _ABC_INHERITED = re.compile(r"^(?:[A-Za-z]:|%%|%abc).*", re.M)
 _KERN_END_OR_START = re.compile(r"^(?:(?P<end>\*-(?:\t\*-)*[^\S\n]*$)|\*\*|!!!!SEGMENT)", re.M)
 
@@ -71,6 +85,34 @@ def tunes_in(text: str, suffix: str) -> Iterator[Tune]:
         seen[tune.number] += 1
         again = f"{tune.number}-{seen[tune.number]}" if seen[tune.number] > 1 else tune.number
         yield Tune(again, tune.text, tune.head_lines, tune.first_line)
+
+
+def split_tune(path: str | os.PathLike[str]) -> tuple[Path, str]:
+    """The file and the tune that a path names: ``book.abc#12`` is tune 12 of ``book.abc``; empty if it names none.
+
+    A file whose own name is so is meant first.
+    """
+    found = _WITH_TUNE.fullmatch(os.fspath(path))
+    if found is None or os.path.lexists(path):
+        return Path(path), ""
+    return Path(found[1]), found[2].strip()
+
+
+def count_tunes(text: str, suffix: str) -> int:
+    """The number of tunes in the text of a ``.abc`` or ``.krn`` file, at most 100,000."""
+    if suffix.lower() == ".abc":
+        return max(sum(1 for _ in islice(_ABC_START.finditer(text), MAX_TUNES)), 1)
+    return sum(1 for _ in islice(_kern_tunes(text), MAX_TUNES))
+
+
+def is_called(tune: Tune, wanted: str) -> bool:
+    """Whether a tune has this number, or this title, or the title this in it; capitals are not told from others."""
+    if wanted in (tune.number, "1" if not tune.number else None):
+        return True
+    own = _NUMBER_FIELD.search(tune.text) if not tune.number else None
+    if wanted.isdigit():
+        return own is not None and own[1] == wanted
+    return any(wanted.casefold() in title.casefold() for title in _TITLE.findall(tune.text))
 
 
 def text_of(data: bytes) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -20,15 +20,38 @@ DEFAULT_VELOCITY = 80
 
 
 class WrittenNote(NamedTuple):
-    """A note head. ``line`` is its name and octave without accidental; ``tie`` is start, continue, stop or None."""
+    """A note head; ``tie`` is start, continue, stop or None."""
 
     start: Fraction
     length: Fraction
     pitch: int
-    line: str
-    has_own_accidental: bool = False
     tie: str | None = None
     velocity: int = DEFAULT_VELOCITY
+
+
+class Marks(NamedTuple):
+    """Marks of a bar that say in which order bars are played.
+
+    Attributes:
+        starts: a repeat starts with this bar.
+        ends: a repeat ends after this bar, and is played so many times in all; 0: none ends here.
+        endings: the passes in which this bar is played: every bar under a bracket ``1.`` has 1; empty: in all.
+        segno, coda: the sign to which a jump leads stands at the beginning of this bar.
+        fine, to_coda: after a jump the piece ends, or goes on at the coda, after this bar.
+        jump: after this bar, once, ``da capo`` or ``dal segno``.
+    """
+
+    starts: bool = False
+    ends: int = 0
+    endings: frozenset[int] = frozenset()
+    segno: bool = False
+    coda: bool = False
+    fine: bool = False
+    to_coda: bool = False
+    jump: Literal["", "da capo", "dal segno"] = ""
+
+
+NO_MARKS = Marks()
 
 
 class WrittenBar(NamedTuple):
@@ -37,12 +60,13 @@ class WrittenBar(NamedTuple):
     start: Fraction
     length: Fraction
     signature: tuple[int, int] | None
+    marks: Marks = NO_MARKS
 
 
 def part_of(notes: Iterable[WrittenNote], name: str = "", program: int = 0, is_drum: bool = False) -> Part:
     """A part of written notes in the order of their starts; those whose pitch MIDI has not are left out."""
     joined = [note for note in _without_ties(notes) if 0 <= note.pitch <= 127]
-    joined.sort(key=lambda note: (note.start, note.pitch))
+    joined.sort(key=lambda note: (float(note.start), note.pitch))
     return Part(
         name=printable(name),
         program=program,
@@ -68,24 +92,24 @@ def meters_of(bars: Sequence[WrittenBar]) -> tuple[Meter, ...]:
     return tuple(meters)
 
 
-def _without_ties(notes: Iterable[WrittenNote]) -> list[WrittenNote]:
-    """The notes, tied ones as one: of the same pitch, or on the same line without an accidental.
+def count_bars(bars: Iterable[WrittenBar]) -> int:
+    """The number of bars, where two halves around a repeat are one."""
+    return len(_with_halves_joined(bars))
 
-    The latter is for ABC, where a tie over a bar line carries the accidental, which music21 forgets there.
-    """
+
+def _without_ties(notes: Iterable[WrittenNote]) -> list[WrittenNote]:
+    """The notes, tied ones of one pitch as one."""
     joined: list[WrittenNote] = []
-    tied: dict[int | str, int] = {}
+    tied: dict[int, int] = {}
     for note in notes:
-        row = None
-        if note.tie in ("continue", "stop"):
-            row = tied.get(note.pitch, None if note.has_own_accidental else tied.get(note.line))
+        row = tied.get(note.pitch) if note.tie in ("continue", "stop") else None
         if row is None or joined[row].start + joined[row].length != note.start:
             row = len(joined)
             joined.append(note)
         else:
             joined[row] = joined[row]._replace(length=joined[row].length + note.length)
         if note.tie in ("start", "continue"):
-            tied[joined[row].pitch] = tied[note.line] = row
+            tied[note.pitch] = row
     return joined
 
 

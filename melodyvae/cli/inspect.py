@@ -7,7 +7,7 @@ from textwrap import fill
 
 import click
 
-from melodyvae.cli.options import MusicFile, known_errors
+from melodyvae.cli.options import MusicFile, chosen_repeats, known_errors, reading_options
 
 TRACK_NAME_WIDTH = 28
 LINE_WIDTH = 110
@@ -16,6 +16,7 @@ HASH_CHARACTERS = 12
 
 @click.command()
 @click.argument("target", metavar="FILE|DATASET|CHECKPOINT", type=MusicFile())
+@reading_options
 def inspect(target: str) -> None:
     """Say what is in a MIDI file or score, a dataset folder, or a checkpoint (a file, a run folder or a shipped name).
 
@@ -24,11 +25,14 @@ def inspect(target: str) -> None:
     melodyvae inspect midi-dataset
     melodyvae inspect melody-2bar
     """
+    from data_prep.reading.tunes import split_tune
+
     path = Path(target)
+    file = split_tune(path)[0]
     with known_errors():
         if (path / "meta.json").is_file():
             _inspect_dataset(path)
-        elif path.exists() and not path.is_dir() and path.suffix != ".safetensors":
+        elif file.exists() and not file.is_dir() and file.suffix != ".safetensors":
             _inspect_midi(path)
         else:
             _inspect_checkpoint(target)
@@ -39,7 +43,7 @@ def _inspect_midi(path: Path) -> None:
     from data_prep.melodies.voice import score_parts
     from data_prep.reading.limited import read_song
 
-    song = read_song(path, Limits())
+    song = read_song(path, Limits(), chosen_repeats())
     bars = song.bars()
     meters = sorted({f"{bar.numerator}/{bar.denominator}" for bar in bars})
     short = sum(not bar.is_whole for bar in bars)

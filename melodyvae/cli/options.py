@@ -24,6 +24,7 @@ from melodyvae.rendering.melody_files import PAGE_FILE, names_written
 from melodyvae.rendering.output_folder import check_replaceable
 
 if TYPE_CHECKING:
+    from data_prep.reading.repeats import Repeats
     from melodyvae.generation.results import Result
     from melodyvae.generation.sources import Taken
     from melodyvae.vae import MelodyVAE
@@ -45,18 +46,26 @@ class FiniteFloat(click.FloatRange):
 
 
 class MusicFile(click.Path):
-    """A MIDI file or a score; the process that reads scores is started while the rest of the command gets ready."""
+    """A MIDI file or a score, or a tune of one: ``book.abc#12``, or with ``--tune``.
+
+    The process that reads scores is started while the rest of the command gets ready.
+    """
 
     def convert(
         self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
     ) -> str | os.PathLike[str]:
         """The path, if there is such a file."""
-        path: str | os.PathLike[str] = super().convert(value, param, ctx)  # type: ignore[assignment]  # not as bytes
-        if os.path.splitext(value)[1].lower() in (".musicxml", ".xml", ".mxl", ".abc", ".krn"):
+        from data_prep.reading.tunes import MANY_TUNES_SUFFIXES, split_tune
+
+        file, tune = split_tune(value)
+        path: str | os.PathLike[str] = super().convert(str(file), param, ctx)  # type: ignore[assignment]  # not bytes
+        suffix = file.suffix.lower()
+        if suffix in (".musicxml", ".xml", ".mxl", ".krn"):
             from data_prep.reading.limited import start_reader
 
             start_reader()
-        return path
+        tune = tune or (_chosen("tune") if suffix in MANY_TUNES_SUFFIXES else "")
+        return type(path)(f"{path}#{tune}") if tune else path  # type: ignore[call-arg]  # a string or a Path
 
 
 class DeviceName(click.ParamType[str]):
@@ -197,8 +206,48 @@ def generation_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
+def reading_options(command: Command) -> Command:
+    """Add ``--tune`` and ``--repeats``, of commands that read scores; the command itself gets neither."""
+
+    def keep(ctx: click.Context, param: click.Parameter, value: str) -> None:
+        ctx.meta[str(param.name)] = value
+
+    return add_options(
+        command,
+        click.option(
+            "--tune",
+            default="",
+            metavar="NUMBER|TITLE",
+            is_eager=True,  # before the files, which it is a part of
+            expose_value=False,
+            callback=keep,
+            help="Tune of an ABC or kern file of several, as FILE#NUMBER.  [default: the first]",
+        ),
+        click.option(
+            "--repeats",
+            type=click.Choice(["written", "play"]),
+            default="written",
+            show_default=True,
+            is_eager=True,
+            expose_value=False,
+            callback=keep,
+            help="Of a score: take repeated bars once, or as often as they are played.",
+        ),
+    )
+
+
+def chosen_repeats() -> Repeats:
+    """What ``--repeats`` of the command that is running says."""
+    return "play" if _chosen("repeats") == "play" else "written"
+
+
+def _chosen(option: str) -> str:
+    context = click.get_current_context(silent=True)
+    return context.meta.get(option, "") if context else ""
+
+
 def verb_options(kind: type[Options], labels: Sequence[str] = ()) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Add the options of a verb, which the command gets as ``options``.
+    """Add the options of a verb, which the command gets as ``options``; and of one that reads tunes, how to read them.
 
     Args:
         kind: the verb's options.
@@ -220,6 +269,8 @@ def verb_options(kind: type[Options], labels: Sequence[str] = ()) -> Callable[[C
             return command(*arguments, options=options, **values)
 
         made: Callable[..., Any] = gathered
+        if any(field.name == "track" for field, _ in declared):
+            made = reading_options(made)
         return add_options(made, *(_click_option(field, label) for field, label in declared))
 
     return decorate
@@ -326,7 +377,7 @@ def load_model(
     use_threads()
     held = {} if held is None else held
     read: TunesRead = next((vae.tunes_read for vae in held.values()), {})
-    read |= read_tunes([tune for tune in tunes if tune not in read], Limits())
+    read |= read_tunes([tune for tune in tunes if tune not in read], Limits(), chosen_repeats())
     if name == BY_METER:
         is_lettered = 1 < len(tunes) <= 4 and not by_name
         labels = "ABCD"[: len(tunes)] if is_lettered else [printable(path.name) for path, _ in tunes]
@@ -335,7 +386,7 @@ def load_model(
         for sentence in choice.sentences:
             click.echo(sentence)
     if name not in held:
-        held[name] = MelodyVAE.from_pretrained(name, choose_device(device), limits=Limits())
+        held[name] = MelodyVAE.from_pretrained(name, choose_device(device), limits=Limits(), repeats=chosen_repeats())
         held[name].tunes_read = read
     return held[name]
 
@@ -365,12 +416,15 @@ def known_errors() -> Iterator[None]:
 
 def input_files() -> list[Path]:
     """The files among the arguments and options of the command that is running, but for its output."""
+    from data_prep.reading.tunes import split_tune
+
     context = click.get_current_context(silent=True)
     found: list[Path] = []
     for name, value in context.params.items() if context else ():
         values = value if isinstance(value, Iterable) and not isinstance(value, str | bytes) else [value]
         if name != "output":
-            found += [Path(one) for one in values if isinstance(one, str | Path) and os.path.isfile(one)]
+            paths = [split_tune(one)[0] for one in values if isinstance(one, str | Path)]
+            found += [path for path in paths if path.is_file()]
     return found
 
 

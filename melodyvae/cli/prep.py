@@ -16,6 +16,7 @@ from melodyvae.cli.options import known_errors, usage_errors
 
 if TYPE_CHECKING:
     from data_prep.corpus.prepare import PrepReport
+    from data_prep.reading.repeats import Repeats
 
 
 class MusicInput(click.Path):
@@ -102,6 +103,13 @@ class SpeedList(click.ParamType[tuple[int, ...]]):
     help="Move a track's onsets to the grid if no larger share is off it (ornaments); windows with more are left out.",
 )
 @click.option("--key", default="", metavar="KEY", help="Move each melody to this key: C is C major or A minor.")
+@click.option(
+    "--repeats",
+    type=click.Choice(["written", "play"]),
+    default="written",
+    show_default=True,
+    help="Of scores: take repeated bars once, or as often as they are played.",
+)
 @click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: the cores it may use]")
 @click.option(
     "--cluster",
@@ -126,6 +134,7 @@ def prep(
     speeds: tuple[int, ...],
     off_grid: float,
     key: str,
+    repeats: Repeats,
     workers: int | None,
     cluster: str | None,
     resume: bool,
@@ -168,6 +177,7 @@ def prep(
             phases=phases,
             speeds=speeds,
             off_grid=off_grid,
+            repeats=repeats,
         )
     output = output or default_output(inputs[0])
     with known_errors():

@@ -5,6 +5,7 @@ Conventions: a *window* is a melody of exactly the model's bars and grid. Bars a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,17 +18,17 @@ from data_prep.melodies.feel import Feel
 from data_prep.melodies.phrases import Phrase, choose_phrase
 from data_prep.melodies.regions import ReadMelody, melody_of, read_melody
 from data_prep.melody import Melody
+from data_prep.reading.repeats import Repeats
+from data_prep.reading.sources import PieceSource
 from melodyvae.config import MelodyConfig
 
 if TYPE_CHECKING:
-    import pretty_midi
-
     from data_prep.reading.notes import Song
     from melodyvae.models.melody import MelodyModel
 
 MAX_NAMED_BARS = 8  # in which notes are lost
 
-MelodySource: TypeAlias = "str | Path | pretty_midi.PrettyMIDI | Melody | ReadMelody"
+MelodySource: TypeAlias = "PieceSource | Melody | ReadMelody"
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,9 @@ def close_call_words(found: ReadMelody) -> str:
 TunesRead: TypeAlias = "dict[tuple[MelodySource, str], ReadMelody]"  # by source and track
 
 
-def read_tunes(tunes: Sequence[tuple[Path, str]], limits: Limits | None = None) -> TunesRead:
+def read_tunes(
+    tunes: Sequence[tuple[Path, str]], limits: Limits | None = None, repeats: Repeats = "written"
+) -> TunesRead:
     """The melodies of files, each given with its track, by file and track; a file is read once, whatever its tracks.
 
     Raises:
@@ -156,20 +159,25 @@ def read_tunes(tunes: Sequence[tuple[Path, str]], limits: Limits | None = None) 
     found: TunesRead = {}
     songs: dict[Path, Song | None] = {}
     for path, track in dict.fromkeys(tunes):
-        found[path, track] = read_melody(songs.get(path) or path, track, limits=limits)
+        found[path, track] = read_melody(songs.get(path) or path, track, limits=limits, repeats=repeats)
         songs[path] = found[path, track].song
     return found
 
 
 def read_source(
-    source: MelodySource, config: MelodyConfig, track: str = "auto", limits: Limits | None = None
+    source: MelodySource,
+    config: MelodyConfig,
+    track: str = "auto",
+    limits: Limits | None = None,
+    repeats: Repeats = "written",
 ) -> ReadMelody:
     """The melody of any source, on the model's grid, meter and pitch range; what was read before is taken as it is.
 
     A piece whose bars are as long as the model's keeps its meter (6/8 in a model of 3/4); one in another meter gets the
     model's bars laid over it, 12/8, 6/8 and 9/8 beat on beat in a model of 4/4. Notes out of
     range are moved by octaves.
-    With ``limits``, a score is read in a process of its own that may not take more time and memory.
+    With ``limits``, a score is read in a process of its own that may not take more time and memory; ``repeats`` are
+    those of a score.
 
     Raises:
         MidiError, MelodyError: as :func:`data_prep.melodies.regions.read_melody`.
@@ -188,7 +196,7 @@ def read_source(
         own = source.meter if source.steps_per_bar == config.steps_per_bar else config.meter
         found = ReadMelody.of(source, own)
     else:
-        found = read_melody(source, track, None, config.steps_per_quarter, limits)
+        found = read_melody(source, track, None, config.steps_per_quarter, limits, repeats)
     if found.melody.steps_per_bar != config.steps_per_bar and found.song is not None:
         refitted = melody_of(found.song, found.part_index, config.meter, config.steps_per_quarter)
         found = replace(refitted, close_call=found.close_call)
@@ -204,12 +212,13 @@ def take(
     label: str = "",
     track: str = "auto",
     limits: Limits | None = None,
+    repeats: Repeats = "written",
     read: TunesRead | None = None,
 ) -> Taken:
     """The melody of a source, with all its bars; see :func:`read_source`. What is in ``read`` is not read again."""
-    path = Path(source) if isinstance(source, str | Path) else None
+    path = Path(source) if isinstance(source, str | os.PathLike) else None
     known = None if path is None or not read else read.get((path, track))
-    return Taken(label, path, read_source(known or source, config, track, limits))
+    return Taken(label, path, read_source(known or source, config, track, limits, repeats))
 
 
 def take_window(
@@ -220,10 +229,11 @@ def take_window(
     first_bar: int | None = None,
     bars: int | None = None,
     limits: Limits | None = None,
+    repeats: Repeats = "written",
     read: TunesRead | None = None,
 ) -> Taken:
     """Some bars of a source; see :func:`take` and :func:`pick_window`."""
-    taken = take(source, config, label, track, limits, read)
+    taken = take(source, config, label, track, limits, repeats, read)
     try:
         return replace(taken, window=pick_window(taken.found, config, first_bar, bars))
     except WindowError as error:

@@ -94,7 +94,7 @@ class Reader:
 
     def __init__(self, limits: StudioLimits) -> None:
         bounds = Limits(limits.read_seconds, limits.read_memory_bytes)
-        self._process: LimitedProcess[Upload, Piece | str] = LimitedProcess(read_upload, bounds, warm_up)
+        self._process: LimitedProcess[Upload, Piece | str] = LimitedProcess(read_upload, bounds)
         self._turn = threading.Lock()
 
     def start(self) -> None:
@@ -124,12 +124,6 @@ class Reader:
         self._process.kill()
         with self._turn:
             self._process.close()
-
-
-def warm_up() -> None:
-    """Import what the first score will need."""
-    import music21.abcFormat
-    import music21.musicxml.xmlToM21  # noqa: F401
 
 
 def read_upload(upload: Upload) -> Piece | str:

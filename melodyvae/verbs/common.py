@@ -73,7 +73,7 @@ def for_each(value: Kind | tuple[Kind, ...], count: int, name: str) -> list[Kind
 
 def take_all(vae: HeldModel, source: MelodySource, track: str | int, label: str = "") -> Taken:
     """The melody of a source, with all its bars."""
-    return take(source, vae.config, label, str(track), vae.limits, vae.tunes_read)
+    return take(source, vae.config, label, str(track), vae.limits, vae.repeats, vae.tunes_read)
 
 
 def take_bars(
@@ -85,7 +85,7 @@ def take_bars(
     bars: int | None = None,
 ) -> Taken:
     """Some bars of a source, the model's number of them by default."""
-    return take_window(source, vae.config, label, str(track), first_bar, bars, vae.limits, vae.tunes_read)
+    return take_window(source, vae.config, label, str(track), first_bar, bars, vae.limits, vae.repeats, vae.tunes_read)
 
 
 def take_bars_of_each(

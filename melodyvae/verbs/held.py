@@ -8,6 +8,7 @@ import torch
 
 from data_prep.limits import Limits
 from data_prep.melody import Melody
+from data_prep.reading.repeats import Repeats
 from melodyvae.config import MelodyConfig
 from melodyvae.generation.doubts import can_hear
 from melodyvae.generation.meters import COMPOSING_MODEL
@@ -22,6 +23,7 @@ class HeldModel:
     Attributes:
         model: the network.
         limits: of time and memory for reading a score, in a process of its own; None reads it in this one.
+        repeats: of scores that its verbs read: ``written`` takes every bar once, ``play`` as often as it is played.
         tunes_read: the melodies of files that need not be read again, by file and track; empty unless it is filled.
 
     Args:
@@ -29,10 +31,16 @@ class HeldModel:
     """
 
     def __init__(
-        self, model: MelodyModel, limits: Limits | None = None, *, composer: MelodyModel | None = None
+        self,
+        model: MelodyModel,
+        limits: Limits | None = None,
+        *,
+        composer: MelodyModel | None = None,
+        repeats: Repeats = "written",
     ) -> None:
         self.model = model
         self.limits = limits
+        self.repeats = repeats
         self._given_composer = composer
         self.tunes_read: TunesRead = {}
 

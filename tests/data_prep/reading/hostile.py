@@ -126,6 +126,36 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes]]] = {
             + "</score-partwise>"
         ).encode(),
     ),
+    "divisions that have no multiple in common": (
+        ".musicxml",
+        lambda: musicxml(
+            measure(1, "".join(f"<attributes><divisions>{n}</divisions></attributes>{NOTE}" for n in range(1, 10_000)))
+        ),
+    ),
+    "a measure of 50,000 notes repeated 90,000 times": (
+        ".musicxml",
+        lambda: musicxml(
+            measure(1, NOTE * 50_000)
+            + measure(
+                2,
+                '<attributes><measure-style><measure-repeat type="start">1</measure-repeat></measure-style>'
+                "</attributes>",
+            )
+            + "<measure/>" * 90_000
+        ),
+    ),
+    "repeats within repeats of 10^9 times": (
+        ".musicxml",
+        lambda: musicxml(
+            measure(1, NOTE)
+            + '<measure><barline><repeat direction="backward" times="999"/></barline></measure>' * 9_000
+        ),
+    ),
+    "kern notes of 10,000 lengths": (".krn", lambda: kern("".join(f"{n}c\n" for n in range(1, 10_000)))),
+    "a kern expansion of 10^5 sections": (
+        ".krn",
+        lambda: kern("*>[" + "A," * 100_000 + "A]\n*>A\n" + "=\n4c\n" * 20_000),
+    ),
     "spines that split 14 times": (".krn", lambda: spines_that_split(14)),
     "spines that split 17 times": (".krn", lambda: spines_that_split(17)),
     "kern without an end": (".krn", lambda: kern("=1\n4c\n4d\n4e\n4f\n" * 20_000, "")),

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from data_prep.corpus.prepare import PrepError, prepare
 from data_prep.corpus.sources import walk
 from data_prep.reading.collection import NoSuchCollectionError, collection_files, collection_names, licence_words
-from data_prep.reading.score import read_first_score
+from data_prep.reading.score import read_score
 from melodyvae.cli.main import main
 from tests.data_prep.corpus.test_corpus import WAVES, arrays, ledger
 from tests.data_prep.reading.test_score import PICKUP_TIE_GRACE, musicxml
@@ -95,7 +95,7 @@ def test_the_collections_that_music21_installs() -> None:
 
 def test_a_chorale_that_everybody_knows() -> None:
     files = {name: path for path, name in collection_files("bach")}
-    song = read_first_score(files["bach/bwv66.6.mxl"])
+    song = read_score(files["bach/bwv66.6.mxl"])
     assert [part.name for part in song.parts] == ["Soprano", "Alto", "Tenor", "Bass"]
     assert song.parts[0].pitches[:10].tolist() == [73, 71, 69, 71, 73, 76, 73, 71, 69, 73]
     assert [bar.length_quarters for bar in song.bars()] == [1, *[4] * 9]
