@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from data_prep.errors import UserError
+
 __all__ = [
     "FieldError",
     "Key",
@@ -60,7 +62,7 @@ FIFTHS_OF_MODE = {
 MINOR_MODES = frozenset({"min", "aeo", "m"})
 
 
-class FieldError(ValueError):
+class FieldError(UserError, ValueError):
     """A field whose value no music has; its message is a sentence without its full stop."""
 
 

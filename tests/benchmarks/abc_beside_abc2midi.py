@@ -171,7 +171,7 @@ def _music_alone(text: str, repeats: Repeats) -> str:
         elif not in_body or FIELD.match(line):
             lines.append(line)
         else:
-            music = MUSIC_ALONE.sub("", line)
+            music = MUSIC_ALONE.sub("", line) or "%"  # an empty line would end the tune
             lines.append(REPEAT_SIGN.sub("|", music) if repeats == "written" else music)
     return "\n".join(["X:1", *(line for line in lines if not line.startswith(TAKEN_OUT[repeats]))])
 
