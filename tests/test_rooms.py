@@ -12,7 +12,7 @@ ROOMS = {  # in the order of the flow; a module at the top of a package is a roo
         *("reading", "melody", "tokens", "melodies", "corpus"),
     ],
     "melodyvae": [
-        *("config", "presets", "device", "ranks", "rendering", "models", "datasets", "generation"),
+        *("config", "presets", "device", "ranks", "rendering", "network", "models", "datasets", "generation"),
         *("vae", "evaluation", "training", "digits", "studio", "cli", "__main__"),
     ],
 }

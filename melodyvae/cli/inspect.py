@@ -87,7 +87,8 @@ def _inspect_dataset(path: Path) -> None:
 
 
 def _inspect_checkpoint(target: str) -> None:
-    from melodyvae.models.checkpoint import load_checkpoint, locate
+    from melodyvae.models.checkpoint import load_checkpoint
+    from melodyvae.network.checkpoint import locate
 
     path = locate(target)
     checkpoint = load_checkpoint(path)

@@ -6,7 +6,7 @@ from data_prep.melodies.keys import key_of
 from data_prep.melody import Melody, MelodyNote
 from data_prep.tokens import Vocabulary
 from melodyvae.generation.key_shares import count_key_shares, in_common_keys
-from melodyvae.models.checkpoint import CheckpointError
+from melodyvae.network.checkpoint import CheckpointError
 
 MAJOR = (0, 2, 4, 5, 7, 9, 11, 12)
 TABLE = Vocabulary()
