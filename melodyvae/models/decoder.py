@@ -26,7 +26,7 @@ from data_prep.errors import UserError
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.config import MelodyConfig
 from melodyvae.models.stepwise_lstm import DecoderContext, LSTMCalls, LSTMSteps
-from melodyvae.models.token_inputs import token_inputs
+from melodyvae.network.token_inputs import token_inputs
 from melodyvae.models.token_rules import TokenRules
 
 SMALL_BATCH = 16
@@ -167,7 +167,8 @@ class MelodyDecoder(AutoregressiveDecoder):
         else:
             feature_size = config.latent_size
             self.first_state = nn.Linear(config.latent_size, 2 * config.decoder_layers * config.decoder_size)
-        self.register_buffer("token_inputs", token_inputs(vocabulary_size, config.pitch_inputs), persistent=False)
+        inputs = torch.from_numpy(token_inputs(vocabulary_size, config.pitch_inputs))  # by NumPy: see Table
+        self.register_buffer("token_inputs", inputs, persistent=False)
         input_size = self.token_inputs.shape[1] + feature_size
         self.lstm = nn.LSTM(input_size, config.decoder_size, config.decoder_layers)
         events = config.output == "event-then-pitch"  # one output more: a note on, at whatever pitch
