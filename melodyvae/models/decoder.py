@@ -26,8 +26,8 @@ from data_prep.errors import UserError
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.config import MelodyConfig
 from melodyvae.models.stepwise_lstm import DecoderContext, LSTMCalls, LSTMSteps
-from melodyvae.network.token_inputs import token_inputs
 from melodyvae.models.token_rules import TokenRules
+from melodyvae.network.token_inputs import token_inputs
 
 SMALL_BATCH = 16
 

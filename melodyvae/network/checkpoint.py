@@ -66,7 +66,7 @@ class Checkpoint(Generic[Numbers]):
         if self.kind != kind:
             raise CheckpointError(f"{name} is a {self.kind} model; a {kind} model is needed here")
         try:
-            return from_dict(config, self.config)  # type: ignore[type-var]
+            return from_dict(config, self.config)
         except ConfigError as error:
             raise CheckpointError(f"{name} has a configuration that is not this version's: {error}") from error
 

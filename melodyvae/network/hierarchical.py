@@ -180,7 +180,7 @@ class CodesPrior:
                 of_heard = self.next.back(np.concatenate([of_mean, of_log_variance], axis=-1))
                 of_gates, later = self.lstm.back(of_heard[None], tapes[segment - 1], later)
                 of_codes[:, segment - 1] += of_gates[0] @ self.lstm.layers[0].of_input.T
-            return of_codes * deviations
+            return np.asarray(of_codes * deviations)
 
         return codes, back
 

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from melodyvae.network.weights import Weights
 
-BLOCK = 64  # columns: a product so narrow goes without the repacking that makes OpenBLAS slow for few rows
-FEW_ROWS = 16
+# Columns of a block, and the most multiplications in one: so small a product goes without the repacking that makes
+# OpenBLAS two to four times slower for few rows (measured with 256 to 512 inputs on AVX-512).
+BLOCKS = ((64, 600_000), (32, 800_000))
 
 State = tuple[np.ndarray, np.ndarray]  # hidden and cell, each (B, H)
 
@@ -29,19 +29,23 @@ class Matrix:
 
     def __init__(self, values: np.ndarray) -> None:
         self.values = np.ascontiguousarray(values)
-
-    @cached_property
-    def _blocks(self) -> np.ndarray:
-        rows, columns = self.values.shape
-        return np.ascontiguousarray(self.values.reshape(rows, columns // BLOCK, BLOCK).transpose(1, 0, 2))
+        self._blocks: dict[int, np.ndarray] = {}
 
     def times(self, rows: np.ndarray, out: np.ndarray) -> None:
         """Write the product into ``out`` ``(B, N)``."""
-        count, columns = out.shape
-        if 1 < count <= FEW_ROWS and columns % BLOCK == 0:
-            np.matmul(rows, self._blocks, out=out.reshape(count, columns // BLOCK, BLOCK).transpose(1, 0, 2))
-        else:
-            np.matmul(rows, self.values, out=out)
+        count, (inputs, columns) = len(rows), self.values.shape
+        for width, most in BLOCKS:
+            if 1 < count <= most // (width * inputs) and columns % width == 0:
+                np.matmul(rows, self._in_blocks(width), out=out.reshape(count, -1, width).transpose(1, 0, 2))
+                return
+        np.matmul(rows, self.values, out=out)
+
+    def _in_blocks(self, width: int) -> np.ndarray:
+        """The matrix cut into ``(N / width, K, width)``."""
+        if width not in self._blocks:
+            cut = self.values.reshape(len(self.values), -1, width).transpose(1, 0, 2)
+            self._blocks[width] = np.ascontiguousarray(cut)
+        return self._blocks[width]
 
 
 @dataclass(frozen=True)
@@ -196,7 +200,7 @@ class LSTM:
         return [(np.zeros((batch, self.size), kind), np.zeros((batch, self.size), kind)) for _ in self.layers]
 
     def __call__(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The outputs ``(T, B, H)`` or ``(T, B, 2H)`` of ``(T, B, I)``, and the last states as :meth:`read` gives them."""
+        """The outputs ``(T, B, H)`` or ``(T, B, 2H)`` of ``(T, B, I)``, and the last states; see :meth:`read`."""
         forwards = self.layers[0].gates(inputs)
         back = self.backwards[0].gates(inputs) if self.bidirectional else None
         return self.read(forwards.__getitem__, None if back is None else back.__getitem__, *inputs.shape[:2])
@@ -234,6 +238,7 @@ class LSTM:
         ``gates`` ``(T, B, 4H)`` is what the inputs add to the first layer's gates.
         """
         tapes, last = [], []
+        outputs = gates
         for number, (layer, before) in enumerate(zip(self.layers, state, strict=True)):
             if number:
                 gates = layer.gates(outputs)
@@ -299,7 +304,10 @@ class Steps:
         self.gates, self.scratch = np.empty((batch, 4 * size), table.dtype), np.empty((batch, size), table.dtype)
 
     def take(self, previous: np.ndarray) -> np.ndarray:
-        """The top layer's output ``(B, H)`` at the next step, after the tokens ``previous``; the next call changes it."""
+        """The top layer's output ``(B, H)`` at the next step, after the tokens ``previous``.
+
+        The next call writes over it.
+        """
         self.read[:, : self.width] = next(self.features)
         for number, (layer, matrix) in enumerate(zip(self.lstm.layers, self.joint, strict=True)):
             matrix.times(self.reads[number], self.gates)

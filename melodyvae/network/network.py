@@ -1,7 +1,7 @@
 """A trained melody model as the verbs use it.
 
-The arithmetic is NumPy's, in the precision of the weights, which is float32 for a checkpoint. :meth:`MelodyNetwork.read`
-needs no torch; :mod:`melodyvae.models` has the same networks for training.
+The arithmetic is NumPy's, in the precision of the weights, which is float32 for a checkpoint; it needs no torch.
+:mod:`melodyvae.models` has the same networks for training.
 
 Conventions: B windows, T steps, V tokens, Z latent; tokens are integers, int64 where they are given back.
 """
@@ -139,7 +139,7 @@ class MelodyNetwork:
         return token_nats(self.logits(z, tokens), tokens)
 
     def refine(self, z: np.ndarray, tokens: np.ndarray, updates: int = UPDATES) -> np.ndarray:
-        """Latent vectors near ``z`` ``(B, Z)`` from which the windows ``(B, T)`` come back, as far as can be reached."""
+        """Latent vectors near ``z`` ``(B, Z)`` from which the windows ``(B, T)`` come back, as far as possible."""
         with np.errstate(over="ignore", invalid="ignore"):
             return refine_latents(self.decoder, tokens, z, updates)
 
