@@ -27,7 +27,7 @@ from melodyvae.network.composing_steps import (
     ComposingSteps,
     Tables,
 )
-from melodyvae.network.decoder import Choice, Decoder, softmax
+from melodyvae.network.decoder import Choice, Decoder, before_each, softmax
 from melodyvae.network.latent import Gaussian
 from melodyvae.network.look_back import COPIES, KINDS, PITCH_CLASSES, TINY, Copying, Written
 from melodyvae.network.lstm import LSTM
@@ -36,7 +36,7 @@ from melodyvae.network.weights import Weights
 BAR_TOKEN_FEATURES = 16
 BAR_CODE = 128
 KEY_UNITS = 16
-ROWS_AT_ONCE = 64  # windows whose records are made together: their probabilities take a few MB each
+ROWS_AT_ONCE = 32  # windows whose probabilities are made together: they stay in the cache
 Back = Callable[[np.ndarray], np.ndarray]
 
 
@@ -201,8 +201,7 @@ class ComposingDecoder(Decoder):
         bar, (batch, steps) = config.steps_per_bar, tokens.shape
         written = Written(tokens, bar, self.vocabulary_size)
         prior = self.prior(tokens)
-        read = self._read(written)  # (B, T, H), without what z adds
-        read += self._segments(z, prior) @ self.tables.of_features
+        read = self._read(written, self._segments(z, prior))  # (B, T, H), before the rectifier
         inputs = np.maximum(read, 0).transpose(1, 0, 2)
         states = self.lstm.zeros(batch)
         heard, _, tapes = self.lstm.run(self.lstm.layers[0].gates(inputs), states, tape=tape)
@@ -252,27 +251,29 @@ class ComposingDecoder(Decoder):
 
         return logits, back
 
-    def _read(self, written: Written) -> np.ndarray:
-        """What the LSTM reads at all steps but of z, ``(B, T, H)``, before the rectifier."""
+    def _read(self, written: Written, features: np.ndarray) -> np.ndarray:
+        """What the LSTM reads at all steps, ``(B, T, H)``, before the rectifier; ``features`` are those of z."""
         tables, sources, tokens = self.tables, written.sources, written.tokens
-        steps = np.arange(tokens.shape[1])
+        (batch, count), bar = tokens.shape, self.config.steps_per_bar
+        steps = np.arange(count)
         both = np.concatenate([sources.tokens, sources.transposed], axis=-1)
         said = tables.said[written.last_onset[..., None], both] + tables.kinds
-        previous = np.zeros_like(tokens)
-        previous[:, 1:] = tokens[:, :-1]
-        read = tables.token[previous]
-        for pointer in range(POINTERS):
-            read += tables.source[said[..., pointer]]
-        bar = self.config.steps_per_bar
-        read += tables.place[steps % bar] + tables.bar[np.minimum(steps // bar, KNOWN_BARS)]
         wait = np.minimum(steps - written.last_event_step, WAIT_STEPS)
-        read += tables.wait[wait + written.sounding * (WAIT_STEPS + 1)]
         last = written.last_onset
-        from_last = np.take_along_axis(written.heard, self.turned[last % PITCH_CLASSES], -1)
         extent = np.stack([last - written.lowest, last - written.middle, written.highest - last], axis=-1) / 12
-        counted = np.concatenate([written.agreement(), from_last, extent], axis=-1).astype(read.dtype)
-        read += counted @ tables.counted.values
-        return np.asarray(read)
+        place, number = self.places[steps % bar], self.bar_numbers[np.minimum(steps // bar, KNOWN_BARS)]
+        read = [
+            self.tokens[before_each(tokens)],
+            self.sources[said].reshape(batch, count, -1),
+            np.broadcast_to(place, (batch, *place.shape)),
+            np.broadcast_to(number, (batch, *number.shape)),
+            self.waits[wait + written.sounding * (WAIT_STEPS + 1)],
+            written.agreement(),
+            np.take_along_axis(written.heard, self.turned[last % PITCH_CLASSES], -1),
+            features,
+            extent,
+        ]
+        return self.inputs(np.concatenate(read, axis=-1, dtype=features.dtype))
 
     def of_bar(self, outputs: np.ndarray, available: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Log p of the components ``(..., C)`` and slips ``(..., K)``, from the first steps of bars ``(..., H)``.

@@ -26,6 +26,11 @@ MANY_ROWS = 64  # step by step their gates stay in the cache; fewer are faster l
 class NoProbabilitiesError(UserError):
     """The weights of a model, such as a stranger's, overflow."""
 
+    def __init__(self) -> None:
+        super().__init__(
+            "the model's weights are so large that its probabilities are no numbers; it is damaged: train it again"
+        )
+
 
 @dataclass(frozen=True)
 class Before:
@@ -274,9 +279,7 @@ def draw(logits: np.ndarray, temperature: float, draws: Draws | None = None) -> 
         below_best = below_best / np.float64(max(temperature, np.finfo(logits.dtype).tiny))
     weights = np.exp(below_best)
     if not np.isfinite(weights).all():
-        raise NoProbabilitiesError(
-            "the model's weights are so large that its probabilities are no numbers; it is damaged: train it again"
-        )
+        raise NoProbabilitiesError()
     return (draws or Draws()).choices(weights)
 
 

@@ -8,7 +8,8 @@ Conventions: B windows, T steps, V tokens, Z latent; tokens are integers, int64 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
@@ -24,6 +25,7 @@ from melodyvae.network.encoder import MelodyEncoder
 from melodyvae.network.hierarchical import CodesDecoder, CodesEncoder, HierarchicalDecoder, HierarchicalEncoder
 from melodyvae.network.latent import Gaussian
 from melodyvae.network.refine import UPDATES, refine_latents
+from melodyvae.network.threads import one_thread
 from melodyvae.network.token_rules import TokenRules
 from melodyvae.network.weights import Weights
 
@@ -90,7 +92,7 @@ class MelodyNetwork:
     def encode(self, tokens: np.ndarray) -> Gaussian:
         """q(z | x), parameters ``(B, Z)``, of token windows ``(B, T)``."""
         tokens = tokens.astype(np.int64)
-        with np.errstate(over="ignore", invalid="ignore"):
+        with _playing():
             posterior = self.encoder(tokens)
             if isinstance(self.decoder, CodesDecoder | ComposingDecoder):
                 return self.decoder.relative_to_prior(posterior, tokens)
@@ -126,12 +128,12 @@ class MelodyNetwork:
         return self._roll_out(z, Choice(temperature, draws or Draws(), tokens.astype(np.int64), keep, rules))
 
     def _roll_out(self, z: np.ndarray, choice: Choice) -> np.ndarray:
-        with np.errstate(over="ignore", invalid="ignore"):
+        with _playing():
             return self.decoder.roll_out(z, choice)
 
     def logits(self, z: np.ndarray, tokens: np.ndarray) -> np.ndarray:
         """Logits ``(B, T, V)`` of each step of ``(B, T)`` given z ``(B, Z)`` and the true tokens before it."""
-        with np.errstate(over="ignore", invalid="ignore"):
+        with _playing():
             return self.decoder.logits(z, tokens)
 
     def nats(self, z: np.ndarray, tokens: np.ndarray) -> np.ndarray:
@@ -140,12 +142,19 @@ class MelodyNetwork:
 
     def refine(self, z: np.ndarray, tokens: np.ndarray, updates: int = UPDATES) -> np.ndarray:
         """Latent vectors near ``z`` ``(B, Z)`` from which the windows ``(B, T)`` come back, as far as possible."""
-        with np.errstate(over="ignore", invalid="ignore"):
+        with _playing():
             return refine_latents(self.decoder, tokens, z, updates)
 
     def prior(self, count: int) -> Gaussian:
         """N(0, I), parameters ``(count, Z)``."""
         return Gaussian.standard(count, self.config.latent_size)
+
+
+@contextmanager
+def _playing() -> Iterator[None]:
+    """One thread, and no warnings: weights that overflow raise NoProbabilitiesError where tokens are drawn."""
+    with one_thread(), np.errstate(over="ignore", invalid="ignore"):
+        yield
 
 
 def _kinds(config: MelodyConfig) -> tuple[type[Encoder], type[AnyDecoder]]:
