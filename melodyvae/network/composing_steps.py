@@ -17,7 +17,7 @@ import numpy as np
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.network.decoder import softmax
 from melodyvae.network.look_back import COPIES, KINDS, LAGS_BARS, PITCH_CLASSES, TINY
-from melodyvae.network.lstm import Matrix, turn
+from melodyvae.network.lstm import GATES, Matrix, by_gate, turn
 from melodyvae.network.token_rules import added_by_place
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Tables:
         self.bar = decoder.bar_numbers @ of_bar
         self.wait = decoder.waits @ of_wait
         self.of_features = of_features  # (F, H)
-        self.counted = Matrix(np.concatenate([agreement, heard, extent]))  # (36 + 12 + 3, H)
+        self.counted = np.concatenate([agreement, heard, extent])  # (36 + 12 + 3, H)
         self.layers = [
             (Matrix(np.concatenate([layer.of_input, layer.of_hidden.values])), layer.bias)
             for layer in decoder.lstm.layers
@@ -228,16 +228,16 @@ class ComposingSteps:
         wait = np.minimum(step - self.last_event_step, WAIT_STEPS)
         read += tables.wait[wait + self.is_sounding * (WAIT_STEPS + 1)]
         read += of_z
-        read += counted @ tables.counted.values
+        read += counted @ tables.counted
         return np.asarray(np.maximum(read, 0, out=read))
 
     def _turn_lstm(self, inputs: Array) -> Array:
         """The top layer's output ``(B, H)``."""
-        gates, scratch = np.empty((len(inputs), 4 * self.size), self.dtype), np.empty_like(inputs)
+        gates, scratch = np.empty((GATES, *inputs.shape), self.dtype), np.empty_like(inputs)
         for number, (matrix, bias) in enumerate(self.tables.layers):
             hidden = self.hidden[number]
             matrix.times(np.concatenate([inputs, hidden], axis=1), gates)
-            gates += bias
+            gates += by_gate(bias[None])
             turn(gates, self.cell[number], hidden, scratch)
             inputs = hidden
         return inputs

@@ -20,7 +20,7 @@ from melodyvae.network.token_inputs import token_inputs
 from melodyvae.network.token_rules import TokenRules
 from melodyvae.network.weights import Weights
 
-MANY_ROWS = 64  # step by step their gates stay in the cache; fewer are faster layer by layer
+GATES_AT_ONCE = 1024  # rows of gates, of all windows and some steps: they stay in the cache
 
 
 class NoProbabilitiesError(UserError):
@@ -148,12 +148,13 @@ class MelodyDecoder(Decoder):
 
     def raw_logits(self, z: np.ndarray, previous: np.ndarray) -> np.ndarray:
         """Logits ``(B, T, V)`` of every step, given z and the previous tokens ``(B, T)``; not yet masked."""
-        if len(z) >= MANY_ROWS:
-            steps = self._steps(z)
-            outputs = np.stack([steps.take(tokens).copy() for tokens in previous.T])
-        else:
-            features, state = self._context(z)
-            outputs, _, _ = self.lstm.run(self._gates(features, previous), state)
+        features, state = self._context(z)
+        count, parts = max(GATES_AT_ONCE // len(z), 1), []
+        for start in range(0, len(features), count):
+            some = slice(start, start + count)
+            outputs, state, _ = self.lstm.run(self._gates(features[some], previous[:, some]), state)
+            parts.append(outputs)
+        outputs = np.concatenate(parts)
         return self.token_logits(self.output(outputs)).transpose(1, 0, 2)
 
     def raw_gradient(self, z: np.ndarray, previous: np.ndarray, legal: LegalLogits) -> tuple[np.ndarray, np.ndarray]:

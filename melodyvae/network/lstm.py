@@ -5,7 +5,8 @@ Sigmoid is ``1/2 + tanh(x / 2) / 2``, and the halves are in the weights, so that
 cell (PyTorch's has the last two the other way round: https://docs.pytorch.org/docs/stable/nn.html#lstm), so that
 those that are sigmoids lie side by side.
 
-Conventions: sequences are ``(T, B, ...)``; I inputs, H units; a layer's gates are ``(B, 4H)``.
+Conventions: sequences are ``(T, B, ...)``; I inputs, H units; a layer's gates are ``(B, 4H)``, or
+``(4, B, H)`` while they are worked on.
 """
 
 from __future__ import annotations
@@ -20,32 +21,30 @@ from melodyvae.network.weights import Weights
 # Columns of a block, and the most multiplications in one: so small a product goes without the repacking that makes
 # OpenBLAS two to four times slower for few rows (measured with 256 to 512 inputs on AVX-512).
 BLOCKS = ((64, 600_000), (32, 800_000))
+GATES = 4
 
 State = tuple[np.ndarray, np.ndarray]  # hidden and cell, each (B, H)
 
 
 class Matrix:
-    """A matrix ``(K, N)`` that rows ``(B, K)`` are multiplied by, many times, whether they are few or many."""
+    """The weights ``(K, 4H)`` of an LSTM's gates, which rows ``(B, K)`` are multiplied by many times, few or many.
+
+    The product is ``(4, B, H)``, each gate in one piece, as what follows goes through memory in order then.
+    """
 
     def __init__(self, values: np.ndarray) -> None:
         self.values = np.ascontiguousarray(values)
         self._blocks: dict[int, np.ndarray] = {}
 
     def times(self, rows: np.ndarray, out: np.ndarray) -> None:
-        """Write the product into ``out`` ``(B, N)``."""
-        count, (inputs, columns) = len(rows), self.values.shape
-        for width, most in BLOCKS:
-            if 1 < count <= most // (width * inputs) and columns % width == 0:
-                np.matmul(rows, self._in_blocks(width), out=out.reshape(count, -1, width).transpose(1, 0, 2))
-                return
-        np.matmul(rows, self.values, out=out)
-
-    def _in_blocks(self, width: int) -> np.ndarray:
-        """The matrix cut into ``(N / width, K, width)``."""
+        """Write the product into ``out`` ``(4, B, H)``."""
+        (count, inputs), size = rows.shape, out.shape[2]
+        fitting = (width for width, most in BLOCKS if 1 < count <= most // (width * inputs) and size % width == 0)
+        width = next(fitting, size)
         if width not in self._blocks:
-            cut = self.values.reshape(len(self.values), -1, width).transpose(1, 0, 2)
-            self._blocks[width] = np.ascontiguousarray(cut)
-        return self._blocks[width]
+            cut = self.values.reshape(inputs, GATES, size // width, width).transpose(1, 2, 0, 3)
+            self._blocks[width] = np.ascontiguousarray(cut)  # (4, H / width, K, width)
+        np.matmul(rows, self._blocks[width], out=out.reshape(GATES, count, -1, width).transpose(0, 2, 1, 3))
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Tape:
     """What a layer's gradient needs of its pass over a sequence.
 
     Attributes:
-        gates: after their functions, ``(T, B, 4H)``.
+        gates: after their functions, ``(T, 4, B, H)``.
         cells: the states after each step, and before the first: ``(T + 1, B, H)``.
         tanh_cells: of those after each step, ``(T, B, H)``.
     """
@@ -64,17 +63,25 @@ class Tape:
 
 
 def turn(gates: np.ndarray, cell: np.ndarray, hidden: np.ndarray, scratch: np.ndarray) -> None:
-    """Write the next states over ``cell`` and ``hidden`` ``(B, H)``; ``gates`` ``(B, 4H)`` come without functions."""
-    size = cell.shape[1]
+    """Write the next states over ``cell`` and ``hidden`` ``(B, H)``.
+
+    ``gates`` ``(4, B, H)`` come without their functions, and go with them; ``scratch`` ends as the tanh of the cell.
+    """
     np.tanh(gates, out=gates)
-    sigmoids = gates[:, : 3 * size]
+    sigmoids = gates[:3]
     sigmoids *= 0.5
     sigmoids += 0.5
-    cell *= gates[:, size : 2 * size]
-    np.multiply(gates[:, :size], gates[:, 3 * size :], out=scratch)
+    into, forget, out, new = gates
+    cell *= forget
+    np.multiply(into, new, out=scratch)
     cell += scratch
     np.tanh(cell, out=scratch)
-    np.multiply(gates[:, 2 * size : 3 * size], scratch, out=hidden)
+    np.multiply(out, scratch, out=hidden)
+
+
+def by_gate(gates: np.ndarray) -> np.ndarray:
+    """Gates ``(B, 4H)`` as ``(4, B, H)``; a view."""
+    return gates.reshape(len(gates), GATES, -1).transpose(1, 0, 2)
 
 
 def ordered(array: np.ndarray) -> np.ndarray:
@@ -129,12 +136,12 @@ class Layer:
         hidden, cell = state[0], state[1].copy()
         batch, size = hidden.shape
         outputs = np.empty((steps, batch, size), hidden.dtype)
-        gates, scratch = np.empty((batch, 4 * size), hidden.dtype), np.empty_like(cell)
+        gates, scratch = np.empty((GATES, batch, size), hidden.dtype), np.empty_like(cell)
         kept = None
         if tape:
             shape = (steps, batch, size)
             kept = Tape(
-                np.empty((steps, batch, 4 * size), cell.dtype),
+                np.empty((steps, GATES, batch, size), cell.dtype),
                 np.empty((steps + 1, *shape[1:]), cell.dtype),
                 np.empty(shape, cell.dtype),
             )
@@ -143,7 +150,7 @@ class Layer:
             if kept is not None:
                 gates = kept.gates[step]
             self.of_hidden.times(hidden, gates)
-            gates += gates_at(step)
+            gates += by_gate(gates_at(step))
             turn(gates, cell, outputs[step], scratch)
             hidden = outputs[step]
             if kept is not None:
@@ -157,12 +164,12 @@ class Layer:
         ``gradient`` is that of the outputs, ``(T, B, H)``, of a pass forwards; ``later`` that of the last states.
         """
         steps, _, size = gradient.shape
-        found = np.empty_like(tape.gates)
+        found = np.empty((*gradient.shape[:2], GATES * size), gradient.dtype)
         zeros = np.zeros_like(gradient[0])
         of_hidden, of_cell = (zeros, zeros) if later is None else later
         back = np.ascontiguousarray(self.of_hidden.values.T)
         for step in reversed(range(steps)):
-            into, forget, out, new = np.split(tape.gates[step], 4, axis=1)
+            into, forget, out, new = tape.gates[step]
             tanh_cell, here = tape.tanh_cells[step], found[step]
             of_hidden = of_hidden + gradient[step]
             of_cell = of_cell + of_hidden * out * (1 - np.square(tanh_cell))
@@ -301,7 +308,7 @@ class Steps:
             view[:] = hidden
         self.cells = [cell.copy() for _, cell in state]
         self.width = width
-        self.gates, self.scratch = np.empty((batch, 4 * size), table.dtype), np.empty((batch, size), table.dtype)
+        self.gates, self.scratch = np.empty((GATES, batch, size), table.dtype), np.empty((batch, size), table.dtype)
 
     def take(self, previous: np.ndarray) -> np.ndarray:
         """The top layer's output ``(B, H)`` at the next step, after the tokens ``previous``.
@@ -311,9 +318,9 @@ class Steps:
         self.read[:, : self.width] = next(self.features)
         for number, (layer, matrix) in enumerate(zip(self.lstm.layers, self.joint, strict=True)):
             matrix.times(self.reads[number], self.gates)
-            self.gates += self.table[previous] if number == 0 else layer.bias
+            self.gates += by_gate(self.table[previous] if number == 0 else layer.bias[None])
             if number == 0 and self.always is not None:
-                self.gates += self.always
+                self.gates += by_gate(self.always)
             turn(self.gates, self.cells[number], self.hidden[number], self.scratch)
         return self.hidden[-1]
 

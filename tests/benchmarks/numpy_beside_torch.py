@@ -126,7 +126,14 @@ def ratios(model: MelodyModel, network: MelodyNetwork, windows: np.ndarray, seco
             lambda: network.decode(z, 1.0, Draws(1), rules),
             lambda: model.decode(latent, 1.0, source(), torch_rules),
         ),
-        "score": (lambda: network.nats(z, windows), lambda: token_nats(model.logits(latent, tensor), tensor)),
+        "score": (
+            lambda: network.nats(network.encode(windows).mean, windows),
+            lambda: token_nats(model.logits(model.encode(tensor).mean, tensor), tensor),
+        ),
+        "likelihood alone": (
+            lambda: network.nats(z, windows),
+            lambda: token_nats(model.logits(latent, tensor), tensor),
+        ),
         "refine, one update": (lambda: network.decoder.gradient(z, windows), gradient),
     }
     found = {}

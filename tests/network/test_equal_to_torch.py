@@ -57,7 +57,7 @@ def test_many_windows_are_as_few(pair, monkeypatch):
     model, network = pair
     z, windows = latents(model), windows_of(model)
     few = network.logits(z, windows)
-    monkeypatch.setattr(decoders, "MANY_ROWS", 1)
+    monkeypatch.setattr(decoders, "GATES_AT_ONCE", 13)  # two steps of six windows
     np.testing.assert_allclose(network.logits(z, windows), few, **EXACT)
 
 

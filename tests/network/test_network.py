@@ -13,7 +13,7 @@ from melodyvae.network import threads
 from melodyvae.network.checkpoint import CheckpointError, list_models
 from melodyvae.network.decoder import NoProbabilitiesError
 from melodyvae.network.draws import Draws
-from melodyvae.network.lstm import Matrix
+from melodyvae.network.lstm import Matrix, by_gate
 from melodyvae.network.network import MelodyNetwork
 from melodyvae.network.weights import Weights
 from tests.network.models import small_model
@@ -130,11 +130,11 @@ def test_no_weight_may_be_left():
 @pytest.mark.parametrize("inputs", [8, 256, 512])
 def test_a_product_in_blocks_is_the_product(inputs):
     generator = np.random.default_rng(0)
-    matrix, out = Matrix(generator.normal(size=(inputs, 192))), np.empty((140, 192))
+    matrix = Matrix(generator.normal(size=(inputs, 4 * 192)))
     for count in (1, 2, 16, 17, 48, 49, 140):
-        rows = generator.normal(size=(count, inputs + 3))[:, 3:]
-        matrix.times(rows, out[:count])
-        np.testing.assert_allclose(out[:count], rows @ matrix.values, atol=1e-10)
+        rows, out = generator.normal(size=(count, inputs + 3))[:, 3:], np.empty((4, count, 192))
+        matrix.times(rows, out)
+        np.testing.assert_allclose(out, by_gate(rows @ matrix.values), atol=1e-10)
 
 
 def test_one_thread_while_a_network_plays_and_as_many_as_before_afterwards(monkeypatch):
