@@ -140,10 +140,14 @@ class MelodyNetwork:
         """-log p(x | z) of each step of ``(B, T)``, in nats: ``(B, T)``."""
         return token_nats(self.logits(z, tokens), tokens)
 
+    def gradient(self, z: np.ndarray, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """:meth:`logits`, and the gradient ``(B, Z)`` of -log p(x | z), in nats, with respect to z."""
+        with _playing():
+            return self.decoder.gradient(z, tokens)
+
     def refine(self, z: np.ndarray, tokens: np.ndarray, updates: int = UPDATES) -> np.ndarray:
         """Latent vectors near ``z`` ``(B, Z)`` from which the windows ``(B, T)`` come back, as far as possible."""
-        with _playing():
-            return refine_latents(self.decoder, tokens, z, updates)
+        return refine_latents(self.gradient, tokens, z, updates)
 
     def prior(self, count: int) -> Gaussian:
         """N(0, I), parameters ``(count, Z)``."""

@@ -134,7 +134,7 @@ def ratios(model: MelodyModel, network: MelodyNetwork, windows: np.ndarray, seco
             lambda: network.nats(z, windows),
             lambda: token_nats(model.logits(latent, tensor), tensor),
         ),
-        "refine, one update": (lambda: network.decoder.gradient(z, windows), gradient),
+        "refine, one update": (lambda: network.gradient(z, windows), gradient),
     }
     found = {}
     for verb, (ours, theirs) in ways.items():

@@ -83,7 +83,7 @@ def test_gradients(pair):
     (theirs,) = torch.autograd.grad(
         token_nats(model.logits(start, torch.from_numpy(windows)), torch.from_numpy(windows)).sum(), start
     )
-    logits, ours = network.decoder.gradient(z, windows)
+    logits, ours = network.gradient(z, windows)
     np.testing.assert_allclose(ours, theirs, rtol=1e-7, atol=1e-9)
     np.testing.assert_allclose(logits, network.logits(z, windows), **EXACT)
 
