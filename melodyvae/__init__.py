@@ -10,7 +10,8 @@ The folders, in the order of the flow; each imports only from those above it, an
 
 - ``config``, ``device``, ``ranks``: hyper-parameters and presets; device, precision and threads; several processes.
 - :mod:`~melodyvae.rendering`: piano rolls, curves, sound.
-- :mod:`~melodyvae.models`: encoder, latent, decoder, loss, checkpoint.
+- :mod:`~melodyvae.network`: a trained model in NumPy: checkpoint, encode, decode, compose, refine; no torch.
+- :mod:`~melodyvae.models`: the same networks in torch, for training: encoder, latent, decoder, loss.
 - :mod:`~melodyvae.datasets`: dataset folder -> batches.
 - :mod:`~melodyvae.generation`: model -> melodies.
 - :mod:`~melodyvae.vae`: :class:`MelodyVAE`, the verbs.
@@ -31,12 +32,12 @@ __all__ = ["Melody", "MelodyVAE", "list_models"]
 LAZY = {  # imported when first asked for, so that ``melodyvae --help`` needs no torch
     "Melody": "data_prep.melody",
     "MelodyVAE": "melodyvae.vae",
-    "list_models": "melodyvae.models.checkpoint",
+    "list_models": "melodyvae.network.checkpoint",
 }
 
 if TYPE_CHECKING:
     from data_prep.melody import Melody
-    from melodyvae.models.checkpoint import list_models
+    from melodyvae.network.checkpoint import list_models
     from melodyvae.vae import MelodyVAE
 
 

@@ -28,7 +28,7 @@ def test_examples_in_docstrings_run(name):
 
 
 def test_there_are_examples():
-    assert {"melodyvae.vae", "melodyvae.models.checkpoint"} <= set(WITH_EXAMPLES)
+    assert {"melodyvae.vae", "melodyvae.network.checkpoint"} <= set(WITH_EXAMPLES)
 
 
 @pytest.mark.parametrize("name", [name for name in vars(MelodyVAE) if not name.startswith("_")])

@@ -11,8 +11,8 @@ import pytest
 
 from data_prep.melody import Melody
 from melodyvae.datasets.windows import open_dataset
-from melodyvae.models.checkpoint import shipped_names
 from melodyvae.models.melody import MelodyModel
+from melodyvae.network.checkpoint import shipped_names
 from tests.cli.test_cli import run
 from tests.conftest import tune
 

@@ -38,8 +38,8 @@ class Readable(Protocol):
 
 
 PieceSource: TypeAlias = (
-    "str | os.PathLike[str] | bytes | Readable | pretty_midi.PrettyMIDI | mido.MidiFile | symusic.core.ScoreTick | "
-    "symusic.core.ScoreQuarter | symusic.core.ScoreSecond | music21.stream.Stream[Any]"
+    "str | os.PathLike[str] | bytes | Song | Readable | pretty_midi.PrettyMIDI | mido.MidiFile | "
+    "symusic.core.ScoreTick | symusic.core.ScoreQuarter | symusic.core.ScoreSecond | music21.stream.Stream[Any]"
 )
 ACCEPTED = (
     "give a path, the bytes of a file, an open file, or an object of pretty_midi (PrettyMIDI), mido (MidiFile), "
@@ -67,6 +67,8 @@ def song_of_source(source: PieceSource, limits: Limits | None = None, repeats: R
         MidiError: if it cannot be read.
         OSError: if a file cannot be opened.
     """
+    if isinstance(source, Song):
+        return "the piece", source
     if isinstance(source, str | os.PathLike):
         path = os.fspath(source)
         return str(path), read_song(path, limits, repeats)

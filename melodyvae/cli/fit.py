@@ -57,7 +57,7 @@ def fit(
     from melodyvae.cli.options import load_model
     from melodyvae.datasets.windows import open_dataset
     from melodyvae.device import use_threads
-    from melodyvae.models.checkpoint import locate, shipped_names
+    from melodyvae.network.checkpoint import locate, shipped_names
     from melodyvae.training.finishing import fit_companions, save_with_novelty
 
     with known_errors():

@@ -91,11 +91,11 @@ def _inspect_dataset(path: Path) -> None:
 
 
 def _inspect_checkpoint(target: str) -> None:
-    from melodyvae.models.checkpoint import load_checkpoint, locate
+    from melodyvae.network.checkpoint import locate, read_checkpoint
 
     path = locate(target)
-    checkpoint = load_checkpoint(path)
-    weights = sum(weight.numel() for weight in checkpoint.weights.values())
+    checkpoint = read_checkpoint(path)
+    weights = sum(weight.size for weight in checkpoint.weights.values())
     size = path.stat().st_size / 2**20
     click.echo(f"{path}: a {checkpoint.kind} model of {weights / 1e6:.2f} million weights, {size:.1f} MiB")
     made_by = checkpoint.provenance

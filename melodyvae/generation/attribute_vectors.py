@@ -29,7 +29,7 @@ from data_prep.errors import UserError
 from melodyvae.datasets.batches import random_places, random_rows
 from melodyvae.generation.attributes import ATTRIBUTES, measure
 from melodyvae.generation.codec import decode_tokens, posterior_means
-from melodyvae.models.checkpoint import check_extras
+from melodyvae.network.checkpoint import check_extras
 
 if TYPE_CHECKING:
     from melodyvae.models.melody import MelodyModel

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from data_prep.melodies.keys import key_of
 from data_prep.tokens import Vocabulary
-from melodyvae.models.checkpoint import check_extras
+from melodyvae.network.checkpoint import check_extras
 
 EXTRA = "key_shares"  # among a model's extras
 SIGNATURES = 12

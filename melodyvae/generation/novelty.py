@@ -21,8 +21,8 @@ from data_prep.files import whole_file
 from data_prep.melody import Melody
 from data_prep.mixing import absorb
 from data_prep.tokens import FIRST_NOTE_ON, Vocabulary
-from melodyvae.models.checkpoint import beside
 from melodyvae.models.melody import MelodyModel
+from melodyvae.network.checkpoint import beside
 
 FIRST_NOTE = 1000  # stands for the interval of a window's first note, which has none
 MAX_DRAWS = 20

@@ -27,8 +27,8 @@ from torch import Tensor
 
 from data_prep.errors import UserError
 from melodyvae.datasets.batches import random_rows, token_batches
-from melodyvae.models.checkpoint import check_extras
 from melodyvae.models.token_rules import TokenRules
+from melodyvae.network.checkpoint import check_extras
 
 if TYPE_CHECKING:
     from melodyvae.models.melody import MelodyModel

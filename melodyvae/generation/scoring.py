@@ -23,8 +23,8 @@ from data_prep.melody import Melody, MelodyNote
 from data_prep.tokens import FIRST_NOTE_ON
 from melodyvae.datasets.batches import random_rows, token_batches
 from melodyvae.generation.doubts import DOUBTFUL_NATS_HEARD, at_other_pitches, can_hear, note_doubts, recurring_notes
-from melodyvae.models.checkpoint import check_extras
 from melodyvae.models.loss import token_nats
+from melodyvae.network.checkpoint import check_extras
 
 if TYPE_CHECKING:
     from melodyvae.models.melody import MelodyModel

@@ -31,27 +31,24 @@ from melodyvae.config import MelodyConfig
 from melodyvae.models.composing_steps import ComposingSteps, Tables
 from melodyvae.models.decoder import AutoregressiveDecoder, Choice, forbid_silent_note_off
 from melodyvae.models.latent import DiagonalGaussian
-from melodyvae.models.look_back import (
-    COPIES,
-    KINDS,
-    LAGS_BARS,
-    PITCH_CLASSES,
-    TINY,
-    Copying,
-    Sources,
-    Written,
-    component_weights,
-)
+from melodyvae.models.look_back import Copying, Sources, Written, component_weights
 from melodyvae.models.token_rules import OCTAVE
+from melodyvae.network.composing import BAR_CODE, BAR_TOKEN_FEATURES, KEY_UNITS
+from melodyvae.network.composing_steps import (
+    BAR_NUMBER_FEATURES,
+    INTERVALS,
+    KNOWN_BARS,
+    PLACE_FEATURES,
+    POINTERS,
+    SOURCE_FEATURES,
+    SOURCE_KINDS,
+    TOKEN_FEATURES,
+    WAIT_FEATURES,
+    WAIT_STEPS,
+    WIDEST_INTERVAL,
+)
+from melodyvae.network.look_back import COPIES, KINDS, LAGS_BARS, PITCH_CLASSES, TINY
 
-TOKEN_FEATURES = 32
-SOURCE_FEATURES = 12
-WIDEST_INTERVAL = 24  # semitones; wider ones count with it
-WAIT_STEPS = 32  # steps since the last event; more count with it
-KNOWN_BARS = max(LAGS_BARS)  # a later bar is told from an earlier one only up to here
-BAR_TOKEN_FEATURES = 16
-BAR_CODE = 128
-POINTERS = 2 * len(LAGS_BARS)
 FIRST_SLIP = -3.0  # logit of the probability that a copy slips, before training
 
 LayerStates = tuple[list[Tensor], list[Tensor]]  # hidden and cell of each layer, each (B, H)
@@ -143,28 +140,27 @@ class ComposingDecoder(AutoregressiveDecoder):
         self.segment_latent = config.latent_size // config.segments
         self.segment_steps = config.steps // config.segments
         self.prior = ComposingPrior(config, vocabulary_size)
-        relative = 2 * WIDEST_INTERVAL + 1
-        self.source_kinds = relative + FIRST_NOTE_ON + 1  # no event, note off, none; then intervals
         self.step_features = nn.Linear(self.segment_latent, self.segment_steps * config.decoder_features)
         self.tokens = Table(vocabulary_size, TOKEN_FEATURES)
-        self.sources = Table(POINTERS * self.source_kinds, SOURCE_FEATURES)
-        self.places = Table(config.steps_per_bar, 16)
-        self.bar_numbers = Table(KNOWN_BARS + 1, 8)
-        self.waits = Table(2 * (WAIT_STEPS + 1), 8)
-        read = TOKEN_FEATURES + POINTERS * SOURCE_FEATURES + 16 + 8 + 8 + 3 * COPIES + PITCH_CLASSES
+        self.sources = Table(POINTERS * SOURCE_KINDS, SOURCE_FEATURES)
+        self.places = Table(config.steps_per_bar, PLACE_FEATURES)
+        self.bar_numbers = Table(KNOWN_BARS + 1, BAR_NUMBER_FEATURES)
+        self.waits = Table(2 * (WAIT_STEPS + 1), WAIT_FEATURES)
+        read = TOKEN_FEATURES + POINTERS * SOURCE_FEATURES + PLACE_FEATURES + BAR_NUMBER_FEATURES + WAIT_FEATURES
+        read += len(KINDS) * COPIES + PITCH_CLASSES
         self.inputs = nn.Linear(read + config.decoder_features + 3, config.decoder_size)
         self.lstm = nn.LSTM(config.decoder_size, config.decoder_size, config.decoder_layers)
         heads = {
             "tokens": vocabulary_size,
-            "intervals": relative,
+            "intervals": INTERVALS,
             "gates": POINTERS + 1,
             "key": 1,
-            "register": relative,
+            "register": INTERVALS,
         }
         self.head_sizes = tuple(heads.values())
         self.output = nn.Linear(config.decoder_size, sum(self.head_sizes))
         self.bar_output = nn.Linear(config.decoder_size, 2 * COPIES + 1)  # of a bar's first step: components, slips
-        self.key = nn.Sequential(nn.Linear(PITCH_CLASSES, 16), nn.Tanh(), nn.Linear(16, 1))
+        self.key = nn.Sequential(nn.Linear(PITCH_CLASSES, KEY_UNITS), nn.Tanh(), nn.Linear(KEY_UNITS, 1))
         with torch.no_grad():
             self.bar_output.bias[COPIES + 1 :] = FIRST_SLIP
         of_notes = torch.from_numpy(np.arange(FIRST_NOTE_ON, vocabulary_size))  # by NumPy: see Table
@@ -293,7 +289,7 @@ class ComposingDecoder(AutoregressiveDecoder):
         end = first + count
         steps = torch.arange(first, end, device=previous.device)
         last = written.last_onset[:, first:end]
-        kinds = torch.arange(POINTERS, device=previous.device) * self.source_kinds
+        kinds = torch.arange(POINTERS, device=previous.device) * SOURCE_KINDS
         both = torch.cat([sources.tokens, sources.transposed], dim=-1)
         interval = (both - last.unsqueeze(-1)).clamp(-WIDEST_INTERVAL, WIDEST_INTERVAL) + WIDEST_INTERVAL
         is_note = (both >= FIRST_NOTE_ON) & (both < self.vocabulary_size)

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
-from melodyvae.models.look_back import COPIES, KINDS, LAGS_BARS, PITCH_CLASSES, TINY
+from melodyvae.network.composing_steps import SOURCE_KINDS
+from melodyvae.network.look_back import COPIES, KINDS, LAGS_BARS, PITCH_CLASSES, TINY
 
 if TYPE_CHECKING:
     from melodyvae.models.composing import ComposingDecoder
@@ -38,7 +39,7 @@ class Tables:
         sizes += [len(KINDS) * COPIES, PITCH_CLASSES, config.decoder_features, 3]
         of_token, *parts = torch.split(weight, sizes, dim=1)
         of_sources, (of_place, of_bar, of_wait, agreement, heard, self.of_features, extent) = parts[:-7], parts[-7:]
-        per_pointer = decoder.sources.weight.view(POINTERS, decoder.source_kinds, -1)
+        per_pointer = decoder.sources.weight.view(POINTERS, SOURCE_KINDS, -1)
         self.token = (decoder.tokens.weight @ of_token.T).numpy()  # (V, H)
         self.source = torch.cat([rows @ part.T for rows, part in zip(per_pointer, of_sources, strict=True)]).numpy()
         self.place = (decoder.places.weight @ of_place.T + decoder.inputs.bias).numpy()
@@ -62,7 +63,7 @@ class Tables:
         interval = (sources - tokens[:, None]).clip(-widest_interval, widest_interval) + widest_interval
         is_note = (sources >= FIRST_NOTE_ON) & (sources < vocabulary)
         self.said = np.where(is_note, interval + FIRST_NOTE_ON + 1, np.minimum(sources, FIRST_NOTE_ON))
-        self.kinds = np.arange(POINTERS) * decoder.source_kinds
+        self.kinds = np.arange(POINTERS) * SOURCE_KINDS
         self.lags = np.array(LAGS_BARS) * config.steps_per_bar
         self.wait_steps = wait_steps
 

@@ -22,12 +22,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from data_prep.errors import UserError
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.config import MelodyConfig
 from melodyvae.models.stepwise_lstm import DecoderContext, LSTMCalls, LSTMSteps
-from melodyvae.models.token_inputs import token_inputs
 from melodyvae.models.token_rules import TokenRules
+from melodyvae.network.decoder import NoProbabilitiesError
+from melodyvae.network.token_inputs import token_inputs
 
 SMALL_BATCH = 16
 
@@ -167,7 +167,8 @@ class MelodyDecoder(AutoregressiveDecoder):
         else:
             feature_size = config.latent_size
             self.first_state = nn.Linear(config.latent_size, 2 * config.decoder_layers * config.decoder_size)
-        self.register_buffer("token_inputs", token_inputs(vocabulary_size, config.pitch_inputs), persistent=False)
+        inputs = torch.from_numpy(token_inputs(vocabulary_size, config.pitch_inputs))  # by NumPy: see Table
+        self.register_buffer("token_inputs", inputs, persistent=False)
         input_size = self.token_inputs.shape[1] + feature_size
         self.lstm = nn.LSTM(input_size, config.decoder_size, config.decoder_layers)
         events = config.output == "event-then-pitch"  # one output more: a note on, at whatever pitch
@@ -249,10 +250,6 @@ def forbid_silent_note_off(logits: Tensor, sounding: Tensor) -> Tensor:
     return legal
 
 
-class NoProbabilitiesError(UserError):
-    """The weights of a model, such as a stranger's, overflow."""
-
-
 def draw(logits: Tensor, temperature: float, generator: torch.Generator | None = None) -> Tensor:
     """One token id for each row of ``logits`` ``(B, V)``; temperature 0 takes the most probable."""
     if temperature == 0:
@@ -266,6 +263,4 @@ def draw(logits: Tensor, temperature: float, generator: torch.Generator | None =
     except RuntimeError as error:
         if torch.isfinite(probabilities).all():
             raise
-        raise NoProbabilitiesError(
-            "the model's weights are so large that its probabilities are no numbers; it is damaged: train it again"
-        ) from error
+        raise NoProbabilitiesError() from error

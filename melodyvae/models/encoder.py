@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from melodyvae.config import MelodyConfig
 from melodyvae.models.latent import DiagonalGaussian
-from melodyvae.models.token_inputs import token_inputs
+from melodyvae.network.token_inputs import token_inputs
 
 
 class MelodyEncoder(nn.Module):
@@ -26,7 +26,8 @@ class MelodyEncoder(nn.Module):
     def __init__(self, config: MelodyConfig, vocabulary_size: int) -> None:
         super().__init__()
         self.config = config
-        self.register_buffer("token_inputs", token_inputs(vocabulary_size, config.pitch_inputs), persistent=False)
+        inputs = torch.from_numpy(token_inputs(vocabulary_size, config.pitch_inputs))  # by NumPy: see Table
+        self.register_buffer("token_inputs", inputs, persistent=False)
         input_size = self.token_inputs.shape[1]
         self.lstm = nn.LSTM(input_size, config.encoder_size, config.encoder_layers, bidirectional=True)
         both_directions = 2 * config.encoder_size

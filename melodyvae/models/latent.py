@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from melodyvae.network.latent import LOWEST_LOG_VARIANCE
+
 ACTIVE_UNIT_VARIANCE = 0.01
-LOWEST_LOG_VARIANCE = -8.0
 
 
 @dataclass(frozen=True)

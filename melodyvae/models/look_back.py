@@ -26,12 +26,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
-
-LAGS_BARS = (1, 2, 4, 8)
-KINDS = ("exact", "transposed", "rhythm")
-COPIES = len(KINDS) * len(LAGS_BARS)
-PITCH_CLASSES = 12
-TINY = 1e-9
+from melodyvae.network.look_back import COPIES, KINDS, LAGS_BARS, PITCH_CLASSES, TINY
 
 
 @dataclass(frozen=True)

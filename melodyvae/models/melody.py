@@ -25,6 +25,7 @@ from melodyvae.models.hierarchical import CodesDecoder, CodesEncoder
 from melodyvae.models.latent import DiagonalGaussian, standard_normal
 from melodyvae.models.loss import LossTerms, token_nats
 from melodyvae.models.token_rules import TokenRules
+from melodyvae.network.network import DEFAULT, KIND, MelodyNetwork
 
 Encoder: TypeAlias = MelodyEncoder | CodesEncoder | ComposingEncoder
 Decoder: TypeAlias = MelodyDecoder | CodesDecoder | ComposingDecoder
@@ -44,9 +45,9 @@ def _kinds(config: MelodyConfig) -> tuple[type[Encoder], type[Decoder]]:
 class MelodyModel(CheckpointedModel):
     """A variational autoencoder of melodies of a fixed number of bars: the network."""
 
-    KIND = "melody"
+    KIND = KIND
     CONFIG = MelodyConfig
-    DEFAULT = "melody-2bar"
+    DEFAULT = DEFAULT
     config: MelodyConfig
 
     def __init__(self, config: MelodyConfig | None = None) -> None:
@@ -64,6 +65,14 @@ class MelodyModel(CheckpointedModel):
     def token_table(self) -> dict[str, Any]:
         """The meaning of the token ids."""
         return self.vocabulary.to_dict()
+
+    def network(self) -> MelodyNetwork:
+        """The model as it is now, in NumPy, as the verbs use it."""
+        weights = {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.state_dict().items()}
+        made = MelodyNetwork(self.config, weights)
+        made.extras = {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.extras.items()}
+        made.metrics, made.provenance, made.path = self.metrics, self.provenance, self.path
+        return made
 
     def encode(self, tokens: Tensor) -> DiagonalGaussian:
         """q(z | x), parameters ``(B, Z)``, of token windows ``(B, T)``."""

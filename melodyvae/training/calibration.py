@@ -24,8 +24,8 @@ from melodyvae.evaluation.structure import tune_metrics
 from melodyvae.generation.codec import decode_tokens
 from melodyvae.generation.prior import draw_latents
 from melodyvae.models.composing import ComposingDecoder
-from melodyvae.models.look_back import KINDS
 from melodyvae.models.melody import MelodyModel
+from melodyvae.network.look_back import KINDS
 
 ROUNDS = 24
 WINDOWS_PER_ROUND = 400

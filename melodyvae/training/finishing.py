@@ -18,8 +18,8 @@ from melodyvae.generation.key_shares import MAX_WINDOWS, count_key_shares
 from melodyvae.generation.novelty import NOVELTY_FILE, NoveltyIndex
 from melodyvae.generation.prior import fit_prior
 from melodyvae.generation.scoring import fit_quantiles
-from melodyvae.models.checkpoint import beside
 from melodyvae.models.melody import MelodyModel
+from melodyvae.network.checkpoint import beside
 from melodyvae.training.trainer import MODEL_FILE
 
 

@@ -15,9 +15,9 @@ from melodyvae.datasets.batches import TrainingBatches, random_rows
 from melodyvae.datasets.held_out import source_marks
 from melodyvae.datasets.windows import WindowDataset
 from melodyvae.evaluation.reconstruction import reconstruction_metrics
-from melodyvae.models.checkpoint import locate
 from melodyvae.models.loss import LossTerms
 from melodyvae.models.melody import MelodyModel
+from melodyvae.network.checkpoint import locate
 from melodyvae.presets import preset_named
 from melodyvae.ranks import ALONE, Ranks
 from melodyvae.training.provenance import provenance_of

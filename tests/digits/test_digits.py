@@ -9,7 +9,8 @@ import torch
 from melodyvae.config import ConfigError, from_dict
 from melodyvae.digits.config import DIGITS_PRESETS, DigitsConfig, DigitsTrainConfig
 from melodyvae.digits.model import DigitVAE, bernoulli_nats
-from melodyvae.models.checkpoint import CheckpointError, read_tensors, write_tensors
+from melodyvae.models.checkpoint import read_tensors, write_tensors
+from melodyvae.network.checkpoint import CheckpointError
 
 SMALL = {"latent_size": 3, "hidden_size": 16, "channels": 4}
 KINDS = [

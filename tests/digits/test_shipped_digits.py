@@ -6,7 +6,8 @@ import torch
 from melodyvae.digits.latent import drawn_digits
 from melodyvae.digits.metrics import digit_metrics
 from melodyvae.digits.model import DigitVAE
-from melodyvae.models.checkpoint import load_checkpoint, locate, shipped_names
+from melodyvae.models.checkpoint import load_checkpoint
+from melodyvae.network.checkpoint import locate, shipped_names
 
 NAMES = [
     "digits-20d",

@@ -25,8 +25,8 @@ from melodyvae.generation.composing import (
 from melodyvae.generation.novelty import NOVELTY_FILE, NoveltyIndex
 from melodyvae.generation.prior import PriorError
 from melodyvae.generation.scales import Scale, ScaleError, best_scale, key_named, parse_choice, weights_of
-from melodyvae.models.checkpoint import beside
 from melodyvae.models.melody import MelodyModel
+from melodyvae.network.checkpoint import beside
 from melodyvae.presets import PRESETS
 from melodyvae.vae import MelodyVAE
 from tests.conftest import tiny_composer

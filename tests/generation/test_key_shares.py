@@ -5,7 +5,7 @@ import torch
 from data_prep.melody import Melody, MelodyNote
 from data_prep.tokens import Vocabulary
 from melodyvae.generation.key_shares import count_key_shares, draw_signatures
-from melodyvae.models.checkpoint import CheckpointError
+from melodyvae.network.checkpoint import CheckpointError
 
 MAJOR = (0, 2, 4, 5, 7, 9, 11, 12)
 TABLE = Vocabulary()

@@ -12,7 +12,7 @@ from melodyvae.generation.meters import (
     model_for,
     model_for_windows,
 )
-from melodyvae.models.checkpoint import shipped_names
+from melodyvae.network.checkpoint import shipped_names
 from melodyvae.vae import MelodyVAE
 
 

@@ -6,15 +6,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from melodyvae.models.checkpoint import (
-    HEADER_KEY,
-    CheckpointError,
-    load_checkpoint,
-    locate,
-    read_tensors,
-    write_tensors,
-)
+from melodyvae.models.checkpoint import load_checkpoint, read_tensors, write_tensors
 from melodyvae.models.melody import MelodyModel
+from melodyvae.network.checkpoint import HEADER_KEY, CheckpointError, locate
 from melodyvae.presets import PRESETS
 from tests.windows import random_windows
 

@@ -10,7 +10,7 @@ from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.config import READOUTS, ConfigError
 from melodyvae.models.decoder import SMALL_BATCH, draw, forbid_silent_note_off, sounding_before
 from melodyvae.models.melody import MelodyModel
-from melodyvae.models.token_inputs import token_inputs
+from melodyvae.network.token_inputs import token_inputs
 from melodyvae.presets import PRESETS
 from tests.benchmarks.conversion import with_event_then_pitch
 from tests.windows import random_windows
@@ -272,9 +272,9 @@ def test_a_model_of_shorter_bars_starts_with_what_the_longer_one_knows_of_the_sa
 
 
 def test_a_token_is_read_as_itself_and_as_its_pitch_class_and_octave():
-    read = token_inputs(90, pitch_inputs=True)
+    read = torch.from_numpy(token_inputs(90, pitch_inputs=True))
     assert read.shape == (90, 90 + 12 + 8)
-    assert torch.equal(read[:, :90], token_inputs(90, pitch_inputs=False))
+    assert torch.equal(read[:, :90], torch.from_numpy(token_inputs(90, pitch_inputs=False)))
     assert not read[:FIRST_NOTE_ON, 90:].any()
     assert torch.equal(read[FIRST_NOTE_ON:, 90:102].sum(1), torch.ones(88))
     low, octave_higher = read[FIRST_NOTE_ON + 3, 90:], read[FIRST_NOTE_ON + 15, 90:]

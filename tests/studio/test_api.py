@@ -15,8 +15,8 @@ from starlette.testclient import TestClient
 from data_prep.melody import Melody
 from melodyvae.cli.main import main
 from melodyvae.generation.meters import COMPOSING_MODEL, choose_model
-from melodyvae.models.checkpoint import shipped_names
 from melodyvae.models.melody import MelodyModel
+from melodyvae.network.checkpoint import shipped_names
 from melodyvae.studio.engine import Job
 from melodyvae.studio.limits import StudioLimits
 from melodyvae.studio.requests import VERBS, melody_from_json

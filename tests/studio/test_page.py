@@ -15,7 +15,7 @@ import pretty_midi
 import pytest
 
 from data_prep.melody import Melody
-from melodyvae.models.checkpoint import shipped_names
+from melodyvae.network.checkpoint import shipped_names
 from melodyvae.studio.engine import Engine
 from tests.cli.test_cli import BAD_FILES
 from tests.conftest import tune

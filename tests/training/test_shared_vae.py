@@ -11,10 +11,11 @@ from melodyvae.config import TrainConfig
 from melodyvae.digits.config import DigitsConfig
 from melodyvae.digits.data import DigitBatches, Digits, binarise
 from melodyvae.digits.model import DigitVAE
-from melodyvae.models.checkpoint import CheckpointError, load_checkpoint
+from melodyvae.models.checkpoint import load_checkpoint
 from melodyvae.models.latent import DiagonalGaussian
 from melodyvae.models.loss import LossTerms, weighted_loss
 from melodyvae.models.melody import MelodyModel
+from melodyvae.network.checkpoint import CheckpointError
 from melodyvae.presets import PRESETS
 from melodyvae.training.trainer import MODEL_FILE, Trainer, read_metrics
 from tests.digits.idx_files import blobs

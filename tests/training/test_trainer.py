@@ -11,9 +11,10 @@ import torch
 from melodyvae.config import TrainConfig, to_dict
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.evaluation.reconstruction import reconstruction_metrics
-from melodyvae.models.checkpoint import CheckpointError, load_checkpoint
+from melodyvae.models.checkpoint import load_checkpoint
 from melodyvae.models.loss import LossTerms, weighted_loss
 from melodyvae.models.melody import MelodyModel
+from melodyvae.network.checkpoint import CheckpointError
 from melodyvae.presets import PRESETS
 from melodyvae.training.melody import build_model_and_config, melody_trainer
 from melodyvae.training.schedules import teacher_forcing_share

@@ -60,7 +60,7 @@ def evaluate(
     from melodyvae.device import choose_device, use_threads
     from melodyvae.digits.metrics import PUBLISHED, classifier_accuracies, digit_metrics
     from melodyvae.digits.model import DigitVAE
-    from melodyvae.models.checkpoint import locate
+    from melodyvae.network.checkpoint import locate
 
     if save and not Path(model_name).exists():
         raise click.UsageError(f"--save writes into a file or a run folder; {model_name} is neither")

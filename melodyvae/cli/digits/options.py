@@ -83,7 +83,7 @@ def load_digit_model(name: str, device: str, unlabelled: bool = False) -> DigitV
     """The model on its device; with ``unlabelled`` a conditional one is refused."""
     from melodyvae.device import choose_device, use_threads
     from melodyvae.digits.model import DigitVAE
-    from melodyvae.models.checkpoint import CheckpointError
+    from melodyvae.network.checkpoint import CheckpointError
 
     use_threads(1)  # models this small gain nothing from more, and lose much where the cores are shared
     place = choose_device(device)

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from data_prep.tokens import FIRST_NOTE_ON
 
 PITCH_CLASSES = 12
 
 
-def token_inputs(vocabulary_size: int, pitch_inputs: bool) -> Tensor:
-    """The numbers ``(V, I)`` that stand for each token: I is V, or with ``pitch_inputs`` V and the below.
+def token_inputs(vocabulary_size: int, pitch_inputs: bool) -> np.ndarray:
+    """The numbers ``(V, I)`` that stand for each token, float32: I is V, or with ``pitch_inputs`` V and the below.
 
     These are twelve pitch classes and as many octaves as the pitches span, both counted from the lowest pitch; one of
     each is 1 for a note on, none for the other tokens. Notes that differ by an octave then have an input in common.
-
-    NumPy makes them, since torch imports its compiler, for a second, to compute on the meta device, on which a
-    checkpoint's shapes are checked.
     """
     parts = [np.eye(vocabulary_size, dtype=np.float32)]
     if pitch_inputs:
@@ -29,4 +24,4 @@ def token_inputs(vocabulary_size: int, pitch_inputs: bool) -> Tensor:
             np.eye(count, dtype=np.float32)[chosen] * is_note
             for count, chosen in ((PITCH_CLASSES, number % PITCH_CLASSES), (octaves, number // PITCH_CLASSES))
         ]
-    return torch.from_numpy(np.concatenate(parts, axis=1))
+    return np.concatenate(parts, axis=1)

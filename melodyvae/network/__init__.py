@@ -1,0 +1,1 @@
+"""A trained model in NumPy: reading it, encoding, decoding under rules, composing, refining; no torch."""
