@@ -1,13 +1,8 @@
-"""From music files to token windows; no networks, no torch.
+"""Folders of music files -> a dataset folder of token windows: the pipeline behind ``melodyvae prep``.
 
-The folders, in the order of the flow; each imports only from those above it:
-
-- ``errors``, ``arrays``, ``files``, ``mixing``: what a user can do wrong; arrays opened, files written whole; hashes.
-- :mod:`~data_prep.reading`: files of music -> pieces.
-- ``writing``: pieces -> MIDI files.
-- ``melody``, ``tokens``: one voice on a grid; melody <-> token ids.
-- :mod:`~data_prep.melodies`: pieces -> melodies, melodies -> pieces.
-- :mod:`~data_prep.corpus`: folders of files -> a dataset folder.
+In the order of the flow: ``sources`` (files, and the tunes in them), ``windows`` (a piece -> token windows), ``ledger``
+(what is left out, and why), ``journal`` (what is done, for a run that goes on), ``workers`` and ``cluster`` (many
+processes, many machines), ``output`` (the dataset folder), ``prepare`` (all of it).
 
 Letters in shapes: N windows, T steps.
 """

@@ -8,7 +8,7 @@ R for a rest; bars are marked with | for the eye only.
 
 from pathlib import Path
 
-from data_prep.melody import Melody, MelodyNote
+from melodyvae.music.melody import Melody, MelodyNote
 
 STEPS_PER_QUARTER = 4
 SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}

@@ -6,20 +6,24 @@
     for melody in vae.interpolate("a.mid", "b.mid", 8):
         ...  # melody.write("tune.mid"), melody.to_pretty_midi()
 
-The folders, in the order of the flow; each imports only from those above it, and from :mod:`data_prep`:
+The folders, in the order of the flow; each imports only from those above it:
 
-- ``config``, ``device``, ``ranks``: hyper-parameters and presets; device, precision and threads; several processes.
-- :mod:`~melodyvae.rendering`: piano rolls, curves, sound.
-- :mod:`~melodyvae.network`: a trained model in NumPy: checkpoint, encode, decode, compose, refine; no torch.
-- :mod:`~melodyvae.models`: the same networks in torch, for training: encoder, latent, decoder, loss.
-- :mod:`~melodyvae.datasets`: dataset folder -> batches.
-- :mod:`~melodyvae.generation`: model -> melodies.
-- :mod:`~melodyvae.vae`: :class:`MelodyVAE`, the verbs.
+- :mod:`~melodyvae.system`: errors, files written whole, locks, limits of time and memory.
+- :mod:`~melodyvae.music`: melodies, tokens, bars, voices, keys and scales, swing and feel, accompaniment.
+- :mod:`~melodyvae.reading`: MIDI, ABC, MusicXML, kern and objects of other packages -> pieces -> melodies.
+- :mod:`~melodyvae.writing`: melodies -> MIDI files, a page, pictures, sound.
+- ``options``, ``config``, ``presets``: what can be asked of a verb; hyper-parameters.
+- :mod:`~melodyvae.network`: a trained model in NumPy: encode, decode under rules, compose, refine; checkpoints.
+- ``device``, ``ranks``, :mod:`~melodyvae.models`, :mod:`~melodyvae.datasets`: the networks in torch, and their batches.
+- :mod:`~melodyvae.verbs`: what can be done with a trained model, a file for each verb.
+- :mod:`~melodyvae.vae`: :class:`MelodyVAE`, the verbs as methods.
 - :mod:`~melodyvae.evaluation`: how good a model is.
 - :mod:`~melodyvae.training`: dataset -> model.
 - :mod:`~melodyvae.digits`: the sanity model of handwritten digits, on the same latent, loss and loop.
 - :mod:`~melodyvae.studio`: the page in the browser and its server; ``melodyvae.studio(...)`` opens it in a notebook.
 - :mod:`~melodyvae.cli`: the command line.
+
+:mod:`data_prep` turns folders of files into datasets, with ``music`` and ``reading``.
 
 Letters in shapes: B batch, T steps, V vocabulary, Z latent, H hidden, N examples or points.
 """
@@ -30,13 +34,13 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 __all__ = ["Melody", "MelodyVAE", "list_models"]
 LAZY = {  # imported when first asked for, so that ``melodyvae --help`` needs no torch
-    "Melody": "data_prep.melody",
+    "Melody": "melodyvae.music.melody",
     "MelodyVAE": "melodyvae.vae",
     "list_models": "melodyvae.network.checkpoint",
 }
 
 if TYPE_CHECKING:
-    from data_prep.melody import Melody
+    from melodyvae.music.melody import Melody
     from melodyvae.network.checkpoint import list_models
     from melodyvae.vae import MelodyVAE
 

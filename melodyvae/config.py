@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from data_prep.errors import UserError
+from melodyvae.system.errors import UserError
 
 Readout = Literal["position", "last-state"]
 Output = Literal["tokens", "event-then-pitch"]
@@ -96,7 +96,7 @@ class MelodyConfig:
                 f"latent_size is {self.latent_size}; with segment_codes it must be that of {self.segments} codes of "
                 f"{self.code_size}"
             )
-        from data_prep.tokens import Vocabulary  # here, so that digits need nothing of melodies
+        from melodyvae.music.tokens import Vocabulary  # here, so that digits need nothing of melodies
 
         ours, preps = Vocabulary(self.lowest_pitch, self.highest_pitch), Vocabulary()
         if ours != preps:

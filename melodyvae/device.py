@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from data_prep.cores import available_cores
-from data_prep.errors import UserError
+from melodyvae.system.cores import available_cores
+from melodyvae.system.errors import UserError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "bf16", "fp32")

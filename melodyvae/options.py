@@ -20,7 +20,7 @@ from dataclasses import MISSING, dataclass, fields
 from numbers import Integral, Real
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from data_prep.errors import UserError
+from melodyvae.system.errors import UserError
 
 Outcome = TypeVar("Outcome")
 MAX_SHOWN = 60  # characters of a wrong value

@@ -3,8 +3,8 @@
 The verbs are the functions of :mod:`melodyvae.verbs`, each in a file of its own with its options. Conventions:
 
 - a source is a path, the bytes of a file, an open file, an object of pretty_midi, mido, symusic or music21 (see
-  :mod:`data_prep.reading.sources`), a :class:`~data_prep.melody.Melody`, or a piece that was read before, a
-  :class:`~data_prep.melodies.regions.ReadMelody`;
+  :mod:`melodyvae.reading.sources`), a :class:`~melodyvae.music.melody.Melody`, or a piece that was read before, a
+  :class:`~melodyvae.music.regions.ReadMelody`;
 - options are keywords; ``count`` may be given by its place;
 - the same ``seed`` gives the same melodies. None is 0, except that ``sample`` then takes a new one; the result says it.
 """
@@ -19,29 +19,29 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from data_prep.limits import Limits
-from data_prep.reading.repeats import Repeats
-from data_prep.tokens import TokenError
 from melodyvae.device import choose_device
-from melodyvae.generation.codec import decode_melodies, exact_latents, posterior_means
-from melodyvae.generation.meters import choose_model_for
-from melodyvae.generation.results import (
-    Result,
-)
-from melodyvae.generation.sources import MelodySource
 from melodyvae.models.melody import MelodyModel
+from melodyvae.music.tokens import TokenError
 from melodyvae.options import verb
+from melodyvae.reading.repeats import Repeats
+from melodyvae.system.limits import Limits
 from melodyvae.verbs.arithmetic import arithmetic as _arithmetic
+from melodyvae.verbs.codec import decode_melodies, exact_latents, posterior_means
 from melodyvae.verbs.common import for_each, take_bars
 from melodyvae.verbs.complete import complete as _complete
 from melodyvae.verbs.continue_ import continue_ as _continue
 from melodyvae.verbs.grid import grid as _grid
 from melodyvae.verbs.held import HeldModel
 from melodyvae.verbs.interpolate import interpolate as _interpolate
+from melodyvae.verbs.meters import choose_model_for
 from melodyvae.verbs.morph import morph as _morph
 from melodyvae.verbs.reconstruct import reconstruct as _reconstruct
+from melodyvae.verbs.results import (
+    Result,
+)
 from melodyvae.verbs.sample import sample as _sample
 from melodyvae.verbs.score import score as _score
+from melodyvae.verbs.sources import MelodySource
 from melodyvae.verbs.vary import vary as _vary
 
 Encodable: TypeAlias = "MelodySource | np.ndarray | Tensor"
@@ -156,8 +156,8 @@ class MelodyVAE(HeldModel):
             seed: of the draws; None is 0.
 
         Returns:
-            A :class:`~data_prep.melody.Melody` for one vector, else a
-            :class:`~melodyvae.generation.results.Result` of melodies.
+            A :class:`~melodyvae.music.melody.Melody` for one vector, else a
+            :class:`~melodyvae.verbs.results.Result` of melodies.
 
         Raises:
             ValueError: if the vectors are not of the model's latent size.

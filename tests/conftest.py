@@ -10,12 +10,12 @@ import pytest
 import torch
 from hypothesis import settings
 
-from data_prep.corpus.prepare import PrepOptions, prepare
-from data_prep.melody import Melody
-from data_prep.tokens import Vocabulary
+from data_prep.prepare import PrepOptions, prepare
 from melodyvae.config import MelodyConfig
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.models.melody import MelodyModel
+from melodyvae.music.melody import Melody
+from melodyvae.music.tokens import Vocabulary
 from melodyvae.training.finishing import finish_melody_run
 from melodyvae.training.melody import build_model_and_config, melody_trainer
 from tests.windows import random_windows

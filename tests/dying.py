@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from data_prep.corpus.prepare import prepare
+from data_prep.prepare import prepare
 
 CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link"}
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT

@@ -199,7 +199,7 @@ def outcome_of(item: tuple[str, bytes]) -> str:
     """What a reader makes of a file: ``read``, ``refused: SENTENCE``, or ``finding: ...``."""
     from click import ClickException
 
-    from data_prep.errors import UserError
+    from melodyvae.system.errors import UserError
 
     kind, data = item
     KINDS[kind].warm_up()
@@ -226,10 +226,10 @@ def outcome_of(item: tuple[str, bytes]) -> str:
 
 
 def _read_music(path: Path) -> None:
-    from data_prep.corpus.windows import PrepOptions, cut_windows
-    from data_prep.melodies.regions import read_melody
-    from data_prep.melodies.voice import MelodyError, score_parts
-    from data_prep.reading.limited import read_song
+    from data_prep.windows import PrepOptions, cut_windows
+    from melodyvae.music.voice import MelodyError, score_parts
+    from melodyvae.reading.limited import read_song
+    from melodyvae.reading.melodies import read_melody
 
     song = read_song(path)
     score_parts(song)
@@ -270,7 +270,7 @@ def _read_dataset(path: Path) -> None:
     inspect.main([str(folder)], standalone_mode=False)
 
 
-CUTTING = ("data_prep.corpus.windows", "data_prep.melodies.regions", "data_prep.reading.limited", "pretty_midi")
+CUTTING = ("data_prep.windows", "melodyvae.music.regions", "melodyvae.reading.limited", "pretty_midi")
 LEARNING = ("torch", "melodyvae.vae", "melodyvae.cli.inspect", "melodyvae.datasets.held_out")
 KINDS = {
     "midi": Kind(".mid", _read_music, False, CUTTING),
@@ -502,7 +502,7 @@ def _scores(suffix: str) -> tuple[bytes, ...]:
     """The smallest files, one a collection, that music21 installs; of files of many tunes the first."""
     from music21.common import getCorpusFilePath
 
-    from data_prep.reading.score import tunes_of
+    from melodyvae.reading.score import tunes_of
 
     suffixes = {suffix, ".xml", ".mxl"} if suffix == ".musicxml" else {suffix}
     by_folder: dict[Path, list[Path]] = {}
@@ -532,8 +532,8 @@ def _zipped_score(data: bytes) -> bytes:
 
 
 def _dataset() -> bytes:
-    from data_prep.corpus.prepare import prepare
-    from tests.data_prep.corpus.test_corpus import tunes
+    from data_prep.prepare import prepare
+    from tests.data_prep.test_corpus import tunes
 
     buffer = io.BytesIO()
     with tempfile.TemporaryDirectory() as folder:

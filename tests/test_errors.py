@@ -9,9 +9,9 @@ import pytest
 
 import data_prep
 import melodyvae
-from data_prep.errors import UserError
 from melodyvae.cli.options import known_errors
-from melodyvae.rendering.output_folder import OutputExistsError
+from melodyvae.system.errors import UserError
+from melodyvae.writing.output_folder import OutputExistsError
 
 INTERNAL = {"melodyvae.studio"}  # its errors become answers of the server
 

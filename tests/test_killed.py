@@ -20,15 +20,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from data_prep.corpus.prepare import prepare
-from tests.data_prep.corpus.test_corpus import arrays, tunes
+from data_prep.prepare import prepare
+from tests.data_prep.test_corpus import arrays, tunes
 from tests.killed import end, hidden, processes_of, start
 from tests.training.one_run import train
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
 PREP = (
-    "import sys; from data_prep.corpus.prepare import prepare\n"
+    "import sys; from data_prep.prepare import prepare\n"
     "print('ready', flush=True)\n"
     "def told(done, total): print(done, flush=True)\n"
     "prepare([sys.argv[1]], sys.argv[2], workers=int(sys.argv[3]), resume='resume' in sys.argv, on_file=told)"
@@ -127,7 +127,7 @@ def names(folder: Path) -> list[str]:
 def test_a_finished_run_whose_rest_was_left_is_tidied_by_the_next(tmp_path: Path) -> None:
     folder, out = tunes(tmp_path / "midi", 10), tmp_path / "out"
     code = (
-        "import os, sys; from data_prep.corpus import prepare\n"
+        "import os, sys; from data_prep import prepare\n"
         "prepare.remove_finished = lambda folder: os.kill(os.getpid(), 9)\n"
         "prepare.prepare([sys.argv[1]], sys.argv[2], workers=0)"
     )
@@ -146,7 +146,7 @@ def test_an_older_dataset_is_put_back_if_its_replacement_was_killed_in_between(t
     folder, out = tunes(tmp_path / "midi", 10), tmp_path / "out"
     before = arrays(prepare([folder], out, workers=0).output)
     code = (
-        "import os, sys; from data_prep.corpus import prepare\n"
+        "import os, sys; from data_prep import prepare\n"
         "replace, calls = os.replace, []\n"
         "def killed(old, new):\n"
         "    if str(new) == sys.argv[2]: os.kill(os.getpid(), 9)\n"

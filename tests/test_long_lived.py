@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from data_prep.limits import Limits
-from data_prep.reading.limited import close_reader
+from melodyvae.reading.limited import close_reader
+from melodyvae.system.limits import Limits
 from melodyvae.vae import MelodyVAE
-from tests.data_prep.reading.hostile import abc
+from tests.reading.hostile import abc
 
 THREADS = 8
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.corpus.prepare import prepare
-from tests.data_prep.corpus.test_corpus import arrays, tunes
+from data_prep.prepare import prepare
+from tests.data_prep.test_corpus import arrays, tunes
 from tests.killed import hidden, start
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="makes full disks as Linux does")

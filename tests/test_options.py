@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from data_prep.errors import UserError
 from melodyvae.cli.options import verb_options
 from melodyvae.options import Option, OptionError, Options, option_fields, verb
 from melodyvae.studio.requests import VERBS
+from melodyvae.system.errors import UserError
 from melodyvae.vae import MelodyVAE
 from tests.conftest import tune
 

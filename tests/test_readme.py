@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.melody import Melody
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.models.melody import MelodyModel
+from melodyvae.music.melody import Melody
 from melodyvae.network.checkpoint import shipped_names
 from tests.cli.test_cli import run
 from tests.conftest import tune

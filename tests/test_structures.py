@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from data_prep.reading.midi import song_from_bytes
-from tests.data_prep.smf import tune
+from melodyvae.reading.midi import song_from_bytes
 from tests.fuzzing import KINDS, damaged, outcome_of, seeds
+from tests.reading.smf import tune
 from tests.structures import damaged_array, midi_bytes, midi_file
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.data_prep.corpus.test_corpus import arrays, tunes
+from tests.data_prep.test_corpus import arrays, tunes
 from tests.killed import end, hidden, start
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
 HELD_PREP = (  # after its first file it waits until its standard input is closed
-    "import sys; from data_prep.corpus import prepare\n"
+    "import sys; from data_prep import prepare\n"
     "real = prepare.work_on\n"
     "def held(*arguments):\n"
     "    for outcome in real(*arguments): yield outcome; print('one', flush=True); sys.stdin.read()\n"

@@ -15,13 +15,13 @@ import pytest
 import torch
 
 import melodyvae
-from data_prep.melodies.keys import key_of
-from data_prep.melody import Melody
-from data_prep.tokens import TokenError
-from melodyvae.generation.inpainting import InpaintingError
-from melodyvae.generation.sources import WindowError
-from melodyvae.rendering.notebook import audio_uri, melodies_html
+from melodyvae.music.keys import key_of
+from melodyvae.music.melody import Melody
+from melodyvae.music.tokens import TokenError
 from melodyvae.vae import MelodyVAE
+from melodyvae.verbs.inpainting import InpaintingError
+from melodyvae.verbs.sources import WindowError
+from melodyvae.writing.notebook import audio_uri, melodies_html
 from tests.conftest import tune
 
 TUNES = Path(__file__).parent.parent / "examples" / "tunes"

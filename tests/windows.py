@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
+from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 
 
 def random_windows(count: int, steps: int = 32, seed: int = 0, low: int = 55, high: int = 79) -> np.ndarray:

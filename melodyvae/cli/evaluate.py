@@ -119,13 +119,13 @@ def evaluate(
     Without DATASET, the metrics that were measured at the end of the model's training are printed. In brackets are 95%
     intervals (bootstrap over windows).
     """
-    from data_prep.files import whole_file
     from melodyvae.cli.options import load_model
     from melodyvae.datasets.windows import open_dataset
     from melodyvae.evaluation import report as reports
-    from melodyvae.generation.meters import BY_METER, DUPLE_MODEL, model_for_windows
-    from melodyvae.rendering.curves import plot_interpolations
-    from melodyvae.rendering.matrices import plot_similarities
+    from melodyvae.system.files import whole_file
+    from melodyvae.verbs.meters import BY_METER, DUPLE_MODEL, model_for_windows
+    from melodyvae.writing.curves import plot_interpolations
+    from melodyvae.writing.matrices import plot_similarities
 
     for file in (json_file, plot_file, similarity_file):
         if file is not None and file.exists():

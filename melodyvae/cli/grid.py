@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from melodyvae.cli.options import Generation, generation_options, known_errors, midi_file, verb_options
-from melodyvae.rendering.melody_files import grid_names
 from melodyvae.verbs.grid import GridOptions
 from melodyvae.verbs.grid import grid as square
+from melodyvae.writing.melody_files import grid_names
 
 
 @click.command()

@@ -25,7 +25,7 @@ def inspect(target: str) -> None:
     melodyvae inspect midi-dataset
     melodyvae inspect melody-2bar
     """
-    from data_prep.reading.tunes import split_tune
+    from melodyvae.reading.tunes import split_tune
 
     path = Path(target)
     file = split_tune(path)[0]
@@ -39,9 +39,9 @@ def inspect(target: str) -> None:
 
 
 def _inspect_midi(path: Path) -> None:
-    from data_prep.limits import Limits
-    from data_prep.melodies.voice import score_parts
-    from data_prep.reading.limited import read_song
+    from melodyvae.music.voice import score_parts
+    from melodyvae.reading.limited import read_song
+    from melodyvae.system.limits import Limits
 
     song = read_song(path, Limits(), chosen_repeats())
     bars = song.bars()

@@ -16,18 +16,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from data_prep.errors import UserError
-from data_prep.files import short_name
-from data_prep.melodies.feel import parse_feel
 from melodyvae.options import OptionField, Options, option_fields
-from melodyvae.rendering.melody_files import PAGE_FILE, names_written
-from melodyvae.rendering.output_folder import check_replaceable
+from melodyvae.system.errors import UserError
+from melodyvae.system.files import short_name
+from melodyvae.writing.melody_files import PAGE_FILE, names_written
+from melodyvae.writing.output_folder import check_replaceable
 
 if TYPE_CHECKING:
-    from data_prep.reading.repeats import Repeats
-    from melodyvae.generation.results import Result
-    from melodyvae.generation.sources import Taken
+    from melodyvae.reading.repeats import Repeats
     from melodyvae.vae import MelodyVAE
+    from melodyvae.verbs.results import Result
+    from melodyvae.verbs.sources import Taken
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -55,13 +54,13 @@ class MusicFile(click.Path):
         self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
     ) -> str | os.PathLike[str]:
         """The path, if there is such a file."""
-        from data_prep.reading.tunes import MANY_TUNES_SUFFIXES, split_tune
+        from melodyvae.reading.tunes import MANY_TUNES_SUFFIXES, split_tune
 
         file, tune = split_tune(value)
         path: str | os.PathLike[str] = super().convert(str(file), param, ctx)  # type: ignore[assignment]  # not bytes
         suffix = file.suffix.lower()
         if suffix in (".musicxml", ".xml", ".mxl", ".krn"):
-            from data_prep.reading.limited import start_reader
+            from melodyvae.reading.limited import start_reader
 
             start_reader()
         tune = tune or (_chosen("tune") if suffix in MANY_TUNES_SUFFIXES else "")
@@ -197,7 +196,7 @@ def generation_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--feel",
             default="keep",
             show_default=True,
-            callback=_parses(parse_feel),
+            callback=_parses(_parse_feel),
             help="keep: with the tune's swing, timing and loudness; straight: on the grid; or such as swing=0.62.",
         ),
         click.option("--audio", is_flag=True, help="Write a WAV file beside each MIDI file."),
@@ -307,6 +306,12 @@ def _click_option(field: OptionField, label: str) -> Callable[[Callable[..., Any
     )
 
 
+def _parse_feel(feel: str) -> object:
+    from melodyvae.music.feel import parse_feel  # only now: it needs NumPy
+
+    return parse_feel(feel)
+
+
 def _parses(parse: Callable[[Any], object]) -> Callable[[click.Context, click.Parameter, Any], Any]:
     """A callback that refuses what ``parse`` cannot parse, as a usage error, before other work."""
 
@@ -323,7 +328,7 @@ def _parses(parse: Callable[[Any], object]) -> Callable[[click.Context, click.Pa
 
 def with_track_options(sentences: Sequence[str], sources: Sequence[Taken]) -> Iterator[str]:
     """Sentences; where a track was nearly chosen instead, with the command's option that takes it."""
-    from melodyvae.generation.sources import close_call_words
+    from melodyvae.verbs.sources import close_call_words
 
     options = {param.name for param in click.get_current_context().command.params}
     for sentence in sentences:
@@ -367,12 +372,12 @@ def load_model(
 
     Unless all of them are in 4/4, it says which model that is, and how the tunes are fitted into its bars.
     """
-    from data_prep.limits import Limits
-    from data_prep.reading.notes import printable
     from melodyvae.device import choose_device, use_threads
-    from melodyvae.generation.meters import BY_METER, DUPLE_MODEL, choose_model
-    from melodyvae.generation.sources import TunesRead, read_tunes
+    from melodyvae.music.notes import printable
+    from melodyvae.system.limits import Limits
     from melodyvae.vae import MelodyVAE
+    from melodyvae.verbs.meters import BY_METER, DUPLE_MODEL, choose_model
+    from melodyvae.verbs.sources import TunesRead, read_tunes
 
     use_threads()
     held = {} if held is None else held
@@ -416,7 +421,7 @@ def known_errors() -> Iterator[None]:
 
 def input_files() -> list[Path]:
     """The files among the arguments and options of the command that is running, but for its output."""
-    from data_prep.reading.tunes import split_tune
+    from melodyvae.reading.tunes import split_tune
 
     context = click.get_current_context(silent=True)
     found: list[Path] = []

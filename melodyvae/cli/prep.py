@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from data_prep.files import short_name
 from melodyvae.cli.options import known_errors, usage_errors
+from melodyvae.system.files import short_name
 
 if TYPE_CHECKING:
-    from data_prep.corpus.prepare import PrepReport
-    from data_prep.reading.repeats import Repeats
+    from data_prep.prepare import PrepReport
+    from melodyvae.reading.repeats import Repeats
 
 
 class MusicInput(click.Path):
@@ -158,8 +158,8 @@ def prep(
     """
     from tqdm import tqdm
 
-    from data_prep.corpus.cluster import cluster_executor
-    from data_prep.corpus.prepare import PrepOptions, prepare
+    from data_prep.cluster import cluster_executor
+    from data_prep.prepare import PrepOptions, prepare
 
     if cluster and workers:
         raise click.UsageError("--workers counts processes of this machine, --cluster has its own; give one of them")
@@ -215,14 +215,14 @@ def default_output(first_input: str | Path) -> Path:
 
     That of a collection is in the current folder: ``music21:bach`` -> ``bach-dataset``.
     """
-    from data_prep.reading.collection import collection_of
+    from melodyvae.reading.collection import collection_of
 
     whole = Path(collection_of(first_input) or first_input).resolve()
     return whole.parent / short_name(f"{whole.stem if whole.is_file() else whole.name}-dataset")
 
 
 def _print_licences(inputs: Iterable[str | Path]) -> None:
-    from data_prep.reading.collection import collection_files, collection_of, licence_words
+    from melodyvae.reading.collection import collection_files, collection_of, licence_words
 
     for name in filter(None, map(collection_of, inputs)):
         collection_files(name)  # an unknown name is refused before anything is printed
@@ -251,7 +251,7 @@ def _print(report: PrepReport) -> None:
 
 
 def _print_counts(title: str, counts: dict[str, int]) -> None:
-    from data_prep.corpus.ledger import explain
+    from data_prep.ledger import explain
 
     if counts:
         click.echo(f"{title}:")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from data_prep.files import remove_unfinished
-from data_prep.locks import sole_use
 from melodyvae.cli.signals import ending_in_good_order
+from melodyvae.system.files import remove_unfinished
+from melodyvae.system.locks import sole_use
 
 if TYPE_CHECKING:
     from melodyvae.training.task import Metrics

@@ -43,7 +43,7 @@ def sample(generation: Generation, parts: str, options: SampleOptions) -> None:
     told with what was reached.
     Without --seed the tunes are new each time, and the seed with which they come again is printed.
     """
-    from melodyvae.generation.meters import COMPOSED_BARS
+    from melodyvae.verbs.meters import COMPOSED_BARS
 
     if is_given("model_name") and is_given("parts"):
         raise click.UsageError("--parts chooses the model, so give --model or --parts, not both")

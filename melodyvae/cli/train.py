@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from data_prep.files import short_name
 from melodyvae.cli.options import SEED, device_options, known_errors, usage_errors
 from melodyvae.cli.progress import check_holds_no_run, run_folder, run_until_interrupted
 from melodyvae.cli.signals import ignore_endings
+from melodyvae.system.files import short_name
 
 if TYPE_CHECKING:
     from melodyvae.training.trainer import Trainer
@@ -100,13 +100,13 @@ def train(
     from melodyvae.config import MelodyTrainConfig, override
     from melodyvae.datasets.windows import open_dataset
     from melodyvae.device import choose_device, use_threads
-    from melodyvae.generation.meters import model_for_windows
     from melodyvae.presets import preset_named
     from melodyvae.ranks import join_ranks
-    from melodyvae.rendering.curves import plot_curves
     from melodyvae.training.finishing import finish_melody_run
     from melodyvae.training.melody import build_model_and_config, collapse_warning, melody_trainer
     from melodyvae.training.trainer import METRICS_FILE, MODEL_FILE, STATE_FILE, read_metrics
+    from melodyvae.verbs.meters import model_for_windows
+    from melodyvae.writing.curves import plot_curves
 
     changes |= {"transpose_down": transpose, "transpose_up": transpose}
     with usage_errors():

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from data_prep.tokens import FIRST_NOTE_ON, Vocabulary
 from melodyvae.datasets.augmentation import Augmentation
 from melodyvae.datasets.shuffle import Shuffle
 from melodyvae.datasets.windows import DatasetError
+from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
 from melodyvae.ranks import ALONE, Ranks
 
 

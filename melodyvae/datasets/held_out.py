@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.errors import UserError
 from melodyvae.datasets.windows import DatasetError, WindowDataset
+from melodyvae.system.errors import UserError
 
 MARK_BYTES = 8
 OLD_MARK_BYTES = 4

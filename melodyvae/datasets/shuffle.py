@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from data_prep.mixing import scramble
+from melodyvae.system.mixing import scramble
 
 
 class Shuffle:

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.arrays import array_on_disk
-from data_prep.corpus.output import FORMAT_VERSION
-from data_prep.errors import UserError
+from data_prep.output import FORMAT_VERSION
 from melodyvae.config import MelodyConfig
 from melodyvae.models.melody import vocabulary_of
+from melodyvae.system.arrays import array_on_disk
+from melodyvae.system.errors import UserError
 
 SPLITS = ("train", "valid", "test")
 PLACES_FILE = "windows.npy"

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from data_prep.errors import UserError
+from melodyvae.system.errors import UserError
 
 SIDE = 28
 HELD_OUT = 5_000

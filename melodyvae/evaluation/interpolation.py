@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from melodyvae.evaluation.ngram import NgramModel
-from melodyvae.generation.codec import decode_tokens, posterior_means
 from melodyvae.models.latent import slerp
 from melodyvae.models.melody import MelodyModel
+from melodyvae.verbs.codec import decode_tokens, posterior_means
 
 POINTS = 11
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from data_prep.tokens import FIRST_NOTE_ON, Vocabulary
-from melodyvae.generation.scales import IN_SCALE
+from melodyvae.music.scales import IN_SCALE
+from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
 
 CHANCE_DRAWS = 2000
 OCTAVE = 12

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT
 from melodyvae.datasets.batches import token_batches
 from melodyvae.models.latent import active_units
 from melodyvae.models.loss import token_nats
 from melodyvae.models.melody import MelodyModel
+from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT
 
 RESAMPLES = 1000
 RESAMPLES_AT_ONCE = 50

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
+from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
 
 
 def repetition_metrics(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int) -> dict[str, float]:

@@ -37,11 +37,11 @@ from melodyvae.evaluation.structure import (
     tune_metrics,
 )
 from melodyvae.evaluation.two_sample import MIN_WINDOWS, two_sample_accuracy
-from melodyvae.generation.codec import decode_tokens
-from melodyvae.generation.composing import compose
-from melodyvae.generation.prior import Prior, draw_latents, has_fitted_prior
 from melodyvae.models.latent import active_units
 from melodyvae.models.melody import MelodyModel
+from melodyvae.verbs.codec import decode_tokens
+from melodyvae.verbs.composing import compose
+from melodyvae.verbs.prior import Prior, draw_latents, has_fitted_prior
 
 METRICS = ("reconstruction", "bound", "samples", "structure", "interpolations")
 NEAREST_WINDOWS = 1000  # whose nearest training window is searched

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
+from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
 
 LARGEST_INTERVAL = 24  # semitones; larger ones are counted with it
 NEAR_COPY_STEPS = 1

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_prep.melodies.keys import find_key
-from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
 from melodyvae.datasets.batches import random_rows
 from melodyvae.evaluation.keys import has_wide_leap, key_metrics
 from melodyvae.evaluation.repetition import repetition_metrics
 from melodyvae.evaluation.samples import histograms, jensen_shannon_bits
-from melodyvae.generation.scales import SCALES
+from melodyvae.music.keys import find_key
+from melodyvae.music.scales import SCALES
+from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
 
 OCTAVE = 12
 PHRASE_BARS = 4
@@ -128,7 +128,7 @@ def tune_metrics(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int
       best.
     - ``outside_scale``, ``outside_scale_chance``: see :func:`~melodyvae.evaluation.keys.key_metrics`.
     - ``ends_on_triad``: share of windows whose last note belongs to the triad of their tonic, the key being found by
-      :func:`~data_prep.melodies.keys.find_key`.
+      :func:`~melodyvae.music.keys.find_key`.
     """
     shares = repetition_metrics(windows, vocabulary, steps_per_bar)
     ranges, outside, notes, on_triad, sounding = [], 0.0, 0, 0, vocabulary.held(windows) != NO_EVENT

@@ -17,7 +17,6 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from data_prep.files import whole_file
 from melodyvae.config import to_dict
 from melodyvae.network.checkpoint import (
     EXTRA_PREFIX,
@@ -31,6 +30,7 @@ from melodyvae.network.checkpoint import (
     read_checkpoint,
     wrong_shape,
 )
+from melodyvae.system.files import whole_file
 
 
 class CheckpointedModel(nn.Module):

@@ -26,13 +26,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.config import MelodyConfig
 from melodyvae.models.composing_steps import ComposingSteps, Tables
 from melodyvae.models.decoder import AutoregressiveDecoder, Choice, forbid_silent_note_off
 from melodyvae.models.latent import DiagonalGaussian
 from melodyvae.models.look_back import Copying, Sources, Written, component_weights
 from melodyvae.models.token_rules import OCTAVE
+from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.network.composing import BAR_CODE, BAR_TOKEN_FEATURES, KEY_UNITS
 from melodyvae.network.composing_steps import (
     BAR_NUMBER_FEATURES,

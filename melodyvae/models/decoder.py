@@ -22,10 +22,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.config import MelodyConfig
 from melodyvae.models.stepwise_lstm import DecoderContext, LSTMCalls, LSTMSteps
 from melodyvae.models.token_rules import TokenRules
+from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.network.decoder import NoProbabilitiesError
 from melodyvae.network.token_inputs import token_inputs
 

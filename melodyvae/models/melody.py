@@ -15,7 +15,6 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from data_prep.tokens import Vocabulary
 from melodyvae.config import ConfigError, MelodyConfig
 from melodyvae.models.checkpoint import CheckpointedModel
 from melodyvae.models.composing import ComposingDecoder, ComposingEncoder
@@ -25,6 +24,7 @@ from melodyvae.models.hierarchical import CodesDecoder, CodesEncoder
 from melodyvae.models.latent import DiagonalGaussian, standard_normal
 from melodyvae.models.loss import LossTerms, token_nats
 from melodyvae.models.token_rules import TokenRules
+from melodyvae.music.tokens import Vocabulary
 from melodyvae.network.network import DEFAULT, KIND, MelodyNetwork
 
 Encoder: TypeAlias = MelodyEncoder | CodesEncoder | ComposingEncoder

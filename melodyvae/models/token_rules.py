@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT
+from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT
 
 MAX_MOVE_SEMITONES = 2  # of a scale's notes: a forbidden note further from any allowed one is dropped, not moved
 OCTAVE = 12

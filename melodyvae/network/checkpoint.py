@@ -18,8 +18,8 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from data_prep.errors import UserError
 from melodyvae.config import ConfigError, from_dict
+from melodyvae.system.errors import UserError
 
 FORMAT_VERSION = 1
 HEADER_KEY = "melodyvae"

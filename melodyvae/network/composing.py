@@ -11,8 +11,8 @@ from functools import cached_property
 
 import numpy as np
 
-from data_prep.tokens import FIRST_NOTE_ON, NOTE_OFF
 from melodyvae.config import MelodyConfig
+from melodyvae.music.tokens import FIRST_NOTE_ON, NOTE_OFF
 from melodyvae.network.composing_steps import (
     BAR_NUMBER_FEATURES,
     INTERVALS,

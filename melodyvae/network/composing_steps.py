@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 
 import numpy as np
 
-from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
+from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.network.decoder import softmax
 from melodyvae.network.look_back import COPIES, KINDS, LAGS_BARS, PITCH_CLASSES, TINY
 from melodyvae.network.lstm import GATES, Matrix, by_gate, turn

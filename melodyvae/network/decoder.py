@@ -11,14 +11,14 @@ from typing import Self
 
 import numpy as np
 
-from data_prep.errors import UserError
-from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.config import MelodyConfig
+from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.network.draws import Draws
 from melodyvae.network.lstm import LSTM, State, Steps, joint_matrices
 from melodyvae.network.token_inputs import token_inputs
 from melodyvae.network.token_rules import TokenRules
 from melodyvae.network.weights import Weights
+from melodyvae.system.errors import UserError
 
 GATES_AT_ONCE = 1024  # rows of gates, of all windows and some steps: they stay in the cache
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
+from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 
 LAGS_BARS = (1, 2, 4, 8)
 KINDS = ("exact", "transposed", "rhythm")

@@ -15,8 +15,8 @@ from typing import Any, Self, TypeAlias
 
 import numpy as np
 
-from data_prep.tokens import Vocabulary
 from melodyvae.config import MelodyConfig
+from melodyvae.music.tokens import Vocabulary
 from melodyvae.network.checkpoint import check_finite, locate, read_checkpoint
 from melodyvae.network.composing import ComposingDecoder, ComposingEncoder
 from melodyvae.network.decoder import Choice, MelodyDecoder, token_nats

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from data_prep.tokens import FIRST_NOTE_ON
+from melodyvae.music.tokens import FIRST_NOTE_ON
 
 PITCH_CLASSES = 12
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT
+from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT
 
 MAX_MOVE_SEMITONES = 2  # a forbidden note further from any allowed one is dropped, not moved
 OCTAVE = 12

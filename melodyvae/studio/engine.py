@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 from melodyvae.studio.limits import StudioLimits
 
 if TYPE_CHECKING:
-    from melodyvae.generation.meters import ModelChoice
     from melodyvae.models.melody import MelodyModel
+    from melodyvae.verbs.meters import ModelChoice
 
 AUTO = "auto"  # as in the commands
 MAX_TOLD_SHARE = 0.97  # of a job that is not done yet
@@ -132,7 +132,7 @@ class Engine:
     """
 
     def __init__(self, model_name: str = AUTO, device: str = "auto", limits: StudioLimits | None = None):
-        from melodyvae.generation.meters import DUPLE_MODEL
+        from melodyvae.verbs.meters import DUPLE_MODEL
 
         self.limits = limits or StudioLimits()
         self.model_name = model_name
@@ -169,7 +169,7 @@ class Engine:
 
     def choice(self, choose: Callable[[], ModelChoice]) -> ModelChoice:
         """What ``choose`` chooses, or the one model that there is."""
-        from melodyvae.generation.meters import ModelChoice
+        from melodyvae.verbs.meters import ModelChoice
 
         return choose() if self.chooses else ModelChoice(self.first_name, ())
 

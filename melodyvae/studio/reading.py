@@ -1,7 +1,7 @@
 """Uploaded bytes -> pieces, in a process of its own with bounds on time and memory.
 
-Whatever a file says, reading it and laying it out happen in a limited process (:mod:`data_prep.limits`), so that a
-hostile file costs its sender an error and nobody else anything. The name of an upload is what sentences call it, and
+Whatever a file says, reading it and laying it out happen in a limited process (:mod:`melodyvae.system.limits`), so that
+a hostile file costs its sender an error and nobody else anything. The name of an upload is what sentences call it, and
 never part of a path.
 """
 
@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from data_prep.limits import LimitedProcess, Limits, Lost
-from data_prep.melodies.regions import ReadMelody, read_melody
-from data_prep.melodies.voice import WEIGHTS, MelodyError, score_parts
-from data_prep.reading.midi import MidiError
-from data_prep.reading.notes import Song
-from data_prep.reading.score import SCORE_SUFFIXES
+from melodyvae.music.notes import Song
+from melodyvae.music.regions import ReadMelody
+from melodyvae.music.voice import WEIGHTS, MelodyError, score_parts
+from melodyvae.reading.melodies import read_melody
+from melodyvae.reading.midi import MidiError
+from melodyvae.reading.score import SCORE_SUFFIXES
 from melodyvae.studio.limits import StudioLimits
+from melodyvae.system.limits import LimitedProcess, Limits, Lost
 
 MAX_TRACKS_TOLD = 64
 MAX_NAME = 120  # characters

@@ -15,9 +15,8 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from data_prep.melody import Melody, MelodyNote
-from data_prep.reading.notes import Part
-from melodyvae.generation.sources import sounding_bars
+from melodyvae.music.melody import Melody, MelodyNote
+from melodyvae.music.notes import Part
 from melodyvae.options import Options, option_fields, options_class
 from melodyvae.studio.limits import StudioLimits
 from melodyvae.verbs.complete import complete
@@ -28,6 +27,7 @@ from melodyvae.verbs.morph import morph
 from melodyvae.verbs.reconstruct import reconstruct
 from melodyvae.verbs.sample import sample
 from melodyvae.verbs.score import score
+from melodyvae.verbs.sources import sounding_bars
 from melodyvae.verbs.vary import vary
 
 Request = TypeVar("Request")

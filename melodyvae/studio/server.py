@@ -28,17 +28,17 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from data_prep.errors import UserError
 from melodyvae.studio.engine import AUTO, BusyError, Engine, Job, JobError, StaleError
 from melodyvae.studio.limits import StudioLimits
 from melodyvae.studio.pieces import MissingFileError, Pieces
 from melodyvae.studio.reading import Reader, ReadingError, shown_name
 from melodyvae.studio.security import Guard, TooLargeError
 from melodyvae.studio.sessions import Sessions
+from melodyvae.system.errors import UserError
 
 if TYPE_CHECKING:
-    from melodyvae.generation.meters import ModelChoice
     from melodyvae.studio.requests import TuneSource, VerbRequest
+    from melodyvae.verbs.meters import ModelChoice
 
 ROOT = Path(str(resources.files("melodyvae.studio")))
 STATIC = ROOT / "static"
@@ -220,9 +220,9 @@ async def _opened(studio: Studio, request: Request) -> Response:
 async def _piece(studio: Studio, request: Request, reference: str) -> Response:
     """What the page shows of a piece; the query may ask for a ``track``, its first ``bar``, and how many ``bars``."""
     await _loaded(studio)
-    from melodyvae.generation.sources import WindowError
     from melodyvae.studio.requests import MAX_BARS, TuneSource
     from melodyvae.studio.verbs import show_piece
+    from melodyvae.verbs.sources import WindowError
 
     query = request.query_params
     first_bar, bars = _number(query.get("bar"), "bar"), _number(query.get("bars"), "bars")

@@ -14,23 +14,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from data_prep.melodies.arrangement import write_in_a_row
-from data_prep.reading.notes import Part
 from melodyvae.config import MelodyConfig
-from melodyvae.generation.attribute_vectors import AttributeVectors, AttributeVectorsError
-from melodyvae.generation.attributes import ATTRIBUTES, UNITS
-from melodyvae.generation.meters import (
-    COMPOSED_BARS,
-    COMPOSING_MODEL,
-    DUPLE_MODEL,
-    ModelChoice,
-    choose_model,
-    model_for,
-)
-from melodyvae.generation.results import Grid, Interpolation, Morph, Reconstruction, Result, Scores, Variations
-from melodyvae.generation.scales import SCALES
-from melodyvae.generation.scoring import NoteScore
-from melodyvae.generation.sources import MelodySource, Taken, close_call_words, pick_window
+from melodyvae.music.notes import Part
+from melodyvae.music.scales import SCALES
 from melodyvae.studio.reading import Piece, shown_name
 from melodyvae.studio.requests import (
     VERBS,
@@ -42,8 +28,22 @@ from melodyvae.studio.requests import (
     part_to_json,
 )
 from melodyvae.vae import MelodyVAE
+from melodyvae.verbs.attribute_vectors import AttributeVectors, AttributeVectorsError
+from melodyvae.verbs.attributes import ATTRIBUTES, UNITS
 from melodyvae.verbs.complete import CompleteOptions
+from melodyvae.verbs.meters import (
+    COMPOSED_BARS,
+    COMPOSING_MODEL,
+    DUPLE_MODEL,
+    ModelChoice,
+    choose_model,
+    model_for,
+)
+from melodyvae.verbs.results import Grid, Interpolation, Morph, Reconstruction, Result, Scores, Variations
 from melodyvae.verbs.sample import SampleOptions
+from melodyvae.verbs.scoring import NoteScore
+from melodyvae.verbs.sources import MelodySource, Taken, close_call_words, pick_window
+from melodyvae.writing.row import write_in_a_row
 
 MAX_OVERVIEW_NOTES = 4096
 

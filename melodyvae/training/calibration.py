@@ -17,15 +17,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from data_prep.errors import UserError
-from data_prep.tokens import FIRST_NOTE_ON, Vocabulary
 from melodyvae.datasets.batches import random_rows
 from melodyvae.evaluation.structure import tune_metrics
-from melodyvae.generation.codec import decode_tokens
-from melodyvae.generation.prior import draw_latents
 from melodyvae.models.composing import ComposingDecoder
 from melodyvae.models.melody import MelodyModel
+from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
 from melodyvae.network.look_back import KINDS
+from melodyvae.system.errors import UserError
+from melodyvae.verbs.codec import decode_tokens
+from melodyvae.verbs.prior import draw_latents
 
 ROUNDS = 24
 WINDOWS_PER_ROUND = 400

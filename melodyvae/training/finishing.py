@@ -13,14 +13,14 @@ import torch
 from melodyvae.datasets.batches import random_rows
 from melodyvae.datasets.windows import SPLITS, WindowDataset
 from melodyvae.evaluation.reconstruction import reconstruction_metrics
-from melodyvae.generation.attribute_vectors import fit_attribute_vectors
-from melodyvae.generation.key_shares import MAX_WINDOWS, count_key_shares
-from melodyvae.generation.novelty import NOVELTY_FILE, NoveltyIndex
-from melodyvae.generation.prior import fit_prior
-from melodyvae.generation.scoring import fit_quantiles
 from melodyvae.models.melody import MelodyModel
 from melodyvae.network.checkpoint import beside
 from melodyvae.training.trainer import MODEL_FILE
+from melodyvae.verbs.attribute_vectors import fit_attribute_vectors
+from melodyvae.verbs.key_shares import MAX_WINDOWS, count_key_shares
+from melodyvae.verbs.novelty import NOVELTY_FILE, NoveltyIndex
+from melodyvae.verbs.prior import fit_prior
+from melodyvae.verbs.scoring import fit_quantiles
 
 
 def finish_melody_run(

@@ -23,14 +23,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from data_prep.errors import UserError
-from data_prep.files import whole_file
 from melodyvae.config import TrainConfig, to_dict
 from melodyvae.device import autocast
 from melodyvae.models.checkpoint import read_tensors, write_tensors
 from melodyvae.models.loss import LossTerms, weighted_loss
 from melodyvae.network.checkpoint import CheckpointError
 from melodyvae.ranks import ALONE, Ranks
+from melodyvae.system.errors import UserError
+from melodyvae.system.files import whole_file
 from melodyvae.training.schedules import kl_weight, steered
 from melodyvae.training.task import Metrics, Progress, Task
 

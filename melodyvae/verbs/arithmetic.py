@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from melodyvae.generation import variation
-from melodyvae.generation.results import Arithmetic
-from melodyvae.generation.scales import parse_choice
-from melodyvae.generation.sources import MelodySource
+from melodyvae.music.scales import parse_choice
 from melodyvae.options import OptionError, Options
+from melodyvae.verbs import variation
 from melodyvae.verbs.common import (
     Bars,
     FirstBarOfEach,
@@ -25,6 +23,8 @@ from melodyvae.verbs.common import (
     take_bars_of_each,
 )
 from melodyvae.verbs.held import HeldModel
+from melodyvae.verbs.results import Arithmetic
+from melodyvae.verbs.sources import MelodySource
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ def arithmetic(
     >>> vae.arithmetic([a, b, c], [1, -1, 1]).melody.bars
     2
 
-    See :func:`melodyvae.generation.variation.arithmetic`.
+    See :func:`melodyvae.verbs.variation.arithmetic`.
 
     Raises:
         MidiError, MelodyError, WindowError, ScaleError, OptionError: as :meth:`MelodyVAE.interpolate`.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal, TypeVar
 
-from data_prep.melodies.keys import Key
-from data_prep.melody import Melody
-from melodyvae.generation.alignment import AlignedTunes
-from melodyvae.generation.scales import Scale, ScaleChoice, parse_choice, parse_key, parse_tempo
-from melodyvae.generation.sources import MelodySource, Taken, sounding_bars, take, take_window
+from melodyvae.music.keys import Key
+from melodyvae.music.melody import Melody
+from melodyvae.music.scales import Scale, ScaleChoice, parse_choice, parse_key, parse_tempo
 from melodyvae.options import Option, OptionError
+from melodyvae.verbs.alignment import AlignedTunes
 from melodyvae.verbs.held import HeldModel
+from melodyvae.verbs.sources import MelodySource, Taken, sounding_bars, take, take_window
 
 Kind = TypeVar("Kind")
 

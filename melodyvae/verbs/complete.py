@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from melodyvae.generation import both_sides, inpainting
-from melodyvae.generation.results import Completion
-from melodyvae.generation.scales import parse_choice
-from melodyvae.generation.sources import MelodySource, Taken
+from melodyvae.music.scales import parse_choice
 from melodyvae.options import Option, OptionError, Options
+from melodyvae.verbs import both_sides, inpainting
 from melodyvae.verbs.common import ScaleName, Seed, Track, Tunes, added_bars, kept_key, take_all, until_its_end
 from melodyvae.verbs.held import HeldModel
+from melodyvae.verbs.results import Completion
+from melodyvae.verbs.sources import MelodySource, Taken
 
 MAX_HIDDEN_BARS = 10_000
 
@@ -76,8 +76,8 @@ def complete(
 ) -> Completion:
     """Write ``source`` with bars of it filled in anew, or with bars added after its last note.
 
-    A model that looks back hears both sides of them, see :mod:`melodyvae.generation.both_sides`; for others see
-    :func:`melodyvae.generation.inpainting.complete`. ``progress`` is called with how many of the bars are filled in,
+    A model that looks back hears both sides of them, see :mod:`melodyvae.verbs.both_sides`; for others see
+    :func:`melodyvae.verbs.inpainting.complete`. ``progress`` is called with how many of the bars are filled in,
     and how many there are.
 
     >>> from melodyvae import MelodyVAE

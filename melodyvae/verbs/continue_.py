@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from melodyvae.generation import composing
-from melodyvae.generation.results import Completion
-from melodyvae.generation.scales import parse_choice
-from melodyvae.generation.sources import MelodySource
+from melodyvae.music.scales import parse_choice
 from melodyvae.options import Option, Options
+from melodyvae.verbs import composing
 from melodyvae.verbs.common import (
     Form,
     ScaleName,
@@ -23,6 +21,8 @@ from melodyvae.verbs.common import (
     until_its_end,
 )
 from melodyvae.verbs.held import HeldModel
+from melodyvae.verbs.results import Completion
+from melodyvae.verbs.sources import MelodySource
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class ContinueOptions(Options):
 
 
 def continue_(vae: HeldModel, source: MelodySource, options: ContinueOptions) -> Completion:
-    """Write ``source`` and some bars more after its last note; see :func:`melodyvae.generation.composing.go_on`.
+    """Write ``source`` and some bars more after its last note; see :func:`melodyvae.verbs.composing.go_on`.
 
     >>> from melodyvae import MelodyVAE
     >>> composer = MelodyVAE.from_pretrained("melody-compose")

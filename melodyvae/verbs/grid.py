@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from melodyvae.generation import variation
-from melodyvae.generation.codec import matching_steps
-from melodyvae.generation.results import Grid
-from melodyvae.generation.scales import parse_choice
-from melodyvae.generation.sources import MelodySource
+from melodyvae.music.scales import parse_choice
 from melodyvae.options import Option, Options
+from melodyvae.verbs import variation
+from melodyvae.verbs.codec import matching_steps
 from melodyvae.verbs.common import (
     Bars,
     FirstBarOfEach,
@@ -23,6 +21,8 @@ from melodyvae.verbs.common import (
     take_bars_of_each,
 )
 from melodyvae.verbs.held import HeldModel
+from melodyvae.verbs.results import Grid
+from melodyvae.verbs.sources import MelodySource
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ def grid(vae: HeldModel, sources: Sequence[MelodySource], options: GridOptions) 
     >>> len(square), [len(row) for row in square.rows]
     (9, [3, 3, 3])
 
-    See :func:`melodyvae.generation.variation.grid`.
+    See :func:`melodyvae.verbs.variation.grid`.
 
     Raises:
         MidiError, MelodyError, WindowError, ScaleError, OptionError: as :meth:`MelodyVAE.interpolate`.

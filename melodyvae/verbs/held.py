@@ -6,15 +6,15 @@ from functools import cached_property
 
 import torch
 
-from data_prep.limits import Limits
-from data_prep.melody import Melody
-from data_prep.reading.repeats import Repeats
 from melodyvae.config import MelodyConfig
-from melodyvae.generation.doubts import can_hear
-from melodyvae.generation.meters import COMPOSING_MODEL
-from melodyvae.generation.novelty import NoveltyIndex, find_index
-from melodyvae.generation.sources import TunesRead
 from melodyvae.models.melody import MelodyModel
+from melodyvae.music.melody import Melody
+from melodyvae.reading.repeats import Repeats
+from melodyvae.system.limits import Limits
+from melodyvae.verbs.doubts import can_hear
+from melodyvae.verbs.meters import COMPOSING_MODEL
+from melodyvae.verbs.novelty import NoveltyIndex, find_index
+from melodyvae.verbs.sources import TunesRead
 
 
 class HeldModel:

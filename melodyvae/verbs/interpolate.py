@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
-from data_prep.melodies.arrangement import Accompaniment, accompaniment_of, transposed
-from melodyvae.generation.harmony import harmony_under, parts_in_scale
-from melodyvae.generation.results import Interpolation
-from melodyvae.generation.scales import Scale, parse_choice
-from melodyvae.generation.sources import MelodySource
+from melodyvae.music.arrangement import Accompaniment, accompaniment_of, transposed
+from melodyvae.music.harmony import harmony_under, parts_in_scale
+from melodyvae.music.scales import Scale, parse_choice
 from melodyvae.options import Option, Options
 from melodyvae.verbs.common import (
     Bars,
@@ -24,6 +22,8 @@ from melodyvae.verbs.common import (
     take_all,
 )
 from melodyvae.verbs.held import HeldModel
+from melodyvae.verbs.results import Interpolation
+from melodyvae.verbs.sources import MelodySource
 from melodyvae.verbs.walk import pick_ends, walk
 
 

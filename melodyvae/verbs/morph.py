@@ -7,16 +7,16 @@ from typing import Annotated
 
 import numpy as np
 
-from melodyvae.generation.attribute_vectors import AttributeVectors
-from melodyvae.generation.attributes import ATTRIBUTES, measure
-from melodyvae.generation.morph import CANDIDATES, wanted_amounts
-from melodyvae.generation.morph import morph as moved
-from melodyvae.generation.results import Morph
-from melodyvae.generation.scales import Scale, parse_choice
-from melodyvae.generation.sources import MelodySource
+from melodyvae.music.scales import Scale, parse_choice
 from melodyvae.options import Option, OptionError, Options
+from melodyvae.verbs.attribute_vectors import AttributeVectors
+from melodyvae.verbs.attributes import ATTRIBUTES, measure
 from melodyvae.verbs.common import FirstBar, ScaleName, Seed, Temperature, Track, kept_key, take_bars
 from melodyvae.verbs.held import HeldModel
+from melodyvae.verbs.morph_search import CANDIDATES, wanted_amounts
+from melodyvae.verbs.morph_search import morph as moved
+from melodyvae.verbs.results import Morph
+from melodyvae.verbs.sources import MelodySource
 
 MAX_AMOUNT = 5.0  # standard deviations of the training tunes
 AMOUNT = {"low": -MAX_AMOUNT, "high": MAX_AMOUNT, "metavar": "AMOUNT"}
@@ -69,7 +69,7 @@ def morph(vae: HeldModel, source: MelodySource, options: MorphOptions) -> Morph:
     >>> after > before
     True
 
-    See :func:`melodyvae.generation.morph.morph`.
+    See :func:`melodyvae.verbs.morph_search.morph`.
 
     Raises:
         MidiError, MelodyError, WindowError, ScaleError, OptionError: as :meth:`MelodyVAE.interpolate`.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from melodyvae.generation.codec import matching_steps
-from melodyvae.generation.results import Reconstruction
-from melodyvae.generation.sampling import reconstruct as remembered
-from melodyvae.generation.sources import MelodySource
 from melodyvae.options import Options
+from melodyvae.verbs.codec import matching_steps
 from melodyvae.verbs.common import Seed, Temperature, Track, take_all
 from melodyvae.verbs.held import HeldModel
+from melodyvae.verbs.results import Reconstruction
+from melodyvae.verbs.sampling import reconstruct as remembered
+from melodyvae.verbs.sources import MelodySource
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class ReconstructOptions(Options):
 def reconstruct(
     vae: HeldModel, source: MelodySource | list[MelodySource] | tuple[MelodySource, ...], options: ReconstructOptions
 ) -> Reconstruction:
-    """Reconstruct one melody, or several, window by window; see :func:`melodyvae.generation.sampling.reconstruct`.
+    """Reconstruct one melody, or several, window by window; see :func:`melodyvae.verbs.sampling.reconstruct`.
 
     >>> from melodyvae import MelodyVAE
     >>> vae = MelodyVAE.from_pretrained("melody-2bar")

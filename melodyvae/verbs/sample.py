@@ -8,16 +8,16 @@ from functools import partial
 from secrets import randbits
 from typing import Annotated, Any, Literal
 
-from data_prep.melody import Melody
-from melodyvae.generation import composing, sampling
-from melodyvae.generation.meters import COMPOSED_BARS
-from melodyvae.generation.novelty import index_of, redraw_near_copies
-from melodyvae.generation.prior import PriorError
-from melodyvae.generation.results import Samples
-from melodyvae.generation.scales import key_named, parse_choice
+from melodyvae.music.melody import Melody
+from melodyvae.music.scales import key_named, parse_choice
 from melodyvae.options import Option, Options
+from melodyvae.verbs import composing, sampling
 from melodyvae.verbs.common import Novel, ScaleName, Temperature, Tunes
 from melodyvae.verbs.held import HeldModel
+from melodyvae.verbs.meters import COMPOSED_BARS
+from melodyvae.verbs.novelty import index_of, redraw_near_copies
+from melodyvae.verbs.prior import PriorError
+from melodyvae.verbs.results import Samples
 
 
 @dataclass(frozen=True, kw_only=True)

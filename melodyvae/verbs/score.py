@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from melodyvae.generation import scoring
-from melodyvae.generation.meters import COMPOSING_MODEL
-from melodyvae.generation.results import Scores
-from melodyvae.generation.sources import MelodySource
 from melodyvae.options import Options
+from melodyvae.verbs import scoring
 from melodyvae.verbs.common import Track, take_all
 from melodyvae.verbs.held import HeldModel
+from melodyvae.verbs.meters import COMPOSING_MODEL
+from melodyvae.verbs.results import Scores
+from melodyvae.verbs.sources import MelodySource
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class ScoreOptions(Options):
 
 
 def score(vae: HeldModel, source: MelodySource, options: ScoreOptions) -> Scores:
-    """Measure how unusual each window of ``source`` is, and each note; see :func:`melodyvae.generation.scoring.score`.
+    """Measure how unusual each window of ``source`` is, and each note; see :func:`melodyvae.verbs.scoring.score`.
 
     Notes of tunes in 4/4 are judged by ``melody-compose``, which hears the whole tune, whatever model this is.
 

@@ -5,13 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from melodyvae.generation import variation
-from melodyvae.generation.in_scale import rules_near
-from melodyvae.generation.novelty import NoveltyError, index_of
-from melodyvae.generation.results import Variations
-from melodyvae.generation.scales import Scale, moved_to_scale, parse_choice, weights_of
-from melodyvae.generation.sources import MelodySource
+from melodyvae.music.scales import Scale, moved_to_scale, parse_choice, weights_of
 from melodyvae.options import Option, Options
+from melodyvae.verbs import variation
 from melodyvae.verbs.common import (
     FirstBar,
     Novel,
@@ -24,6 +20,10 @@ from melodyvae.verbs.common import (
     take_bars,
 )
 from melodyvae.verbs.held import HeldModel
+from melodyvae.verbs.in_scale import rules_near
+from melodyvae.verbs.novelty import NoveltyError, index_of
+from melodyvae.verbs.results import Variations
+from melodyvae.verbs.sources import MelodySource
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class VaryOptions(Options):
 
 
 def vary(vae: HeldModel, source: MelodySource, options: VaryOptions) -> Variations:
-    """Write melodies near some bars of ``source``; see :func:`melodyvae.generation.variation.vary`.
+    """Write melodies near some bars of ``source``; see :func:`melodyvae.verbs.variation.vary`.
 
     >>> from melodyvae import MelodyVAE
     >>> vae = MelodyVAE.from_pretrained("melody-2bar")

@@ -1,11 +1,11 @@
 """From one tune to another: the walk between two latent vectors, made for ears.
 
 The two ends are encoded; their latents are refined until the tunes come back exactly
-(:mod:`melodyvae.generation.refine`); the great arc between them is decoded on a fine grid, and of what is found there
-melodies are taken that are evenly far apart (:mod:`melodyvae.generation.path`). The walk is made in one key and
+(:mod:`melodyvae.verbs.refine`); the great arc between them is decoded on a fine grid, and of what is found there
+melodies are taken that are evenly far apart (:mod:`melodyvae.verbs.path`). The walk is made in one key and
 register, the first tune's, since z also holds the pitch: otherwise a walk between two keys passes through neither. It
-keeps to the scale of the two tunes (:mod:`melodyvae.generation.in_scale`). Of longer tunes than the model's, walked
-window by window, bars come back where those of the ends do (:mod:`melodyvae.generation.ties`). Key and tempo stay the
+keeps to the scale of the two tunes (:mod:`melodyvae.verbs.in_scale`). Of longer tunes than the model's, walked
+window by window, bars come back where those of the ends do (:mod:`melodyvae.verbs.ties`). Key and tempo stay the
 first tune's, or glide to the second's, or are any others.
 """
 
@@ -19,21 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from data_prep.melodies.keys import Key, key_of
-from data_prep.melodies.regions import ReadMelody
-from data_prep.melody import Melody
-from melodyvae.generation.alignment import glide_back, moved_in_range, shift_to, told_shift, within_octave
-from melodyvae.generation.codec import (
-    exact_latents,
-    matching_steps,
-    posterior_means,
-    whole_melody,
-)
-from melodyvae.generation.distance import musical_distances
-from melodyvae.generation.harmony import Harmony
-from melodyvae.generation.in_scale import Surroundings, told_scales
-from melodyvae.generation.path import even_places
-from melodyvae.generation.scales import (
+from melodyvae.models.latent import slerp
+from melodyvae.music.harmony import Harmony
+from melodyvae.music.keys import Key, key_of
+from melodyvae.music.melody import Melody
+from melodyvae.music.regions import ReadMelody
+from melodyvae.music.scales import (
     Scale,
     ScaleChoice,
     moved_to_scale,
@@ -42,9 +33,18 @@ from melodyvae.generation.scales import (
     parse_tempo,
     weights_of,
 )
-from melodyvae.generation.sources import Window, WindowError, pick_window, windows_of
-from melodyvae.generation.ties import Ties
-from melodyvae.models.latent import slerp
+from melodyvae.verbs.alignment import glide_back, moved_in_range, shift_to, told_shift, within_octave
+from melodyvae.verbs.codec import (
+    exact_latents,
+    matching_steps,
+    posterior_means,
+    whole_melody,
+)
+from melodyvae.verbs.distance import musical_distances
+from melodyvae.verbs.in_scale import Surroundings, told_scales
+from melodyvae.verbs.path import even_places
+from melodyvae.verbs.sources import Window, WindowError, pick_window, windows_of
+from melodyvae.verbs.ties import Ties
 
 if TYPE_CHECKING:
     from melodyvae.models.melody import MelodyModel
@@ -64,7 +64,7 @@ class Walk:
         ends: what the first and the last melody should be, as walked.
         steps_right: on how many steps the first and the last melody are the tunes they should be.
         distances: from each melody to the next, as walked (before the key glides); see
-            :mod:`melodyvae.generation.distance`.
+            :mod:`melodyvae.verbs.distance`.
         distinct: how many of the melodies are different from all before them, as walked.
         decisions: what was decided on the way, a sentence each, for the user.
         key_shifts: by how many semitones, -5 to 6, the key of each melody is above the first's.
@@ -98,7 +98,7 @@ def walk(
 
     Args:
         model: the model.
-        start: whole bars (see :func:`~melodyvae.generation.sources.pick_window`).
+        start: whole bars (see :func:`~melodyvae.verbs.sources.pick_window`).
         end: as many.
         options: how to walk.
         generator: the source of the draws when the temperature is above 0.

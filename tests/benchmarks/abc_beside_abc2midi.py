@@ -23,12 +23,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import get_args
 
-from data_prep.reading.collection import collection_files
-from data_prep.reading.midi import MidiError, read_midi
-from data_prep.reading.notes import Song
-from data_prep.reading.repeats import Repeats
-from data_prep.reading.score import song_from_tune
-from data_prep.reading.tunes import text_of, tunes_in
+from melodyvae.music.notes import Song
+from melodyvae.reading.collection import collection_files
+from melodyvae.reading.midi import MidiError, read_midi
+from melodyvae.reading.repeats import Repeats
+from melodyvae.reading.score import song_from_tune
+from melodyvae.reading.tunes import text_of, tunes_in
 from tests.benchmarks.side_by_side import machine
 
 COLLECTIONS = ("oneills1850", "ryansMammoth", "airdsAirs", "essenFolksong", "miscFolk", "josquin")

@@ -23,17 +23,17 @@ import torch
 
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.device import choose_device
-from melodyvae.generation.attribute_vectors import (
+from melodyvae.models.melody import MelodyModel
+from melodyvae.verbs.attribute_vectors import (
     MAX_WINDOWS,
     AttributeVectors,
     AttributeVectorsError,
     fit_attribute_vectors,
     quartile_directions,
 )
-from melodyvae.generation.attributes import ATTRIBUTES, measure
-from melodyvae.generation.codec import posterior_means
-from melodyvae.generation.morph import CANDIDATES
-from melodyvae.models.melody import MelodyModel
+from melodyvae.verbs.attributes import ATTRIBUTES, measure
+from melodyvae.verbs.codec import posterior_means
+from melodyvae.verbs.morph_search import CANDIDATES
 from tests.benchmarks.effects import effect_matrix, plot_effects
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.reading.midi import read_midi
-from data_prep.reading.notes import Part, Song
+from melodyvae.music.notes import Part, Song
+from melodyvae.reading.midi import read_midi
 
 SINGERS = (0, 0, 22, 52, 52, 53, 53, 54, 54, 54, 65, 65, 66, 64, 68, 71, 73, 73, 75, 75, 78, 80, 80, 81, 82, 85, 85, 85)
 SINGERS += (24, 25, 26, 27, 56, 40, 11, 4, 1, 21, 79)

@@ -32,16 +32,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from data_prep.melodies.voice import MelodyError
-from data_prep.melody import Melody
-from data_prep.reading.midi import MidiError
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.device import use_threads
-from melodyvae.generation.both_sides import complete_from_both_sides
-from melodyvae.generation.inpainting import complete
-from melodyvae.generation.scales import best_scale, weights_of
-from melodyvae.generation.sources import WindowError, pick_window, read_source
 from melodyvae.models.melody import MelodyModel
+from melodyvae.music.melody import Melody
+from melodyvae.music.scales import best_scale, weights_of
+from melodyvae.music.voice import MelodyError
+from melodyvae.reading.midi import MidiError
+from melodyvae.verbs.both_sides import complete_from_both_sides
+from melodyvae.verbs.inpainting import complete
+from melodyvae.verbs.sources import WindowError, pick_window, read_source
 
 COLUMNS = "out of scale, out of range, notes per bar, rhythm, pitches, rhythm*, pitches*, copies, repeats, seconds"
 

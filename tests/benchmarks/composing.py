@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from data_prep.tokens import FIRST_NOTE_ON
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.evaluation.structure import tune_metrics
-from melodyvae.generation.composing import Wish, compose, distance_from_close, distance_from_song, key_of
-from melodyvae.generation.scales import key_named
 from melodyvae.models.melody import MelodyModel
+from melodyvae.music.scales import key_named
+from melodyvae.music.tokens import FIRST_NOTE_ON
+from melodyvae.verbs.composing import Wish, compose, distance_from_close, distance_from_song, key_of
 
 COUNT = 200
 HEARD = 8  # bars of 16

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT
 from melodyvae.config import ConfigError
 from melodyvae.models.decoder import MelodyDecoder
 from melodyvae.models.melody import MelodyModel
+from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT
 
 
 def with_event_then_pitch(model: MelodyModel, windows: np.ndarray) -> MelodyModel:

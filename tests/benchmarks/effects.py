@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from melodyvae.generation.attribute_vectors import AttributeVectors
-from melodyvae.generation.attributes import ATTRIBUTES, measure
-from melodyvae.generation.codec import decode_tokens, posterior_means
-from melodyvae.generation.morph import CANDIDATES, deviations_of, move
 from melodyvae.models.melody import MelodyModel
-from melodyvae.rendering.style import END_NOTE, INK, NOTE
+from melodyvae.verbs.attribute_vectors import AttributeVectors
+from melodyvae.verbs.attributes import ATTRIBUTES, measure
+from melodyvae.verbs.codec import decode_tokens, posterior_means
+from melodyvae.verbs.morph_search import CANDIDATES, deviations_of, move
+from melodyvae.writing.style import END_NOTE, INK, NOTE
 
 MIN_HATCHED = 0.05  # standard deviations
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import hypothesis
 from hypothesis import HealthCheck, Phase, given, settings
 
-from data_prep.limits import LimitedProcess, Limits, Lost
+from melodyvae.system.limits import LimitedProcess, Limits, Lost
 from tests.fuzzing import KINDS, damaged, outcome_of, warm_up
 
 REGRESSIONS = Path(__file__).parent.parent / "regressions"

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.melodies.keys import MINOR_BELOW_MAJOR, key_of, key_of_piece, parse_tonic, says_a_key
-from data_prep.melodies.regions import melody_of
-from data_prep.melodies.voice import MelodyError, choose_part
-from data_prep.reading.midi import MidiError, read_midi
-from data_prep.reading.notes import Song
+from melodyvae.music.keys import MINOR_BELOW_MAJOR, key_of, key_of_piece, parse_tonic, says_a_key
+from melodyvae.music.notes import Song
+from melodyvae.music.regions import melody_of
+from melodyvae.music.voice import MelodyError, choose_part
+from melodyvae.reading.midi import MidiError, read_midi
 
 KEY_FILE = "key_audio.txt"  # lines of start, end and a key such as Gb:maj
 

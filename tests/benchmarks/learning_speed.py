@@ -31,7 +31,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT
 from melodyvae.config import MelodyTrainConfig
 from melodyvae.datasets.windows import WindowDataset, open_dataset
 from melodyvae.device import use_threads
@@ -41,6 +40,7 @@ from melodyvae.models.encoder import MelodyEncoder
 from melodyvae.models.latent import DiagonalGaussian
 from melodyvae.models.melody import MelodyModel
 from melodyvae.models.stepwise_lstm import DecoderContext
+from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT
 from melodyvae.presets import PRESETS
 from melodyvae.training.melody import build_model_and_config, melody_trainer
 from melodyvae.training.trainer import METRICS_FILE, read_metrics

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.melody import Melody
 from melodyvae import MelodyVAE
 from melodyvae.datasets.windows import open_dataset
-from melodyvae.rendering.piano_rolls import plot_piano_rolls
+from melodyvae.music.melody import Melody
+from melodyvae.writing.piano_rolls import plot_piano_rolls
 
 COUNT = 10
 

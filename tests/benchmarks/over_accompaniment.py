@@ -20,14 +20,14 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.melodies.voice import MelodyError
-from data_prep.melody import Melody
-from data_prep.reading.midi import MidiError
 from melodyvae.device import use_threads
-from melodyvae.generation.harmony import Harmony
-from melodyvae.generation.scales import CANDIDATES, IN_SCALE, share_outside, weights_of
-from melodyvae.generation.sources import WindowError
+from melodyvae.music.harmony import Harmony
+from melodyvae.music.melody import Melody
+from melodyvae.music.scales import CANDIDATES, IN_SCALE, share_outside, weights_of
+from melodyvae.music.voice import MelodyError
+from melodyvae.reading.midi import MidiError
 from melodyvae.vae import MelodyVAE
+from melodyvae.verbs.sources import WindowError
 
 COUNT = 8
 AS_MUCH = 0.01

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.errors import UserError
-from data_prep.melodies.phrases import WEIGHTS, choose_phrase, phrase_terms
-from data_prep.melodies.regions import read_melody
-from data_prep.melody import Melody
+from melodyvae.music.melody import Melody
+from melodyvae.music.phrases import WEIGHTS, choose_phrase, phrase_terms
+from melodyvae.reading.melodies import read_melody
+from melodyvae.system.errors import UserError
 
 NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.corpus.journal import Journal
-from data_prep.corpus.prepare import _write
-from data_prep.corpus.sources import SourceResult
-from data_prep.corpus.windows import PrepOptions, TrackWindows
+from data_prep.journal import Journal
+from data_prep.prepare import _write
+from data_prep.sources import SourceResult
+from data_prep.windows import PrepOptions, TrackWindows
 
 WINDOWS = 25
 BYTES_A_MIB = 2**20

@@ -8,7 +8,7 @@ which asks for ``pkg_resources``. Its own environment keeps its protobuf and lib
 
 Both sides take the same files in one process each, turn about, and the median of the runs counts. note-seq's side
 (:mod:`tests.benchmarks.note_seq_windows`) is timed after its imports and writes nothing. Ours is timed from the call of
-:func:`~data_prep.corpus.prepare` until the dataset is on disk: the worker's start and imports, hashes, reasons,
+:func:`~data_prep.prepare` until the dataset is on disk: the worker's start and imports, hashes, reasons,
 deduplication over all files and the ledger are in it. So the ratio is on the low side, the more so for small folders;
 ``start`` is the time that prep takes for one file. Whatever else the machine does counts on both sides; the ratio of
 processor times, in which our two processes are added up, is the steadier one then.
@@ -30,8 +30,8 @@ from typing import Any
 
 import click
 
-from data_prep.corpus.prepare import PrepError, PrepOptions, prepare
-from data_prep.corpus.sources import walk
+from data_prep.prepare import PrepError, PrepOptions, prepare
+from data_prep.sources import walk
 
 NOTE_SEQ_SCRIPT = Path(__file__).with_name("note_seq_windows.py")
 OPTIONS = PrepOptions(track="all")

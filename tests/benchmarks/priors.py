@@ -5,7 +5,7 @@
 DATASET is the one that the model was trained on: the priors are fitted to its training windows (in their own keys) and
 compared with those of the split. Printed for each are the density of held-out codes in nats per window (of draws from
 q(z | x)), and the Jensen-Shannon distances in bits of samples at temperature 1, drawn straight from the prior and after
-ten Gibbs steps (melodyvae.generation.prior). The line "training windows" is what a perfect prior and decoder
+ten Gibbs steps (melodyvae.verbs.prior). The line "training windows" is what a perfect prior and decoder
 would reach.
 """
 
@@ -21,10 +21,10 @@ from torch import Tensor, nn
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.device import use_threads
 from melodyvae.evaluation.samples import histograms, jensen_shannon_bits
-from melodyvae.generation.codec import decode_tokens
-from melodyvae.generation.prior import BATCH, GIBBS_STEPS, MAX_WINDOWS, FittedGaussian, fit_gaussian
 from melodyvae.models.latent import standard_normal
 from melodyvae.models.melody import MelodyModel
+from melodyvae.verbs.codec import decode_tokens
+from melodyvae.verbs.prior import BATCH, GIBBS_STEPS, MAX_WINDOWS, FittedGaussian, fit_gaussian
 
 NAMES = ("pitch_class", "interval", "duration", "onset", "notes")
 FLOW_UPDATES = 3000

@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.benchmarks.side_by_side import machine
-from tests.data_prep.reading.hostile import NOTE, abc, kern, measure, musicxml
+from tests.reading.hostile import NOTE, abc, kern, measure, musicxml
 
 SCORES = {
     "a.abc": abc(),
@@ -25,10 +25,11 @@ SCORES = {
     "a.krn": kern("=1\n4c\n4d\n4e\n4f\n"),
 }
 OWN = (
-    "import sys; from data_prep.limits import Limits; from data_prep.reading.limited import read_song, start_reader; "
+    "import sys; from melodyvae.system.limits import Limits; "
+    "from melodyvae.reading.limited import read_song, start_reader; "
     "start_reader(); import torch; read_song(sys.argv[1], Limits())"
 )
-HERE = "import sys; from data_prep.reading.limited import read_song; import torch; read_song(sys.argv[1])"
+HERE = "import sys; from melodyvae.reading.limited import read_song; import torch; read_song(sys.argv[1])"
 
 
 def main() -> None:

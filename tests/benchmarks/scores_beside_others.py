@@ -20,8 +20,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from data_prep.reading.limited import read_song
-from data_prep.reading.written import WrittenNote, part_of
+from melodyvae.reading.limited import read_song
+from melodyvae.reading.written import WrittenNote, part_of
 from tests.benchmarks.side_by_side import machine
 
 Onsets = Counter[tuple[float, int]]

@@ -105,12 +105,12 @@ def measure_work() -> None:
     print(f"import torch: {torch:.2f} s of the processor")
     ready = processor_seconds_of("from melodyvae.studio.engine import Engine; Engine('auto', 'cpu').model()")
     print(f"the first model ready, beyond that: {ready - torch:.2f} s")
-    from melodyvae.generation.sources import read_source
     from melodyvae.studio.engine import Engine
     from melodyvae.studio.requests import TuneSource, VerbRequest
     from melodyvae.studio.verbs import perform
     from melodyvae.verbs.grid import GridOptions
     from melodyvae.verbs.interpolate import InterpolateOptions
+    from melodyvae.verbs.sources import read_source
 
     model = Engine("auto", "cpu").model()
     begun = time.process_time()

@@ -27,9 +27,9 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.melodies.voice import WEIGHTS, score_parts
-from data_prep.reading.midi import MidiError, read_midi
-from data_prep.reading.notes import Part, Song
+from melodyvae.music.notes import Part, Song
+from melodyvae.music.voice import WEIGHTS, score_parts
+from melodyvae.reading.midi import MidiError, read_midi
 from tests.benchmarks.bands import bands
 
 PROGRAMS = {

@@ -9,7 +9,7 @@ DATASET is one that the model was not trained on, or its own with ``--split test
 - over pairs of windows, walks of eight tunes in even steps and in equal steps of z, and the baseline in data space that
   takes each step from A or from B, at random, B with a probability that grows from 0 to 1 (Roberts et al., 2018,
   section 5.2, https://arxiv.org/abs/1803.05428): how many of the eight are distinct, how far it is from each to the
-  next (mean, standard deviation within a walk, largest; see melodyvae.generation.distance), and how many are illegal:
+  next (mean, standard deviation within a walk, largest; see melodyvae.verbs.distance), and how many are illegal:
   with a note off while nothing sounds.
 """
 
@@ -22,11 +22,11 @@ import numpy as np
 import torch
 
 from melodyvae.datasets.windows import open_dataset
-from melodyvae.generation.codec import decode_tokens, posterior_means
-from melodyvae.generation.distance import musical_distances
-from melodyvae.generation.refine import refine_latents
 from melodyvae.models.melody import MelodyModel
+from melodyvae.verbs.codec import decode_tokens, posterior_means
+from melodyvae.verbs.distance import musical_distances
 from melodyvae.verbs.interpolate import InterpolateOptions
+from melodyvae.verbs.refine import refine_latents
 from melodyvae.verbs.walk import walk
 
 COUNT = 8

@@ -19,10 +19,10 @@ import torch
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.device import use_threads
 from melodyvae.evaluation.repetition import repetition_metrics
-from melodyvae.generation.codec import decode_tokens, posterior_means
-from melodyvae.generation.ties import Ties
 from melodyvae.models.latent import slerp
 from melodyvae.models.melody import MelodyModel
+from melodyvae.verbs.codec import decode_tokens, posterior_means
+from melodyvae.verbs.ties import Ties
 
 KINDS = {"repeats_exact": "exactly", "repeats_rhythm": "in rhythm"}
 

@@ -32,16 +32,16 @@ from unittest.mock import patch
 import numpy as np
 from torch import Tensor
 
-from data_prep.melodies.voice import MelodyError
-from data_prep.melody import Melody
-from data_prep.reading.midi import MidiError
-from data_prep.tokens import NO_EVENT, NOTE_OFF, Vocabulary
 from melodyvae.device import use_threads
 from melodyvae.evaluation.keys import chance_outside_scale, has_wide_leap, shares_outside_scale
-from melodyvae.generation.sources import WindowError, read_source
 from melodyvae.models.melody import MelodyModel
 from melodyvae.models.token_rules import TokenRules
+from melodyvae.music.melody import Melody
+from melodyvae.music.tokens import NO_EVENT, NOTE_OFF, Vocabulary
+from melodyvae.music.voice import MelodyError
+from melodyvae.reading.midi import MidiError
 from melodyvae.verbs.interpolate import InterpolateOptions
+from melodyvae.verbs.sources import WindowError, read_source
 from melodyvae.verbs.walk import pick_ends, walk
 
 COUNT = 8
@@ -100,7 +100,7 @@ def _table(model: MelodyModel, files: list[Path], pairs: int, seed: int, bars: i
                 options = InterpolateOptions(count=COUNT, scale="none" if name == "no scale" else "auto")
                 picked = pick_ends(model, sources, bars=bars, options=options)
                 start, end = (window.melody for window in picked.windows)
-                with patch("melodyvae.generation.in_scale.TokenRules", RULES.get(name, TokenRules)):
+                with patch("melodyvae.verbs.in_scale.TokenRules", RULES.get(name, TokenRules)):
                     walked = walk(model, start, end, options, None, picked.keys, picked.pieces)
                 seconds[name].append(time.process_time() - started)
                 exact[name] += [right == start.length_steps for right in walked.steps_right]

@@ -6,8 +6,8 @@ DATASET has windows of two bars, or of more, as whole tunes are given. In each w
 moved by one semitone, up or down. Printed are the ROC AUC of telling the wrong notes from others of their windows (as
 many as ``--notes`` says, drawn; 0 takes all):
 
-- as ``melodyvae score`` does: melodyvae.generation.doubts.note_doubts, with all bars of the window heard;
-- as it does where the model that composes cannot hear: melodyvae.generation.scoring.note_scores, from the two bars
+- as ``melodyvae score`` does: melodyvae.verbs.doubts.note_doubts, with all bars of the window heard;
+- as it does where the model that composes cannot hear: melodyvae.verbs.scoring.note_scores, from the two bars
   around the note, with the scale of the window;
 - by the ELBO's part of the second alone, and by whether the note is outside the major scale that fits the window best.
 
@@ -21,14 +21,14 @@ import time
 
 import numpy as np
 
-from data_prep.melody import Melody
-from data_prep.tokens import FIRST_NOTE_ON
 from melodyvae.datasets.held_out import held_out_windows
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.device import use_threads
-from melodyvae.generation.doubts import note_doubts
-from melodyvae.generation.scoring import best_scale, note_scores
 from melodyvae.models.melody import MelodyModel
+from melodyvae.music.melody import Melody
+from melodyvae.music.tokens import FIRST_NOTE_ON
+from melodyvae.verbs.doubts import note_doubts
+from melodyvae.verbs.scoring import best_scale, note_scores
 
 WAYS = ("score", "two bars", "two bars, the ELBO alone", "the scale alone")
 

@@ -17,12 +17,12 @@ import pretty_midi
 import pytest
 from click.testing import CliRunner
 
-from data_prep.corpus.prepare import PrepOptions, prepare
-from data_prep.melody import Melody, MelodyNote
-from data_prep.tokens import Vocabulary
+from data_prep.prepare import PrepOptions, prepare
 from melodyvae.cli.main import COMMANDS, main
 from melodyvae.models.checkpoint import load_checkpoint
 from melodyvae.models.melody import MelodyModel
+from melodyvae.music.melody import Melody, MelodyNote
+from melodyvae.music.tokens import Vocabulary
 from tests.children import start_child
 from tests.conftest import tune
 

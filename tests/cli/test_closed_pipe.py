@@ -36,7 +36,7 @@ def test_a_broken_pipe_of_the_commands_own_is_an_error(monkeypatch, tmp_path: Pa
     def broken(*_: object) -> None:
         raise BrokenPipeError(32, "Broken pipe")
 
-    monkeypatch.setattr("data_prep.reading.limited.read_song", broken)
+    monkeypatch.setattr("melodyvae.reading.limited.read_song", broken)
     path = tmp_path / "a.mid"
     tune(1, bars=4).write(path)
     assert CliRunner().invoke(main, ["inspect", str(path)]).exit_code == 1

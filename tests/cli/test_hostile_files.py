@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from data_prep.limits import Limits
-from data_prep.reading import limited
 from melodyvae.cli.main import main
+from melodyvae.reading import limited
+from melodyvae.system.limits import Limits
 from melodyvae.vae import MelodyVAE
-from tests.data_prep.reading.hostile import kern, musicxml
+from tests.reading.hostile import kern, musicxml
 
 COMMANDS = [
     ["interpolate", "GOOD", "BAD"],

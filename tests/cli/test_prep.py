@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from melodyvae.cli.main import main
-from tests.data_prep.corpus.test_corpus import EVERY_KIND, folder_of, tunes
+from tests.data_prep.test_corpus import EVERY_KIND, folder_of, tunes
 
 
 @pytest.fixture(autouse=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from data_prep.melodies import regions
 from melodyvae.cli.main import main
 from melodyvae.models.melody import MelodyModel
+from melodyvae.music import regions
 from tests.conftest import tune
 
 TUNES = ["a.mid", "b.mid", "c.mid", "d.mid"]

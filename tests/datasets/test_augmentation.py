@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF, Vocabulary
 from melodyvae.config import ConfigError, MelodyTrainConfig
 from melodyvae.datasets.augmentation import Augmentation, anticipate, shorten
 from melodyvae.datasets.batches import TrainingBatches
+from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF, Vocabulary
 from melodyvae.ranks import Ranks
-from tests.data_prep.strategies import legal_tokens
+from tests.music.strategies import legal_tokens
 from tests.windows import random_windows
 
 EVERYTHING = Augmentation(changed_windows=1.0, anticipation=1.0, rests=1.0)

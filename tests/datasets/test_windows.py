@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from data_prep.corpus.prepare import PrepOptions, prepare
-from data_prep.tokens import FIRST_NOTE_ON, Vocabulary
+from data_prep.prepare import PrepOptions, prepare
 from melodyvae.datasets.batches import TrainingBatches
 from melodyvae.datasets.shuffle import Shuffle
 from melodyvae.datasets.windows import DatasetError, open_dataset
+from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
 from melodyvae.presets import PRESETS
-from tests.data_prep.smf import tune
 from tests.fuzzing import odd_arrays
+from tests.reading.smf import tune
 from tests.windows import random_windows
 
 

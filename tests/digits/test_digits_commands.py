@@ -56,9 +56,9 @@ def test_help_needs_neither_torch_nor_matplotlib_and_digits_need_no_melodies():
         "from melodyvae.cli.main import main\n"
         "for arguments in (['digits', '--help'], ['digits', 'train', '--help'], ['digits', 'plot', '--help']):\n"
         "    assert CliRunner().invoke(main, arguments).exit_code == 0\n"
-        "print([name for name in ('torch', 'matplotlib', 'pooch', 'data_prep.melody') if name in sys.modules])\n"
+        "print([name for name in ('torch', 'matplotlib', 'pooch', 'melodyvae.music.melody') if name in sys.modules])\n"
         "import melodyvae.digits.gallery, melodyvae.digits.training, melodyvae.digits.anomaly\n"
-        "melodic = [name for name in sys.modules if name in ('data_prep.melody', 'data_prep.tokens')]\n"
+        "melodic = [name for name in sys.modules if name in ('melodyvae.music.melody', 'melodyvae.music.tokens')]\n"
         "print([name for name in ('matplotlib', 'pooch') if name in sys.modules] + melodic)\n"
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from data_prep.corpus.prepare import PrepOptions, prepare
-from data_prep.melody import Melody, MelodyNote
-from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
+from data_prep.prepare import PrepOptions, prepare
 from melodyvae.datasets.held_out import TrainedOnError, held_out_windows
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.evaluation import report as report_module
@@ -20,6 +18,8 @@ from melodyvae.evaluation.reconstruction import Ratio, note_f1, notes_right, rec
 from melodyvae.evaluation.report import evaluate
 from melodyvae.evaluation.samples import Origin, fewest_differences, histograms, jensen_shannon_bits, sample_metrics
 from melodyvae.models.melody import MelodyModel
+from melodyvae.music.melody import Melody, MelodyNote
+from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
 from melodyvae.presets import PRESETS
 from tests.cli.test_cli import run
 from tests.conftest import tune

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from data_prep.tokens import FIRST_NOTE_ON, Vocabulary
 from melodyvae.evaluation.keys import chance_outside_scale, has_wide_leap, key_metrics, shares_outside_scale
+from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
 
 VOCABULARY = Vocabulary()
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from data_prep.tokens import Vocabulary
 from melodyvae.evaluation.repetition import repetition_metrics, self_similarity
+from melodyvae.music.tokens import Vocabulary
 from tests.windows import random_windows
 
 VOCABULARY = Vocabulary()

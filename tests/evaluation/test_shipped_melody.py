@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_prep.melody import Melody
-from data_prep.tokens import FIRST_NOTE_ON, Vocabulary
 from melodyvae.evaluation.reconstruction import reconstruction_metrics, window_ratios
 from melodyvae.models.melody import MelodyModel
+from melodyvae.music.melody import Melody
+from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
 
 TUNES = Path(__file__).parents[2] / "examples" / "tunes"
 RECORDED_NOTE_F1 = 1.0

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from data_prep.tokens import Vocabulary
 from melodyvae.cli.evaluate import _print_structure
 from melodyvae.config import MelodyConfig
 from melodyvae.evaluation import report
@@ -19,6 +18,7 @@ from melodyvae.evaluation.structure import (
 )
 from melodyvae.evaluation.two_sample import two_sample_accuracy
 from melodyvae.models.melody import MelodyModel
+from melodyvae.music.tokens import Vocabulary
 from tests.windows import random_windows
 
 BAR = 4

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from data_prep.tokens import FIRST_NOTE_ON, NOTE_OFF
 from melodyvae.config import ConfigError, MelodyConfig
 from melodyvae.models.composing import ComposingDecoder
 from melodyvae.models.decoder import Choice, sounding_before
 from melodyvae.models.melody import MelodyModel
 from melodyvae.models.token_rules import TokenRules
+from melodyvae.music.tokens import FIRST_NOTE_ON, NOTE_OFF
 from melodyvae.presets import PRESETS
 from tests.windows import random_windows
 

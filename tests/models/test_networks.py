@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.config import READOUTS, ConfigError
 from melodyvae.models.decoder import SMALL_BATCH, draw, forbid_silent_note_off, sounding_before
 from melodyvae.models.melody import MelodyModel
+from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.network.token_inputs import token_inputs
 from melodyvae.presets import PRESETS
 from tests.benchmarks.conversion import with_event_then_pitch

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from data_prep.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.models.melody import MelodyModel
 from melodyvae.models.token_rules import TokenRules
+from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.presets import PRESETS
 
 V = 90

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import torch
 
-from data_prep.tokens import FIRST_NOTE_ON
 from melodyvae.config import MelodyConfig
 from melodyvae.models.melody import MelodyModel
+from melodyvae.music.tokens import FIRST_NOTE_ON
 from melodyvae.presets import PRESETS
 
 KINDS = {

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from melodyvae.generation.refine import refine_latents
 from melodyvae.models.decoder import sounding_before
 from melodyvae.models.loss import token_nats
 from melodyvae.models.melody import MelodyModel
 from melodyvae.network import decoder as decoders
 from melodyvae.network.draws import Draws
 from melodyvae.network.network import MelodyNetwork
+from melodyvae.verbs.refine import refine_latents
 from tests.network.models import NAMES, small_model
 from tests.windows import random_windows
 

@@ -11,10 +11,10 @@ from typing import Any, Self
 
 import pytest
 
-from data_prep.melody import Melody
 from melodyvae.config import MelodyConfig
-from melodyvae.generation.sources import pick_window, read_source
+from melodyvae.music.melody import Melody
 from melodyvae.studio.server import Studio
+from melodyvae.verbs.sources import pick_window, read_source
 
 TUNES = Path(__file__).parents[2] / "examples" / "tunes"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

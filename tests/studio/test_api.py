@@ -12,15 +12,15 @@ import pytest
 from click.testing import CliRunner
 from starlette.testclient import TestClient
 
-from data_prep.melody import Melody
 from melodyvae.cli.main import main
-from melodyvae.generation.meters import COMPOSING_MODEL, choose_model
 from melodyvae.models.melody import MelodyModel
+from melodyvae.music.melody import Melody
 from melodyvae.network.checkpoint import shipped_names
 from melodyvae.studio.engine import Job
 from melodyvae.studio.limits import StudioLimits
 from melodyvae.studio.requests import VERBS, melody_from_json
 from melodyvae.studio.server import EXAMPLES
+from melodyvae.verbs.meters import COMPOSING_MODEL, choose_model
 from tests.cli.test_cli import BAD_FILES
 from tests.conftest import tune
 from tests.studio.conftest import TUNES

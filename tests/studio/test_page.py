@@ -14,7 +14,7 @@ import numpy as np
 import pretty_midi
 import pytest
 
-from data_prep.melody import Melody
+from melodyvae.music.melody import Melody
 from melodyvae.network.checkpoint import shipped_names
 from melodyvae.studio.engine import Engine
 from tests.cli.test_cli import BAD_FILES

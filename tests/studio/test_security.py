@@ -14,7 +14,7 @@ from melodyvae.studio.security import Guard
 from melodyvae.studio.server import Studio, StudioError
 from melodyvae.studio.sessions import SessionError, Sessions
 from melodyvae.studio.verbs import safe_name
-from tests.data_prep.reading.hostile import HOSTILE
+from tests.reading.hostile import HOSTILE
 from tests.studio.conftest import TUNES
 
 

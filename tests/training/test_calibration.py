@@ -7,13 +7,13 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from data_prep.corpus.prepare import PrepOptions, prepare
+from data_prep.prepare import PrepOptions, prepare
 from melodyvae.cli.main import main
 from melodyvae.datasets.windows import open_dataset
-from melodyvae.generation.codec import decode_tokens
 from melodyvae.models.checkpoint import load_checkpoint
 from melodyvae.models.melody import MelodyModel
 from melodyvae.training.calibration import PAIRINGS, CalibrationError, calibrate, statistics
+from melodyvae.verbs.codec import decode_tokens
 from tests.conftest import random_windows, tiny_composer, tune
 
 

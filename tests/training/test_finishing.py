@@ -5,11 +5,11 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from data_prep.corpus.prepare import prepare
+from data_prep.prepare import prepare
 from melodyvae.cli.main import main
 from melodyvae.datasets.windows import open_dataset
-from melodyvae.generation.novelty import NoveltyIndex
 from melodyvae.models.checkpoint import load_checkpoint
+from melodyvae.verbs.novelty import NoveltyIndex
 from tests.conftest import tune
 
 

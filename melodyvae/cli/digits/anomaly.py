@@ -37,7 +37,7 @@ def anomaly(count: int, data: Path | None, output: Path, model_name: str, seed: 
     from melodyvae.digits.anomaly import TURNABLE, letters, noise, roc_auc, upside_down
     from melodyvae.digits.metrics import negative_elbos
     from melodyvae.digits.plots import plot_scores
-    from melodyvae.rendering.output_folder import output_folder
+    from melodyvae.writing.output_folder import output_folder
 
     with known_errors():
         model = load_digit_model(model_name, device, unlabelled=True)

@@ -47,7 +47,7 @@ def interpolate(
 
     from melodyvae.digits.latent import walk
     from melodyvae.digits.plots import plot_rows
-    from melodyvae.rendering.output_folder import output_folder
+    from melodyvae.writing.output_folder import output_folder
 
     with known_errors():
         model = load_digit_model(model_name, device, unlabelled=True)

@@ -36,8 +36,8 @@ def plot(data: Path | None, output: Path, model_name: str | None, seed: int, dev
 
     from melodyvae.digits.gallery import BOOK, draw_pictures, own_pictures
     from melodyvae.digits.plots import plot_digit_curves
-    from melodyvae.rendering.output_folder import output_folder
     from melodyvae.training.trainer import METRICS_FILE, read_metrics
+    from melodyvae.writing.output_folder import output_folder
 
     with known_errors():
         pictures, generator = dict(BOOK), torch.Generator().manual_seed(seed)

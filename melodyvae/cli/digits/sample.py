@@ -24,7 +24,7 @@ def sample(count: int, digit: int | None, output: Path, model_name: str, seed: i
     import torch
 
     from melodyvae.digits.plots import plot_grid
-    from melodyvae.rendering.output_folder import output_folder
+    from melodyvae.writing.output_folder import output_folder
 
     with known_errors():
         model = load_digit_model(model_name, device)

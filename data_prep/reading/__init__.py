@@ -1,1 +1,0 @@
-"""Files of music -> pieces: MIDI, MusicXML, ABC and kern."""

@@ -1,0 +1,168 @@
+"""Melodies in a row, each in its own tempo, alone or over the other tracks of a piece -> one MIDI file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+
+from melodyvae.music.notes import (
+    KeySignature,
+    Meter,
+    Part,
+    Tempo,
+)
+from melodyvae.music.regions import ReadMelody
+
+Value = TypeVar("Value")
+Event = TypeVar("Event", Tempo, Meter, KeySignature)
+
+LEAD_NAME = "melody"  # so that the lead is found again among the other tracks
+HIGHEST_PITCH = 127
+DOUBLING_SHARE = 0.6  # of the melody's notes are in a part that doubles it
+DOUBLING_QUARTERS = 0.13  # how far apart two players begin the same note
+
+
+@dataclass(frozen=True, eq=False)
+class Accompaniment:
+    """What plays under a melody, and which tracks would play the old melody along with a new one.
+
+    Attributes:
+        parts: times are quarters from the first bar's start; what doubles the melody is left out.
+        muted: the names of tracks that were left out, since they play the melody too.
+        thinned: the names of tracks of which only the notes that double the melody were left out.
+    """
+
+    parts: tuple[Part, ...]
+    muted: tuple[str, ...] = ()
+    thinned: tuple[str, ...] = ()
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What plays and what does not, for the user."""
+        if not (self.parts or self.muted):
+            return ("there are no other tracks in these bars",)
+        count = len(self.parts)
+        said = ["1 other track plays on" if count == 1 else f"{count} other tracks play on"]
+        if self.muted:
+            said.append(f"muted, since {_it_doubles(self.muted)} the tune: {', '.join(self.muted)}")
+        if self.thinned:
+            said.append(f"without its notes of the tune: {', '.join(self.thinned)}")
+        return tuple(said)
+
+
+def accompaniment_of(found: ReadMelody, first_bar: int, bars: int) -> Accompaniment:
+    """What :func:`backing_of` gives, without the tracks and notes that double the melody.
+
+    A track doubles it if, over the whole piece, it has three fifths of the melody's notes, in whatever octave. Of a
+    track most of whose notes are others, only the doubling ones are left out.
+    """
+    if found.song is None:
+        return Accompaniment(())
+    parts, muted, thinned = [], [], []
+    lead = found.song.parts[found.part_index]
+    for index, part in enumerate(found.song.parts):
+        if index == found.part_index:
+            continue
+        name = part.name or f"track {index + 1}"
+        doubles = _doubles(lead, part)
+        if doubles.any():
+            if doubles.mean() >= DOUBLING_SHARE:
+                muted.append(name)
+                continue
+            thinned.append(name)
+            part = _notes_of(part, ~doubles)
+        cut = _in_bars(part, found, first_bar, bars)
+        if cut is not None:
+            parts.append(cut)
+    return Accompaniment(tuple(parts), tuple(muted), tuple(thinned))
+
+
+def backing_of(found: ReadMelody, first_bar: int, bars: int) -> tuple[Part, ...]:
+    """All parts of a piece but the melody's, over some bars of it.
+
+    Notes keep their timing off the grid; those that sound across the borders of the bars are cut there.
+
+    Args:
+        found: the piece, as it was read from a file.
+        first_bar: of the melody's bars, from 0.
+        bars: how many.
+
+    Returns:
+        Parts whose times are quarters from the first bar's start; parts without notes there are left out.
+    """
+    if found.song is None:
+        return ()
+    others = [part for index, part in enumerate(found.song.parts) if index != found.part_index]
+    cut = [_in_bars(part, found, first_bar, bars) for part in others]
+    return tuple(part for part in cut if part is not None)
+
+
+def _in_bars(part: Part, found: ReadMelody, first_bar: int, bars: int) -> Part | None:
+    """The notes of a part in some bars, times from their start; None if there are none."""
+    layout = found.layout
+    start = first_bar * layout.steps_per_bar / layout.steps_per_quarter
+    length = bars * layout.steps_per_bar / layout.steps_per_quarter
+    changes = layout.place(np.array([at for at, _ in part.program_changes])).tolist()
+    placed = replace(
+        part,
+        starts=layout.place(part.starts),
+        ends=layout.place(part.ends, is_end=True),
+        program_changes=tuple(zip(changes, [program for _, program in part.program_changes], strict=True)),
+    )
+    cut = placed.shifted(-start)
+    inside = (cut.starts < length) & (cut.ends > 0)
+    if not inside.any():
+        return None
+    cut = replace(
+        cut,
+        starts=np.maximum(cut.starts, 0),
+        ends=np.minimum(cut.ends, length),
+        program_changes=tuple(change for change in cut.program_changes if change[0] < length),
+    )
+    return _notes_of(cut, inside)
+
+
+def _notes_of(part: Part, chosen: np.ndarray) -> Part:
+    return replace(
+        part,
+        starts=part.starts[chosen],
+        ends=part.ends[chosen],
+        pitches=part.pitches[chosen],
+        velocities=part.velocities[chosen],
+    )
+
+
+def _doubles(lead: Part, part: Part) -> np.ndarray:
+    """Which notes of a part are also the lead's, ``(N,)``; none of one that has less than three fifths of them."""
+    none = np.zeros(len(part), bool)
+    if part.is_drum or not len(part) or not len(lead):
+        return none
+    melody = np.stack([lead.starts, lead.pitches % 12])
+    order = np.argsort(part.starts, kind="stable")
+    is_double, is_doubled = none.copy(), np.zeros(len(lead), bool)
+    starts = part.starts[order]
+    firsts = np.searchsorted(starts, melody[0] - DOUBLING_QUARTERS, "left")
+    lasts = np.searchsorted(starts, melody[0] + DOUBLING_QUARTERS, "right")
+    for index, (first, last) in enumerate(zip(firsts.tolist(), lasts.tolist(), strict=True)):
+        near = order[first:last]
+        same = near[part.pitches[near] % 12 == melody[1, index]]
+        is_double[same] = True
+        is_doubled[index] = len(same) > 0
+    return is_double if is_doubled.mean() >= DOUBLING_SHARE else none
+
+
+def _it_doubles(names: Sequence[str]) -> str:
+    return "it plays" if len(names) == 1 else "they play"
+
+
+def transposed(backing: Sequence[Part], semitones: int) -> tuple[Part, ...]:
+    """The same in another key: drums as they are, and notes that would leave MIDI's pitches by octaves less."""
+    moved = []
+    for part in backing:
+        pitches = part.pitches + semitones
+        octaves = -(np.minimum(pitches, 0) // 12) - np.maximum(pitches - HIGHEST_PITCH + 11, 0) // 12
+        moved.append(part if part.is_drum else replace(part, pitches=pitches + 12 * octaves))
+    return tuple(moved)

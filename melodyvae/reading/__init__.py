@@ -1,0 +1,1 @@
+"""Files of music, and objects of other packages -> pieces and their melodies."""

@@ -1,1 +1,0 @@
-"""Pictures and sound of melodies and measurements."""

@@ -1,0 +1,459 @@
+"""New tunes of any length, and tunes that go on, from a model that hears what it writes (its config has ``look_back``).
+
+A wish for a key, a density or the form of a song is met by choice: more tunes are drawn than are wanted, each is moved
+to where it fits, and those nearest to the wish are kept. A scale and a range are kept by rules on the notes as they are
+written. All hold together; what no tune can meet is refused before, and what none of the drawn ones meets is told.
+
+Conventions: bars are whole; density is notes per bar; pitches are MIDI's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from melodyvae.models.token_rules import OCTAVE, TokenRules
+from melodyvae.music import keys
+from melodyvae.music.keys import PITCH_CLASS_NAMES, Key
+from melodyvae.music.melody import Melody
+from melodyvae.music.scales import CANDIDATES as CHOSEN_SCALES
+from melodyvae.music.scales import PIECE_WEIGHT, Scale, ScaleChoice, best_scale, shift_to_scale, weights_of
+from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
+from melodyvae.system.errors import UserError
+from melodyvae.verbs.codec import check_count, decode_tokens, fields_of, tied_like
+from melodyvae.verbs.in_scale import allowed_in_each, rules_within
+from melodyvae.verbs.key_shares import draw_signatures
+from melodyvae.verbs.sources import sounding_bars
+
+if TYPE_CHECKING:
+    from melodyvae.models.melody import MelodyModel
+
+Form = Literal["song", "any"]
+SONG_BARS = 8  # shorter ones need take nothing up again
+MAX_REPEATS = 0.6  # of a tune's bars
+MIN_PITCHES = 3
+CANDIDATES = 16  # drawn for each tune that is wanted, where there is a wish
+DRAFTS = 8  # drawn for each tune that goes on
+MAX_DRAWN = 512
+MAX_SHIFT = 60  # semitones by which a tune is moved
+NEAR_DENSITY = 1 / 3  # by what share of the density wished a tune may have more or fewer notes
+MAX_TOLD = 8  # tunes that are told one by one
+MAX_HEARD_BARS = 32  # of a tune that goes on
+
+
+class ComposingError(UserError, ValueError):
+    """The model cannot compose, or a wish cannot be met."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Constraints on new tunes; None leaves one open.
+
+    Attributes:
+        key: the key that they are in, as :func:`~melodyvae.music.keys.find_key` finds it.
+        density: notes per bar.
+        lowest_pitch: no note is lower.
+        highest_pitch: no note is higher.
+        is_song: whether it comes to its close and takes a bar up again, as :func:`distance_from_song` says.
+    """
+
+    key: Key | None = None
+    density: float | None = None
+    lowest_pitch: int | None = None
+    highest_pitch: int | None = None
+    is_song: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing is wished."""
+        return self == Wish()
+
+    def check(
+        self, scale: Scale | ScaleChoice, bars: int, steps_per_bar: int = 16, vocabulary: Vocabulary | None = None
+    ) -> None:
+        """Refuse what no tune of so many bars can meet, all constraints taken together.
+
+        Raises:
+            ComposingError: with the constraint, its value and the remedy.
+        """
+        table = vocabulary or Vocabulary()
+        low, high = self._limits(table)
+        if self.lowest_pitch is not None and self.highest_pitch is not None:
+            asked = f"the range is {self.lowest_pitch} to {self.highest_pitch}"
+            if self.lowest_pitch > self.highest_pitch:
+                raise ComposingError(f"{asked}; give the lower pitch first")
+            if low > high:
+                raise ComposingError(f"{asked}; the model writes pitches {table.lowest_pitch} to {table.highest_pitch}")
+            fitting: Sequence[Scale | None] = CHOSEN_SCALES if scale == "auto" else [None]
+            scales = [scale] if isinstance(scale, Scale) else fitting
+            pitches = range(low, high + 1)
+            least = min(sum(one is None or pitch in one for pitch in pitches) for one in scales)
+            if least < MIN_PITCHES:
+                of = f" of {scale}" if isinstance(scale, Scale) else " of a scale" if scale == "auto" else ""
+                raise ComposingError(
+                    f"{asked} and holds as few as {least} notes{of}; a tune takes at least {MIN_PITCHES}: "
+                    "give a wider range"
+                )
+        if self.density is not None:
+            if self.density > steps_per_bar:
+                raise ComposingError(f"the density is {self.density:g}; a bar has {steps_per_bar} places for notes")
+            if self.density * bars < 1:
+                length = "1 bar" if bars == 1 else f"{bars} bars"
+                raise ComposingError(
+                    f"the density is {self.density:g} notes per bar, less than one note in {length}; "
+                    f"give at least {1 / bars:g}"
+                )
+        if self.key is not None and isinstance(scale, Scale):
+            foreign = [PITCH_CLASS_NAMES[tone].replace("-", "b") for tone in self.key.triad if tone not in scale]
+            if foreign:
+                raise ComposingError(
+                    f"the key is {self.key} and the scale {scale}, which lacks {' and '.join(foreign)} of the key's "
+                    "triad; give a key and a scale that agree, or one of the two"
+                )
+
+    def shift(self, melody: Melody, scale: Scale | ScaleChoice, signature: int | None, table: Vocabulary) -> int:
+        """The semitones by which a tune is moved to where it is nearest to the wish.
+
+        Args:
+            melody: the tune.
+            scale: a scale that is asked for counts where no key is.
+            signature: the major tonic of a key signature, taken where neither is asked for.
+            table: with the range where none is asked for.
+        """
+        if not melody.notes:
+            return 0
+        if self.key is not None:
+            wanted = self.key.tonic - key_of(melody).tonic
+        elif isinstance(scale, Scale):
+            wanted = shift_to_scale(melody, scale)
+        else:
+            wanted = 0 if signature is None else key_of(melody).shift_to(signature)
+        is_bound = self.key is not None or isinstance(scale, Scale) or self.lowest_pitch is None
+        shifts = [by for by in range(-MAX_SHIFT, MAX_SHIFT + 1) if not is_bound or (by - wanted) % OCTAVE == 0]
+        return min(
+            shifts,
+            key=lambda by: (self.outside(melody, by, table), (by - wanted) % OCTAVE != 0, abs(by), -by),
+        )
+
+    def outside(self, melody: Melody, shift: int, table: Vocabulary) -> int:
+        """By how many semitones the range of a tune that has notes, moved by ``shift``, is beyond the one wished."""
+        low, high = self._limits(table)
+        pitches = [note.pitch for note in melody.notes]
+        return max(low - min(pitches) - shift, 0) + max(max(pitches) + shift - high, 0)
+
+    def allowed_pitches(self, shift: int, table: Vocabulary) -> np.ndarray:
+        """Whether a tune that will be moved by ``shift`` may have each token, booleans ``(V,)``."""
+        low, high = self._limits(table)
+        tokens = np.arange(table.size)
+        pitches = tokens - FIRST_NOTE_ON + table.lowest_pitch + shift
+        allowed: np.ndarray = (tokens < FIRST_NOTE_ON) | ((low <= pitches) & (pitches <= high))
+        return allowed
+
+    def _limits(self, table: Vocabulary) -> tuple[int, int]:
+        low = table.lowest_pitch if self.lowest_pitch is None else self.lowest_pitch
+        high = table.highest_pitch if self.highest_pitch is None else self.highest_pitch
+        return max(low, table.lowest_pitch), min(high, table.highest_pitch)
+
+    def distance(self, melody: Melody, before: Melody | None = None) -> float:
+        """How far a tune is from the wish; 0 is as wished.
+
+        Another key counts 4; density by the logarithm of its ratio, four times, and 4 more beyond a third; the form as
+        by :func:`distance_from_song`. ``before`` is what the tune goes on from.
+        """
+        if not melody.notes:
+            return 100.0
+        far = 0.0
+        if self.key is not None:
+            far += 4.0 * (key_of(melody) != self.key)
+        if self.density is not None:
+            reached = density_of(melody)
+            far += 4 * abs(math.log(reached / self.density)) + 4.0 * (not is_near_density(reached, self.density))
+        if self.is_song:
+            far += distance_from_song(melody, before)
+        return far
+
+    def shortfalls(self, melodies: Sequence[Melody]) -> list[str]:
+        """What was not met, and what was reached in its place, a sentence each."""
+        found = []
+        keys_found = [keys.key_of(melody) for melody in melodies]
+        others = [(number, key) for number, key in enumerate(keys_found, 1) if self.key not in (None, key)]
+        if others:
+            told = ", ".join(f"tune {number} in {key or 'none: it has no note'}" for number, key in others[:MAX_TOLD])
+            found.append(f"not met: {self.key} was asked for; {len(others)} of {len(melodies)} are not in it ({told})")
+        if self.density is not None:
+            reached = [density_of(melody) for melody in melodies]
+            if not all(is_near_density(one, self.density) for one in reached):
+                told = ", ".join(f"{one:.2g}" for one in reached[:MAX_TOLD])
+                found.append(f"not met: {self.density:.2g} notes per bar were asked for; reached are {told}")
+        if self.is_song:
+            open_ends = [
+                number
+                for number, melody in enumerate(melodies, 1)
+                if not melody.notes or distance_from_close(melody) >= 1
+            ]
+            if open_ends:
+                told = ", ".join(map(str, open_ends[:MAX_TOLD]))
+                found.append(f"not met: {len(open_ends)} of {len(melodies)} tunes do not come to a close ({told})")
+        return found
+
+
+def density_of(melody: Melody) -> float:
+    """Notes per bar."""
+    return len(melody.notes) / max(melody.bars, 1)
+
+
+def is_near_density(reached: float, wanted: float) -> bool:
+    """Whether a density is within a third of another."""
+    return abs(reached / wanted - 1) <= NEAR_DENSITY
+
+
+def distance_from_song(melody: Melody, before: Melody | None = None) -> float:
+    """How far a melody that has notes is from the form of a song: its :func:`distance_from_close`, and up to 4 more.
+
+    Fewer than three pitches count 1. A melody of eight bars or more that takes no bar of two notes up again, in
+    whatever key, counts 1, and so does one that does little else. A note longer than a bar that is not the last counts
+    0.5, and so do a rest of a bar, a leap of more than an octave, and a range of more than two.
+
+    ``before`` is what it goes on from: its key counts, its last note leads over, and its bars can be taken up. To take
+    up nothing else counts 2 more.
+    """
+    notes, bar = melody.notes, melody.steps_per_bar
+    whole = melody if before is None else Melody.join([before, melody])
+    pairs, pitches = list(pairwise(notes)), {note.pitch for note in notes}
+    if before is not None and before.notes:
+        last = before.notes[-1]
+        pairs.insert(0, (last._replace(end_step=last.end_step - before.length_steps), notes[0]))
+    far = distance_from_close(melody, key_of(whole))
+    far += 0.5 * any(note.end_step - note.start_step > bar for note in notes[:-1])
+    far += 0.5 * any(later.start_step - note.end_step >= bar for note, later in pairs)
+    far += 0.5 * any(abs(later.pitch - note.pitch) > OCTAVE for note, later in pairs)
+    far += 0.5 * (max(pitches) - min(pitches) > 2 * OCTAVE)
+    far += len(pitches) < MIN_PITCHES
+    if melody.bars >= SONG_BARS:
+        bars = [_in_any_key(whole.window(number, 1)) for number in range(whole.bars)]
+        earlier = set() if before is None else {idea for idea in bars[: before.bars] if len(idea) > 1}
+        ideas = [idea for idea in bars[whole.bars - melody.bars :] if len(idea) > 1]
+        repeats = len(ideas) - len(set(ideas) - earlier)
+        far += repeats == 0 or repeats > MAX_REPEATS * len(ideas)
+        far += 2.0 * (before is not None and 0 < len(ideas) == repeats)
+    return far
+
+
+def _in_any_key(bar: Melody) -> tuple[tuple[int, int, int], ...]:
+    """The notes of a bar: start, end, and interval from the first one; the same for all transpositions."""
+    return tuple((note.start_step, note.end_step, note.pitch - bar.notes[0].pitch) for note in bar.notes)
+
+
+def distance_from_close(melody: Melody, key: Key | None = None) -> float:
+    """How far a melody that has notes is from coming to its close, 0 to 4.
+
+    The last note should be the tonic, on a beat of the last bar, and at least a beat long. Another note of the tonic
+    triad counts 1, any other 2; that it comes before the last bar 1; off the beat, or shorter than a beat, 0.5 each.
+    The key is the melody's own by default.
+    """
+    last, key, beat = melody.notes[-1], key or key_of(melody), melody.steps_per_quarter
+    pitch_class = last.pitch % 12
+    far = 0.0 if pitch_class == key.tonic else 1.0 if pitch_class in key.triad else 2.0
+    far += last.start_step < (melody.bars - 1) * melody.steps_per_bar
+    return far + 0.5 * (last.start_step % beat != 0) + 0.5 * (last.end_step - last.start_step < beat)
+
+
+def key_of(melody: Melody) -> Key:
+    """The key of a melody that has notes."""
+    found = keys.key_of(melody)
+    if found is None:
+        raise ComposingError("a melody without notes has no key")
+    return found
+
+
+def compose(
+    model: MelodyModel,
+    count: int,
+    bars: int | None = None,
+    temperature: float = 1.0,
+    generator: torch.Generator | None = None,
+    scale: Scale | ScaleChoice = "none",
+    wish: Wish | None = None,
+    **fields: Any,
+) -> list[Melody]:
+    """``count`` new tunes of ``bars`` bars, those of the model's windows by default, in the keys that tunes come in.
+
+    Each tune is written freely, and it is found where it must be moved to for its key, its scale and its range. With
+    the same draws it is written a second time, with the notes alone that will then lie in the scale and the range.
+
+    Args:
+        model: one that looks back.
+        count: how many, at least 1.
+        bars: how long; any number.
+        temperature: of the notes; z is drawn from the learned prior in any case.
+        generator: the source of all draws.
+        scale: ``auto`` keeps each tune to the scale that fits it best; ``none`` does not; a scale keeps all to it.
+        wish: what the tunes should be like.
+        fields: what else they carry, such as ``quarters_per_minute``.
+
+    Raises:
+        ComposingError: if the model does not look back, or no tune can meet the wish.
+    """
+    check_composes(model)
+    check_count(count, 1)
+    config, table, wanted = model.config, model.vocabulary, wish or Wish()
+    length = bars or config.bars
+    wanted.check(scale, length, config.steps_per_bar, table)
+    drawn = count if wanted.is_open else max(min(count * CANDIDATES, MAX_DRAWN), count)
+    z = _draw_latents(model, drawn, length, generator)
+    grid = {"steps_per_quarter": config.steps_per_quarter, "meter": config.meter}
+
+    def written(rules: TokenRules | None) -> tuple[np.ndarray, list[Melody]]:
+        rows = decode_tokens(model, z, temperature, generator, rules)[:, : length * config.steps_per_bar]
+        return rows, [table.decode(row, **(grid | fields)) for row in rows]
+
+    before = None if generator is None else generator.get_state()
+    rows, melodies = written(None)
+    is_free = wanted.key is None and not isinstance(scale, Scale)
+    signatures = draw_signatures(drawn, model.extras, generator) if is_free else None
+    shifts = [
+        wanted.shift(melody, scale, None if signatures is None else signatures[index], table)
+        for index, melody in enumerate(melodies)
+    ]
+    outside = [
+        wanted.outside(melody, shift, table) if melody.notes else 0
+        for melody, shift in zip(melodies, shifts, strict=True)
+    ]
+    if scale != "none" or wanted.lowest_pitch is not None or any(outside):
+        after = None if generator is None else generator.get_state()
+        if generator is not None and before is not None:
+            generator.set_state(before)
+        _, melodies = written(_rules_of_each(model, rows, shifts, scale, wanted))
+        if generator is not None and after is not None:
+            generator.set_state(after)
+    if wanted.key is not None and not isinstance(scale, Scale):  # the notes that have changed may have changed the key
+        again = [wanted.shift(melody, scale, None, table) for melody in melodies]
+        shifts = [
+            other if not melody.notes or not wanted.outside(melody, other, table) else shift
+            for melody, shift, other in zip(melodies, shifts, again, strict=True)
+        ]
+    moved = [melody.transpose(shift) for melody, shift in zip(melodies, shifts, strict=True)]
+    if wanted.is_open:
+        return moved
+    far = [wanted.distance(melody) + beyond / 3 for melody, beyond in zip(moved, outside, strict=True)]
+    return _best(moved, far, count)
+
+
+def _rules_of_each(
+    model: MelodyModel, rows: np.ndarray, shifts: Sequence[int], scale: Scale | ScaleChoice, wish: Wish
+) -> TokenRules:
+    """What keeps tunes that were written as ``rows`` ``(N, T)`` in their scale and range once they are moved."""
+    table = model.vocabulary
+    allowed = np.stack([wish.allowed_pitches(shift, table) for shift in shifts])
+    if isinstance(scale, Scale):
+        allowed &= np.stack([scale.transposed(-shift).allowed_tokens(table) for shift in shifts])
+    elif scale == "auto":
+        allowed &= allowed_in_each(table, rows)
+    return TokenRules(torch.from_numpy(allowed[:, None]).to(model.device), reach=table.size)
+
+
+def _best(melodies: Sequence[Melody], far: Sequence[float], count: int) -> list[Melody]:
+    """The ``count`` melodies that are the least far, no two alike as long as there are others."""
+    order = [melodies[place] for place in np.argsort(far, kind="stable").tolist()]
+    first = {melody.notes: melody for melody in reversed(order)}  # the nearest of those that are alike
+    distinct = [melody for melody in order if first[melody.notes] is melody]
+    return [*distinct, *order][:count] if len(distinct) < count else distinct[:count]
+
+
+def go_on(
+    model: MelodyModel,
+    melody: Melody,
+    bars: int,
+    count: int = 1,
+    temperature: float = 1.0,
+    generator: torch.Generator | None = None,
+    scale: Scale | ScaleChoice = "auto",
+    form: Form = "song",
+) -> list[Melody]:
+    """``count`` melodies that are ``melody`` and ``bars`` bars more, written after its last ``MAX_HEARD_BARS`` bars.
+
+    Of ``DRAFTS`` times as many continuations those are kept that are as dense as the melody and, with the form of a
+    song, come to their close and take up a bar. All keep to the melody's range, and to the :func:`scale_after` it.
+
+    The segments that are heard have the z that they say, those to be written one from the learned prior, given all
+    before. A note that sounds at the end may be held on.
+
+    Raises:
+        ComposingError: if the model does not look back, or the melody has no note in the bars that are heard.
+    """
+    check_composes(model)
+    check_count(count, 1)
+    check_count(bars, 1)
+    start = max(melody.bars - MAX_HEARD_BARS, 0)
+    heard = melody.pad_to(melody.bars).window(start, melody.bars - start)
+    if not heard.notes:
+        raise ComposingError(f"bars {start + 1} to {melody.bars} have no note, so there is nothing to go on from")
+    known = torch.from_numpy(model.vocabulary.encode(heard).astype(np.int64)).to(model.device)
+    length, drafts = heard.bars + bars, max(min(count * DRAFTS, MAX_DRAWN), count)
+    z = _draw_latents(model, drafts, length, generator)
+    segment_steps = model.config.steps // model.config.segments
+    whole = len(known) // segment_steps * segment_steps
+    steps = z.shape[1] // (model.config.latent_size // model.config.segments) * segment_steps
+    tokens = torch.zeros(drafts, steps, dtype=torch.long, device=model.device)
+    tokens[:, : len(known)] = known
+    pitches = [note.pitch for note in melody.notes]
+    rules = rules_within(model, scale_after(melody, scale), min(pitches), max(pitches))
+    with torch.inference_mode():
+        if whole:
+            said = model.encode(tokens[:1, :whole]).mean
+            z[:, : said.shape[1]] = said
+        visible = torch.arange(steps, device=model.device) < len(known)
+        filled = model.fill_in(z, tokens, visible, temperature, generator, rules)
+    rows = filled[:, : length * model.config.steps_per_bar].cpu().numpy().astype(np.uint8)
+    grid = {"steps_per_quarter": model.config.steps_per_quarter}
+    written = [model.vocabulary.decode(row, **(grid | fields_of(melody))) for row in rows]
+    wish = Wish(density=usual_density(melody), is_song=form == "song")
+    far = [wish.distance(draft.window(heard.bars, bars), heard) for draft in written]
+    best = _best(written, far, count)
+    if start:
+        best = [tied_like(Melody.join([melody.window(0, start), tail]), melody, 1) for tail in best]
+    return [replace(found, start_quarters=melody.start_quarters, name=melody.name) for found in best]
+
+
+def scale_after(melody: Melody, scale: Scale | ScaleChoice) -> Scale | None:
+    """The scale of bars that follow a melody; None if they may have all notes.
+
+    ``auto`` takes the one that fits its last ``MAX_HEARD_BARS`` bars best, and where these leave it open all bars: a
+    song may have gone to another key.
+    """
+    if scale == "none" or isinstance(scale, Scale):
+        return scale if isinstance(scale, Scale) else None
+    start = max(melody.bars - MAX_HEARD_BARS, 0)
+    heard, all_bars = weights_of(melody.window(start, melody.bars - start)), weights_of(melody)
+    return best_scale(heard / max(heard.sum(), 1) + PIECE_WEIGHT * all_bars / max(all_bars.sum(), 1))
+
+
+def usual_density(melody: Melody) -> float:
+    """Notes per bar of a melody that has notes, from its first bar with a note to its last."""
+    first, end = sounding_bars(melody)
+    return len(melody.notes) / (end - first)
+
+
+def check_composes(model: MelodyModel, *asked: str) -> None:
+    """Raise :class:`ComposingError` unless the model looks back, naming what was ``asked`` of it."""
+    if not model.config.look_back:
+        told = f"{' and '.join(asked)} cannot be chosen: " if asked else ""
+        raise ComposingError(
+            f"{told}the model writes {model.config.bars} bars and no more or less, and is not chosen from; "
+            "--model melody-compose takes any length, key, density, range and form"
+        )
+
+
+def _draw_latents(model: MelodyModel, count: int, bars: int, generator: torch.Generator | None) -> Tensor:
+    """A draw from the prior for as many segments as ``bars`` bars take."""
+    config = model.config
+    segments = -(-bars // (config.segment_bars or config.bars))
+    shape = count, segments * (config.latent_size // config.segments)
+    return torch.randn(shape, generator=generator, device=model.device)

@@ -1,0 +1,218 @@
+"""A melody with its character moved: denser, narrower, more syncopated, the rest of it kept.
+
+Moving z straight along an attribute's direction, as the MusicVAE paper does (see
+:mod:`melodyvae.verbs.attribute_vectors`), has two faults in a latent space that holds melodies exactly: nothing
+happens for a stretch, and what then changes is more than the attribute (pitches leave the key, the range widens, in
+whichever direction one goes). So the directions only propose: of many points around the straight move, the one is taken
+whose melody, decoded and measured, comes nearest to what was asked for in the attribute that is moved, to what it was
+in the others, and to the melody itself. With one candidate the straight move is left as it is.
+
+Conventions: amounts are in standard deviations of the attribute over the training windows; A, Z and the order of the
+attributes as in :mod:`melodyvae.verbs.attribute_vectors`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from melodyvae.models.token_rules import TokenRules
+from melodyvae.music.keys import Key
+from melodyvae.music.melody import Melody
+from melodyvae.music.scales import Scale, ScaleChoice, moved_to_scale
+from melodyvae.verbs.attribute_vectors import AttributeVectors
+from melodyvae.verbs.attributes import ATTRIBUTES, measure
+from melodyvae.verbs.codec import decode_tokens, exact_latents
+from melodyvae.verbs.in_scale import rules_near, rules_of
+
+if TYPE_CHECKING:
+    from melodyvae.models.melody import MelodyModel
+
+CANDIDATES = 192
+ROUNDS = 6  # of candidates, each around the best found so far
+MOVED_WEIGHT = 4.0  # of what is asked for, against 1 for each attribute that is to stay
+STEPS_WEIGHT = 0.5  # of the share of steps that differ from the melody as it is
+OVERSHOOT = 3.0  # the longest straight move that is tried, in times of what is missing
+SIDEWAYS = 0.4  # standard deviation of the moves along the other directions
+NOISE = (0.0, 0.2, 0.4)  # of the spread of z over the training windows
+MAX_AMOUNT = 5.0
+FREE_MARGIN = 24  # semitones beyond the tune's range, which is one of the attributes
+SHORTHANDS = {"syncopation": ("syncopation-8", "syncopation-16")}
+
+
+def morph(
+    model: MelodyModel,
+    melody: Melody,
+    amounts: Mapping[str, float],
+    count: int = 5,
+    temperature: float = 0.0,
+    generator: torch.Generator | None = None,
+    scale: Scale | ScaleChoice = "none",
+    candidates: int = CANDIDATES,
+    key: Key | None = None,
+) -> list[Melody]:
+    """``count`` melodies, from ``melody`` itself to the one with its attributes moved by ``amounts``.
+
+    An attribute cannot be moved beyond what it can be (no less than no syncopation): the nearest found is taken.
+
+    Args:
+        model: a trained model with directions.
+        melody: a window (see :func:`melodyvae.verbs.sources.pick_window`).
+        amounts: by attribute, or ``syncopation`` for both of its grids; what is not named is to stay.
+        count: how many melodies, at least 2; the amounts grow evenly.
+        temperature: 0 takes the most probable melody at each point.
+        generator: the source of all draws; None draws the same every time.
+        scale: ``auto`` keeps the melodies to the scale that fits ``melody`` best, and to the notes of its own; ``none``
+            does not; a scale moves ``melody`` to it first, and all keep to it.
+        candidates: how many melodies are tried for each one; 1 takes the straight move.
+        key: of the piece that ``melody`` is from, for the move to a scale.
+
+    Raises:
+        AttributeVectorsError: if the model has no directions.
+        ValueError: on an unknown attribute, and on a number out of range.
+    """
+    if count < 2:
+        raise ValueError(f"count is {count}; it must be at least 2")
+    if candidates < 1:
+        raise ValueError(f"candidates is {candidates}; it must be at least 1")
+    if not 0 <= temperature < math.inf:
+        raise ValueError(f"temperature is {temperature}; it must be a number from 0 up")
+    wanted = wanted_amounts(amounts)
+    directions = AttributeVectors.from_extras(model.extras, model.device, model.config.latent_size)
+    generator = generator or torch.Generator(model.device).manual_seed(0)
+    if isinstance(scale, Scale):
+        melody = moved_to_scale(melody, scale, key)
+        rules: TokenRules | None = rules_of(model, scale)
+    else:
+        rules = rules_near(model, melody, scale, margin=FREE_MARGIN)
+    z = exact_latents(model, [melody])
+    tokens = (
+        model.vocabulary.encode(melody)[None]
+        if temperature == 0
+        else decode_tokens(model, z, temperature, generator, rules)
+    )
+    start, rows = (z, tokens), [tokens[0]]
+    for index in range(1, count):
+        part = wanted * index / (count - 1)
+        z, tokens = move(model, directions, start, (z, tokens), part, candidates, temperature, generator, rules)
+        rows.append(tokens[0])
+    return [
+        model.vocabulary.decode(
+            row,
+            steps_per_quarter=model.config.steps_per_quarter,
+            meter=melody.meter,
+            quarters_per_minute=melody.quarters_per_minute,
+            program=melody.program,
+        )
+        for row in rows
+    ]
+
+
+def wanted_amounts(amounts: Mapping[str, float]) -> np.ndarray:
+    """The amount of each attribute ``(A,)``, 0 of those not named; an attribute named twice gets the sum.
+
+    Raises:
+        ValueError: on an unknown attribute or an amount beyond :data:`MAX_AMOUNT`.
+    """
+    names = list(ATTRIBUTES)
+    wanted = np.zeros(len(names))
+    for name, amount in amounts.items():
+        if name not in names and name not in SHORTHANDS:
+            raise ValueError(f"there is no attribute {name!r}; choose from {', '.join([*names, *SHORTHANDS])}")
+        for one in SHORTHANDS.get(name, (name,)):
+            wanted[names.index(one)] += amount
+    for name, amount in zip(names, wanted.tolist(), strict=True):
+        if not -MAX_AMOUNT <= amount <= MAX_AMOUNT:
+            raise ValueError(f"{name} is {amount:g}; it must lie between {-MAX_AMOUNT:g} and {MAX_AMOUNT:g}")
+    return wanted
+
+
+def move(
+    model: MelodyModel,
+    directions: AttributeVectors,
+    start: tuple[Tensor, np.ndarray],
+    here: tuple[Tensor, np.ndarray],
+    amounts: np.ndarray,
+    candidates: int = CANDIDATES,
+    temperature: float = 0.0,
+    generator: torch.Generator | None = None,
+    rules: TokenRules | None = None,
+) -> tuple[Tensor, np.ndarray]:
+    """Latent vectors ``(N, Z)`` and their token windows ``(N, T)`` with the attributes of ``start`` moved.
+
+    Args:
+        model: the model.
+        directions: of that model.
+        start: latent vectors and token windows before any move, as :func:`decode_tokens` gives them.
+        here: where the search begins: ``start``, or what a smaller move gave.
+        amounts: of each attribute, ``(A,)``; with 0 throughout, ``start`` is what is nearest to it, and stays.
+        candidates: how many points are tried; 1 adds the directions and looks no further.
+        temperature: of the tokens' draw.
+        generator: the source of all draws.
+        rules: which tokens may come, the same for all; None allows all.
+    """
+    if not amounts.any():
+        return start
+    vectors = directions.vectors.to(start[0])
+    if candidates == 1:
+        z = start[0] + torch.from_numpy(amounts).to(vectors) @ vectors
+        return z, decode_tokens(model, z, temperature, generator, rules)
+    deviations = deviations_of(directions)
+    target = measure(start[1], model.config) / deviations + amounts
+    weights = np.where(amounts != 0, MOVED_WEIGHT, 1.0)
+
+    best_z, best_tokens = here
+    for size in _rounds(candidates):
+        gap = torch.from_numpy(target - measure(best_tokens, model.config) / deviations).to(vectors)
+        near = _candidates(best_z, gap, amounts, vectors, directions.spread.to(vectors), size, generator)
+        tokens = decode_tokens(model, near.flatten(0, 1), temperature, generator, rules)
+        # The best so far stands beside them, so that nothing is lost.
+        all_z = torch.cat([best_z[None], near])
+        all_tokens = np.concatenate([best_tokens[None], tokens.reshape(size, *best_tokens.shape)])
+        measured = measure(all_tokens.reshape(-1, all_tokens.shape[-1]), model.config).reshape(size + 1, *target.shape)
+        cost = (weights * (target - measured / deviations) ** 2).sum(axis=-1)
+        cost += STEPS_WEIGHT * (all_tokens != start[1]).mean(axis=-1)
+        choice, rows = cost.argmin(axis=0), np.arange(len(target))
+        best_tokens = all_tokens[choice, rows]
+        best_z = all_z[torch.from_numpy(choice).to(all_z.device), torch.from_numpy(rows).to(all_z.device)]
+    return best_z, best_tokens
+
+
+def deviations_of(directions: AttributeVectors) -> np.ndarray:
+    """The unit of each attribute's amounts; 1 of an attribute that was the same in all training windows."""
+    found = directions.deviations.cpu().double().numpy()
+    return np.where(found > 0, found, 1.0)
+
+
+def _rounds(candidates: int) -> list[int]:
+    """How many candidates each round has."""
+    sizes = [candidates // ROUNDS + (number < candidates % ROUNDS) for number in range(ROUNDS)]
+    return [size for size in sizes if size]
+
+
+def _candidates(
+    centre: Tensor,
+    gap: Tensor,
+    amounts: np.ndarray,
+    vectors: Tensor,
+    spread: Tensor,
+    count: int,
+    generator: torch.Generator | None,
+) -> Tensor:
+    """``count`` points near each ``centre`` ``(N, Z)``: ``(count, N, Z)``.
+
+    Each goes some length along the directions of what is missing (``gap``, ``(N, A)``), a little along the others, and
+    a little anywhere.
+    """
+    place, kind = centre.device, centre.dtype
+    length = OVERSHOOT * torch.rand(count, len(centre), 1, generator=generator, device=place, dtype=kind)
+    sideways = SIDEWAYS * torch.randn(count, *gap.shape, generator=generator, device=place, dtype=kind)
+    along = torch.where(torch.from_numpy(amounts != 0).to(centre.device), length * gap, sideways)
+    noise = centre.new_tensor([NOISE[number % len(NOISE)] for number in range(count)])
+    anywhere = spread * torch.randn(count, *centre.shape, generator=generator, device=place, dtype=kind)
+    return centre + along @ vectors + noise[:, None, None] * anywhere

@@ -1,0 +1,189 @@
+"""How near a melody is to the nearest one of the training windows, in whatever key.
+
+The index keeps 16 bits for each beat of each training window: a hash of its rhythm and of the intervals by which its
+notes follow each other, which no transposition changes. Two windows are compared beat by beat; beats of equal content
+at the same place are alike (unequal ones in one of 65,536 cases). A changed note changes the intervals before and after
+it, so at most two beats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from melodyvae.models.melody import MelodyModel
+from melodyvae.music.melody import Melody
+from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
+from melodyvae.network.checkpoint import beside
+from melodyvae.system.arrays import array_on_disk
+from melodyvae.system.errors import UserError
+from melodyvae.system.files import whole_file
+from melodyvae.system.mixing import absorb
+
+FIRST_NOTE = 1000  # stands for the interval of a window's first note, which has none
+MAX_DRAWS = 20
+NOVELTY_FILE = "novelty.npy"  # beside a checkpoint
+BATCH = 10_000
+
+
+class NoveltyError(UserError, ValueError):
+    """There is no usable index, or nothing but near-copies was drawn."""
+
+
+@dataclass(frozen=True)
+class NoveltyIndex:
+    """The beats of training windows.
+
+    Attributes:
+        hashes: of each beat of each different window, uint16 ``(N, beats)``; may be a memory map.
+        steps_per_beat: how many steps one beat has.
+    """
+
+    hashes: np.ndarray
+    steps_per_beat: int
+
+    @property
+    def beats(self) -> int:
+        """How many beats a window has."""
+        return int(self.hashes.shape[1])
+
+    @classmethod
+    def of(cls, windows: np.ndarray, steps_per_beat: int) -> Self:
+        """The index of token windows ``(N, T)``."""
+        parts = [
+            beat_hashes(windows[start : start + 10_000], steps_per_beat) for start in range(0, len(windows), 10_000)
+        ]
+        return cls(np.unique(np.concatenate(parts), axis=0), steps_per_beat)
+
+    @classmethod
+    def open(cls, path: Path, steps_per_beat: int) -> Self:
+        """The index in a file; it stays on disk.
+
+        Raises:
+            NoveltyError: if it is no such file.
+        """
+        try:
+            hashes = array_on_disk(path)
+        except (OSError, ValueError) as error:
+            raise NoveltyError(f"{path} is no index of training windows ({error}); train or copy it again") from error
+        if hashes.dtype != np.uint16 or hashes.ndim != 2:
+            raise NoveltyError(f"{path} holds {hashes.dtype} {hashes.shape}; it is no index of training windows")
+        return cls(hashes, steps_per_beat)
+
+    def save(self, path: Path) -> None:
+        """Write the index, whole or not at all."""
+        with whole_file(path) as temporary, temporary.open("wb") as file:
+            np.save(file, self.hashes)
+
+    def beats_alike(self, windows: np.ndarray) -> np.ndarray:
+        """How many beats of each window of ``(M, T)`` are as in the training window that shares most: ``(M,)``.
+
+        A shorter window than those of training is laid on each beat of theirs at which it fits; of a longer one, the
+        part that shares most counts.
+        """
+        steps = self.beats * self.steps_per_beat
+        if windows.shape[1] > steps:
+            starts = {*range(0, windows.shape[1] - steps, steps), windows.shape[1] - steps}
+            parts = [self.beats_alike(windows[:, start : start + steps]) for start in starts]
+            return np.asarray(np.max(parts, axis=0))
+        asked, hashes = beat_hashes(windows, self.steps_per_beat), np.asarray(self.hashes)
+        places = [hashes[:, place : place + asked.shape[1]] for place in range(self.beats - asked.shape[1] + 1)]
+        alike = [
+            max(int((hashes == row).sum(axis=1, dtype=np.uint16).max(initial=0)) for hashes in places) for row in asked
+        ]
+        return np.array(alike, np.int64)
+
+    def comparable_beats(self, steps: int) -> int:
+        """How many beats of a window of so many steps are compared at a time."""
+        return min(-(-steps // self.steps_per_beat), self.beats)
+
+    def copied_beats(self, steps: int) -> int:
+        """With how many beats alike a window of so many steps is a near-copy: all but one.
+
+        All but two of a shorter window than those of training: inside of one, its first note is known by the interval
+        from the note before.
+        """
+        beats = self.comparable_beats(steps)
+        return beats - 1 if beats == self.beats else beats - 2
+
+    def is_near_copy(self, windows: np.ndarray) -> np.ndarray:
+        """Whether as many beats as :meth:`copied_beats` are as in one training window: booleans ``(M,)``."""
+        alike: np.ndarray = self.beats_alike(windows) >= self.copied_beats(windows.shape[1])
+        return alike
+
+
+def find_index(model: MelodyModel) -> NoveltyIndex | None:
+    """The index that came with a model; None if it came without.
+
+    Raises:
+        NoveltyError: if it is no index, or one of other windows.
+    """
+    file = beside(model.path, NOVELTY_FILE) if model.path else None
+    if file is None or not file.is_file():
+        return None
+    index = NoveltyIndex.open(file, model.config.steps_per_quarter)
+    beats = -(-model.config.steps // model.config.steps_per_quarter)
+    if index.beats != beats:
+        raise NoveltyError(
+            f"{file} is of windows of {index.beats} beats, the model's have {beats}; train or copy it again"
+        )
+    return index
+
+
+def index_of(model: MelodyModel) -> NoveltyIndex:
+    """The index that came with a model.
+
+    Raises:
+        NoveltyError: if it came without.
+    """
+    index = find_index(model)
+    if index is None:
+        raise NoveltyError(f"the model came without {NOVELTY_FILE}, the index of its training melodies")
+    return index
+
+
+def beat_hashes(windows: np.ndarray, steps_per_beat: int) -> np.ndarray:
+    """A hash of each beat of ``(N, T)`` that is the same in every key, uint16 ``(N, beats)``.
+
+    A last beat that is not full is hashed with what it has.
+    """
+    is_note = windows >= FIRST_NOTE_ON
+    pitches = windows.astype(np.int64)
+    steps = np.arange(windows.shape[1])
+    last_note = np.maximum.accumulate(np.where(is_note, steps, -1), axis=1)
+    before = np.concatenate([np.full((len(windows), 1), -1), last_note[:, :-1]], axis=1)
+    interval = pitches - np.take_along_axis(pitches, np.maximum(before, 0), axis=1)
+    content = np.where(is_note, np.where(before >= 0, interval + 2 * FIRST_NOTE, FIRST_NOTE), pitches)
+    beats = -(-windows.shape[1] // steps_per_beat)
+    padded = np.zeros((len(windows), beats * steps_per_beat), np.uint64)
+    padded[:, : windows.shape[1]] = content
+    mixed = np.zeros((len(windows), beats), np.uint64)
+    for step in padded.reshape(len(windows), beats, steps_per_beat).transpose(2, 0, 1):
+        mixed = absorb(mixed, step)
+    return (mixed >> np.uint64(48)).astype(np.uint16)
+
+
+def redraw_near_copies(
+    draw: Callable[[int], Sequence[Melody]], count: int, index: NoveltyIndex, vocabulary: Vocabulary
+) -> list[Melody]:
+    """``count`` melodies from ``draw(how many)`` of which none is a near-copy, and no two are alike.
+
+    Raises:
+        NoveltyError: if near-copies come again and again.
+    """
+    kept: list[Melody] = []
+    refused: set[bytes] = set()
+    for _ in range(MAX_DRAWS):
+        drawn = list(draw(count - len(kept)))
+        tokens = np.stack([vocabulary.encode(melody) for melody in drawn])
+        for melody, row, is_copy in zip(drawn, tokens, index.is_near_copy(tokens), strict=True):
+            if not is_copy and row.tobytes() not in refused:
+                kept.append(melody)
+            refused.add(row.tobytes())
+        if len(kept) >= count:
+            return kept
+    raise NoveltyError(f"in {MAX_DRAWS} draws only {len(kept)} of {count} melodies were new and no near-copies")

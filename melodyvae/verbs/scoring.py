@@ -1,0 +1,167 @@
+"""How unusual each window of a tune is, and which of its notes are.
+
+A window's score is its negative ELBO, in nats per step; beside it stands the percentile among held-out windows of the
+model's own training data, whose quantiles are kept with the model. A note's score is by how many nats its window's
+negative ELBO would fall if its pitch were another one near, and :data:`OUTSIDE_NATS` more if it lies outside the major
+scale that holds most of the tune's notes: a model that remembers windows exactly remembers a wrong note nearly as well
+as a right one, so the ELBO alone tells little. With a model that composes beside it, the notes are therefore judged by
+that one: see :mod:`melodyvae.verbs.doubts`. Notes of bars that recur exactly are not doubtful either way.
+``tests/benchmarks/wrong_notes.py`` prints how much each finds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from melodyvae.datasets.batches import random_rows, token_batches
+from melodyvae.models.loss import token_nats
+from melodyvae.music.melody import Melody, MelodyNote
+from melodyvae.music.tokens import FIRST_NOTE_ON
+from melodyvae.network.checkpoint import check_extras
+from melodyvae.verbs.doubts import DOUBTFUL_NATS_HEARD, at_other_pitches, can_hear, note_doubts, recurring_notes
+
+if TYPE_CHECKING:
+    from melodyvae.models.melody import MelodyModel
+
+QUANTILES = "score.quantiles"  # among a model's extras
+PERCENTILES = 101
+OUTSIDE_NATS = 6.0
+DOUBTFUL_NATS = 6.0  # what a note outside the tune's scale gets beyond what the model says
+MAJOR_SCALE = np.isin(np.arange(12), (0, 2, 4, 5, 7, 9, 11))
+OTHER_PITCHES = (-4, -3, -2, -1, 1, 2, 3, 4)  # semitones away
+ROWS_AT_ONCE = 512
+MAX_WINDOWS = 4096
+
+
+@dataclass(frozen=True)
+class NoteScore:
+    """A note and how doubtful it is, in nats (see above), with a likelier pitch; ``bar`` and ``beat`` are from 1.
+
+    ``is_doubtful`` is whether that is so much that it should be looked at.
+    """
+
+    bar: int
+    beat: float
+    note: MelodyNote
+    nats: float
+    better_pitch: int
+    is_doubtful: bool
+
+
+@dataclass(frozen=True)
+class WindowScore:
+    """A window of a tune.
+
+    Attributes:
+        first_bar: from 1.
+        nats_per_step: its negative ELBO.
+        percentile: the share of held-out windows, in percent, that are less unusual; None of a model that came without.
+        notes: its notes, the most doubtful first.
+    """
+
+    first_bar: int
+    nats_per_step: float
+    percentile: float | None
+    notes: tuple[NoteScore, ...]
+
+
+def score(model: MelodyModel, melody: Melody, composer: MelodyModel | None = None) -> list[WindowScore]:
+    """The score of every window of ``melody`` that has a note, a bar apart; a shorter melody is padded with silence.
+
+    The notes are judged by ``composer``, a model that looks back, if there is one and it takes bars of this length.
+    """
+    padded = melody.pad_to(model.config.bars)
+    found = [(first, window) for first, window in padded.windows(model.config.bars) if window.notes]
+    if not found:
+        return []
+    rows = np.stack([model.vocabulary.encode(window) for _, window in found])
+    per_step = negative_elbo(model, rows) / model.config.steps
+    if QUANTILES in model.extras:
+        check_extras(model.extras, {QUANTILES: (PERCENTILES,)})
+    quantiles = model.extras[QUANTILES].cpu().numpy() if QUANTILES in model.extras else None
+    scale = best_scale([note.pitch for note in melody.notes])
+    is_heard = composer is not None and can_hear(composer, melody)
+    doubts = note_doubts(composer, melody, scale) if composer is not None and is_heard else None
+    enough = DOUBTFUL_NATS if doubts is None else DOUBTFUL_NATS_HEARD
+    starts = np.array([note.start_step for note in melody.notes])
+    recurs = recurring_notes(melody)
+    scores = []
+    for (first, window), row, nats in zip(found, rows, per_step, strict=True):
+        percentile = None if quantiles is None else float(np.interp(nats, quantiles, np.linspace(0, 100, PERCENTILES)))
+        # The notes of the tune; a window may begin within one.
+        steps = np.array([note.start_step for note in window.notes]) + first * window.steps_per_bar
+        numbers = np.searchsorted(starts, steps, side="right") - 1
+        gains, better = note_scores(model, row, scale) if doubts is None else (values[numbers] for values in doubts)
+        is_cleared = recurs[numbers]
+        notes = [
+            NoteScore(
+                bar=first + 1 + note.start_step // window.steps_per_bar,
+                beat=1 + note.start_step % window.steps_per_bar / window.steps_per_quarter,
+                note=note,
+                nats=0.0 if cleared else float(gain),
+                better_pitch=note.pitch if cleared else note.pitch + int(shift),
+                is_doubtful=bool(gain >= enough and not cleared),
+            )
+            for note, gain, shift, cleared in zip(window.notes, gains, better, is_cleared, strict=True)
+        ]
+        ordered = tuple(sorted(notes, key=lambda doubtful: -doubtful.nats))
+        scores.append(WindowScore(first + 1, float(nats), percentile, ordered))
+    return scores
+
+
+def note_scores(
+    model: MelodyModel, window: np.ndarray, scale: np.ndarray | None = None, only: Sequence[int] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """For each onset of a token window ``(T,)``: how doubtful it is, in nats, and the shift to a likelier pitch.
+
+    ``scale`` says of each pitch class ``(12,)`` whether it belongs; by default the window's own :func:`best_scale`.
+    ``only`` are the steps of the onsets to judge; None judges all.
+    """
+    steps = np.flatnonzero(window >= FIRST_NOTE_ON) if only is None else np.array(only)
+    pitches = window[steps].astype(np.int64) - FIRST_NOTE_ON + model.vocabulary.lowest_pitch
+    belongs = best_scale(pitches) if scale is None else scale
+    rows, places = at_other_pitches(window, steps, OTHER_PITCHES, model.vocabulary.size)
+    costs = negative_elbo(model, rows)
+    gains, shifts = np.full(len(steps), -np.inf), np.zeros(len(steps), np.int64)
+    for (index, shift), cost in zip(places, costs[1:], strict=True):
+        here, there = belongs[pitches[index] % 12], belongs[(pitches[index] + shift) % 12]
+        gain = costs[0] - cost + OUTSIDE_NATS * (int(there) - int(here))
+        if gain > gains[index]:
+            gains[index], shifts[index] = gain, shift
+    return gains, shifts
+
+
+def best_scale(pitches: Sequence[int] | np.ndarray) -> np.ndarray:
+    """The major scale that holds most of the notes: booleans by pitch class ``(12,)``."""
+    counts = np.bincount(np.asarray(pitches, np.int64) % 12, minlength=12)
+    inside = [int(counts[np.roll(MAJOR_SCALE, tonic)].sum()) for tonic in range(12)]
+    return np.roll(MAJOR_SCALE, int(np.argmax(inside)))
+
+
+def negative_elbo(model: MelodyModel, windows: np.ndarray) -> np.ndarray:
+    """-log p(x | z) at the posterior mean, plus the KL, in nats, of token windows ``(N, T)``: ``(N,)``.
+
+    At the mean, and not at a draw, so that windows that hardly differ can be compared.
+    """
+    found = []
+    with torch.inference_mode():
+        for tokens in token_batches(windows, ROWS_AT_ONCE, model.device):
+            posterior = model.encode(tokens)
+            reconstruction = token_nats(model.logits(posterior.mean, tokens), tokens).sum(dim=1)
+            found.append(reconstruction + posterior.kl_to_standard_normal())
+    return torch.cat(found).double().cpu().numpy()
+
+
+def fit_quantiles(model: MelodyModel, held_out: np.ndarray, seed: int = 0) -> dict[str, Tensor]:
+    """Quantiles ``(101,)`` of held-out windows' nats per step, for a model's extras: :func:`score` ranks with them."""
+    if not len(held_out):
+        return {}
+    some = random_rows(held_out, MAX_WINDOWS, seed)
+    per_step = negative_elbo(model, some) / some.shape[1]
+    return {QUANTILES: torch.from_numpy(np.quantile(per_step, np.linspace(0, 1, PERCENTILES))).float()}

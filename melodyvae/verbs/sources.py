@@ -1,0 +1,300 @@
+"""Any source of a melody -> the windows of it that a model takes.
+
+Conventions: a *window* is a melody of exactly the model's bars and grid. Bars are counted from 1, as in a score.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from melodyvae.config import MelodyConfig
+from melodyvae.music.feel import Feel
+from melodyvae.music.melody import Melody
+from melodyvae.music.phrases import Phrase, choose_phrase
+from melodyvae.music.regions import ReadMelody, melody_of
+from melodyvae.reading.melodies import read_melody
+from melodyvae.reading.repeats import Repeats
+from melodyvae.reading.sources import PieceSource
+from melodyvae.system.errors import UserError
+from melodyvae.system.limits import Limits
+
+if TYPE_CHECKING:
+    from melodyvae.models.melody import MelodyModel
+    from melodyvae.music.notes import Song
+
+MAX_NAMED_BARS = 8  # in which notes are lost
+
+MelodySource: TypeAlias = "PieceSource | Melody | ReadMelody"
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of somebody's melody that a model can take.
+
+    Attributes:
+        melody: as many bars as were asked for, the model's by default.
+        first_bar: the bar of the piece that it starts in, from 1.
+        last_bar: the bar of the piece that it ends in.
+        grid_bar: the bar of the melody, from 0, that it starts at.
+        note: what had to be decided, in a sentence for the user; empty if nothing.
+        reason: why these bars were chosen; empty if they were asked for, or there are no others.
+        lost_bars: the bar of the piece of each note that the grid could not hold.
+        moved: how many of the notes began further than a quarter of a step from the grid.
+    """
+
+    melody: Melody
+    first_bar: int
+    last_bar: int
+    grid_bar: int
+    note: str = ""
+    reason: str = ""
+    lost_bars: tuple[int, ...] = ()
+    moved: int = 0
+
+
+class WindowError(UserError, ValueError):
+    """A melody has no window that the model can take."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What was taken from one source of a verb.
+
+    Attributes:
+        label: what the sentences call it, such as ``A``.
+        path: of its file; None if it is no file.
+        found: the melody of the whole piece.
+        window: the bars that were taken; None if all were.
+    """
+
+    label: str
+    path: Path | None
+    found: ReadMelody
+    window: Window | None = None
+
+    @property
+    def melody(self) -> Melody:
+        """The bars that were taken."""
+        return self.found.melody if self.window is None else self.window.melody
+
+    @cached_property
+    def lost_bars(self) -> tuple[int, ...]:
+        """The bar of the piece, from 1, of each note that the grid could not hold."""
+        return _lost_bars(self.found, 0, self.found.melody.bars) if self.window is None else self.window.lost_bars
+
+    @property
+    def moved(self) -> int:
+        """How many notes began further than a quarter of a step from the grid."""
+        return len(self.found.moved_steps) if self.window is None else self.window.moved
+
+    @cached_property
+    def feel(self) -> Feel:
+        """How the bars that were taken are played."""
+        first_bar = 0 if self.window is None else self.window.grid_bar
+        return Feel.of(self.found, first_bar, self.melody.bars)
+
+    @property
+    def name(self) -> str:
+        """The name of the file, fit to be printed; empty if it is no file."""
+        return "".join(sign if sign.isprintable() else "?" for sign in self.path.name) if self.path else ""
+
+    @property
+    def stem(self) -> str:
+        """The name without its ending."""
+        return self.path.stem if self.path else self.found.melody.name or "melody"
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What was read and which bars were taken, a sentence each."""
+        said = ", ".join(filter(None, (self.found.description, close_call_words(self.found))))
+        said = f"{self.name}: {said}" if self.name else said
+        read = f"{self.label} is {said}" if self.label else said
+        lost = (self.loss,) if self.lost_bars else ()
+        if self.window is None:
+            return read, *lost
+        first, last = self.window.first_bar, self.window.last_bar
+        which = f"bar {first}" if first == last else f"bars {first} to {last}"
+        bars = f"{self.label or 'it'} is taken from {which}"
+        bars += f": {self.window.reason}" if self.window.reason else ""
+        return read, f"{bars}; {self.window.note}" if self.window.note else bars, *lost
+
+    @property
+    def loss(self) -> str:
+        """How many notes the grid could not hold, and in which bars, as a sentence; empty if none."""
+        count = len(self.lost_bars)
+        if not count:
+            return ""
+        bars = list(dict.fromkeys(self.lost_bars))
+        named = ", ".join(map(str, bars[:MAX_NAMED_BARS])) + (" and others" if len(bars) > MAX_NAMED_BARS else "")
+        return (
+            f"{count} of {len(self.melody.notes) + count} notes{f' of {self.label}' if self.label else ''} "
+            f"{'is' if count == 1 else 'are'} lost: too short, or between the places of the grid "
+            f"({'bar' if len(bars) == 1 else 'bars'} {named})"
+        )
+
+
+def close_call_words(found: ReadMelody) -> str:
+    """The track that was nearly chosen instead, for sentences; empty if the choice was clear."""
+    if found.close_call is None:
+        return ""
+    name = f" ({found.close_call.name})" if found.close_call.name else ""
+    return f"a close call; next: track {found.close_call.index + 1}{name}"
+
+
+TunesRead: TypeAlias = "dict[tuple[MelodySource, str], ReadMelody]"  # by source and track
+
+
+def read_tunes(
+    tunes: Sequence[tuple[Path, str]], limits: Limits | None = None, repeats: Repeats = "written"
+) -> TunesRead:
+    """The melodies of files, each given with its track, by file and track; a file is read once, whatever its tracks.
+
+    Raises:
+        MidiError, MelodyError: as :func:`melodyvae.reading.melodies.read_melody`.
+    """
+    found: TunesRead = {}
+    songs: dict[Path, Song | None] = {}
+    for path, track in dict.fromkeys(tunes):
+        found[path, track] = read_melody(songs.get(path) or path, track, limits=limits, repeats=repeats)
+        songs[path] = found[path, track].song
+    return found
+
+
+def read_source(
+    source: MelodySource,
+    config: MelodyConfig,
+    track: str = "auto",
+    limits: Limits | None = None,
+    repeats: Repeats = "written",
+) -> ReadMelody:
+    """The melody of any source, on the model's grid, meter and pitch range; what was read before is taken as it is.
+
+    A piece whose bars are as long as the model's keeps its meter (6/8 in a model of 3/4); one in another meter gets the
+    model's bars laid over it, 12/8, 6/8 and 9/8 beat on beat in a model of 4/4. Notes out of
+    range are moved by octaves.
+    With ``limits``, a score is read in a process of its own that may not take more time and memory; ``repeats`` are
+    those of a score.
+
+    Raises:
+        MidiError, MelodyError: as :func:`melodyvae.reading.melodies.read_melody`.
+        WindowError: if a ``Melody``, or a ``ReadMelody`` without its piece, lies on another grid than the model's.
+    """
+    if isinstance(source, ReadMelody):
+        found = source
+        if found.song is not None and found.melody.steps_per_quarter != config.steps_per_quarter:
+            found = melody_of(found.song, found.part_index, None, config.steps_per_quarter)
+    elif isinstance(source, Melody):
+        if source.steps_per_quarter != config.steps_per_quarter:
+            raise WindowError(
+                f"the melody has {source.steps_per_quarter} steps per quarter, the model {config.steps_per_quarter}; "
+                "write it to a file and give that, or read it on the model's grid"
+            )
+        own = source.meter if source.steps_per_bar == config.steps_per_bar else config.meter
+        found = ReadMelody.of(source, own)
+    else:
+        found = read_melody(source, track, None, config.steps_per_quarter, limits, repeats)
+    if found.melody.steps_per_bar != config.steps_per_bar and found.song is not None:
+        refitted = melody_of(found.song, found.part_index, config.meter, config.steps_per_quarter)
+        found = replace(refitted, close_call=found.close_call)
+    grid = (found.melody.steps_per_quarter, found.melody.steps_per_bar)
+    if grid != (config.steps_per_quarter, config.steps_per_bar):
+        raise WindowError("the piece was read with other bars or another grid than the model's")
+    return replace(found, melody=found.melody.fold_into(config.lowest_pitch, config.highest_pitch))
+
+
+def take(
+    source: MelodySource,
+    config: MelodyConfig,
+    label: str = "",
+    track: str = "auto",
+    limits: Limits | None = None,
+    repeats: Repeats = "written",
+    read: TunesRead | None = None,
+) -> Taken:
+    """The melody of a source, with all its bars; see :func:`read_source`. What is in ``read`` is not read again."""
+    path = Path(source) if isinstance(source, str | os.PathLike) else None
+    known = None if path is None or not read else read.get((path, track))
+    return Taken(label, path, read_source(known or source, config, track, limits, repeats))
+
+
+def take_window(
+    source: MelodySource,
+    config: MelodyConfig,
+    label: str = "",
+    track: str = "auto",
+    first_bar: int | None = None,
+    bars: int | None = None,
+    limits: Limits | None = None,
+    repeats: Repeats = "written",
+    read: TunesRead | None = None,
+) -> Taken:
+    """Some bars of a source; see :func:`take` and :func:`pick_window`."""
+    taken = take(source, config, label, track, limits, repeats, read)
+    try:
+        return replace(taken, window=pick_window(taken.found, config, first_bar, bars))
+    except WindowError as error:
+        raise WindowError(f"{taken.name or label or 'the melody'}: {error}") from error
+
+
+def pick_window(
+    found: ReadMelody, config: MelodyConfig, first_bar: int | None = None, bars: int | None = None
+) -> Window:
+    """The window at bar ``first_bar`` of the piece (from 1), or a phrase: see :mod:`melodyvae.music.phrases`.
+
+    It has ``bars`` bars, those of the model by default. Its tempo is the one in force where it begins. A melody that
+    ends before the window does is padded with silence.
+
+    Raises:
+        WindowError: if there is no such bar, or no note in the window.
+    """
+    melody, layout = found.melody, found.layout
+    piece_bars = len(layout.bar_starts)
+    if first_bar is not None and not 1 <= first_bar <= piece_bars:
+        raise WindowError(f"there is no bar {first_bar}: the melody has bars 1 to {piece_bars}")
+    bars = bars or config.bars
+    phrase = Phrase(layout.grid_bar(first_bar), bars) if first_bar is not None else choose_phrase(melody, bars)
+    start = phrase.first_bar
+    missing = start + bars - melody.bars
+    note = ""
+    if melody.bars < bars:
+        note = f"it has {_bars(melody.bars)}, {bars} are taken: padded with silence"
+    elif missing > 0:
+        note = f"it ends {_bars(missing)} before the window does: padded with silence"
+    window = found.window(start, bars)
+    first = layout.piece_bar(start)
+    last = max(layout.piece_bar(start + bars) - 1 if missing < 0 else piece_bars, first)
+    if not window.notes:
+        raise WindowError(f"there is no note in bars {first} to {last}; choose another bar")
+    first_step, end_step = start * melody.steps_per_bar, (start + bars) * melody.steps_per_bar
+    moved = sum(first_step <= step < end_step for step in found.moved_steps)
+    return Window(window, first, last, start, note, phrase.reason, _lost_bars(found, start, bars), moved)
+
+
+def sounding_bars(melody: Melody) -> tuple[int, int]:
+    """The bars, from 0, from the first note on until just after the last one's end; all bars if there is no note."""
+    if not melody.notes:
+        return 0, melody.bars
+    return melody.notes[0].start_step // melody.steps_per_bar, -(-melody.notes[-1].end_step // melody.steps_per_bar)
+
+
+def windows_of(model: MelodyModel, melody: Melody) -> list[Melody]:
+    """``melody`` as windows of the model one after the other, the last one padded with silence."""
+    bars = model.config.bars
+    count = max(-(-melody.bars // bars), 1)
+    padded = melody.pad_to(count * bars)
+    return [padded.window(index * bars, bars) for index in range(count)]
+
+
+def _lost_bars(found: ReadMelody, first_bar: int, bars: int) -> tuple[int, ...]:
+    """The bar of the piece of each note lost in some bars of the melody (from 0)."""
+    of_grid = (step // found.melody.steps_per_bar for step in found.lost_steps)
+    return tuple(found.layout.piece_bar(bar) for bar in of_grid if first_bar <= bar < first_bar + bars)
+
+
+def _bars(count: int) -> str:
+    return "1 bar" if count == 1 else f"{count} bars"

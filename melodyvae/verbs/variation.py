@@ -1,0 +1,169 @@
+"""More walks through the latent space: near a tune, between four tunes, and sums of tunes.
+
+Conventions: a *window* is a melody of exactly the model's bars; everything drawn comes from the ``torch.Generator``
+that is passed in. All results have the tempo and the instrument of the first melody given.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from melodyvae.models.latent import slerp
+from melodyvae.models.token_rules import TokenRules
+from melodyvae.music.melody import Melody
+from melodyvae.music.scales import Scale, ScaleChoice
+from melodyvae.verbs.codec import (
+    check_count,
+    decode_tokens,
+    exact_latents,
+    fields_of,
+    posterior_means,
+    whole_melody,
+)
+from melodyvae.verbs.in_scale import NEAR_MARGIN, Surroundings
+from melodyvae.verbs.sources import windows_of
+
+if TYPE_CHECKING:
+    from melodyvae.models.melody import MelodyModel
+
+MAX_DRAWS = 20
+# Half of the neighbours of a two-bar tune differ from it on 7 sixteenths of 32 or more, and 7% on one or two (24 tunes,
+# pop songs and folk songs, eight neighbours each); at 0.3 it was 2 sixteenths, and 54%.
+AMOUNT = 0.45
+
+
+def vary(
+    model: MelodyModel,
+    window: Melody,
+    count: int = 8,
+    amount: float = AMOUNT,
+    temperature: float = 0.0,
+    generator: torch.Generator | None = None,
+    rules: TokenRules | None = None,
+    is_refused: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> list[Melody]:
+    """Near neighbours of a window, each different from it and from the others: ``count``, or as many as there are.
+
+    z = sqrt(1 - amount^2) * mean + amount * draw, with the posterior mean and a draw from the model's prior: where both
+    are distributed as N(0, I), so is z. Amount 0 is the window as the model remembers it, 1 a new melody.
+
+    Args:
+        model: the model.
+        window: the melody.
+        count: how many, at least 1.
+        amount: 0 to 1.
+        temperature: of the tokens' draw; 0 takes the most probable melody at each z.
+        generator: the source of all draws.
+        rules: what keeps them in a scale (see :func:`~melodyvae.verbs.in_scale.rules_near`); None allows all.
+        is_refused: which token windows of ``(N, T)`` are drawn again, booleans ``(N,)``; with it the window itself does
+            not stand in for neighbours that are not found.
+
+    Raises:
+        ValueError: if the count or the amount is out of range.
+    """
+    check_count(count, 1)
+    if not 0 <= amount <= 1:
+        raise ValueError(f"amount is {amount}; it must lie between 0 and 1")
+    mean = posterior_means(model, [window])
+    known = {model.vocabulary.encode(window).tobytes()}
+    found: list[np.ndarray] = []
+    spare: list[np.ndarray] = []
+    for _ in range(MAX_DRAWS if amount > 0 or temperature > 0 else 1):
+        wanted = count - len(found)
+        z = math.sqrt(1 - amount**2) * mean + amount * model.prior(wanted).sample(generator)
+        rows = decode_tokens(model, z, temperature, generator, rules)
+        refused = np.zeros(len(rows), bool) if is_refused is None else is_refused(rows)
+        for row in rows[~refused]:
+            (spare if row.tobytes() in known else found).append(row)
+            known.add(row.tobytes())
+        if len(found) == count:
+            break
+    kept = found or (spare[:1] if is_refused is None else [])  # the window itself, if nothing else is to be had
+    return [model.vocabulary.decode(row, **_grid_of(model), **fields_of(window)) for row in kept]
+
+
+def grid(
+    model: MelodyModel,
+    corners: Sequence[Melody],
+    count: int = 5,
+    *,
+    exact: bool = True,
+    scale: Scale | ScaleChoice = "none",
+) -> list[list[Melody]]:
+    """``count`` rows of ``count`` melodies between four: first and last of the first row, then of the last.
+
+    Along the left and the right edge, and then along each row, the way is the great arc. Longer melodies than the
+    model's windows are decoded window by window.
+
+    Args:
+        model: the model.
+        corners: four melodies of one length, in one key: top left, top right, bottom left, bottom right.
+        count: at least 2.
+        exact: refine the latents of the corners until they come back; otherwise they are as the model remembers them.
+        scale: ``auto`` keeps what lies between to the scale of the four; ``none`` does not; a scale keeps all to it.
+
+    Raises:
+        ValueError: if there are not four corners, or the count is too low.
+    """
+    check_count(count, 2)
+    if len(corners) != 4:
+        raise ValueError(f"a grid has 4 corners, not {len(corners)}")
+    tunes = [windows_of(model, corner) for corner in corners]
+    latents = [exact_latents(model, tune) if exact else posterior_means(model, tune) for tune in tunes]
+    along = torch.linspace(0, 1, count, device=latents[0].device)
+    paths = []
+    for a, b, c, d in zip(*latents, strict=True):
+        left, right = slerp(a, c, along), slerp(b, d, along)
+        paths.append(torch.cat([slerp(start, end, along) for start, end in zip(left, right, strict=True)]))
+    around = Surroundings.of(model.vocabulary, tunes, scale)
+    rows = around.decode(model, torch.stack(paths, dim=1), grid_shares(count))
+    melodies = [whole_melody(model, row, corners[0]) for row in rows]
+    return [melodies[start : start + count] for start in range(0, count**2, count)]
+
+
+def grid_shares(count: int) -> np.ndarray:
+    """How much of each corner there is in each melody of a grid, row by row: ``(count ** 2, 4)``."""
+    down, across = np.meshgrid(np.linspace(0, 1, count), np.linspace(0, 1, count), indexing="ij")
+    corners = [(1 - down) * (1 - across), (1 - down) * across, down * (1 - across), down * across]
+    return np.stack([corner.ravel() for corner in corners], axis=1)
+
+
+def arithmetic(
+    model: MelodyModel,
+    melodies: Sequence[Melody],
+    signs: Sequence[int],
+    temperature: float = 0.0,
+    generator: torch.Generator | None = None,
+    scale: Scale | ScaleChoice = "none",
+) -> Melody:
+    """The melody at the sum of the posterior means of melodies of one length, each times its sign, 1 or -1.
+
+    ``scale`` is that of the melodies that are added (``auto``), no scale (``none``), or any other.
+
+    Raises:
+        ValueError: if there are not as many signs as melodies, or none.
+    """
+    if not melodies or len(melodies) != len(signs):
+        raise ValueError(f"{len(melodies)} windows and {len(signs)} signs; there must be as many, and at least one")
+    tunes = [windows_of(model, melody) for melody in melodies]
+    means = torch.stack([posterior_means(model, tune) for tune in tunes])  # (terms, W, Z)
+    z = (means * torch.tensor(signs, dtype=means.dtype, device=means.device)[:, None, None]).sum(dim=0)
+    added = [tune for tune, sign in zip(tunes, signs, strict=True) if sign > 0] or tunes
+    around = Surroundings.of(model.vocabulary, added, scale)
+    shares = np.full((1, len(added)), 1 / len(added))
+    row = around.decode(model, z[None], shares, temperature, generator, free_ends=False, margin=NEAR_MARGIN)[0]
+    return whole_melody(model, row, melodies[0])
+
+
+def steps_changed(model: MelodyModel, melody: Melody, window: Melody) -> int:
+    """On how many steps two melodies of one length have different tokens."""
+    return int((model.vocabulary.encode(melody) != model.vocabulary.encode(window)).sum())
+
+
+def _grid_of(model: MelodyModel) -> dict[str, int]:
+    return {"steps_per_quarter": model.config.steps_per_quarter}

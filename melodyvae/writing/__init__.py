@@ -1,0 +1,1 @@
+"""Melodies -> MIDI files, a page that plays them, pictures and sound."""

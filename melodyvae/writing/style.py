@@ -1,0 +1,13 @@
+"""What the pictures share: their colours, and the error of one that would be empty."""
+
+from __future__ import annotations
+
+from melodyvae.system.errors import UserError
+
+INK = "#1a1a2e"
+NOTE = "#3b6fb6"
+END_NOTE = "#c8553d"  # the two ends of a walk; darker than NOTE in grey
+
+
+class PlotError(UserError, ValueError):
+    """There is nothing to draw."""

@@ -1,0 +1,65 @@
+"""Piano rolls as SVG text, for pages and notebooks: no JavaScript, no files, colours that follow the page's CSS.
+
+Conventions: one step is one unit wide, one semitone one unit high; the highest pitch is at the top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from melodyvae.music.melody import Melody
+
+BLACK_KEYS = frozenset({1, 3, 6, 8, 10})
+MARGIN = 2  # semitones above the highest and below the lowest note
+NOTE_GAP = 0.15  # steps, so that a repeated note is seen to be two
+SILENCE = (60, 72)  # the pitches that a roll without notes shows
+
+
+def pitch_range(melodies: Sequence[Melody]) -> tuple[int, int]:
+    """The lowest and the highest pitch that rolls of these melodies show, with a margin."""
+    pitches = [note.pitch for melody in melodies for note in melody.notes] or SILENCE
+    return min(pitches) - MARGIN, max(pitches) + MARGIN
+
+
+def roll_svg(melody: Melody, pitches: tuple[int, int] | None = None, label: str = "") -> str:
+    """The piano roll of a melody as an ``<svg>`` element.
+
+    Its classes are ``black`` (rows of black keys), ``beat``, ``bar`` and ``note``; without CSS it is readable in black
+    on white.
+
+    Args:
+        melody: the melody.
+        pitches: the lowest and highest pitch shown; the melody's own by default. Give rolls that stand together one
+            range.
+        label: what a screen reader says.
+    """
+    low, high = pitches or pitch_range([melody])
+    length, rows = max(melody.length_steps, 1), high - low + 1
+    parts = [
+        f'<svg class="roll" role="img" aria-label="{escape(label or _spoken(melody))}" viewBox="0 0 {length} {rows}" '
+        f'preserveAspectRatio="none" xmlns="http://www.w3.org/2000/svg">'
+    ]
+    parts += [
+        f'<rect class="black" x="0" y="{high - pitch}" width="{length}" height="1" fill="#8882"/>'
+        for pitch in range(low, high + 1)
+        if pitch % 12 in BLACK_KEYS
+    ]
+    for step in range(0, length + 1, melody.steps_per_quarter):
+        kind = "bar" if step % melody.steps_per_bar == 0 else "beat"
+        parts.append(
+            f'<line class="{kind}" x1="{step}" x2="{step}" y1="0" y2="{rows}" stroke="#888" '
+            f'stroke-width="{1.4 if kind == "bar" else 0.5}" vector-effect="non-scaling-stroke"/>'
+        )
+    parts += [
+        f'<rect class="note" x="{note.start_step}" y="{high - note.pitch + 0.05:.2f}" '
+        f'width="{note.end_step - note.start_step - NOTE_GAP:.2f}" height="0.9" fill="#3b6fb6"/>'
+        for note in melody.notes
+    ]
+    return "".join([*parts, "</svg>"])
+
+
+def _spoken(melody: Melody) -> str:
+    notes = "1 note" if len(melody.notes) == 1 else f"{len(melody.notes)} notes"
+    bars = "1 bar" if melody.bars == 1 else f"{melody.bars} bars"
+    return f"piano roll: {notes} in {bars} of {melody.meter[0]}/{melody.meter[1]}"

@@ -1,0 +1,119 @@
+"""A wrong note is told by the tune around it, by the likelihood of the whole tune and nothing less."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from melodyvae import MelodyVAE
+from melodyvae.models.loss import token_nats
+from melodyvae.models.melody import MelodyModel
+from melodyvae.music.melody import Melody, MelodyNote
+from melodyvae.verbs import doubts
+from melodyvae.verbs.doubts import CONTEXT_BARS, can_hear, note_doubts, recurring_notes
+from melodyvae.verbs.scoring import best_scale, score
+
+THEME = [60, 62, 64, 65, 67, 67, 69, 67, 65, 64, 62, 64, 65, 64, 62, 60]  # four bars in C, four notes each
+EVERYTHING = np.ones(12, bool)
+
+
+@pytest.fixture(scope="module")
+def composer() -> MelodyModel:
+    return MelodyModel.from_pretrained("melody-compose")
+
+
+def theme(times: int, wrong: dict[int, int] | None = None) -> Melody:
+    """The theme so often in a row; ``wrong`` says by how much notes are moved."""
+    pitches = [pitch + (wrong or {}).get(number, 0) for number, pitch in enumerate(THEME * times)]
+    notes = tuple(MelodyNote(4 * number, 4 * number + 4, pitch) for number, pitch in enumerate(pitches))
+    return Melody(notes, 4 * len(notes))
+
+
+@pytest.mark.parametrize("moved", [5, 20, 40])
+def test_a_wrong_note_of_a_theme_that_comes_back_is_the_most_doubtful(composer, moved):
+    clean, planted = theme(3), theme(3, {moved: 1})
+    scale = best_scale([note.pitch for note in clean.notes])
+    gains, shifts = note_doubts(composer, planted, scale)
+    assert len(gains) == len(shifts) == 48
+    assert (gains.argmax(), shifts[moved]) == (moved, -1)
+    assert gains[moved] > doubts.DOUBTFUL_NATS_HEARD
+    assert (note_doubts(composer, clean, scale)[0] < doubts.DOUBTFUL_NATS_HEARD).all()
+
+
+def test_a_bar_that_recurs_exactly_clears_its_notes(composer):
+    planted = theme(4, {5: 1, 21: 1, 40: 1})  # bars 2 and 6 are alike, with the same wrong note; bar 11 has another
+    recurs = recurring_notes(planted)
+    assert [number // 4 for number in np.flatnonzero(~recurs)[::4]] == [10]
+    gains, _ = note_doubts(composer, planted, EVERYTHING)
+    assert np.isneginf(gains[recurs]).all()
+    found = score(MelodyModel.from_pretrained("melody-2bar"), planted, composer)
+    assert {(note.bar, note.note.pitch) for window in found for note in window.notes if note.is_doubtful} == {(11, 66)}
+    cleared = [note for window in found for note in window.notes if note.bar != 11]
+    assert {(note.nats, note.better_pitch - note.note.pitch) for note in cleared} == {(0.0, 0)}
+    louder = replace(planted, notes=tuple(note._replace(velocity=9 + note.start_step % 64) for note in planted.notes))
+    assert (recurring_notes(louder) == recurs).all()
+
+
+def test_bars_that_recur_clear_notes_that_are_judged_by_two_bars():
+    twice = Melody(tuple(MelodyNote(4 * n, 4 * n + 4, pitch) for n, pitch in enumerate([60, 61, 62, 63] * 4)), 64)
+    model = MelodyModel.from_pretrained("melody-2bar")
+    assert not any(note.is_doubtful for window in score(model, twice) for note in window.notes)
+
+
+def test_a_doubt_is_what_the_whole_tune_gains(composer):
+    planted = theme(2, {9: 1})
+    asked = [8, 9, 25]  # in the bars that do not recur
+    gains, shifts = note_doubts(composer, planted, EVERYTHING, asked)
+    assert np.isneginf(np.delete(gains, asked)).all()
+
+    def nats(melody: Melody) -> float:
+        tokens = torch.from_numpy(composer.vocabulary.encode(melody).astype(np.int64))[None]
+        with torch.inference_mode():
+            return float(token_nats(composer.logits(torch.zeros(1, 4 * 24), tokens), tokens).sum())
+
+    for number in asked:
+        notes = list(planted.notes)
+        notes[number] = notes[number]._replace(pitch=notes[number].pitch + int(shifts[number]))
+        gain = nats(planted) - nats(Melody(tuple(notes), planted.length_steps))
+        assert gains[number] == pytest.approx(gain - abs(int(shifts[number])) + 1, abs=1e-3)
+
+
+def test_every_note_of_a_long_tune_is_judged_with_bars_around_it():
+    segment = 2
+    for bars in (2, 4, 16, 18, 40):
+        for bar in range(bars):
+            first = doubts._first_bar(bar, bars, segment)
+            assert first % segment == 0
+            assert first <= bar < first + CONTEXT_BARS
+            if bars >= CONTEXT_BARS:
+                assert first + CONTEXT_BARS <= bars
+                assert min(bar, 4) <= bar - first or first == 0
+                assert min(bars - bar, 4) <= first + CONTEXT_BARS - bar
+
+
+def test_only_tunes_of_its_grid_are_heard(composer):
+    assert can_hear(composer, theme(1))
+    assert not can_hear(composer, Melody(theme(1).notes, 48 * 2, meter=(3, 4)))
+    assert not can_hear(MelodyModel.from_pretrained("melody-2bar"), theme(1))
+
+
+def test_score_judges_notes_by_the_tune_and_windows_by_themselves(tmp_path):
+    vae = MelodyVAE.from_pretrained("melody-2bar")
+    planted = theme(3, {21: 1})
+    planted.write(tmp_path / "planted.mid")
+    found = vae.score(tmp_path / "planted.mid")
+    assert [(note.bar, note.beat, note.note.pitch, note.better_pitch) for note in found.doubtful] == [(6, 2.0, 68, 67)]
+    alone = score(vae.model, planted)
+    assert [window.nats_per_step for window in found] == pytest.approx([window.nats_per_step for window in alone])
+    assert "judged a few bars at a time" not in " ".join(found.sentences)
+    waltz = Melody(theme(3).notes[:12], 48, meter=(3, 4))
+    said = " ".join(MelodyVAE.from_pretrained("melody-2bar-triple").score(waltz).sentences)
+    assert "judged a few bars at a time" in said
+
+
+def test_a_window_that_begins_within_a_note_has_the_doubt_of_that_note(composer):
+    held = Melody((MelodyNote(0, 40, 60), MelodyNote(40, 48, 61)), 48)
+    windows = score(MelodyModel.from_pretrained("melody-2bar"), held, composer)
+    by_bar = {window.first_bar: {note.note.pitch: note.nats for note in window.notes} for window in windows}
+    assert by_bar[1][60] == by_bar[2][60]

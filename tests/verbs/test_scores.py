@@ -1,0 +1,45 @@
+"""What is told of a scored tune: all of a short one, and of a long one what is most unusual."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+from melodyvae.music.melody import MelodyNote
+from melodyvae.verbs.results import MAX_SCORES, MAX_UNUSUAL, Scores
+from melodyvae.verbs.scoring import NoteScore, WindowScore
+
+
+def scores(bars: int, doubtful: int = 0) -> Scores:
+    """Of a tune whose bars are the more unusual, and its notes the more doubtful, the later they come."""
+
+    def notes(bar: int) -> tuple[NoteScore, ...]:
+        return (NoteScore(bar, 1.0, MelodyNote(16 * bar, 16 * bar + 4, 60), float(bar), 61, bar <= doubtful),)
+
+    windows = tuple(WindowScore(bar, bar / 100, 100.0 * bar / bars, notes(bar)) for bar in range(1, bars + 1))
+    source = cast(Any, SimpleNamespace(sentences=("a.mid: track 1 of 1",)))
+    return Scores(windows=windows, source=source, is_ranked=True, judge="melody-compose")
+
+
+def test_of_a_short_tune_everything_is_told() -> None:
+    for found in (scores(0), scores(3), scores(MAX_SCORES, doubtful=MAX_SCORES)):
+        assert found.summary == found.sentences
+    assert len(scores(MAX_SCORES, doubtful=MAX_SCORES).summary) == 1 + 2 * MAX_SCORES
+    assert scores(0).summary[1:] == ("  there is no note in it",)
+    assert scores(2).summary[-1] == "  no doubtful note"
+
+
+def test_of_a_long_tune_what_is_most_unusual_is_told_in_its_order() -> None:
+    found = scores(200, doubtful=100)
+    assert len(found.sentences) == 1 + 200 + 100
+    summary = found.summary
+    assert len(summary) == 1 + 1 + MAX_UNUSUAL + 1 + MAX_SCORES
+    assert summary[1] == (
+        "  200 passages, from bar 1 to 200; the median is more unusual than 50 of 100 passages of other tunes; "
+        "the 5 most unusual:"
+    )
+    assert [int(line.split()[2].rstrip(":")) for line in summary[2:7]] == [196, 197, 198, 199, 200]
+    assert summary[7] == "  100 notes are doubtful; the 16 most doubtful:"
+    assert summary[8] == "  bar 85, beat 1: C4 is doubtful; C#4 is likelier"
+    assert summary[-1].startswith("  bar 100, beat 1:")
+    assert set(summary) - set(found.sentences) == {summary[1], summary[7]}
