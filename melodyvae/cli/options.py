@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from melodyvae.reading.repeats import Repeats
     from melodyvae.vae import MelodyVAE
     from melodyvae.verbs.results import Result
-    from melodyvae.verbs.sources import Taken
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -147,11 +146,14 @@ class Generation:
 
     def finish(self, result: Result, folder: Path) -> None:
         """Print what a verb found, write its melodies, and say where."""
-        for sentence in with_track_options(result.sentences, result.sources):
+        from melodyvae.verbs.sentences import sentences_of
+
+        for sentence in sentences_of(result.facts, by_flag):
             click.echo(sentence)
-        if self.feel == "keep" and any(feel.is_audible for feel in result.own_feels):
+        rolls = result.sheet.written
+        if self.feel == "keep" and any(roll.feel is not None and roll.feel.is_audible for roll in rolls):
             *labels, last = dict.fromkeys(source.label or "the tune" for source in result.sources)
-            if len({id(feel) for feel in result.own_feels}) == 1:
+            if len({id(roll.feel) for roll in rolls}) == 1:
                 labels, last = [], [*labels, last][0]
             whose = f"{', '.join(labels)} and {last}" if labels else last
             click.echo(f"played with the swing and timing of {whose}; --feel straight writes all on the grid")
@@ -326,19 +328,10 @@ def _parses(parse: Callable[[Any], object]) -> Callable[[click.Context, click.Pa
     return check
 
 
-def with_track_options(sentences: Sequence[str], sources: Sequence[Taken]) -> Iterator[str]:
-    """Sentences; where a track was nearly chosen instead, with the command's option that takes it."""
-    from melodyvae.verbs.sources import close_call_words
-
-    options = {param.name for param in click.get_current_context().command.params}
-    for sentence in sentences:
-        for source in sources:
-            words, end = close_call_words(source.found), source.label.lower()
-            if words and words in sentence and sentence.startswith(source.label) and source.found.close_call:
-                option = f"--track-{end}" if f"track_{end}" in options else "--track"
-                sentence = sentence.replace(words, f"{words}, {option} {source.found.close_call.index + 1}", 1)
-                break
-        yield sentence
+def by_flag(option: str, value: object = "", label: str = "") -> str:
+    """An option of the command that is running, with its value: ``--scale none``, ``--track-a 2``."""
+    flags = {str(param.name): param.opts[0] for param in click.get_current_context().command.params}
+    return f"{flags.get(f'{option}_{label.lower()}') or flags[option]} {value}".strip()
 
 
 def device_options(command: Command) -> Command:

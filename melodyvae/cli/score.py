@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 import click
 
 from melodyvae.cli.options import (
+    by_flag,
     device_option,
     known_errors,
     load_model,
     midi_file,
     model_option,
     verb_options,
-    with_track_options,
 )
 from melodyvae.verbs.score import ScoreOptions
 from melodyvae.verbs.score import score as judge
+from melodyvae.verbs.sentences import scores_told
 
 if TYPE_CHECKING:
     from melodyvae.vae import MelodyVAE
@@ -48,5 +49,5 @@ def score(files: tuple[Path, ...], model_name: str, device: str, every: bool, op
         for path in files:
             vae = load_model(model_name, device, [(path, str(options.track))], held=held)
             found = judge(vae, path, options)
-            for sentence in with_track_options(found.sentences if every else found.summary, [found.source]):
+            for sentence in scores_told(found, by_flag, every=every):
                 click.echo(sentence)

@@ -39,19 +39,6 @@ class Accompaniment:
     muted: tuple[str, ...] = ()
     thinned: tuple[str, ...] = ()
 
-    @property
-    def sentences(self) -> tuple[str, ...]:
-        """What plays and what does not, for the user."""
-        if not (self.parts or self.muted):
-            return ("there are no other tracks in these bars",)
-        count = len(self.parts)
-        said = ["1 other track plays on" if count == 1 else f"{count} other tracks play on"]
-        if self.muted:
-            said.append(f"muted, since {_it_doubles(self.muted)} the tune: {', '.join(self.muted)}")
-        if self.thinned:
-            said.append(f"without its notes of the tune: {', '.join(self.thinned)}")
-        return tuple(said)
-
 
 def accompaniment_of(found: ReadMelody, first_bar: int, bars: int) -> Accompaniment:
     """What :func:`backing_of` gives, without the tracks and notes that double the melody.
@@ -152,10 +139,6 @@ def _doubles(lead: Part, part: Part) -> np.ndarray:
         is_double[same] = True
         is_doubled[index] = len(same) > 0
     return is_double if is_doubled.mean() >= DOUBLING_SHARE else none
-
-
-def _it_doubles(names: Sequence[str]) -> str:
-    return "it plays" if len(names) == 1 else "they play"
 
 
 def transposed(backing: Sequence[Part], semitones: int) -> tuple[Part, ...]:

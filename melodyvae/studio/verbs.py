@@ -42,8 +42,10 @@ from melodyvae.verbs.meters import (
 from melodyvae.verbs.results import Grid, Interpolation, Morph, Reconstruction, Result, Scores, Variations
 from melodyvae.verbs.sample import SampleOptions
 from melodyvae.verbs.scoring import NoteScore
-from melodyvae.verbs.sources import MelodySource, Taken, close_call_words, pick_window
+from melodyvae.verbs.sentences import description, loss, sentences_of
+from melodyvae.verbs.sources import MelodySource, Taken, pick_window
 from melodyvae.writing.row import write_in_a_row
+from melodyvae.writing.sheet import Roll
 
 MAX_OVERVIEW_NOTES = 4096
 
@@ -101,12 +103,12 @@ def show_piece(
         "model_note": "; ".join(choice.sentences),
         "track": found.part_index + 1,
         "tracks": list(piece.tracks),
-        "description": ", ".join(filter(None, (found.description, close_call_words(found)))),
+        "description": description(found),
         "why": piece.why,
         "note": window.note,
         "reason": window.reason,
         "lost_bars": list(window.lost_bars),
-        "loss": Taken("", None, found, window).loss,
+        "loss": loss(Taken("", None, found, window)),
         "first_bar": window.first_bar,
         "last_bar": window.last_bar,
         "bars": len(found.layout.bar_starts),
@@ -146,12 +148,12 @@ def _shown_result(result: Result) -> dict[str, Any]:
             "cells": [[list(note[:3]) for note in melody.notes] for melody in result.melodies],
             "tempi": [round(melody.quarters_per_minute, 2) for melody in result.melodies],
             "frame": melody_to_json(replace(result.melodies[0], notes=(), name="")),
-            "decisions": list(result.decisions),
+            "decisions": sentences_of(result.decisions, None),
             "distinct": result.distinct,
         }
     shown: dict[str, Any] = {
         "melodies": [melody_to_json(melody) for melody in result.melodies],
-        "decisions": list(result.decisions),
+        "decisions": sentences_of(result.decisions, None),
     }
     if isinstance(result, Interpolation):
         parts = result.backings
@@ -219,14 +221,15 @@ def midi_file(request: FileRequest) -> bytes:
     """
     if request.backings is not None and len(request.backings) != len(request.melodies):
         raise RequestError(f"{len(request.melodies)} melodies and {len(request.backings)} backings; give one for each")
-    backings = request.backings if request.backings and any(request.backings) else None
+    backings = request.backings if request.backings and any(request.backings) else (None,) * len(request.melodies)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "tunes.mid"
         try:
-            if len(request.melodies) == 1 and backings is None:
+            if len(request.melodies) == 1 and backings == (None,):
                 request.melodies[0].write(path)
             else:
-                write_in_a_row(request.melodies, path, backings)
+                pairs = zip(request.melodies, backings, strict=True)
+                write_in_a_row([Roll(melody, backing=backing) for melody, backing in pairs], path)
         except ValueError as error:
             raise RequestError(str(error)) from error
         return path.read_bytes()

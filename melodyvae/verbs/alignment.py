@@ -24,6 +24,7 @@ from melodyvae.music.scales import (
     weights_of,
 )
 from melodyvae.music.tokens import Vocabulary
+from melodyvae.verbs.facts import Fact, Moved, MovedToScale
 
 OCTAVE = 12
 
@@ -37,14 +38,14 @@ class AlignedTunes:
         shifts: by how much each was moved.
         key: of the first.
         tempi: of each, in quarters per minute.
-        decisions: what to say about it, a sentence each.
+        decisions: how.
     """
 
     melodies: tuple[Melody, ...]
     shifts: tuple[int, ...]
     key: Key | None
     tempi: tuple[float, ...]
-    decisions: tuple[str, ...] = ()
+    decisions: tuple[Fact, ...] = ()
 
     @classmethod
     def of(
@@ -59,11 +60,11 @@ class AlignedTunes:
 
         With a scale, all are moved to it first.
         """
-        decisions = []
+        decisions: list[Fact] = []
         if isinstance(scale, Scale):
             tunes = [moved_to_scale(tune, scale, key) for tune, key in zip(tunes, keys, strict=True)]
             keys = [scale.key] * len(tunes)
-            decisions.append(f"all are moved to {scale}")
+            decisions.append(MovedToScale(scale))
         shifts = [0] * len(tunes)
         if parse_key(plan) != "none":
             shifts[1:] = [
@@ -72,7 +73,7 @@ class AlignedTunes:
             ]
         for label, shift in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", shifts, strict=False):
             if shift:
-                decisions.append(f"{label} is moved {told_shift(shift)}, to A's key and register")
+                decisions.append(Moved(label, shift))
         moved = tuple(tune.transpose(shift) for tune, shift in zip(tunes, shifts, strict=True))
         tempi = tuple(tune.quarters_per_minute for tune in tunes)
         return cls(moved, tuple(shifts), keys[0], tempi, tuple(decisions))
@@ -151,11 +152,6 @@ def glide_back(shares: np.ndarray, shifts: Sequence[int]) -> int:
 def within_octave(semitones: int) -> int:
     """The shift from -5 to 6 to the same pitch classes."""
     return (semitones + 5) % OCTAVE - 5
-
-
-def told_shift(count: int) -> str:
-    """A shift in words, such as ``up 3 semitones``."""
-    return f"{'up' if count > 0 else 'down'} {abs(count)} semitone{'' if abs(count) == 1 else 's'}"
 
 
 def _mean_pitch(melody: Melody) -> float:

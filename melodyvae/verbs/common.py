@@ -10,6 +10,7 @@ from melodyvae.music.melody import Melody
 from melodyvae.music.scales import Scale, ScaleChoice, parse_choice, parse_key, parse_tempo
 from melodyvae.options import Option, OptionError
 from melodyvae.verbs.alignment import AlignedTunes
+from melodyvae.verbs.facts import BarsAdded
 from melodyvae.verbs.held import HeldModel
 from melodyvae.verbs.sources import MelodySource, Taken, sounding_bars, take, take_window
 
@@ -122,7 +123,7 @@ def until_its_end(taken: Taken) -> Melody:
     return taken.found.window(0, max(sounding_bars(taken.found.melody)[1], 1))
 
 
-def added_bars(taken: Taken, melody: Melody, bars: int) -> str:
-    """A sentence: after which bar of its piece a melody gets so many bars more."""
+def added_bars(taken: Taken, melody: Melody, bars: int) -> BarsAdded:
+    """After which bar of its piece a melody gets so many bars more."""
     last = taken.found.layout.piece_bar(min(melody.bars, taken.found.layout.bars) - 1)
-    return f"{'1 bar is' if bars == 1 else f'{bars} bars are'} added after bar {last}, the last with a note"
+    return BarsAdded(bars, last)

@@ -115,7 +115,7 @@ def complete(
         sources=(taken,),
         decisions=(added_bars(taken, melody, options.extend),) if options.extend else (),
         seed=options.seed,
-        key=kept_key(taken, "auto"),
+        keys=(kept_key(taken, "auto"),) * len(melodies),
         original=melody,
         hidden=tuple(sorted(bar + 1 for bar in hidden)),
     )

@@ -28,6 +28,7 @@ from melodyvae.music.scales import PIECE_WEIGHT, Scale, ScaleChoice, best_scale,
 from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
 from melodyvae.system.errors import UserError
 from melodyvae.verbs.codec import check_count, decode_tokens, fields_of, tied_like
+from melodyvae.verbs.facts import CloseMissed, DensityMissed, Fact, KeyMissed
 from melodyvae.verbs.in_scale import allowed_in_each, rules_within
 from melodyvae.verbs.key_shares import draw_signatures
 from melodyvae.verbs.sources import sounding_bars
@@ -44,7 +45,6 @@ DRAFTS = 8  # drawn for each tune that goes on
 MAX_DRAWN = 512
 MAX_SHIFT = 60  # semitones by which a tune is moved
 NEAR_DENSITY = 1 / 3  # by what share of the density wished a tune may have more or fewer notes
-MAX_TOLD = 8  # tunes that are told one by one
 MAX_HEARD_BARS = 32  # of a tune that goes on
 
 
@@ -179,19 +179,17 @@ class Wish:
             far += distance_from_song(melody, before)
         return far
 
-    def shortfalls(self, melodies: Sequence[Melody]) -> list[str]:
-        """What was not met, and what was reached in its place, a sentence each."""
-        found = []
+    def shortfalls(self, melodies: Sequence[Melody]) -> list[Fact]:
+        """What was not met, and what was reached in its place."""
+        found: list[Fact] = []
         keys_found = [keys.key_of(melody) for melody in melodies]
         others = [(number, key) for number, key in enumerate(keys_found, 1) if self.key not in (None, key)]
-        if others:
-            told = ", ".join(f"tune {number} in {key or 'none: it has no note'}" for number, key in others[:MAX_TOLD])
-            found.append(f"not met: {self.key} was asked for; {len(others)} of {len(melodies)} are not in it ({told})")
+        if self.key is not None and others:
+            found.append(KeyMissed(self.key, tuple(others), len(melodies)))
         if self.density is not None:
             reached = [density_of(melody) for melody in melodies]
             if not all(is_near_density(one, self.density) for one in reached):
-                told = ", ".join(f"{one:.2g}" for one in reached[:MAX_TOLD])
-                found.append(f"not met: {self.density:.2g} notes per bar were asked for; reached are {told}")
+                found.append(DensityMissed(self.density, tuple(reached)))
         if self.is_song:
             open_ends = [
                 number
@@ -199,8 +197,7 @@ class Wish:
                 if not melody.notes or distance_from_close(melody) >= 1
             ]
             if open_ends:
-                told = ", ".join(map(str, open_ends[:MAX_TOLD]))
-                found.append(f"not met: {len(open_ends)} of {len(melodies)} tunes do not come to a close ({told})")
+                found.append(CloseMissed(tuple(open_ends), len(melodies)))
         return found
 
 

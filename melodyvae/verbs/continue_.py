@@ -20,6 +20,7 @@ from melodyvae.verbs.common import (
     take_all,
     until_its_end,
 )
+from melodyvae.verbs.facts import DensityMissed, Fact, ScaleKept
 from melodyvae.verbs.held import HeldModel
 from melodyvae.verbs.results import Completion
 from melodyvae.verbs.sources import MelodySource
@@ -60,21 +61,20 @@ def continue_(vae: HeldModel, source: MelodySource, options: ContinueOptions) ->
     melodies = composing.go_on(
         vae.model, melody, options.bars, options.count, options.temperature, generator, scale, options.form
     )
-    decisions = [added_bars(taken, melody, options.bars)]
+    decisions: list[Fact] = [added_bars(taken, melody, options.bars)]
     kept = composing.scale_after(melody, scale)
     if kept is not None:
-        decisions.append(f"in key: the new bars keep to the notes of {kept}; with scale none all are allowed")
+        decisions.append(ScaleKept(kept, kept, is_of_bars=True))
     usual = composing.usual_density(melody)
     reached = [composing.density_of(longer.window(melody.bars, options.bars)) for longer in melodies]
     if not all(composing.is_near_density(density, usual) for density in reached):
-        told = ", ".join(f"{density:.2g}" for density in reached[: composing.MAX_TOLD])
-        decisions.append(f"the tune has {usual:.2g} notes per bar; those of no draft were nearer than {told}")
+        decisions.append(DensityMissed(usual, tuple(reached), is_asked_for=False))
     return Completion(
         melodies=tuple(melodies),
         sources=(taken,),
         decisions=tuple(decisions),
         seed=options.seed,
-        key=kept_key(taken, scale),
+        keys=(kept_key(taken, scale),) * len(melodies),
         original=melody,
         hidden=tuple(range(melody.bars + 1, melody.bars + options.bars + 1)),
     )

@@ -31,6 +31,7 @@ from melodyvae.music.scales import (
 )
 from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
 from melodyvae.verbs.codec import decode_tokens
+from melodyvae.verbs.facts import ScaleKept
 
 if TYPE_CHECKING:
     from melodyvae.models.melody import MelodyModel
@@ -224,16 +225,11 @@ def last_notes(tokens: np.ndarray) -> np.ndarray:
     return np.where(last > 0, np.take_along_axis(tokens, np.maximum(last - 1, 0)[:, None], axis=1)[:, 0], 0)
 
 
-def told_scales(around: Surroundings, places: np.ndarray, shifts: Sequence[int]) -> list[str]:
-    """What to say of the scales of melodies at ``places`` from 0 (the first tune) to 1, moved by ``shifts``."""
+def scales_kept(around: Surroundings, places: np.ndarray, shifts: Sequence[int]) -> list[ScaleKept]:
+    """The scales of the melodies between, at ``places`` from 0 (the first tune) to 1, moved by ``shifts``."""
     if around.scale == "none" or len(places) < 3:
         return []
-    names: list[str] = []
-    for place, shift in zip(places[1:-1].tolist(), shifts[1:-1], strict=True):
-        name = str(around.scale_at(np.array([1 - place, place])).transposed(shift))
-        if not names or names[-1] != name:
-            names.append(name)
-    told = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
-    if around.harmony is not None and around.scale == "auto":
-        return [f"in key: the tunes between keep to the scale of A's accompaniment, {told}; --scale none allows all"]
-    return [f"in key: the tunes between keep to the notes of {told}; --scale none allows all"]
+    first, last = (
+        around.scale_at(np.array([1 - places[index], places[index]])).transposed(shifts[index]) for index in (1, -2)
+    )
+    return [ScaleKept(first, last, is_of_accompaniment=around.harmony is not None and around.scale == "auto")]

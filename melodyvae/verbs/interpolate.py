@@ -88,20 +88,20 @@ def interpolate(vae: HeldModel, start: MelodySource, end: MelodySource, options:
     way = walk(
         vae.model, start_melody, end_melody, options, vae.draws(options.seed), picked.keys, picked.pieces, harmony
     )
-    decisions = [sentence for sentence in (picked.note, *way.decisions) if sentence]
+    decisions = [*picked.decisions, *way.decisions]
     backings = None
     if options.keep_accompaniment:
         backings = tuple(transposed(accompaniment.parts, shift) for shift in way.key_shifts)
-        decisions += [f"A's accompaniment: {sentence}" for sentence in accompaniment.sentences]
+        decisions.append(accompaniment)
     return Interpolation(
         melodies=way.melodies,
         sources=sources,
         decisions=tuple(decisions),
         seed=options.seed,
+        keys=way.keys,
         distances=way.distances,
         distinct=way.distinct,
         steps_right=way.steps_right,
         key_shifts=way.key_shifts,
-        walked_keys=way.keys,
         backings=backings,
     )

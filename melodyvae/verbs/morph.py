@@ -12,6 +12,7 @@ from melodyvae.options import Option, OptionError, Options
 from melodyvae.verbs.attribute_vectors import AttributeVectors
 from melodyvae.verbs.attributes import ATTRIBUTES, measure
 from melodyvae.verbs.common import FirstBar, ScaleName, Seed, Temperature, Track, kept_key, take_bars
+from melodyvae.verbs.facts import MovedToScale
 from melodyvae.verbs.held import HeldModel
 from melodyvae.verbs.morph_search import CANDIDATES, wanted_amounts
 from melodyvae.verbs.morph_search import morph as moved
@@ -99,9 +100,9 @@ def morph(vae: HeldModel, source: MelodySource, options: MorphOptions) -> Morph:
     return Morph(
         melodies=tuple(melodies),
         sources=(taken,),
-        decisions=(f"the tune is moved to {scale}",) if isinstance(scale, Scale) else (),
+        decisions=(MovedToScale(scale, (taken.label,)),) if isinstance(scale, Scale) else (),
         seed=options.seed,
-        key=kept_key(taken, scale),
+        keys=(kept_key(taken, scale),) * len(melodies),
         original=taken.melody,
         measures=dict(zip(ATTRIBUTES, zip(tune, before, after, asked, strict=True), strict=True)),
     )

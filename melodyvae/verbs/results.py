@@ -1,13 +1,13 @@
 """What the verbs of :class:`~melodyvae.vae.MelodyVAE` return: melodies, and what is known of how they came about.
 
-Conventions: a result is a sequence of its melodies; ``decisions`` are sentences for the user, ``sentences`` are these
-and what was measured; bars are counted from 1; ``seed`` is None where a generator was given instead.
+Conventions: a result is a sequence of its melodies; ``facts`` are values (see :mod:`melodyvae.verbs.facts`), ``sheet``
+is what is written and drawn; bars are counted from 1; ``seed`` is None where a generator was given instead.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,22 +15,21 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
-from melodyvae.music.feel import KEEP, NO_SWING, Feel, parse_feel
+from melodyvae.music.feel import KEEP, Feel
 from melodyvae.music.frame import Frame
 from melodyvae.music.keys import Key, key_of
-from melodyvae.music.melody import Melody, pitch_name
+from melodyvae.music.melody import Melody
 from melodyvae.music.tokens import Vocabulary
+from melodyvae.verbs.facts import CameBack, Changed, Distinct, Fact, Measured, Novelty
+from melodyvae.verbs.sentences import scores_told, sentences_of
 from melodyvae.writing.melody_files import described_names, grid_names, write_melodies
+from melodyvae.writing.sheet import Roll, Sheet
 
 if TYPE_CHECKING:
     from melodyvae.music.notes import Part
     from melodyvae.verbs.novelty import NoveltyIndex
     from melodyvae.verbs.scoring import NoteScore, WindowScore
     from melodyvae.verbs.sources import Taken
-
-MAX_SCORES = 16  # bars, and notes, that are told one by one of a tune
-MAX_UNUSUAL = 5  # bars that are told of a tune with more
-MAX_NAMED = 16  # melodies whose novelty is told one by one
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -40,16 +39,16 @@ class Result(Sequence[Melody]):
     Attributes:
         melodies: in order.
         sources: what was taken of each source.
-        decisions: what was decided on the way, a sentence each.
+        decisions: what was decided on the way.
         seed: with which the same call gives the same melodies.
-        key: of all melodies; None leaves it to each melody's notes.
+        keys: of each melody; None, or none at all, leaves it to the melody's notes.
     """
 
     melodies: tuple[Melody, ...]
     sources: tuple[Taken, ...] = field(default=(), compare=False, repr=False)
-    decisions: tuple[str, ...] = ()
+    decisions: tuple[Fact, ...] = ()
     seed: int | None = None
-    key: Key | None = None
+    keys: tuple[Key | None, ...] = ()
 
     def __len__(self) -> int:
         return len(self.melodies)
@@ -67,97 +66,53 @@ class Result(Sequence[Melody]):
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the sentences, and each melody's piano roll and player."""
-        from melodyvae.writing.notebook import melodies_html
+        from melodyvae.writing.notebook import sheet_html
 
-        return melodies_html(self.rolls, self.sentences)
-
-    @property
-    def title(self) -> str:
-        """What was made of what."""
-        stems = ", ".join(source.stem for source in self.sources)
-        return f"{type(self).__name__}: {stems}" if stems else type(self).__name__
+        return sheet_html(self.sheet, self.sentences)
 
     @property
-    def measured(self) -> tuple[str, ...]:
-        """What was measured, a sentence each."""
+    def measured(self) -> tuple[Fact, ...]:
+        """What was measured."""
         return ()
 
     @property
-    def sentences(self) -> tuple[str, ...]:
-        """What was read, decided and measured, a sentence each: what a command prints."""
-        read = [sentence for source in self.sources for sentence in source.sentences]
-        return (*read, *self.decisions, *self.measured)
+    def facts(self) -> tuple[Fact, ...]:
+        """What was read, decided and measured."""
+        return (*self.sources, *self.decisions, *self.measured)
+
+    @property
+    def sentences(self) -> list[str]:
+        """The facts in words."""
+        return sentences_of(self.facts)
 
     @property
     def names(self) -> list[str]:
         """The names of the melodies' MIDI files."""
-        return described_names(self.melodies, self.keys)
+        return [roll.file for roll in self.sheet.written]
 
-    @property
-    def keys(self) -> list[Key | None]:
-        """The key of each melody; None if it is unknown."""
-        return [self.key or key_of(melody) for melody in self.melodies]
+    @cached_property
+    def sheet(self) -> Sheet:
+        """What is written, drawn and joined."""
+        stems = ", ".join(source.stem for source in self.sources)
+        title = f"{type(self).__name__}: {stems}" if stems else type(self).__name__
+        return Sheet(title, tuple(self._rolls()), self._columns())
 
-    @property
-    def rolls(self) -> list[tuple[str, Melody]]:
-        """What is drawn: title and melody."""
-        return [(str(index), melody) for index, melody in enumerate(self.melodies, start=1)]
-
-    @property
-    def set_apart(self) -> tuple[int, ...]:
-        """Which of the rolls are drawn in another colour."""
-        return ()
-
-    @property
-    def row(self) -> Sequence[Melody]:
-        """What is joined into one file; empty if nothing is."""
-        return self.melodies
-
-    @property
-    def columns(self) -> int | None:
-        """In how many columns the rolls are drawn; None draws one above the other."""
+    def _columns(self) -> int | None:
         return None
 
-    @property
-    def accompaniment(self) -> tuple[tuple[Part, ...], ...] | None:
-        """What plays with each melody; None if they are alone."""
-        return None
-
-    @property
-    def frames(self) -> tuple[Frame | None, ...]:
-        """The place of each melody in the piece whose bars it keeps; none of new melodies."""
-        return ()
-
-    @property
-    def own_feels(self) -> tuple[Feel, ...]:
-        """How the bars are played that each melody is made of; none of melodies without a source."""
-        return (self.sources[0].feel,) * len(self) if self.sources else ()
-
-    @property
-    def roll_feels(self) -> tuple[Feel, ...]:
-        """The same of what is drawn: the sources first, and then the melodies."""
-        return (*[source.feel for source in self.sources][: len(self.rolls) - len(self)], *self.own_feels)
-
-    def feels(self, feel: str = KEEP, *, rolls: bool = False) -> tuple[Feel, ...]:
-        """How each melody is played, or each of the ``rolls``.
-
-        With ``keep``, as the bars are that it is made of; with ``straight`` on the grid, with their loudness; and with
-        a swing, such as ``swing=0.62``. There is none of melodies without a source, unless a swing is asked for.
-
-        Raises:
-            FeelError: if there is no such feel.
-        """
-        swing = parse_feel(feel)
-        if not self.sources:
-            count = len(self.rolls) if rolls else len(self)
-            return () if swing is None or swing == NO_SWING else (Feel.straight(swing=swing),) * count
-        own = self.roll_feels if rolls else self.own_feels
-        return tuple(template if swing is None else template.on_the_grid(swing) for template in own)
+    def _rolls(self) -> Iterable[Roll]:
+        """A roll of each melody, played as the bars of the first source are."""
+        feel = self.sources[0].feel if self.sources else None
+        known = self.keys or (None,) * len(self)
+        keys = [key or key_of(melody) for melody, key in zip(self.melodies, known, strict=True)]
+        named = zip(self.melodies, described_names(self.melodies, keys), keys, strict=True)
+        return [Roll(melody, str(number), file, feel, key) for number, (melody, file, key) in enumerate(named, start=1)]
 
     def write(self, folder: str | Path, *, feel: str = KEEP, audio: bool = False, replace: bool = False) -> list[str]:
         """The names of what was written into ``folder``: MIDI files, a picture and, with ``audio``, WAV files.
 
-        ``feel`` is as in :meth:`feels`.
+        With the feel ``keep`` each melody is played as the bars are that it is made of; with ``straight`` on the grid,
+        with their loudness; and with a swing, such as ``swing=0.62``.
 
         Raises:
             FeelError: if there is no such feel.
@@ -166,19 +121,8 @@ class Result(Sequence[Melody]):
         """
         return write_melodies(
             Path(folder),
-            self.melodies,
-            self.names,
-            self.rolls,
-            set_apart=self.set_apart,
-            row=self.row,
-            columns=self.columns,
-            title=self.title,
-            sentences=self.sentences,
-            backings=self.accompaniment,
-            feels=self.feels(feel),
-            roll_feels=self.feels(feel, rolls=True),
-            keys=self.keys,
-            frames=self.frames,
+            self.sheet.played(feel),
+            self.sentences,
             audio=audio,
             replace=replace,
             inputs=[source.path for source in self.sources if source.path is not None],
@@ -186,8 +130,8 @@ class Result(Sequence[Melody]):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class _Drawn(Result):
-    """Melodies that may be near-copies of training melodies.
+class Samples(Result):
+    """New melodies, which may be near-copies of training melodies.
 
     Attributes:
         known: the index of the training windows; None of a model that came without.
@@ -212,39 +156,16 @@ class _Drawn(Result):
         return sum(beats >= self.known.copied_beats(self.melodies[0].length_steps) for beats in self.beats_known)
 
     @property
-    def _remedy(self) -> str:
-        """By which option there are fewer near-copies."""
-        return "--novel draws them again"
-
-    @property
-    def novelty_sentences(self) -> tuple[str, ...]:
-        """How similar the melodies are to training melodies."""
-        if self.known is None or self.beats_known is None:
-            return ("similarity to training melodies is unknown: the model came without its index of them",)
-        counts = self.beats_known
-        told = [f"{number}: {count}" for number, count in enumerate(counts, start=1)]
-        if len(told) > MAX_NAMED:
-            told = [f"{counts.count(count)} with {count}" for count in sorted(set(counts))]
-        beats = self.known.comparable_beats(self.melodies[0].length_steps)
-        share = f"beats shared with the most similar training melody (of {beats}, in any key)"
-        sentences = [f"{share}: {', '.join(told)}"]
-        if self.near_copies:
-            sentences.append(f"near-copies of training melodies: {self.near_copies}; {self._remedy}")
-        return tuple(sentences)
-
-
-@dataclass(frozen=True, kw_only=True, repr=False)
-class Samples(_Drawn):
-    """New melodies."""
-
-    @property
-    def measured(self) -> tuple[str, ...]:
+    def measured(self) -> tuple[Fact, ...]:
         """How similar they are to training melodies."""
-        return self.novelty_sentences
+        if self.known is None:
+            return (Novelty(None),)
+        beats = self.known.comparable_beats(self.melodies[0].length_steps)
+        return (Novelty(self.beats_known, beats, self.near_copies or 0),)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Variations(_Drawn):
+class Variations(Samples):
     """Melodies near a melody.
 
     Attributes:
@@ -256,36 +177,19 @@ class Variations(_Drawn):
     steps_changed: tuple[int, ...]
 
     @property
-    def _remedy(self) -> str:
-        """Near a near-copy there are hardly any others."""
-        assert self.known is not None
-        if self.known.is_near_copy(self.vocabulary.encode(self.original)[None])[0]:
-            return "the tune is one itself; a larger --amount goes further away"
-        return super()._remedy
-
-    @property
-    def measured(self) -> tuple[str, ...]:
+    def measured(self) -> tuple[Fact, ...]:
         """How far away they are, and how similar to training melodies."""
-        changed = ", ".join(map(str, self.steps_changed))
-        return (
-            f"{_unit(self.original)} that differ from the tune (of {self.original.length_steps}): {changed}",
-            *self.novelty_sentences,
-        )
+        changed = Changed(self.steps_changed, self.original.length_steps, self.original.steps_per_quarter)
+        (novelty,) = super().measured
+        if self.near_copies and self.known is not None and isinstance(novelty, Novelty):
+            window = self.vocabulary.encode(self.original)[None]
+            novelty = replace(novelty, is_near_one=bool(self.known.is_near_copy(window)[0]))
+        return changed, novelty
 
-    @property
-    def rolls(self) -> list[tuple[str, Melody]]:
-        """The melody first."""
-        return [("the tune", self.original), *super().rolls]
-
-    @property
-    def set_apart(self) -> tuple[int, ...]:
-        """The melody."""
-        return (0,)
-
-    @property
-    def row(self) -> Sequence[Melody]:
-        """The melody first."""
-        return (self.original, *self.melodies)
+    def _rolls(self) -> Iterable[Roll]:
+        rolls = tuple(super()._rolls())
+        first = Roll(self.original, "the tune", "", rolls[0].feel, key_of(self.original), is_highlighted=True)
+        return first, *rolls
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -298,7 +202,6 @@ class Interpolation(Result):
         distinct: how many melodies differ from all before them, before the key glides.
         steps_right: on how many steps the first and the last melody are the ones they should be.
         key_shifts: by how many semitones, -5 to 6, the key of each melody is above the first's.
-        walked_keys: the key of each melody: that of the piece that it is nearer to, moved as the walk moves it.
         backings: what plays with each melody; None if they are alone.
     """
 
@@ -306,7 +209,6 @@ class Interpolation(Result):
     distinct: int
     steps_right: tuple[int, int]
     key_shifts: tuple[int, ...]
-    walked_keys: tuple[Key | None, ...]
     backings: tuple[tuple[Part, ...], ...] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -316,46 +218,23 @@ class Interpolation(Result):
         return self.steps_right[0] == steps, self.steps_right[1] == steps
 
     @property
-    def keys(self) -> list[Key | None]:
-        """The key of each melody: that of the whole piece that it is nearer to, moved as the walk moves it."""
-        return list(self.walked_keys)
-
-    @property
-    def measured(self) -> tuple[str, ...]:
+    def measured(self) -> tuple[Fact, ...]:
         """Whether the ends came back, and how even the way is."""
-        taken = self.sources or (None, None)
-        ends = [
-            _came_back(label, right, self[0], source)
-            for label, right, source in zip("AB", self.steps_right, taken, strict=True)
-        ]
-        mean = sum(self.distances) / len(self.distances)
-        spread = f"{min(self.distances):.0%} to {max(self.distances):.0%}"
-        distinct = f"{self.distinct} of {len(self)} tunes are distinct"
-        return (*ends, f"{distinct}; neighbours differ by {mean:.0%} on average ({spread})")
+        ends = _came_back(self.steps_right, (self[0], self[0]), self.sources)
+        return (*ends, Distinct(self.distinct, len(self), self.distances))
 
-    @property
-    def rolls(self) -> list[tuple[str, Melody]]:
-        """From A to B."""
+    def _rolls(self) -> Iterable[Roll]:
+        """From A to B, played from A's feel to B's; over A's accompaniment all have A's swing and delay."""
         titles = ["A", *(str(index) for index in range(2, len(self))), "B"]
-        return list(zip(titles, self.melodies, strict=True))
-
-    @property
-    def set_apart(self) -> tuple[int, ...]:
-        """The two ends."""
-        return (0, -1)
-
-    @property
-    def own_feels(self) -> tuple[Feel, ...]:
-        """From A's to B's; over A's accompaniment all have A's swing and delay."""
         feels = [source.feel for source in self.sources]
         if self.backings is not None:
             feels = [replace(feel, swing=feels[0].swing, delay_quarters=feels[0].delay_quarters) for feel in feels]
-        return tuple(Feel.mixed(feels, np.array([1 - share, share])) for share in np.linspace(0, 1, len(self)))
-
-    @property
-    def accompaniment(self) -> tuple[tuple[Part, ...], ...] | None:
-        """What plays with each melody; None if they are alone."""
-        return self.backings
+        shares = np.linspace(0, 1, len(self))
+        backings = self.backings or (None,) * len(self)
+        rolls = zip(super()._rolls(), titles, shares, backings, strict=True)
+        for roll, title, share, backing in rolls:
+            feel = Feel.mixed(feels, np.array([1 - share, share]))
+            yield replace(roll, title=title, feel=feel, backing=backing, is_highlighted=title in ("A", "B"))
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -372,26 +251,17 @@ class Morph(Result):
     measures: dict[str, tuple[float, float, float, float | None]] = field(compare=False)
 
     @property
-    def measured(self) -> tuple[str, ...]:
-        """A table of the attributes."""
-        from melodyvae.verbs.attributes import UNITS
+    def measured(self) -> tuple[Fact, ...]:
+        """The attributes."""
+        return (Measured(self.measures),)
 
-        lines = [f"{'':<16}{'the tune':>10}{'the first':>10}{'asked':>10}{'the last':>10}"]
-        for name, (tune, before, after, wanted) in self.measures.items():
-            asked = "as it is" if wanted is None else f"{wanted:.2f}"
-            lines.append(f"{name:<16}{tune:>10.2f}{before:>10.2f}{asked:>10}{after:>10.2f}  {UNITS[name]}")
-        return tuple(lines)
-
-    @property
-    def rolls(self) -> list[tuple[str, Melody]]:
+    def _rolls(self) -> Iterable[Roll]:
         """From the melody as it is to the one that is moved."""
-        titles = ["as it is", *(str(index) for index in range(2, len(self))), "moved"]
-        return list(zip(titles, self.melodies, strict=True))
-
-    @property
-    def set_apart(self) -> tuple[int, ...]:
-        """The two ends."""
-        return (0, -1)
+        first, *between, last = super()._rolls()
+        first, last = (
+            replace(roll, title=title, is_highlighted=True) for roll, title in ((first, "as it is"), (last, "moved"))
+        )
+        return first, *between, last
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -427,30 +297,20 @@ class Grid(Result):
         return len({melody.notes for melody in self.melodies})
 
     @property
-    def measured(self) -> tuple[str, ...]:
+    def measured(self) -> tuple[Fact, ...]:
         """Whether the corners came back, and how many melodies there are."""
-        taken = self.sources or (None,) * len(self.corners)
-        pairs = zip("ABCD", self.steps_right, self.corners, taken, strict=True)
-        corners = [_came_back(label, right, corner, source) for label, right, corner, source in pairs]
-        return (*corners, f"{self.distinct} of {len(self)} tunes are distinct")
+        return (*_came_back(self.steps_right, self.corners, self.sources), Distinct(self.distinct, len(self)))
 
-    @property
-    def own_feels(self) -> tuple[Feel, ...]:
-        """Of the corners their own, and between them all four's."""
+    def _columns(self) -> int:
+        return self.size
+
+    def _rolls(self) -> Iterable[Roll]:
+        """The corners are played as their own sources are, and what is between them as all four."""
         from melodyvae.verbs.variation import grid_shares
 
         feels = [source.feel for source in self.sources]
-        return tuple(Feel.mixed(feels, shares) for shares in grid_shares(self.size))
-
-    @property
-    def names(self) -> list[str]:
-        """By row and column."""
-        return grid_names(self.size)
-
-    @property
-    def columns(self) -> int:
-        """As many as rows."""
-        return self.size
+        for roll, file, shares in zip(super()._rolls(), grid_names(self.size), grid_shares(self.size), strict=True):
+            yield replace(roll, file=file, feel=Feel.mixed(feels, shares))
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -470,21 +330,13 @@ class Arithmetic(Result):
         """The sum."""
         return self.melodies[0]
 
-    @property
-    def names(self) -> list[str]:
-        """Of the one file."""
-        return ["result.mid"]
-
-    @property
-    def rolls(self) -> list[tuple[str, Melody]]:
+    def _rolls(self) -> Iterable[Roll]:
         """The terms and the sum."""
-        titles = [f"{'+' if sign > 0 else '-'} {_letter(index)}" for index, sign in enumerate(self.signs)]
-        return [*zip(titles, self.terms, strict=True), ("result", self.melody)]
-
-    @property
-    def row(self) -> Sequence[Melody]:
-        """The terms and the sum."""
-        return (*self.terms, self.melody)
+        for index, (term, sign, source) in enumerate(zip(self.terms, self.signs, self.sources, strict=True)):
+            letter = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[index % 26]
+            yield Roll(term, f"{'+' if sign > 0 else '-'} {letter}", "", source.feel, key_of(term))
+        (total,) = super()._rolls()
+        yield replace(total, title="result", file="result.mid")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -492,39 +344,21 @@ class Completion(Result):
     """A melody with bars of it filled in anew, or added.
 
     Attributes:
-        original: the melody.
+        original: the melody, from the first bar of its piece.
         hidden: the bars of the melodies that are new, from 1.
-        grid_bar: the bar of the piece's melody, from 0, that the melody begins with.
     """
 
     original: Melody
     hidden: tuple[int, ...]
-    grid_bar: int = 0
 
-    @property
-    def frames(self) -> tuple[Frame | None, ...]:
-        """The place of the melody and its new bars in the piece, for each."""
-        return tuple(Frame.of(source.found, self.grid_bar, self[0].bars) for source in self.sources) * len(self)
-
-    @property
-    def own_feels(self) -> tuple[Feel, ...]:
-        """That of the bars of the piece that the melody is."""
-        return tuple(Feel.of(source.found, self.grid_bar, self.original.bars) for source in self.sources) * len(self)
-
-    @property
-    def roll_feels(self) -> tuple[Feel, ...]:
-        """The melody's first."""
-        return (*self.own_feels[:1], *self.own_feels)
-
-    @property
-    def rolls(self) -> list[tuple[str, Melody]]:
-        """The melody first."""
-        return [(self.sources[0].stem if self.sources else "the tune", self.original), *super().rolls]
-
-    @property
-    def set_apart(self) -> tuple[int, ...]:
-        """The melody."""
-        return (0,)
+    def _rolls(self) -> Iterable[Roll]:
+        """The melody, and the same with its new bars, in their places in the piece."""
+        (source,) = self.sources
+        feel = Feel.of(source.found, 0, self.original.bars)
+        frame = Frame.of(source.found, 0, self[0].bars)
+        yield Roll(self.original, source.stem, "", feel, is_highlighted=True, is_joined=False)
+        for roll in super()._rolls():
+            yield replace(roll, feel=feel, frame=frame)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -552,50 +386,17 @@ class Reconstruction(Result):
         )
 
     @property
-    def measured(self) -> tuple[str, ...]:
+    def measured(self) -> tuple[Fact, ...]:
         """How much of each came back."""
-        return tuple(
-            f"{source.name or 'the melody'} came back: {_how_much(right, melody, source)}"
-            for source, melody, right in zip(self.sources, self.originals, self.steps_right, strict=True)
-        )
+        found = zip(_came_back(self.steps_right, self.originals, self.sources), self.sources, strict=True)
+        return tuple(replace(fact, label=source.name or "the melody", is_walked=False) for fact, source in found)
 
-    @property
-    def frames(self) -> tuple[Frame | None, ...]:
-        """Of each its own source."""
-        return tuple(
-            Frame.of(source.found, 0, melody.bars) for source, melody in zip(self.sources, self.melodies, strict=True)
-        )
-
-    @property
-    def own_feels(self) -> tuple[Feel, ...]:
-        """Of each its own source's."""
-        return tuple(source.feel for source in self.sources)
-
-    @property
-    def roll_feels(self) -> tuple[Feel, ...]:
-        """Of each twice."""
-        return tuple(feel for feel in self.own_feels for _ in range(2))
-
-    @property
-    def keys(self) -> list[Key | None]:
-        """Those of the sources."""
-        return [source.found.key for source in self.sources]
-
-    @property
-    def names(self) -> list[str]:
-        """Those of the sources."""
-        return [f"{source.stem}.mid" for source in self.sources]
-
-    @property
-    def rolls(self) -> list[tuple[str, Melody]]:
-        """Each melody above what came back."""
-        pairs = zip(self.sources, self.originals, self.melodies, strict=True)
-        return [roll for source, melody, back in pairs for roll in ((source.stem, melody), ("came back", back))]
-
-    @property
-    def row(self) -> Sequence[Melody]:
-        """Nothing: they are of different lengths and tempi."""
-        return ()
+    def _rolls(self) -> Iterable[Roll]:
+        """Each melody above what came back; nothing is joined, as they are of different lengths and tempi."""
+        for source, original, melody in zip(self.sources, self.originals, self.melodies, strict=True):
+            frame = Frame.of(source.found, 0, melody.bars)
+            yield Roll(original, source.stem, "", source.feel, is_joined=False)
+            yield Roll(melody, "came back", f"{source.stem}.mid", source.feel, source.found.key, frame, is_joined=False)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -638,77 +439,29 @@ class Scores(Sequence["WindowScore"]):
         return tuple(found[place] for place in sorted(found))
 
     @property
-    def sentences(self) -> tuple[str, ...]:
+    def sentences(self) -> list[str]:
         """What was read and found, a sentence each: every window and every doubtful note."""
-        return (*self.source.sentences, *self._of_windows(self.windows), *self._of_notes(self.doubtful))
+        return scores_told(self, every=True)
 
     @property
-    def summary(self) -> tuple[str, ...]:
+    def summary(self) -> list[str]:
         """The same of a long tune in a few lines: the middle of its windows, and the most unusual ones and notes."""
-        windows, notes = self.windows, self.doubtful
-        lines = list(self.source.sentences)
-        if len(windows) > MAX_SCORES:
-            by_score = sorted(windows, key=lambda window: window.nats_per_step)
-            lines.append(
-                f"  {len(windows)} passages, from bar {windows[0].first_bar} to {windows[-1].first_bar}; the median is "
-                f"{self._how_unusual(by_score[len(windows) // 2], width=0)}; the {MAX_UNUSUAL} most unusual:"
-            )
-            windows = tuple(window for window in windows if window in by_score[-MAX_UNUSUAL:])
-        lines += self._of_windows(windows)
-        if len(notes) > MAX_SCORES:
-            lines.append(f"  {len(notes)} notes are doubtful; the {MAX_SCORES} most doubtful:")
-            most = sorted(notes, key=lambda note: note.nats)[-MAX_SCORES:]
-            notes = tuple(note for note in notes if note in most)
-        return (*lines, *self._of_notes(notes))
-
-    def _of_windows(self, windows: Sequence[WindowScore]) -> list[str]:
-        if not self.windows:
-            return ["  there is no note in it"]
-        lines = [f"  from bar {window.first_bar:4}: {self._how_unusual(window)}" for window in windows]
-        if not self.is_ranked:
-            lines.append("  (this model knows no other tunes to compare with: the more surprise, the more unusual)")
-        if not self.judge:
-            lines.append("  (notes are judged a few bars at a time: the model that hears whole tunes takes 4/4)")
-        return lines
-
-    def _of_notes(self, notes: Sequence[NoteScore]) -> list[str]:
-        if self.windows and not notes:
-            return ["  no doubtful note"]
-        return [
-            f"  bar {note.bar}, beat {note.beat:g}: {pitch_name(note.note.pitch)} is doubtful; "
-            f"{pitch_name(note.better_pitch)} is likelier"
-            for note in notes
-        ]
-
-    @staticmethod
-    def _how_unusual(window: WindowScore, width: int = 3) -> str:
-        if window.percentile is None:
-            return f"surprise {window.nats_per_step:.2f}"
-        return f"more unusual than {window.percentile:{width}.0f} of 100 passages of other tunes"
+        return scores_told(self)
 
 
-def _came_back(label: str, right: int, melody: Melody, taken: Taken | None) -> str:
-    return f"{label} reconstructed: {_how_much(right, melody, taken)}"
-
-
-def _how_much(right: int, melody: Melody, taken: Taken | None) -> str:
-    """How much of a melody came back; it is exact only if no note was lost on the way to the grid."""
-    if right < melody.length_steps:
-        return f"{right} of {melody.length_steps} {_unit(melody)} are right"
-    if taken is None:
-        return "exact on the grid"
-    lost, moved = len(taken.lost_bars), taken.moved
-    if lost:
-        return f"as it is on the grid, where {lost} of its {lost + len(taken.melody.notes)} notes are lost"
-    if moved:
-        return f"exact on the grid, to which {moved} of its {len(taken.melody.notes)} notes are moved"
-    return "exact on the grid"
-
-
-def _unit(melody: Melody) -> str:
-    """What the steps of a melody's grid are called."""
-    return {2: "eighths", 4: "sixteenths", 8: "thirty-seconds"}.get(melody.steps_per_quarter, "places on the grid")
-
-
-def _letter(index: int) -> str:
-    return "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[index % 26]
+def _came_back(
+    steps_right: Sequence[int], melodies: Sequence[Melody], sources: Sequence[Taken]
+) -> tuple[CameBack, ...]:
+    """How much of the melody of each source came back."""
+    return tuple(
+        CameBack(
+            taken.label,
+            right,
+            melody.length_steps,
+            melody.steps_per_quarter,
+            len(taken.melody.notes),
+            len(taken.lost_bars),
+            taken.moved,
+        )
+        for right, melody, taken in zip(steps_right, melodies, sources, strict=True)
+    )

@@ -13,6 +13,7 @@ from melodyvae.music.scales import key_named, parse_choice
 from melodyvae.options import Option, Options
 from melodyvae.verbs import composing, sampling
 from melodyvae.verbs.common import Novel, ScaleName, Temperature, Tunes
+from melodyvae.verbs.facts import NewSeed
 from melodyvae.verbs.held import HeldModel
 from melodyvae.verbs.meters import COMPOSED_BARS
 from melodyvae.verbs.novelty import index_of, redraw_near_copies
@@ -108,7 +109,7 @@ def sample(vae: HeldModel, options: SampleOptions) -> Samples:
         melodies = redraw_near_copies(draw, options.count, index_of(vae.model), vae.model.vocabulary)
     else:
         melodies = draw(options.count)
-    again = (f"seed {seed}: with it the same tunes come again",) if is_new else ()
+    again = (NewSeed(seed),) if is_new else ()
     return Samples(
         melodies=tuple(melodies),
         decisions=(*again, *replace(wish, is_song=options.form == "song").shortfalls(melodies)),

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from melodyvae.models.melody import MelodyModel
     from melodyvae.music.notes import Song
 
-MAX_NAMED_BARS = 8  # in which notes are lost
-
 MelodySource: TypeAlias = "PieceSource | Melody | ReadMelody"
 
 
@@ -107,43 +105,6 @@ class Taken:
     def stem(self) -> str:
         """The name without its ending."""
         return self.path.stem if self.path else self.found.melody.name or "melody"
-
-    @property
-    def sentences(self) -> tuple[str, ...]:
-        """What was read and which bars were taken, a sentence each."""
-        said = ", ".join(filter(None, (self.found.description, close_call_words(self.found))))
-        said = f"{self.name}: {said}" if self.name else said
-        read = f"{self.label} is {said}" if self.label else said
-        lost = (self.loss,) if self.lost_bars else ()
-        if self.window is None:
-            return read, *lost
-        first, last = self.window.first_bar, self.window.last_bar
-        which = f"bar {first}" if first == last else f"bars {first} to {last}"
-        bars = f"{self.label or 'it'} is taken from {which}"
-        bars += f": {self.window.reason}" if self.window.reason else ""
-        return read, f"{bars}; {self.window.note}" if self.window.note else bars, *lost
-
-    @property
-    def loss(self) -> str:
-        """How many notes the grid could not hold, and in which bars, as a sentence; empty if none."""
-        count = len(self.lost_bars)
-        if not count:
-            return ""
-        bars = list(dict.fromkeys(self.lost_bars))
-        named = ", ".join(map(str, bars[:MAX_NAMED_BARS])) + (" and others" if len(bars) > MAX_NAMED_BARS else "")
-        return (
-            f"{count} of {len(self.melody.notes) + count} notes{f' of {self.label}' if self.label else ''} "
-            f"{'is' if count == 1 else 'are'} lost: too short, or between the places of the grid "
-            f"({'bar' if len(bars) == 1 else 'bars'} {named})"
-        )
-
-
-def close_call_words(found: ReadMelody) -> str:
-    """The track that was nearly chosen instead, for sentences; empty if the choice was clear."""
-    if found.close_call is None:
-        return ""
-    name = f" ({found.close_call.name})" if found.close_call.name else ""
-    return f"a close call; next: track {found.close_call.index + 1}{name}"
 
 
 TunesRead: TypeAlias = "dict[tuple[MelodySource, str], ReadMelody]"  # by source and track

@@ -19,6 +19,7 @@ from melodyvae.verbs.common import (
     kept_key,
     take_bars,
 )
+from melodyvae.verbs.facts import Fact, FewerFound, MovedToScale
 from melodyvae.verbs.held import HeldModel
 from melodyvae.verbs.in_scale import rules_near
 from melodyvae.verbs.novelty import NoveltyError, index_of
@@ -59,10 +60,10 @@ def vary(vae: HeldModel, source: MelodySource, options: VaryOptions) -> Variatio
     model, scale = vae.model, parse_choice(options.scale)
     taken = take_bars(vae, source, options.track, options.first_bar, "the tune")
     tune, piece = taken.melody, taken.found.melody
-    decisions = []
+    decisions: list[Fact] = []
     if isinstance(scale, Scale):
         tune = moved_to_scale(tune, scale, taken.found.key)
-        decisions.append(f"the tune is moved to {scale}")
+        decisions.append(MovedToScale(scale, (taken.label,)))
     melodies = variation.vary(
         model,
         tune,
@@ -73,14 +74,13 @@ def vary(vae: HeldModel, source: MelodySource, options: VaryOptions) -> Variatio
         rules_near(model, tune, scale, weights_of(piece)),
         index_of(model).is_near_copy if options.novel else None,
     )
-    further = "a larger amount goes further away"
     if not melodies:
-        raise NoveltyError(f"at amount {options.amount:g} only near-copies of training melodies were found; {further}")
-    if len(melodies) < options.count:
-        decisions.append(
-            f"{options.count} tunes were asked for; only {len(melodies)} distinct ones were found, and are written; "
-            f"{further}"
+        raise NoveltyError(
+            f"at amount {options.amount:g} only near-copies of training melodies were found; "
+            "a larger amount goes further away"
         )
+    if len(melodies) < options.count:
+        decisions.append(FewerFound(options.count, len(melodies), option="amount"))
     return Variations(
         melodies=tuple(melodies),
         sources=(taken,),
@@ -88,7 +88,7 @@ def vary(vae: HeldModel, source: MelodySource, options: VaryOptions) -> Variatio
         seed=options.seed,
         known=vae.novelty,
         vocabulary=model.vocabulary,
-        key=kept_key(taken, scale),
+        keys=(kept_key(taken, scale),) * len(melodies),
         original=tune,
         steps_changed=tuple(variation.steps_changed(model, melody, tune) for melody in melodies),
     )

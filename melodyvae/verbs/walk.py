@@ -33,7 +33,7 @@ from melodyvae.music.scales import (
     parse_tempo,
     weights_of,
 )
-from melodyvae.verbs.alignment import glide_back, moved_in_range, shift_to, told_shift, within_octave
+from melodyvae.verbs.alignment import glide_back, moved_in_range, shift_to, within_octave
 from melodyvae.verbs.codec import (
     exact_latents,
     matching_steps,
@@ -41,7 +41,17 @@ from melodyvae.verbs.codec import (
     whole_melody,
 )
 from melodyvae.verbs.distance import musical_distances
-from melodyvae.verbs.in_scale import Surroundings, told_scales
+from melodyvae.verbs.facts import (
+    Fact,
+    FewerFound,
+    FittedToHarmony,
+    KeyPlan,
+    MovedToScale,
+    SameTune,
+    TakenOfBoth,
+    TempoPlan,
+)
+from melodyvae.verbs.in_scale import Surroundings, scales_kept
 from melodyvae.verbs.path import even_places
 from melodyvae.verbs.sources import Window, WindowError, pick_window, windows_of
 from melodyvae.verbs.ties import Ties
@@ -66,7 +76,7 @@ class Walk:
         distances: from each melody to the next, as walked (before the key glides); see
             :mod:`melodyvae.verbs.distance`.
         distinct: how many of the melodies are different from all before them, as walked.
-        decisions: what was decided on the way, a sentence each, for the user.
+        decisions: what was decided on the way.
         key_shifts: by how many semitones, -5 to 6, the key of each melody is above the first's.
         keys: of each melody, as it is written: that of the piece that it is nearer to, moved as it was moved; None if
             it is unknown.
@@ -77,7 +87,7 @@ class Walk:
     steps_right: tuple[int, int]
     distances: tuple[float, ...]
     distinct: int
-    decisions: tuple[str, ...]
+    decisions: tuple[Fact, ...]
     key_shifts: tuple[int, ...]
     keys: tuple[Key | None, ...]
 
@@ -110,11 +120,11 @@ def walk(
         raise ValueError(f"the ends are {start.length_steps} and {end.length_steps} steps long; they must be as long")
     keys = keys or (key_of(start), key_of(end))
     scale = parse_choice(options.scale)
-    said = []
+    said: list[Fact] = []
     if isinstance(scale, Scale):
         start, end = (moved_to_scale(melody, scale, key) for melody, key in zip((start, end), keys, strict=True))
         keys, pieces = (scale.key, scale.key), None
-        said.append(f"A and B are moved to {scale}")
+        said.append(MovedToScale(scale, ("A", "B")))
     shift, decisions = _plan_keys(model, start, end, options, keys, harmony)
     moved_end = end.transpose(shift)
     key_of_end = keys[1] and keys[1].transposed(shift)
@@ -123,10 +133,7 @@ def walk(
         moved_end = moved_end.fold_into(model.vocabulary.lowest_pitch, model.vocabulary.highest_pitch)
         if moved:
             key_of_end = harmony.scale.key
-            decisions.append(
-                f"B keeps to A's accompaniment: {moved} of its {len(end.notes)} notes go to the nearest degree of "
-                f"{harmony.scale}; --scale none leaves them"
-            )
+            decisions.append(FittedToHarmony(moved, len(end.notes), harmony.scale))
     around = _surroundings(model, start, moved_end, scale, pieces, shift, harmony)
     latents = [_latents(model, melody, options.ends) for melody in (start, moved_end)]
     places, rows = _walked_tokens(model, latents[0], latents[1], options, generator, around)
@@ -147,9 +154,9 @@ def walk(
         for melody, share, glide in zip(walked, shares, shifts, strict=True)
     ]
     if len(kept) == 2 < options.count and walked[0].notes == walked[1].notes and shifts[0] == shifts[1]:
-        said.append("A and B are the same tune in one key: nothing lies between them, and two files are written")
+        said.append(SameTune())
     elif len(kept) < options.count:
-        said.append(f"{options.count} tunes were asked for; only {len(kept)} distinct ones were found, and are written")
+        said.append(FewerFound(options.count, len(kept)))
     said += decisions
     return Walk(
         melodies=tuple(glided),
@@ -157,7 +164,7 @@ def walk(
         steps_right=(matching_steps(model, start, walked[0]), matching_steps(model, moved_end, walked[-1])),
         distances=tuple(np.diagonal(musical_distances(tokens, tokens), offset=1).tolist()),
         distinct=len(np.unique(tokens, axis=0)),
-        decisions=tuple(said + told_scales(around, places, shifts) + _plan_tempi(start, end, options)),
+        decisions=(*said, *scales_kept(around, places, shifts), *_plan_tempi(start, end, options)),
         key_shifts=tuple(within_octave(glide) for glide in shifts),
         keys=_keys(around, places, shifts, (keys[0], key_of_end), parse_key(options.key) == "none"),
     )
@@ -171,13 +178,13 @@ class WalkEnds:
         windows: of the first and of the second, equally long.
         keys: of the two pieces as a whole; None of one without notes.
         pieces: how many notes each pitch class has in the two pieces as a whole.
-        note: what had to be decided for both, in a sentence; empty if nothing.
+        decisions: how many, if one of them has fewer than were asked for.
     """
 
     windows: tuple[Window, Window]
     keys: tuple[Key | None, Key | None]
     pieces: tuple[Weights, Weights]
-    note: str = ""
+    decisions: tuple[TakenOfBoth, ...] = ()
 
 
 def pick_ends(
@@ -204,7 +211,6 @@ def pick_ends(
     wanted = bars or config.bars
     lengths = [found.melody.bars for found in sources]
     taken = max(min(wanted, *lengths), config.bars)
-    note = f"{'AB'[int(lengths[1] < lengths[0])]} has {min(lengths)} bars: {taken} are taken of both"
     windows = []
     for label, found, first_bar in zip("AB", sources, first_bars, strict=True):
         try:
@@ -213,12 +219,13 @@ def pick_ends(
             raise WindowError(f"{label}: {error}") from error
     short = int(lengths[1] < lengths[0])
     long = 1 - short
+    decided = TakenOfBoth("AB"[short], lengths[short], taken)
     if lengths[short] < wanted <= lengths[long] and first_bars[long] is None:
         windows[long] = _best_match(model, sources[long], windows[short].melody)
-        note += f"; from {'AB'[long]} those that are most like {'AB'[short]}"
+        decided = replace(decided, matched="AB"[long])
     keys = (sources[0].key, sources[1].key)
     pieces = (weights_of(sources[0].melody), weights_of(sources[1].melody))
-    return WalkEnds((windows[0], windows[1]), keys, pieces, note if taken < wanted else "")
+    return WalkEnds((windows[0], windows[1]), keys, pieces, (decided,) if taken < wanted else ())
 
 
 def _best_match(model: MelodyModel, found: ReadMelody, target: Melody) -> Window:
@@ -255,42 +262,19 @@ def _plan_keys(
     options: InterpolateOptions,
     keys: tuple[Key | None, Key | None],
     harmony: Harmony | None,
-) -> tuple[int, list[str]]:
-    """By how many semitones the end is moved for the walk, and what to say about it."""
+) -> tuple[int, list[Fact]]:
+    """By how many semitones the end is moved for the walk, and the plan."""
     plan = parse_key(options.key)
     if plan == "none" or not start.notes or not end.notes:
         return 0, []
-    of_start, of_end = keys
-    shift = shift_to(model.vocabulary, start, end, of_start, of_end, harmony)
-    if shift is None:
-        return 0, ["B spans so many octaves that it is not moved to A's key"]
-    if isinstance(plan, Key):
-        told = f"all are moved to {plan}, or to the major or minor key with the same notes"
-    else:
-        told = {
-            "glide": "key and register glide to B's",
-            "a": "all are in A's key and register",
-            "b": "all are in B's key and A's register",
-        }[plan]
-    named = f"A is in {of_start}, B in {of_end}" if of_start and of_end else "the keys are unknown"
-    if shift == 0:
-        return 0, [f"{named}: {told if isinstance(plan, Key) else 'nothing is moved'}"]
-    return shift, [f"{named}: B is moved {told_shift(shift)} for the walk; {told}"]
+    shift = shift_to(model.vocabulary, start, end, *keys, harmony)
+    return shift or 0, [KeyPlan(keys, shift, plan)]
 
 
-def _plan_tempi(start: Melody, end: Melody, options: InterpolateOptions) -> list[str]:
-    first, last = start.quarters_per_minute, end.quarters_per_minute
-    plan = parse_tempo(options.tempo)
-    if isinstance(plan, float):
-        return [f"all are at {plan:g} quarters per minute"]
-    if round(first, 1) == round(last, 1):
-        return []
-    told = {
-        "glide": f"the tempo glides from {first:.4g} to {last:.4g} quarters per minute",
-        "a": f"all are at A's {first:.4g} quarters per minute",
-        "b": f"all are at B's {last:.4g} quarters per minute",
-    }
-    return [told[plan]]
+def _plan_tempi(start: Melody, end: Melody, options: InterpolateOptions) -> list[TempoPlan]:
+    tempi, plan = (start.quarters_per_minute, end.quarters_per_minute), parse_tempo(options.tempo)
+    is_one = isinstance(plan, str) and round(tempi[0], 1) == round(tempi[1], 1)
+    return [] if is_one else [TempoPlan(tempi, plan)]
 
 
 def _latents(model: MelodyModel, melody: Melody, ends: str) -> Tensor:

@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING
 from melodyvae.writing.output_folder import output_folder
 
 if TYPE_CHECKING:
-    from melodyvae.music.feel import Feel
-    from melodyvae.music.frame import Frame
     from melodyvae.music.keys import Key
     from melodyvae.music.melody import Melody
-    from melodyvae.music.notes import Part
+    from melodyvae.writing.sheet import Sheet
 
 JOINED_FILE = "all.mid"
 PICTURE_FILE = "piano-rolls.png"
@@ -49,20 +47,9 @@ def names_written(names: Sequence[str], joined: bool = True, audio: bool = False
 
 def write_melodies(
     folder: Path,
-    melodies: Sequence[Melody],
-    names: Sequence[str],
-    rolls: Sequence[tuple[str, Melody]],
-    *,
-    set_apart: Sequence[int] = (),
-    row: Sequence[Melody] = (),
-    columns: int | None = None,
-    title: str = "Melodies",
+    sheet: Sheet,
     sentences: Sequence[str] = (),
-    backings: Sequence[Sequence[Part]] | None = None,
-    feels: Sequence[Feel] = (),
-    roll_feels: Sequence[Feel] = (),
-    keys: Sequence[Key | None] = (),
-    frames: Sequence[Frame | None] = (),
+    *,
     audio: bool = False,
     replace: bool = False,
     inputs: Iterable[Path] = (),
@@ -71,19 +58,8 @@ def write_melodies(
 
     Args:
         folder: is made if it is not there.
-        melodies: at least one.
-        names: of their MIDI files.
-        rolls: what is drawn: title and melody.
-        set_apart: which rolls have another colour, such as the ends of a walk; -1 is the last.
-        row: what is joined into :data:`JOINED_FILE`; nothing is written there if it is empty.
-        columns: draw the rolls in so many columns.
-        title: of the page.
+        sheet: at least one melody with a file.
         sentences: what stands on the page under its heading.
-        backings: what plays with each melody (see :mod:`melodyvae.music.arrangement`).
-        feels: how each melody is played (see :mod:`melodyvae.music.feel`); on the grid by default.
-        roll_feels: how the page plays what is drawn.
-        keys: of each melody; unknown by default.
-        frames: the place of each melody in the piece that it is from (see :mod:`melodyvae.music.frame`).
         audio: write a WAV file beside each MIDI file.
         replace: replace files of an earlier run; see :func:`~melodyvae.writing.output_folder.output_folder`.
         inputs: files that are never replaced.
@@ -92,51 +68,25 @@ def write_melodies(
         OutputExistsError: if a file of one of these names is there already and may not be replaced.
         OSError: if the place cannot be written to.
     """
-    from melodyvae.music.keys import key_of
     from melodyvae.writing.audio import write_wav
-    from melodyvae.writing.piano_rolls import plot_grid_of_rolls, plot_piano_rolls
+    from melodyvae.writing.piano_rolls import plot_sheet
     from melodyvae.writing.row import write_in_a_row
     from melodyvae.writing.web_page import write_page
 
-    written = names_written(names, bool(row), audio)
+    joined = sheet.joined
+    written = names_written([roll.file for roll in sheet.written], bool(joined), audio)
     with output_folder(folder, written, replace, inputs) as staging:
-        for index, (melody, name) in enumerate(zip(melodies, names, strict=True)):
-            one = slice(index, index + 1)
-            write_in_a_row(
-                [dataclasses.replace(melody, name=Path(name).stem)],
-                staging / name,
-                backings[one] if backings else None,
-                feels=feels[one],
-                keys=keys[one],
-                frames=frames[one],
-            )
-        if row:
-            is_drawn = len(row) == len(rolls) != len(names)
-            markers = [title for title, _ in rolls] if is_drawn else [name.removesuffix(".mid") for name in names]
-            row_feels = roll_feels if is_drawn else feels
-            row_keys = (*map(key_of, row[: len(row) - len(keys)]), *keys) if keys else ()  # the sources come first
-            write_in_a_row(row, staging / JOINED_FILE, backings, markers, row_feels, row_keys, frames)
+        for roll in sheet.written:
+            named = dataclasses.replace(roll.melody, name=Path(roll.file).stem)
+            write_in_a_row([dataclasses.replace(roll, melody=named)], staging / roll.file)
+        if joined:
+            are_written = all(roll.file for roll in joined)
+            markers = [roll.file.removesuffix(".mid") if are_written else roll.title for roll in joined]
+            write_in_a_row(joined, staging / JOINED_FILE, markers)
         for wav_file in (name for name in written if name.endswith(".wav")):
             write_wav(staging / Path(wav_file).with_suffix(".mid"), staging / wav_file)
-        titles, drawn = [title for title, _ in rolls], [melody for _, melody in rolls]
-        if columns:
-            plot_grid_of_rolls(drawn, columns, staging / PICTURE_FILE)
-        else:
-            plot_piano_rolls(drawn, staging / PICTURE_FILE, titles, set_apart)
-        file_of = {id(melody): name for melody, name in zip(melodies, names, strict=True)}
-        backing_of = {id(melody): backing for melody, backing in zip(melodies, backings or (), strict=False)}
-        write_page(
-            drawn,
-            staging / PAGE_FILE,
-            title,
-            titles,
-            [file_of.get(id(melody), "") for melody in drawn],
-            feels=roll_feels,
-            backings=[backing_of.get(id(melody), ()) for melody in drawn],
-            notes=sentences,
-            set_apart=set_apart,
-            columns=columns or 1,
-        )
+        plot_sheet(sheet, staging / PICTURE_FILE)
+        write_page(sheet, staging / PAGE_FILE, sentences)
     kept = {*written, *(path.name for path in inputs if path.resolve().parent == folder.resolve())}
     for path in folder.iterdir():  # an earlier run's, whose names said another key or tempo
         if replace and DESCRIBED.fullmatch(path.name) and path.name not in kept:

@@ -16,6 +16,7 @@ import numpy as np
 
 from melodyvae.music.melody import Melody
 from melodyvae.writing.audio import LOUDEST, SAMPLES_PER_SECOND, samples_of
+from melodyvae.writing.sheet import Sheet
 from melodyvae.writing.svg import pitch_range, roll_svg
 
 DECIMATION = 4  # samples at 44,100 per second for each one that is kept
@@ -45,17 +46,17 @@ def melody_html(melody: Melody, title: str = "", pitches: tuple[int, int] | None
     return f'<div style="margin:0 0 .8em"><div>{escape(title or repr(melody))}</div>{roll}{player}</div>'
 
 
-def melodies_html(rolls: Sequence[tuple[str, Melody]], sentences: Sequence[str] = ()) -> str:
+def sheet_html(sheet: Sheet, sentences: Sequence[str] = ()) -> str:
     """Melodies one above the other, each with its title, on one scale of pitches, below some sentences.
 
     At most :data:`MAX_SHOWN` are shown, and it is said how many are not.
     """
-    shown = rolls[:MAX_SHOWN]
-    pitches = pitch_range([melody for _, melody in shown])
+    shown = sheet.rolls[:MAX_SHOWN]
+    pitches = pitch_range([roll.melody for roll in shown])
     parts = [f"<div>{escape(sentence)}</div>" for sentence in sentences]
-    parts += [melody_html(melody, title, pitches) for title, melody in shown]
-    if len(shown) < len(rolls):
-        parts.append(f"<div>and {len(rolls) - len(shown)} more</div>")
+    parts += [melody_html(roll.melody, roll.title, pitches) for roll in shown]
+    if len(shown) < len(sheet.rolls):
+        parts.append(f"<div>and {len(sheet.rolls) - len(shown)} more</div>")
     return f"<div>{''.join(parts)}</div>"
 
 

@@ -14,6 +14,8 @@ from melodyvae.writing.svg import BLACK_KEYS, pitch_range
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from melodyvae.writing.sheet import Roll, Sheet
+
 BLACK_KEY_ROW = "#f0f0f4"
 BEAT_LINE = "#c9c9d2"
 GAP_STEPS = 0.15  # so that a repeated note is seen to be two
@@ -25,67 +27,64 @@ MAX_TITLE = 60  # characters above a roll; a longer name leaves no room for the 
 MAX_LABEL = 30  # likewise of those beside a roll
 
 
-def plot_piano_rolls(
-    melodies: Sequence[Melody], path: Path, titles: Sequence[str] | None = None, set_apart: Sequence[int] = ()
-) -> None:
-    """Write a PNG with a piano roll for each melody, one above the other, aligned in time and on one scale of pitches.
+def plot_sheet(sheet: Sheet, path: Path) -> None:
+    """Write a PNG with the piano roll of each melody of a sheet, on one scale of pitches.
 
-    More than :data:`MAX_ROLLS_IN_COLUMN` stand in several columns.
-
-    Args:
-        melodies: at least one; of more than :data:`MAX_ROLLS` only the first are drawn, and the picture says so.
-        path: the file to write.
-        titles: one per melody; numbers by default.
-        set_apart: which ones have another colour, such as the ends of a walk; -1 is the last.
+    They stand in the sheet's columns, or one above the other, aligned in time: more than :data:`MAX_ROLLS_IN_COLUMN` in
+    several columns; of more than :data:`MAX_ROLLS` only the first are drawn, and the picture says so.
     """
+    if not sheet.rolls:
+        raise PlotError("there is no melody to draw")
+    if sheet.columns:
+        plot_grid_of_rolls(sheet.melodies, sheet.columns, path)
+    else:
+        _plot_rolls(sheet.rolls, path)
+
+
+def _plot_rolls(rolls: Sequence[Roll], path: Path) -> None:
     from matplotlib.figure import Figure
 
-    if not melodies:
-        raise PlotError("there is no melody to draw")
-    shown = melodies[:MAX_ROLLS]
-    names = titles or [str(index) for index in range(1, len(melodies) + 1)]
-    ends = {index % len(melodies) for index in set_apart}
-    low, high = pitch_range(shown)
+    shown = rolls[:MAX_ROLLS]
+    low, high = pitch_range([roll.melody for roll in shown])
     pitch_span = high - low + 1
     roll_height = pitch_span + ROLL_GAP  # in semitones
     inches = min(max(0.055 * pitch_span, 0.7), 2.2) * roll_height / pitch_span
-    bars = max(melody.bars for melody in shown)
+    bars = max(roll.melody.bars for roll in shown)
     count = -(-len(shown) // MAX_ROLLS_IN_COLUMN)
     in_column = -(-len(shown) // count)
     size = (max(6.5, 2.6 * min(bars, 8)) * min(count, 2), inches * in_column + 0.5)
     figure = Figure(figsize=size, layout="constrained")
     for column, axis in enumerate(figure.subplots(1, count, squeeze=False)[0]):
-        chosen = range(column * in_column, min((column + 1) * in_column, len(shown)))
-        _draw_column(axis, [(shown[index], names[index], index in ends) for index in chosen], low, high)
+        _draw_column(axis, shown[column * in_column : (column + 1) * in_column], low, high)
         axis.set_ylim(-(in_column - 1) * roll_height - pitch_span, 1)
-        axis.set_xlim(0, bars * shown[0].steps_per_bar)
+        axis.set_xlim(0, bars * shown[0].melody.steps_per_bar)
         labelled = range(0, bars, -(-bars // MAX_BAR_LABELS))
-        places = [bar * shown[0].steps_per_bar for bar in labelled]
+        places = [bar * shown[0].melody.steps_per_bar for bar in labelled]
         axis.set_xticks(places, [f"bar {bar + 1}" for bar in labelled], ha="left")
-    if len(shown) < len(melodies):
-        figure.supxlabel(f"the first {len(shown)} of {len(melodies)} melodies")
+    if len(shown) < len(rolls):
+        figure.supxlabel(f"the first {len(shown)} of {len(rolls)} melodies")
     with warnings.catch_warnings():
         # A title may be a file name in a script that matplotlib's font has not; boxes then stand for it.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(path, dpi=150)
 
 
-def _draw_column(axis: Axes, rolls: Sequence[tuple[Melody, str, bool]], low: int, high: int) -> None:
-    """Rolls one above the other, each with its name and whether it is set apart."""
+def _draw_column(axis: Axes, rolls: Sequence[Roll], low: int, high: int) -> None:
+    """Rolls one above the other, each with its title."""
     roll_height = high - low + 1 + ROLL_GAP
     octaves = [pitch for pitch in range(low, high + 1) if pitch % 12 == 0]
     ticks = []
-    for index, (melody, name, is_end) in enumerate(rolls):
+    for index, roll in enumerate(rolls):
         bottom = -index * roll_height - high  # a pitch is drawn at bottom + pitch
-        _draw_roll(axis, melody, low, high, bottom, END_NOTE if is_end else NOTE)
+        _draw_roll(axis, roll.melody, low, high, bottom, END_NOTE if roll.is_highlighted else NOTE)
         axis.annotate(
-            _cut(name, MAX_LABEL),
+            _cut(roll.title, MAX_LABEL),
             (0, bottom + (low + high) / 2),
             (-26, 0),
             textcoords="offset points",
             ha="right",
             va="center",
-            weight="bold" if is_end else "normal",
+            weight="bold" if roll.is_highlighted else "normal",
             parse_math=False,  # a file name may hold dollar signs
         )
         ticks += [(bottom + pitch, f"C{pitch // 12 - 1}") for pitch in octaves]

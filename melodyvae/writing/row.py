@@ -24,56 +24,40 @@ from melodyvae.music.notes import (
     Tempo,
 )
 from melodyvae.writing.midi import write_midi
+from melodyvae.writing.sheet import Roll
 
 Event = TypeVar("Event", Tempo, Meter, KeySignature)
-Value = TypeVar("Value")
 
 
-def write_in_a_row(
-    melodies: Sequence[Melody],
-    path: str | Path,
-    backings: Sequence[Sequence[Part]] | None = None,
-    markers: Sequence[str] = (),
-    feels: Sequence[Feel] = (),
-    keys: Sequence[Key | None] = (),
-    frames: Sequence[Frame | None] = (),
-) -> None:
+def write_in_a_row(rolls: Sequence[Roll], path: str | Path, markers: Sequence[str] = ()) -> None:
     """Write a MIDI file of melodies one after the other, each in its own tempo, whole or not at all.
 
-    The file ends on the bar line.
+    The file ends on the bar line. Tracks of one name and program that play with the melodies become one. A melody with
+    a frame alone lies over its piece, with silence before it; of several in a row, each begins at once.
 
     Args:
-        melodies: at least one; the first one's name, or ``melody`` where it has none or there is a backing, names the
+        rolls: at least one; the first one's name, or ``melody`` where it has none or there is a backing, names the
             track.
         path: the file.
-        backings: what plays with each, as from :func:`backing_of`; tracks of one name and program become one.
         markers: the text of a marker where each melody begins; none by default.
-        feels: how each melody is played; by default as it is written, on the grid.
-        keys: the key of each melody, for its signature; unknown by default.
-        frames: the place of each melody in the piece that it is from; none by default. A melody alone lies over its
-            piece, with silence before it; of several in a row, each begins at once.
 
     Raises:
         ValueError: as :meth:`Melody.join`, or if a meter does not fit into MIDI.
         OSError: if the place cannot be written to.
     """
-    first = Melody.join(melodies)
-    name = LEAD_NAME if backings else first.name or LEAD_NAME
+    first = Melody.join([roll.melody for roll in rolls])
+    has_backing = any(roll.backing is not None for roll in rolls)
+    name = LEAD_NAME if has_backing else first.name or LEAD_NAME
     pieces = []
-    for index, melody in enumerate(melodies):
-        lead = _lead(replace(melody, name=name, program=first.program), _at(feels, index))
-        if not backings:  # alone it is for its user to mix
+    for roll in rolls:
+        melody, frame = roll.melody, roll.frame
+        lead = _lead(replace(melody, name=name, program=first.program), roll.feel)
+        if not has_backing:  # alone it is for its user to mix
             lead = replace(lead, volume=None)
-        backing = _at(backings or (), index) or ()
-        frame = _at(frames, index)
-        piece = _piece(melody, lead, backing, _at(keys, index), frame)
-        pieces.append(_from(piece, frame.start_quarters) if frame and len(melodies) > 1 else piece)
+        piece = _piece(melody, lead, roll.backing or (), roll.key, frame)
+        pieces.append(_from(piece, frame.start_quarters) if frame and len(rolls) > 1 else piece)
     starts = np.cumsum([0.0, *(piece.end_quarters for piece in pieces)]).tolist()
     write_midi(_joined(pieces, starts), path, [*zip(starts, markers, strict=False)])
-
-
-def _at(values: Sequence[Value], index: int) -> Value | None:
-    return values[index] if index < len(values) else None
 
 
 def _lead(melody: Melody, feel: Feel | None) -> Part:

@@ -11,7 +11,6 @@ import re
 from collections.abc import Sequence
 from html import escape
 from importlib import resources
-from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -24,102 +23,52 @@ from melodyvae.writing.svg import pitch_range, roll_svg
 if TYPE_CHECKING:
     from melodyvae.music.feel import Feel
     from melodyvae.music.notes import Part
+    from melodyvae.writing.sheet import Roll, Sheet
 
 USUAL_VOLUME = 100  # of a channel that is not set, in General MIDI
 TEMPLATE = "web_page.html"
 
 
-def write_page(
-    melodies: Sequence[Melody],
-    path: Path,
-    title: str,
-    names: Sequence[str],
-    files: Sequence[str] = (),
-    *,
-    feels: Sequence[Feel] = (),
-    backings: Sequence[Sequence[Part]] = (),
-    notes: Sequence[str] = (),
-    set_apart: Sequence[int] = (),
-    columns: int = 1,
-) -> None:
-    """Write the page of some melodies, each with its roll and a button that plays it.
+def write_page(sheet: Sheet, path: Path, sentences: Sequence[str] = ()) -> None:
+    """Write the page of some melodies, each with its roll, on the grid, and a button that plays it.
 
     Args:
-        melodies: at least one.
-        path: the HTML file to write.
-        title: the page's heading.
-        names: one for each melody.
-        files: the file that each melody is in, relative to the page, for a download link; none by default.
-        feels: how each melody is played; as it is written, on the grid, by default. The rolls are drawn on the grid.
-        backings: what plays with each melody, times in quarters from its start; nothing by default.
-        notes: sentences to print under the heading, such as what was decided.
-        set_apart: which melodies have another colour, such as the ends of a walk; -1 is the last.
-        columns: how many rolls stand side by side on a wide screen.
+        sheet: what is shown.
+        path: the HTML file to write, in the folder of the melodies' files.
+        sentences: are printed under the heading, such as what was decided.
 
     Raises:
-        ValueError: if there is no melody, or not one name for each.
+        ValueError: if there is no melody.
     """
-    if not melodies or len(names) != len(melodies):
-        raise ValueError(f"{len(melodies)} melodies and {len(names)} names; there must be as many, and at least one")
-    path.write_text(
-        page(
-            melodies,
-            title,
-            names,
-            files,
-            feels=feels,
-            backings=backings,
-            notes=notes,
-            set_apart=set_apart,
-            columns=columns,
-        ),
-        encoding="utf-8",
-    )
+    if not sheet.rolls:
+        raise ValueError("there is no melody to show")
+    path.write_text(page(sheet, sentences), encoding="utf-8")
 
 
-def page(
-    melodies: Sequence[Melody],
-    title: str,
-    names: Sequence[str],
-    files: Sequence[str] = (),
-    *,
-    feels: Sequence[Feel] = (),
-    backings: Sequence[Sequence[Part]] = (),
-    notes: Sequence[str] = (),
-    set_apart: Sequence[int] = (),
-    columns: int = 1,
-) -> str:
+def page(sheet: Sheet, sentences: Sequence[str] = ()) -> str:
     """The text of the page that :func:`write_page` writes."""
-    shown = pitch_range(melodies)
-    ends = {index % len(melodies) for index in set_apart}
-    tunes = [
-        _tune(index, melody, roll_svg(melody, shown, f"piano roll of {name}"), name, link, index in ends)
-        for index, (melody, name, link) in enumerate(zip(melodies, names, files or [""] * len(melodies), strict=True))
-    ]
+    shown = pitch_range(sheet.melodies)
     template = resources.files("melodyvae.writing").joinpath(TEMPLATE).read_text(encoding="utf-8")
     parts = {
-        "title": escape(title),
-        "notes": "".join(f"<p>{escape(note)}</p>" for note in notes),
-        "columns": str(max(columns, 1)),
-        "tunes": "\n".join(tunes),
-        "data": _json(
-            [
-                _playable(melody, feel, backing)
-                for melody, feel, backing in zip_longest(melodies, feels, backings[: len(melodies)])
-            ]
-        ),
+        "title": escape(sheet.title),
+        "notes": "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences),
+        "columns": str(sheet.columns or 1),
+        "tunes": "\n".join(_tune(index, roll, shown) for index, roll in enumerate(sheet.rolls)),
+        "data": _json([_playable(roll.melody, roll.feel, roll.backing) for roll in sheet.rolls]),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda mark: parts[mark[1]], template)  # one pass: names may hold marks
 
 
-def _tune(index: int, melody: Melody, roll: str, name: str, link: str, is_end: bool) -> str:
-    download = f'<a href="{escape(quote(link))}" download>MIDI</a>' if link else ""
+def _tune(index: int, roll: Roll, shown: tuple[int, int]) -> str:
+    melody, name = roll.melody, roll.title
+    drawn = roll_svg(melody, shown, f"piano roll of {name}")
+    download = f'<a href="{escape(quote(roll.file))}" download>MIDI</a>' if roll.file else ""
     tempo = f"{melody.quarters_per_minute:.0f} bpm"
     return (
-        f'<section class="tune{" end" if is_end else ""}" data-tune="{index}">'
+        f'<section class="tune{" end" if roll.is_highlighted else ""}" data-tune="{index}">'
         f'<button type="button" class="play" aria-label="Play {escape(name)}"></button>'
         f"<header><h2>{escape(name)}</h2><span>{tempo}</span>{download}</header>"
-        f'<div class="stage">{roll}<div class="playhead"></div></div></section>'
+        f'<div class="stage">{drawn}<div class="playhead"></div></div></section>'
     )
 
 

@@ -91,9 +91,6 @@ async function run(wanted) {
   showResult(a, b);
 }
 
-/** A decision without what it says to those who type commands; the page has controls for that. */
-const plain = (decision) => decision.replace(/; --.*$/, "");
-
 function showResult(a, b) {
   const colours = [tuneColour(a.colour), tuneColour(b.colour)];
   const range = pitchRange(result.melodies);
@@ -114,7 +111,7 @@ function showResult(a, b) {
   const [first, final] = result.steps_right;
   const exactly = (lost) => (lost ? `comes back as it is on the grid, where ${lost} of its notes are lost` : "comes back exactly");
   const told = (name, right, lost) => `${name} ${right === result.steps ? exactly(lost) : `comes back on ${right} of ${result.steps} sixteenths`}`;
-  element("walk-said").textContent = [told(a.name, first, result.lost[0]), told(b.name, final, result.lost[1]), `${result.distinct} of ${last + 1} are different`, ...result.decisions.map(plain)].join(" · ");
+  element("walk-said").textContent = [told(a.name, first, result.lost[0]), told(b.name, final, result.lost[1]), `${result.distinct} of ${last + 1} are different`, ...result.decisions].join(" · ");
   showCommand("walk", result.command);
 }
 
