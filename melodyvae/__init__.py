@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 __all__ = ["Melody", "MelodyVAE", "list_models"]
-LAZY = {  # imported when first asked for, so that ``melodyvae --help`` needs no torch
+LAZY = {  # imported when first asked for, so that the command's help needs no torch
     "Melody": "melodyvae.music.melody",
     "MelodyVAE": "melodyvae.vae",
     "list_models": "melodyvae.network.checkpoint",

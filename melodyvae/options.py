@@ -1,6 +1,6 @@
 """An option of a verb, said once: a field of a frozen dataclass.
 
-``count: Annotated[int, Option("Tunes.", low=1, flags=("-n",))] = 8`` says all there is to know of an option: its type,
+``count: Annotated[int, Option("Tunes.", low=1, flags=("n",))] = 8`` says all there is to know of an option: its type,
 its range, its words and its default. The checks of Python calls (:class:`Options`), the methods of ``MelodyVAE``
 (:func:`verb`), the options of commands, the requests of the studio and the shell line under its page follow from it.
 
@@ -38,7 +38,7 @@ class Option:
         help: a sentence for the user.
         low: the smallest number, or of each number in a tuple.
         high: the largest.
-        flags: of the command, in place of ``--name``.
+        flags: what the command calls it, without dashes, if not by its name; one letter has one dash.
         parse: raises ValueError for a value that there is not; with it the type is not checked.
         default: what None does, in a few words.
         metavar: what help calls the value.
@@ -121,9 +121,10 @@ class OptionField:
         return value
 
     def flags(self, label: str = "") -> tuple[str, ...]:
-        """The flags of a command; with a label those for one source, such as ``--track-a``."""
-        flags = self.option.flags or (f"--{self.name.replace('_', '-')}",)
-        return tuple(f"{flag}-{label}" for flag in flags) if label else flags
+        """The flags of a command; with a label, such as ``a``, those for one source."""
+        names = self.option.flags or (self.name.replace("_", "-"),)
+        end = f"-{label}" if label else ""
+        return tuple(f"{'-' if len(name) == 1 else '--'}{name}{end}" for name in names)
 
     @property
     def wanted(self) -> str:
@@ -161,7 +162,7 @@ class Options:
     def shell_words(self, labels: Sequence[str] = ()) -> list[str]:
         """The flags and values of a command for the options that are not at their defaults.
 
-        ``labels`` are those of the sources of a command that has an option for each, such as ``--track-a``.
+        ``labels`` are those of the sources of a command that has an option for each.
         """
         words: list[str] = []
         for field in option_fields(type(self)):

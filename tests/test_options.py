@@ -19,7 +19,7 @@ from tests.conftest import tune
 
 @dataclass(frozen=True, kw_only=True)
 class PlayOptions(Options):
-    count: Annotated[int, Option("Times.", low=1, high=9, flags=("-n",))] = 2
+    count: Annotated[int, Option("Times.", low=1, high=9, flags=("n",))] = 2
     speed: Annotated[float, Option("How fast.", low=0)] = 1.0
     manner: Annotated[Literal["legato", "staccato"], Option("How long each note is.")] = "legato"
     loud: Annotated[bool, Option("Loudly.")] = False

@@ -1,6 +1,7 @@
 """The folders are chapters: each imports only from those before it, and what plays and reads music knows no torch."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,16 @@ def test_what_comes_before_the_device_knows_no_torch():
     for path in paths:
         modules = {module.partition(".")[0] for module in imported_modules(path)}
         assert "torch" not in modules, f"{path.relative_to(ROOT)} imports torch"
+
+
+def test_only_commands_know_their_flags():
+    """A module that is used from Python and from the page, too, names an option without dashes, or as a fact."""
+    paths = [path for path in (ROOT / "melodyvae").rglob("*.py") if "cli" not in path.parts]
+    assert len(paths) > 150
+    for path in paths:
+        if path != ROOT / "melodyvae" / "studio" / "commands.py":  # writes the shell command of what the page does
+            name = path.relative_to(ROOT).as_posix()
+            assert re.findall(r"--[a-z][a-z-]*", path.read_text(encoding="utf-8")) == [], name
 
 
 def imported_modules(path: Path) -> set[str]:

@@ -19,9 +19,11 @@ from melodyvae.music.keys import key_of
 from melodyvae.music.melody import Melody
 from melodyvae.music.tokens import TokenError
 from melodyvae.vae import MelodyVAE
+from melodyvae.verbs.facts import NewSeed
 from melodyvae.verbs.inpainting import InpaintingError
 from melodyvae.verbs.sources import WindowError
-from melodyvae.writing.notebook import audio_uri, melodies_html
+from melodyvae.writing.notebook import audio_uri, sheet_html
+from melodyvae.writing.sheet import Roll, Sheet
 from tests.conftest import tune
 
 TUNES = Path(__file__).parent.parent / "examples" / "tunes"
@@ -98,7 +100,7 @@ class TestSeeds:
         first, second = vae.sample(2), vae.sample(2)
         assert first.seed != second.seed
         assert list(vae.sample(2, seed=first.seed)) == list(first)
-        assert f"seed {first.seed}" in first.decisions[0]
+        assert first.decisions[0] == NewSeed(first.seed)
 
 
 def write_shuffle(path):
@@ -184,7 +186,7 @@ class TestVerbs:
         assert [round(note.start / beat % 1, 2) for note in files[2][:4]] == [0, 0.67, 0, 0.67]
         assert [note.velocity for note in files[2][:4]] == [110, 50, 110, 50]
         assert {note.velocity for note in files[0]} == {80}
-        assert [feel.swing for feel in found.own_feels] == pytest.approx([0.5, 0.583, 0.667], abs=0.001)
+        assert [roll.feel.swing for roll in found.sheet.written] == pytest.approx([0.5, 0.583, 0.667], abs=0.001)
         text = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
         tunes = json.loads(re.search(r'id="data">(.*?)</script>', text)[1])
         lengths = [0, *itertools.accumulate(one["seconds"] for one in tunes)]
@@ -291,7 +293,7 @@ class TestNotebook:
         assert repr(found) == "<Interpolation of 3 melodies, seed 0>"
 
     def test_of_many_melodies_some_are_shown_and_the_rest_counted(self):
-        html = melodies_html([(str(index), Melody((), 16)) for index in range(40)])
+        html = sheet_html(Sheet("forty", tuple(Roll(Melody((), 16), str(index)) for index in range(40))))
         assert html.count("<svg") == 32
         assert "and 8 more" in html
 

@@ -404,7 +404,8 @@ def known_errors() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise click.ClickException(str(error)) from error
+        remedies = " or ".join(map(by_flag, error.options))
+        raise click.ClickException(f"{error}{f' ({remedies})' if remedies else ''}") from error
     except OSError as error:
         if isinstance(error, BrokenPipeError) and error.filename is None:
             raise  # what reads the output may have enough: see melodyvae.cli.main

@@ -51,7 +51,7 @@ def held_out_windows(provenance: Mapping[str, Any], dataset: WindowDataset, spli
             else "the training split of this dataset"
         )
         raise TrainedOnError(
-            f"the model was trained on {which}; measure on --split test (files always fall into the same split), or on "
+            f"the model was trained on {which}; measure on its test split (files always fall into the same one), or on "
             "other files"
         )
     windows = np.concatenate([dataset.splits[name] for name in splits])

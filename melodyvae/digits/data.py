@@ -273,7 +273,7 @@ def _fetch(kept: Path, checksum: str, mirrors: Sequence[str], progress: bool) ->
     raise DownloadError(
         f"could not download {kept.name} ({'; '.join(reasons)}). Without a connection, download the four files "
         f"{', '.join(f'{name}.gz' for name in MD5)} elsewhere, from {MIRRORS[0]}, and put them into {kept.parent}, or "
-        "give the folder they are in with --data"
+        "name the folder they are in"
     )
 
 

@@ -318,6 +318,6 @@ def _interpolations(model: MelodyModel, data: _Data, pairs: int, seed: int) -> d
     if data.overlap:
         windows, train = windows[data.sources % 2 == 0], train[data.train_sources % 2 == 1]
     if len(windows) < 2 or not len(train):
-        raise DatasetError("there are too few windows to interpolate; leave interpolations out with --metrics")
+        raise DatasetError("there are too few windows to interpolate; leave interpolations out of the metrics")
     language_model = NgramModel(train, model.vocabulary.size)
     return interpolation_curves(model, windows, language_model, pairs, seed).to_dict()

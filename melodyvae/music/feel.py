@@ -186,7 +186,7 @@ class Feel:
 
 
 def parse_feel(text: str) -> float | None:
-    """The swing that ``--feel`` asks for: 0.5 of ``straight``, 0.62 of ``swing=0.62``; None of ``keep``.
+    """The swing that a feel asks for: 0.5 of ``straight``, 0.62 of ``swing=0.62``; None of ``keep``.
 
     Raises:
         FeelError: if it is none of these.

@@ -114,7 +114,7 @@ TRIADS = np.array([scale.key.triad for scale in CANDIDATES])
 
 
 def parse_choice(name: str | Scale | None) -> Scale | ScaleChoice:
-    """What ``--scale`` asks for: ``auto``, ``none`` (also None), or a scale by name.
+    """The scale that is asked for: ``auto``, ``none`` (also None), or a scale by name.
 
     Raises:
         ScaleError: if the name is none.

@@ -88,7 +88,7 @@ def read_checkpoint(name_or_path: str | Path) -> Checkpoint[np.ndarray]:
     path = locate(name_or_path)
     arrays, header = read_arrays(path)
     if "training" in header:
-        raise CheckpointError(f"{path} is the state of a training, for `train --resume`; its model is model{SUFFIX}")
+        raise CheckpointError(f"{path} is the state of a training, to resume it from; its model is model{SUFFIX}")
     version = header.get("format_version")
     if version != FORMAT_VERSION:
         raise CheckpointError(

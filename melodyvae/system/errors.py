@@ -5,4 +5,11 @@ class UserError(Exception):
     """Something is wrong with what the user gave; the message is a sentence that says what, and what to do.
 
     The base of every such error of both packages. Commands print the message and exit with status 1.
+
+    Attributes:
+        options: the names of those that would do otherwise; a command prints what it calls them.
     """
+
+    def __init__(self, *arguments: object, options: tuple[str, ...] = ()) -> None:
+        super().__init__(*arguments)
+        self.options = options

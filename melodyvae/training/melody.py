@@ -215,7 +215,7 @@ def collapse_warning(metrics: Metrics, beta: float, looks_back: bool = False) ->
     return (
         f"the decoder begins to ignore z: z holds {bits:.1f} bits in {units:.0f} active units, and from it alone "
         f"{greedy:.3f} of the steps come back ({sampled:.3f} when every note is drawn), from the true past "
-        f"{forced:.3f}. Try a lower --beta than {beta:g}, a slower annealing (--anneal-steps), or --free-nats."
+        f"{forced:.3f}. Try a lower beta than {beta:g}, more anneal_steps, or free_nats."
     )
 
 

@@ -6,10 +6,10 @@ windows in the highest quarter of an attribute minus that of the lowest quarter,
 difference brings along whatever else the two quarters differ in: dense windows also have wide ranges. Here the means of
 z are regressed on all attributes at once, which gives each attribute's share of the difference with the others held.
 
-Both were measured on 500 held-out windows of melody-2bar, each direction added at the same length
-(``tests/benchmarks/attribute_effects.py --only quartiles straight``). In parts of its effect on its own attribute, the
-joint regression's range changes density by 0.26 (quartiles: 0.85), its syncopation on eighths changes it by 0.14 (0.51)
-and that on sixteenths by 0.11 (0.32); its interval drags syncopation along more than the quartiles' does (0.85 against
+Both were measured on 500 held-out windows of melody-2bar, each direction added at the same length (``quartiles`` and
+``straight`` of ``tests/benchmarks/attribute_effects.py``). In parts of its effect on its own attribute, the joint
+regression's range changes density by 0.26 (quartiles: 0.85), its syncopation on eighths changes it by 0.14 (0.51) and
+that on sixteenths by 0.11 (0.32); its interval drags syncopation along more than the quartiles' does (0.85 against
 -0.30). It is the better of the two on the whole, and what is fitted.
 
 Conventions: A attributes in the order of :data:`~melodyvae.verbs.attributes.ATTRIBUTES`, Z latent dimensions; an

@@ -50,7 +50,7 @@ class CompleteOptions(Options):
         Option("Bars to fill in, from 1 as in the file: 3, or 3-4, or 2,7-8.", parse=parse_bars, metavar="BARS"),
     ] = ""
     extend: Annotated[
-        int, Option("Go on for so many bars after the end.", low=0, high=10_000, flags=("--extend", "--bars"))
+        int, Option("Go on for so many bars after the end.", low=0, high=10_000, flags=("extend", "bars"))
     ] = 0
     count: Tunes = 4
     track: Track = "auto"

@@ -444,7 +444,7 @@ def check_composes(model: MelodyModel, *asked: str) -> None:
         told = f"{' and '.join(asked)} cannot be chosen: " if asked else ""
         raise ComposingError(
             f"{told}the model writes {model.config.bars} bars and no more or less, and is not chosen from; "
-            "--model melody-compose takes any length, key, density, range and form"
+            "the model melody-compose takes any length, key, density, range and form"
         )
 
 

@@ -29,7 +29,7 @@ from melodyvae.verbs.sources import MelodySource
 class GridOptions(Options):
     """How to fill a grid; nothing in it is drawn by chance."""
 
-    count: Annotated[int, Option("Rows, and columns.", low=2, high=100, flags=("-n",))] = 5
+    count: Annotated[int, Option("Rows, and columns.", low=2, high=100, flags=("n",))] = 5
     ends: Annotated[
         Literal["exact", "model"],
         Option("exact: the four come back note for note; model: as the model remembers them."),

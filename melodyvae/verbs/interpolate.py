@@ -31,7 +31,7 @@ from melodyvae.verbs.walk import pick_ends, walk
 class InterpolateOptions(Options):
     """How to walk from one tune to another."""
 
-    count: Annotated[int, Option("Tunes, ends included.", low=2, high=10_000, flags=("-n",))] = 8
+    count: Annotated[int, Option("Tunes, ends included.", low=2, high=10_000, flags=("n",))] = 8
     first_bar: FirstBarOfEach = None
     track: TrackOfEach = "auto"
     ends: Annotated[

@@ -38,7 +38,7 @@ class MorphOptions(Options):
     syncopation_16: Annotated[float, Option("The same of sixteenths.", **AMOUNT)] = 0.0
     diatonic: Annotated[float, Option("More or fewer of the notes in the major scale that fits best.", **AMOUNT)] = 0.0
     scale: ScaleName = "auto"
-    count: Annotated[int, Option("Tunes.", low=2, high=1000, flags=("-n", "--steps"))] = 5
+    count: Annotated[int, Option("Tunes.", low=2, high=1000, flags=("n", "steps"))] = 5
     first_bar: FirstBar = None
     track: Track = "auto"
     candidates: Annotated[

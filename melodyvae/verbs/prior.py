@@ -84,7 +84,7 @@ class FittedGaussian:
         if any(EXTRA + name not in extras for name in names):
             raise PriorError(
                 "the model has no fitted prior, which `melodyvae train` fits at its end; draw from N(0, I) with "
-                "--prior normal"
+                "prior normal"
             )
         check_extras(extras, {EXTRA + "mean": (latent_size,), EXTRA + "factor": (latent_size, latent_size)})
         return cls(**{name: extras[EXTRA + name].to(device, torch.float32) for name in names})

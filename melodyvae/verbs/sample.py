@@ -37,7 +37,7 @@ class SampleOptions(Options):
             "Lowest and highest MIDI pitch: chosen and transposed.",
             low=0,
             high=127,
-            flags=("--range",),
+            flags=("range",),
         ),
     ] = None
     form: Annotated[

@@ -123,9 +123,9 @@ def _told(fact: Fact, naming: Naming | None) -> Iterator[str]:
                 yield f"near-copies of training melodies: {fact.near_copies}{fewer}"
         case facts.Measured(attributes):
             yield f"{'':<16}{'the tune':>10}{'the first':>10}{'asked':>10}{'the last':>10}"
-            for name, (tune, before, after, goal) in attributes.items():
+            for name, (tune, before, later, goal) in attributes.items():
                 stays = "as it is" if goal is None else f"{goal:.2f}"
-                yield f"{name:<16}{tune:>10.2f}{before:>10.2f}{stays:>10}{after:>10.2f}  {UNITS[name]}"
+                yield f"{name:<16}{tune:>10.2f}{before:>10.2f}{stays:>10}{later:>10.2f}  {UNITS[name]}"
         case _:
             assert_never(fact)
 

@@ -58,7 +58,8 @@ def check_replaceable(folder: Path, names: Sequence[str], replace: bool, inputs:
     if not replace:
         raise OutputExistsError(
             f"{folder} already holds {taken[0]}{f' and {len(taken) - 1} more' if len(taken) > 1 else ''}; "
-            "choose another folder with -o, or allow replacing with --force"
+            "choose another folder, or allow replacing",
+            options=("output", "force"),
         )
     kept = {path.resolve() for path in inputs}
     for name in taken:

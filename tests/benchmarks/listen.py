@@ -13,7 +13,8 @@ import numpy as np
 from melodyvae import MelodyVAE
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.music.melody import Melody
-from melodyvae.writing.piano_rolls import plot_piano_rolls
+from melodyvae.writing.piano_rolls import plot_sheet
+from melodyvae.writing.sheet import Roll, Sheet
 
 COUNT = 10
 
@@ -42,7 +43,8 @@ def main() -> None:
         (folder / name).mkdir(parents=True, exist_ok=True)
         for number, melody in enumerate(melodies):
             melody.write(folder / name / f"{number}.mid")
-        plot_piano_rolls(melodies, folder / f"{name}.png", [str(number) for number in range(COUNT)])
+        rolls = tuple(Roll(melody, str(number)) for number, melody in enumerate(melodies))
+        plot_sheet(Sheet(name, rolls), folder / f"{name}.png")
 
 
 if __name__ == "__main__":

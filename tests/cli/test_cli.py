@@ -606,7 +606,7 @@ def test_a_decoder_that_ignores_z_is_told_and_one_that_does_not_is_not(dataset_f
     options = ["--steps", "150", "--annealing", "constant"]
     output = run(*arguments, *options, "--beta", "30", "-o", tmp_path / "collapsed")
     assert re.search(r"At update \d+ the decoder begins to ignore z: z holds 0\.\d bits", output)
-    assert "Try a lower --beta than 30" in output
+    assert "Try a lower beta than 30" in output
     assert output.count("begins to ignore z") == 1
     output = run(*arguments, *options, "--beta", "0.001", "-o", tmp_path / "used")
     assert "ignore z" not in output

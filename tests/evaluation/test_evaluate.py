@@ -253,7 +253,7 @@ class TestHeldOut:
         made_by, dataset = MelodyModel.from_pretrained(run_folder).provenance, open_dataset(dataset_folder)
         assert len(held_out_windows(made_by, dataset)) == len(dataset.splits["test"])
         with pytest.raises(
-            TrainedOnError, match="trained on the training split of this dataset; measure on --split test"
+            TrainedOnError, match="trained on the training split of this dataset; measure on its test split"
         ):
             held_out_windows(made_by, dataset, "all")
 

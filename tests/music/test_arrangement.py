@@ -20,6 +20,7 @@ from melodyvae.music.regions import ReadMelody, melody_of
 from melodyvae.reading.melodies import read_melody
 from melodyvae.reading.midi import read_midi
 from melodyvae.writing.row import write_in_a_row
+from melodyvae.writing.sheet import Roll
 from tests.reading.smf import part, song
 
 
@@ -27,7 +28,7 @@ class TestInARow:
     def test_each_melody_keeps_its_tempo_and_nothing_else_changes(self, tmp_path: Path) -> None:
         first = Melody((MelodyNote(0, 4, 60), MelodyNote(4, 16, 62)), 32, quarters_per_minute=90.0, program=5)
         second = Melody((MelodyNote(2, 8, 62), MelodyNote(8, 20, 62)), 32, quarters_per_minute=180.0)
-        write_in_a_row([first, second, second], tmp_path / "row.mid")
+        write_in_a_row([Roll(first), Roll(second), Roll(second)], tmp_path / "row.mid")
         read = read_melody(tmp_path / "row.mid")
         assert read.melody.notes == Melody.join([first, second, second]).notes
         assert read.melody.length_steps == 96
@@ -38,7 +39,7 @@ class TestInARow:
 
     def test_a_marker_stands_where_each_melody_begins(self, tmp_path: Path) -> None:
         melody = Melody((MelodyNote(0, 4, 60),), 32)
-        write_in_a_row([melody, melody, melody], tmp_path / "row.mid", markers=["A", "2", "B"])
+        write_in_a_row([Roll(melody)] * 3, tmp_path / "row.mid", markers=["A", "2", "B"])
         score = symusic.Score(str(tmp_path / "row.mid"))
         quarter = score.ticks_per_quarter
         assert [(marker.time / quarter, marker.text) for marker in score.markers] == [(0, "A"), (8, "2"), (16, "B")]
@@ -97,7 +98,6 @@ class TestAccompaniment:
         found = accompaniment_of(melody_of(band, 0), 0, 2)
         assert [part.name for part in found.parts] == ["Pads"]
         assert found.muted == ("Sax", "track 3")
-        assert found.sentences == ("1 other track plays on", "muted, since they play the tune: Sax, track 3")
 
     def test_of_a_piano_that_plays_chords_with_the_tune_on_top_the_chords_stay(self) -> None:
         chords = [(float(i), i + 1.0, pitch) for i in range(16) for pitch in (48, 51)]
@@ -110,7 +110,7 @@ class TestAccompaniment:
         found = accompaniment_of(melody_of(song(part(TUNE, "Vocals"), part(PADS, "Pads")), 0), 0, 4)
         assert (found.muted, found.thinned, len(found.parts[0])) == ((), (), 12)
         alone = accompaniment_of(melody_of(song(part(TUNE)), 0), 0, 4)
-        assert alone.sentences == ("there are no other tracks in these bars",)
+        assert (alone.parts, alone.muted) == ((), ())
 
     def test_the_new_lead_is_as_loud_as_the_old_and_the_others_stay_as_they_are_mixed(self, tmp_path: Path) -> None:
         midi = pretty_midi.PrettyMIDI(initial_tempo=120)
@@ -123,10 +123,10 @@ class TestAccompaniment:
         found = read_melody(tmp_path / "band.mid", "lead")
         lead = Melody((MelodyNote(0, 8, 60), MelodyNote(8, 32, 62)), 32)
         backing, feel = accompaniment_of(found, 0, 2).parts, Feel.of(found, 0, 2)
-        write_in_a_row([lead], tmp_path / "new.mid", [backing], feels=[feel])
+        write_in_a_row([Roll(lead, feel=feel, backing=backing)], tmp_path / "new.mid")
         parts = read_midi(tmp_path / "new.mid").parts
         assert [(part.volume, set(part.velocities.tolist())) for part in parts] == [(127, {101}), (40, {60})]
-        write_in_a_row([lead], tmp_path / "alone.mid", feels=[feel])
+        write_in_a_row([Roll(lead, feel=feel)], tmp_path / "alone.mid")
         assert read_midi(tmp_path / "alone.mid").parts[0].volume is None
 
 
@@ -143,7 +143,7 @@ def test_the_lead_is_found_again_over_its_backing(band: ReadMelody, tmp_path: Pa
     lead = Melody(tuple(MelodyNote(8 * i, 8 * i + 8, 60 + 3 * i) for i in range(4)), 32, quarters_per_minute=90.0)
     faster = Melody((MelodyNote(4, 20, 70), MelodyNote(20, 24, 71)), 32, quarters_per_minute=150.0)
     backing = backing_of(band, 0, 2)
-    write_in_a_row([lead, faster], tmp_path / "arranged.mid", [backing, backing])
+    write_in_a_row([Roll(lead, backing=backing), Roll(faster, backing=backing)], tmp_path / "arranged.mid")
     song = read_midi(tmp_path / "arranged.mid")
     assert sorted(part.name for part in song.parts) == ["", "bass", "chords", "melody"]
     chords = next(part for part in song.parts if part.name == "chords")

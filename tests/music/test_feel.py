@@ -27,6 +27,7 @@ from melodyvae.music.regions import melody_of
 from melodyvae.reading.melodies import read_melody
 from melodyvae.reading.midi import read_midi
 from melodyvae.writing.row import write_in_a_row
+from melodyvae.writing.sheet import Roll
 from tests.music.strategies import melodies
 from tests.reading.smf import part, song
 
@@ -47,7 +48,7 @@ def test_a_shuffle_is_read_straight_and_comes_back_as_it_was(swing: float, tmp_p
     assert [note.start_step for note in found.melody.notes] == list(range(0, 64, 2))
     assert found.layout.swing == pytest.approx(swing, abs=0.002)
     window = found.window(1, 2)
-    write_in_a_row([window], tmp_path / "back.mid", feels=[Feel.of(found, 1, 2)])
+    write_in_a_row([Roll(window, feel=Feel.of(found, 1, 2))], tmp_path / "back.mid")
     back = read_midi(tmp_path / "back.mid").parts[0]
     assert np.allclose(back.starts, starts[8:24] - 4, atol=2 / 480)
     assert np.allclose(back.ends, ends[8:24] - 4, atol=2 / 480)
@@ -141,7 +142,7 @@ def test_a_feel_of_words() -> None:
 
 def test_without_a_feel_the_file_is_what_it_was(tmp_path: Path) -> None:
     melody = Melody((MelodyNote(0, 4, 60, 90), MelodyNote(4, 16, 62, 40)), 16)
-    write_in_a_row([melody], tmp_path / "grid.mid")
+    write_in_a_row([Roll(melody)], tmp_path / "grid.mid")
     notes = pretty_midi.PrettyMIDI(str(tmp_path / "grid.mid")).instruments[0].notes
     assert [(note.start, note.end, note.velocity) for note in notes] == [(0, 0.5, 90), (0.5, 2.0, 40)]
 

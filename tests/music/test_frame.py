@@ -19,6 +19,7 @@ from melodyvae.music.notes import KeySignature, Meter, Part, Song, Tempo
 from melodyvae.music.regions import ReadMelody, melody_of
 from melodyvae.reading.midi import read_midi
 from melodyvae.writing.row import write_in_a_row
+from melodyvae.writing.sheet import Roll
 from tests.reading.smf import part, song
 
 METERS = [(0.0, 1, 4), (1.0, 4, 4), (9.0, 2, 4), (11.0, 4, 4), (15.0, 3, 4), (18.0, 4, 4)]
@@ -35,9 +36,11 @@ def piece() -> ReadMelody:
 
 def written(path: Path, melodies: list[Melody], found: ReadMelody, first_bar: int = 0) -> Song:
     """What is read of a file of melodies that begin at a bar of ``found``, played as there."""
-    frames = [Frame.of(found, first_bar, melody.bars) for melody in melodies]
-    feels = [Feel.of(found, first_bar, melody.bars) for melody in melodies]
-    write_in_a_row(melodies, path, feels=feels, frames=frames)
+    rolls = []
+    for melody in melodies:
+        place = found, first_bar, melody.bars
+        rolls.append(Roll(melody, feel=Feel.of(*place), frame=Frame.of(*place)))
+    write_in_a_row(rolls, path)
     return read_midi(path)
 
 
@@ -105,7 +108,7 @@ def test_programs_of_the_tune_are_kept(piece: ReadMelody, tmp_path: Path) -> Non
     assert piece.song is not None
     lead = replace(piece.song.parts[0], program_changes=((2.0, 40), (10.0, 41), (22.0, 42)))
     found = replace(piece, song=replace(piece.song, parts=(lead,)))
-    write_in_a_row([found.window(3, 3)], tmp_path / "a.mid", frames=[Frame.of(found, 3, 3)])
+    write_in_a_row([Roll(found.window(3, 3), frame=Frame.of(found, 3, 3))], tmp_path / "a.mid")
     data = (tmp_path / "a.mid").read_bytes()
     assert [program for program in (40, 41, 42) if bytes([0xC0, program]) in data] == [40, 41]
 
@@ -140,7 +143,7 @@ def test_the_other_tracks_lie_over_the_piece_too(piece: ReadMelody, tmp_path: Pa
     backing = accompaniment_of(found, 3, 3).parts
     assert backing[0].program == 89  # in force where the bars begin
     melody = found.window(3, 3)
-    write_in_a_row([melody], tmp_path / "a.mid", [backing], frames=[Frame.of(found, 3, 3)])
+    write_in_a_row([Roll(melody, frame=Frame.of(found, 3, 3), backing=backing)], tmp_path / "a.mid")
     starts = np.sort(
         np.concatenate([back.starts for back in read_midi(tmp_path / "a.mid").parts if back.name == "pads"])
     )

@@ -27,6 +27,7 @@ from melodyvae.verbs.composing import (
     go_on,
     key_of,
 )
+from melodyvae.verbs.facts import BarsAdded, DensityMissed
 from melodyvae.verbs.novelty import NOVELTY_FILE, NoveltyIndex
 from melodyvae.verbs.prior import PriorError
 from tests.conftest import tiny_composer
@@ -240,7 +241,7 @@ def test_what_is_not_met_is_told_with_what_was_reached(model):
         "not met: 1 of 2 tunes do not come to a close (2)"
     ]
     found = MelodyVAE(model).sample(2, bars=4, density=0.3, seed=1)
-    assert any(said.startswith("not met: 0.3 notes per bar were asked for") for said in found.decisions)
+    assert [fact.wanted for fact in found.decisions if isinstance(fact, DensityMissed)] == [0.3]
 
 
 def test_a_prior_drops_no_constraint(model):
@@ -294,7 +295,7 @@ def test_a_tune_goes_on_after_its_last_note_and_not_after_its_piece(model):
     found = MelodyVAE(model).continue_(sparse_after_its_end(4, 20), 2, bars=3, seed=1)
     assert [melody.bars for melody in found] == [7, 7]
     assert found.hidden == (5, 6, 7)
-    assert "3 bars are added after bar 4, the last with a note" in found.decisions
+    assert BarsAdded(3, after_bar=4) in found.decisions
     for melody in found:
         assert any(note.start_step >= 64 for note in melody.notes)
 
@@ -307,10 +308,10 @@ def test_bars_that_are_added_keep_the_scale_the_range_and_the_density(model):
             assert len(new.notes) / 8 == pytest.approx(2, rel=1 / 3)  # free drafts of this model have 1 to 7
     few = replace(tune(16), notes=(tune(16).notes[0], tune(16).notes[-1]))
     found = MelodyVAE(model).continue_(few, 1, bars=2, seed=1)
-    assert any(said.startswith("the tune has 0.12 notes per bar; those of no draft") for said in found.decisions)
+    assert any(said.startswith("the tune has 0.12 notes per bar; those of no draft") for said in found.sentences)
     chosen = MelodyVAE(model).continue_(tune(8), 4, scale="C:minor-pentatonic", seed=1)
     assert {note.pitch % 12 for melody in chosen for note in melody.window(8, 8).notes} <= {0, 3, 5, 7, 10}
-    assert "in key: the new bars keep to the notes of C minor pentatonic; --scale none allows all" in chosen.decisions
+    assert "in key: the new bars keep to the notes of C minor pentatonic; scale none allows all" in chosen.sentences
 
 
 def test_the_form_of_bars_that_are_added_is_chosen(model):

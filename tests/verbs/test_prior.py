@@ -84,6 +84,6 @@ def test_it_keeps_to_a_scale_during_gibbs_steps(run_folder):
 def test_a_model_without_one_says_so_and_samples_from_the_normal():
     model = MelodyModel()
     assert not has_fitted_prior(model)
-    with pytest.raises(PriorError, match="--prior normal"):
+    with pytest.raises(PriorError, match="with prior normal"):
         draw_latents(model, 1, "fitted")
     assert draw_latents(model, 5).shape == (5, 256)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any, cast
+from pathlib import Path
 
-from melodyvae.music.melody import MelodyNote
-from melodyvae.verbs.results import MAX_SCORES, MAX_UNUSUAL, Scores
+from melodyvae.music.melody import Melody, MelodyNote
+from melodyvae.music.regions import ReadMelody
+from melodyvae.verbs.results import Scores
 from melodyvae.verbs.scoring import NoteScore, WindowScore
+from melodyvae.verbs.sentences import MAX_SCORES, MAX_UNUSUAL
+from melodyvae.verbs.sources import Taken
 
 
 def scores(bars: int, doubtful: int = 0) -> Scores:
@@ -17,7 +19,7 @@ def scores(bars: int, doubtful: int = 0) -> Scores:
         return (NoteScore(bar, 1.0, MelodyNote(16 * bar, 16 * bar + 4, 60), float(bar), 61, bar <= doubtful),)
 
     windows = tuple(WindowScore(bar, bar / 100, 100.0 * bar / bars, notes(bar)) for bar in range(1, bars + 1))
-    source = cast(Any, SimpleNamespace(sentences=("a.mid: track 1 of 1",)))
+    source = Taken("", Path("a.mid"), ReadMelody.of(Melody((), 16)))
     return Scores(windows=windows, source=source, is_ranked=True, judge="melody-compose")
 
 
@@ -25,7 +27,7 @@ def test_of_a_short_tune_everything_is_told() -> None:
     for found in (scores(0), scores(3), scores(MAX_SCORES, doubtful=MAX_SCORES)):
         assert found.summary == found.sentences
     assert len(scores(MAX_SCORES, doubtful=MAX_SCORES).summary) == 1 + 2 * MAX_SCORES
-    assert scores(0).summary[1:] == ("  there is no note in it",)
+    assert scores(0).summary[1:] == ["  there is no note in it"]
     assert scores(2).summary[-1] == "  no doubtful note"
 
 

@@ -16,12 +16,14 @@ from melodyvae.music.regions import ReadMelody
 from melodyvae.music.scales import Scale
 from melodyvae.music.tokens import FIRST_NOTE_ON
 from melodyvae.vae import MelodyVAE
+from melodyvae.verbs.facts import BarsAdded
 from melodyvae.verbs.inpainting import InpaintingError, complete
 from melodyvae.verbs.novelty import NoveltyError, NoveltyIndex
 from melodyvae.verbs.sampling import reconstruct
 from melodyvae.verbs.scoring import QUANTILES, fit_quantiles, negative_elbo, note_scores, score
 from melodyvae.verbs.variation import arithmetic, grid, steps_changed, vary
 from melodyvae.writing.row import write_in_a_row
+from melodyvae.writing.sheet import Roll
 from tests.cli.test_cli import run
 from tests.conftest import tune
 from tests.verbs.test_sampling import RememberingModel, UniformModel, legato, seeded
@@ -74,12 +76,12 @@ class TestVary:
         monkeypatch.setattr("melodyvae.vae.index_of", lambda _: index)
         vae.__dict__["novelty"] = index
         near = vae.vary(window(1), 8, amount=0.05, seed=1)
-        assert any("a larger --amount goes further away" in sentence for sentence in near.sentences)
+        assert any("a larger amount goes further away" in sentence for sentence in near.sentences)
         found = vae.vary(window(1), 8, amount=0.4, novel=True, seed=1)
         rows = np.stack([vae.model.vocabulary.encode(melody) for melody in found])
         assert not index.is_near_copy(rows).any()
         assert len(np.unique(rows, axis=0)) == len(rows) == 8
-        with pytest.raises(NoveltyError, match=r"at amount 0 only near-copies .* larger --amount"):
+        with pytest.raises(NoveltyError, match=r"at amount 0 only near-copies .* larger amount"):
             vae.vary(window(1), 8, amount=0.0, novel=True)
 
     def test_by_default_eight_tunes_are_heard_as_eight(self, shipped):
@@ -225,7 +227,7 @@ def test_whatever_a_latent_decodes_to_is_read_again_with_the_same_tokens(tmp_pat
         melody.write(folder / "one.mid")
         again = Melody.from_midi(folder / "one.mid")
         assert (model.vocabulary.encode(again) == model.vocabulary.encode(melody)).all()
-    write_in_a_row(melodies, folder / "row.mid")
+    write_in_a_row([Roll(melody) for melody in melodies], folder / "row.mid")
     row = model.vocabulary.encode(Melody.from_midi(folder / "row.mid"))
     assert (row == model.vocabulary.encode(Melody.join(melodies))).all()
 
@@ -332,7 +334,7 @@ class TestCompleteInKey:
         assert found.hidden == (6, 9, 10)  # bars are counted as in the piece
         assert found[0].window(4, 1).notes == source.window(4, 1).notes
         assert found[0].window(5, 1).notes != source.window(5, 1).notes
-        assert found.decisions == ("2 bars are added after bar 8, the last with a note",)
+        assert found.decisions == (BarsAdded(2, after_bar=8),)
         with pytest.raises(InpaintingError, match="there is no bar 19: the piece has bars 1 to 18"):
             MelodyVAE(shipped).complete(source, hide=[19])
 
@@ -343,7 +345,7 @@ class TestCompleteInKey:
         read = replace(ReadMelody.of(melody), layout=lay_out(short, (4, 4), 4))
         found = MelodyVAE(shipped).complete(read, hide=[2], extend=1, seed=1)
         assert found.hidden == (2, 5)
-        assert found.decisions == ("1 bar is added after bar 4, the last with a note",)
+        assert found.decisions == (BarsAdded(1, after_bar=4),)
         halves = replace(melody, meter=(2, 4))
         found = MelodyVAE(shipped).complete(halves, hide=[3], seed=1)
         assert found.hidden == (2,)

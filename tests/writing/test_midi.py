@@ -21,6 +21,7 @@ from melodyvae.music.notes import KeySignature, Meter, Part, Song, Tempo
 from melodyvae.reading.midi import read_midi, song_from_bytes
 from melodyvae.writing.midi import midi_bytes, write_midi
 from melodyvae.writing.row import write_in_a_row
+from melodyvae.writing.sheet import Roll
 from tests.music.strategies import melodies
 from tests.reading.smf import part, song
 
@@ -135,9 +136,9 @@ def test_a_row_ends_on_the_bar_line_however_it_is_played(
         np.array([*offsets, 0.49]),
         np.full(steps, 90.0),
     )
-    backing = [part([(0.0, 99.0, 48)], "pad"), part([(0.1, 0.2, 36)], "kit", is_drum=True)]
+    backing = (part([(0.0, 99.0, 48)], "pad"), part([(0.1, 0.2, 36)], "kit", is_drum=True))
     path = tmp_path_factory.mktemp("row") / "all.mid"
-    write_in_a_row(row, path, [backing] * len(row), feels=[feel] * len(row))
+    write_in_a_row([Roll(melody, feel=feel, backing=backing) for melody in row], path)
     end = len(row) * first.bars * bar_ticks(first)
     assert end_ticks(path.read_bytes()) == [end] * 4
     assert max(found.ends.max() for found in read_midi(path).parts) <= end / TICKS
@@ -145,7 +146,9 @@ def test_a_row_ends_on_the_bar_line_however_it_is_played(
 
 def test_the_row_has_a_name_and_the_keys_that_are_known(tmp_path: Path) -> None:
     melody = Melody((MelodyNote(0, 4, 60),), 32)
-    write_in_a_row([melody] * 4, tmp_path / "all.mid", keys=[Key(0, False), Key(9, True), None, Key(3, False)])
+    write_in_a_row(
+        [Roll(melody, key=key) for key in (Key(0, False), Key(9, True), None, Key(3, False))], tmp_path / "all.mid"
+    )
     file = mido.MidiFile(tmp_path / "all.mid")
     assert [track.name for track in file.tracks] == ["", "melody"]
     read = read_midi(tmp_path / "all.mid")
@@ -161,7 +164,7 @@ def test_the_signatures_of_keys(tonic: int, fifths: int) -> None:
 def test_programs_change_where_each_part_says_so(tmp_path: Path) -> None:
     melody = Melody((MelodyNote(0, 4, 60),), 16)
     strings = replace(part([(0, 4, 48)], "strings", program=48), program_changes=((2.0, 51),))
-    write_in_a_row([melody, melody], tmp_path / "all.mid", [[strings], [strings]])
+    write_in_a_row([Roll(melody, backing=(strings,))] * 2, tmp_path / "all.mid")
     events = [
         (time, message.program)
         for time, message in timed(mido.MidiFile(tmp_path / "all.mid").tracks[2])

@@ -4,13 +4,15 @@ import matplotlib.image
 import pytest
 
 from melodyvae.music.melody import Melody, MelodyNote
-from melodyvae.writing.piano_rolls import plot_piano_rolls
+from melodyvae.writing.piano_rolls import plot_sheet
+from melodyvae.writing.sheet import Roll, Sheet
 from melodyvae.writing.style import PlotError
 
 
 def pixels(count: int, path) -> tuple[int, int]:
     melodies = [Melody((MelodyNote(0, 4, 60 + index % 12),), 32) for index in range(count)]
-    plot_piano_rolls(melodies, path, set_apart=[0, -1])
+    rolls = (Roll(melody, f"{index}", is_highlighted=index == 0) for index, melody in enumerate(melodies))
+    plot_sheet(Sheet("rolls", tuple(rolls)), path)
     height, width, _ = matplotlib.image.imread(path).shape
     return height, width
 
@@ -23,5 +25,5 @@ def test_many_rolls_wrap_into_columns(tmp_path):
 
 def test_no_melody_is_an_error_and_no_file(tmp_path):
     with pytest.raises(PlotError, match="no melody"):
-        plot_piano_rolls([], tmp_path / "none.png")
+        plot_sheet(Sheet("none", ()), tmp_path / "none.png")
     assert not (tmp_path / "none.png").exists()

@@ -9,6 +9,7 @@ import pytest
 
 from melodyvae.music.melody import Melody, MelodyNote
 from melodyvae.music.notes import Part
+from melodyvae.writing.sheet import Roll, Sheet
 from melodyvae.writing.svg import pitch_range, roll_svg
 from melodyvae.writing.web_page import page, write_page
 
@@ -39,7 +40,8 @@ def test_rolls_of_silence_are_drawn_too():
 
 
 def test_the_page_holds_the_notes_in_seconds_and_asks_for_nothing(tmp_path):
-    write_page([TUNE, TUNE], tmp_path / "index.html", "A to B", ["A", "B"], ["01.mid", "02.mid"], set_apart=[0, -1])
+    rolls = (Roll(TUNE, "A", "01.mid", is_highlighted=True), Roll(TUNE, "B", "02.mid", is_highlighted=True))
+    write_page(Sheet("A to B", rolls), tmp_path / "index.html")
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
     first, _ = data_in(text)
     assert first["notes"] == [[0, 1, 60, 80], [2, 4, 67, 100]]
@@ -53,19 +55,19 @@ def test_the_page_holds_the_notes_in_seconds_and_asks_for_nothing(tmp_path):
 
 def test_what_accompanies_is_played_too_as_loud_as_it_is_mixed():
     kick = Part("kit", 0, True, np.array([0.0]), np.array([1.0]), np.array([36]), np.array([100]), volume=50)
-    text = page([TUNE, TUNE], "A to B", ["A", "B"], backings=[(kick,), ()])
+    text = page(Sheet("A to B", (Roll(TUNE, "A", backing=(kick,)), Roll(TUNE, "B"))))
     assert [tune["backing"] for tune in data_in(text)] == [[[0, 1, 36, 50, True]], []]
 
 
 def test_names_cannot_change_the_page():
     name = "</script><script>alert(1)</script>{{data}}"
-    text = page([TUNE], name, [name], notes=[name])
+    text = page(Sheet(name, (Roll(TUNE, name),)), [name])
     assert "<script>alert" not in text
     assert text.count("{{data}}") == 6  # title, heading, sentence, tune, button, roll
     assert len(data_in(text)) == 1
 
 
 def test_a_page_without_melodies_is_an_error(tmp_path):
-    with pytest.raises(ValueError, match="0 melodies and 0 names"):
-        write_page([], tmp_path / "index.html", "nothing", [])
+    with pytest.raises(ValueError, match="no melody"):
+        write_page(Sheet("nothing", ()), tmp_path / "index.html")
     assert not (tmp_path / "index.html").exists()
