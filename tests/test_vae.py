@@ -171,7 +171,7 @@ class TestVerbs:
         assert eighths("keep") == ([0, 0.67, 0, 0.67], [110, 50, 110, 50])
         assert eighths("straight") == ([0, 0.5, 0, 0.5], [110, 50, 110, 50])
         assert eighths("swing=0.6") == ([0, 0.6, 0, 0.6], [110, 50, 110, 50])
-        assert vae.sample(1, seed=0).feels("swing=0.6")[0].swing == 0.6
+        assert vae.sample(1, seed=0).sheet.played("swing=0.6").rolls[0].feel.swing == 0.6
 
     def test_the_last_tune_of_a_walk_has_the_feel_of_b_and_the_page_plays_what_the_files_do(self, vae, tmp_path):
         write_shuffle(tmp_path / "shuffle.mid")

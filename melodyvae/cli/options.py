@@ -370,6 +370,7 @@ def load_model(
     from melodyvae.system.limits import Limits
     from melodyvae.vae import MelodyVAE
     from melodyvae.verbs.meters import BY_METER, DUPLE_MODEL, choose_model
+    from melodyvae.verbs.sentences import sentences_of
     from melodyvae.verbs.sources import TunesRead, read_tunes
 
     use_threads()
@@ -381,7 +382,7 @@ def load_model(
         labels = "ABCD"[: len(tunes)] if is_lettered else [printable(path.name) for path, _ in tunes]
         choice = choose_model([read[tune].melody.meter for tune in tunes], labels, duple or DUPLE_MODEL)
         name = choice.name
-        for sentence in choice.sentences:
+        for sentence in sentences_of(choice.facts, by_flag):
             click.echo(sentence)
     if name not in held:
         held[name] = MelodyVAE.from_pretrained(name, choose_device(device), limits=Limits(), repeats=chosen_repeats())

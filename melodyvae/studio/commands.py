@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from melodyvae.music.beats import is_triple
 from melodyvae.studio.requests import VERBS, VerbRequest
 from melodyvae.verbs.complete import CompleteOptions
-from melodyvae.verbs.meters import BY_METER, TRIPLE_MODEL, is_triple
+from melodyvae.verbs.meters import BY_METER, TRIPLE_MODEL
 
 
 def shell_command(request: VerbRequest, files: Sequence[str], model: str, bars: int = 2) -> str | None:

@@ -171,7 +171,7 @@ class Engine:
         """What ``choose`` chooses, or the one model that there is."""
         from melodyvae.verbs.meters import ModelChoice
 
-        return choose() if self.chooses else ModelChoice(self.first_name, ())
+        return choose() if self.chooses else ModelChoice(self.first_name)
 
     def submit(self, channel: Hashable, kind: Hashable, work: Callable[[Any], Any], model: str | None = None) -> Job:
         """A job that calls ``work`` with a model, by default the first one.

@@ -298,6 +298,7 @@ async def _do(studio: Studio, request: Request) -> Response:
     from melodyvae.studio.commands import shell_command
     from melodyvae.studio.requests import VERBS, RequestError, parse_verb
     from melodyvae.studio.verbs import perform, size_of
+    from melodyvae.verbs.sentences import sentences_of
 
     verb = request.path_params["verb"]
     if verb not in VERBS:
@@ -314,10 +315,11 @@ async def _do(studio: Studio, request: Request) -> Response:
         for tune, piece in zip(asked.tunes, fitted.pieces, strict=True)
     ]
     choice = fitted.choice
+    why = sentences_of(choice.facts, None)
 
     def work(model: Any) -> dict[str, Any]:
         shown = perform(model, asked, sources)
-        return shown | {"model": choice.name, "decisions": [*choice.sentences, *shown.get("decisions", [])]}
+        return shown | {"model": choice.name, "decisions": [*why, *shown.get("decisions", [])]}
 
     page = request.query_params.get("page", "")[:MAX_CHANNEL]
     job = studio.engine.submit((page, verb), (choice.name, *size_of(asked)), work, choice.name)

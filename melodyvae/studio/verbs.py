@@ -54,10 +54,10 @@ def choose(request: VerbRequest | None, meters: Sequence[tuple[int, int]], names
     """The shipped model for a request about tunes in these meters, and what to say about it; as the commands choose."""
     verb = None if request is None else request.verb
     if verb == "continue":
-        return ModelChoice(COMPOSING_MODEL, ())
+        return ModelChoice(COMPOSING_MODEL)
     if request is not None and isinstance(request.options, SampleOptions):
         is_long = any(getattr(request.options, name) is not None for name in ("bars", "key", "density"))
-        return ModelChoice(COMPOSING_MODEL if is_long else model_for(request.meter, COMPOSING_MODEL), ())
+        return ModelChoice(COMPOSING_MODEL if is_long else model_for(request.meter, COMPOSING_MODEL))
     labels = "ABCD"[: len(meters)] if 1 < len(meters) <= 4 else names
     return choose_model(meters, labels, COMPOSING_MODEL if verb == "complete" else DUPLE_MODEL)
 
@@ -100,7 +100,7 @@ def show_piece(
         "file": shown_name(name),
         "melody": melody_to_json(replace(window.melody, name=found.melody.name)),
         "model": choice.name,
-        "model_note": "; ".join(choice.sentences),
+        "model_note": "; ".join(sentences_of(choice.facts, None)),
         "track": found.part_index + 1,
         "tracks": list(piece.tracks),
         "description": description(found),

@@ -5,6 +5,7 @@ Conventions: shifts are in semitones, up is above 0; the first tune stays where 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
@@ -30,21 +31,69 @@ OCTAVE = 12
 
 
 @dataclass(frozen=True)
+class KeyAndTempo:
+    """The key and the tempo of what is made of some tunes, when they are in the key and register of the first.
+
+    Attributes:
+        key: that is asked for: ``a``, ``b``, ``glide``, ``none`` or a key.
+        tempo: that is asked for: ``a``, ``b``, ``glide`` or a number.
+        shifts: by how much each tune was moved.
+        of_first: the key of the first tune; None if it is unknown.
+        tempi: of each tune, in quarters per minute.
+    """
+
+    key: str
+    tempo: str | float
+    shifts: tuple[int, ...]
+    of_first: Key | None
+    tempi: tuple[float, ...]
+
+    def shift(self, shares: np.ndarray) -> int:
+        """By how much a melody with ``shares`` ``(tunes,)`` of the tunes, adding up to 1, is to be moved.
+
+        A key that glides does so semitone by semitone and the register by whole octaves, so that tunes in one key stay
+        in it.
+        """
+        plan = parse_key(self.key)
+        if isinstance(plan, Key):
+            return self.of_first.shift_to(plan.major_tonic) if self.of_first else 0
+        if plan == "glide":
+            octaves = np.round(np.array(self.shifts) / OCTAVE)
+            in_key = np.array(self.shifts) - OCTAVE * octaves
+            return round(-float(shares @ in_key)) - OCTAVE * round(float(shares @ octaves))
+        return -within_octave(self.shifts[1]) if plan == "b" and len(self.shifts) > 1 else 0
+
+    def pace(self, shares: np.ndarray) -> float:
+        """The tempo of a melody with ``shares`` of the tunes, in quarters per minute."""
+        plan = parse_tempo(self.tempo)
+        if plan == "glide":
+            return float(math.prod(tempo**share for tempo, share in zip(self.tempi, shares.tolist(), strict=True)))
+        return plan if isinstance(plan, float) else self.tempi[min("ab".index(plan), len(self.tempi) - 1)]
+
+    def placed(self, vocabulary: Vocabulary, melody: Melody, shares: np.ndarray) -> Melody:
+        """A melody with ``shares`` of the tunes in its key and tempo, by octaves in the vocabulary's range."""
+        shift = self.shift(shares)
+        pitches = [note.pitch for note in melody.notes] or [60]
+        while max(pitches) + shift > vocabulary.highest_pitch:
+            shift -= OCTAVE
+        while min(pitches) + shift < vocabulary.lowest_pitch:
+            shift += OCTAVE
+        moved = melody.transpose(shift).fold_into(vocabulary.lowest_pitch, vocabulary.highest_pitch)
+        return replace(moved, quarters_per_minute=self.pace(shares))
+
+
+@dataclass(frozen=True)
 class AlignedTunes:
     """Tunes in the key and register of the first.
 
     Attributes:
         melodies: the tunes, moved.
-        shifts: by how much each was moved.
-        key: of the first.
-        tempi: of each, in quarters per minute.
-        decisions: how.
+        plan: the key and the tempo of what is made of them.
+        decisions: how they were moved.
     """
 
     melodies: tuple[Melody, ...]
-    shifts: tuple[int, ...]
-    key: Key | None
-    tempi: tuple[float, ...]
+    plan: KeyAndTempo
     decisions: tuple[Fact, ...] = ()
 
     @classmethod
@@ -53,47 +102,30 @@ class AlignedTunes:
         vocabulary: Vocabulary,
         tunes: Sequence[Melody],
         keys: Sequence[Key | None],
-        plan: str = "a",
+        key: str = "a",
+        tempo: str | float = "a",
         scale: Scale | ScaleChoice = "auto",
     ) -> Self:
-        """The tunes, whose pieces are in ``keys``; left where they are if ``plan`` is ``none``.
+        """The tunes, whose pieces are in ``keys``; left where they are if the ``key`` asked for is ``none``.
 
         With a scale, all are moved to it first.
         """
         decisions: list[Fact] = []
         if isinstance(scale, Scale):
-            tunes = [moved_to_scale(tune, scale, key) for tune, key in zip(tunes, keys, strict=True)]
+            tunes = [moved_to_scale(tune, scale, own) for tune, own in zip(tunes, keys, strict=True)]
             keys = [scale.key] * len(tunes)
             decisions.append(MovedToScale(scale))
         shifts = [0] * len(tunes)
-        if parse_key(plan) != "none":
+        if parse_key(key) != "none":
             shifts[1:] = [
-                shift_to(vocabulary, tunes[0], tune, keys[0], key) or 0
-                for tune, key in zip(tunes[1:], keys[1:], strict=True)
+                shift_to(vocabulary, tunes[0], tune, keys[0], own) or 0
+                for tune, own in zip(tunes[1:], keys[1:], strict=True)
             ]
-        for label, shift in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", shifts, strict=False):
-            if shift:
-                decisions.append(Moved(label, shift))
+        labels = zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", shifts, strict=False)
+        decisions += [Moved(label, shift) for label, shift in labels if shift]
         moved = tuple(tune.transpose(shift) for tune, shift in zip(tunes, shifts, strict=True))
         tempi = tuple(tune.quarters_per_minute for tune in tunes)
-        return cls(moved, tuple(shifts), keys[0], tempi, tuple(decisions))
-
-    def placed(
-        self, vocabulary: Vocabulary, melody: Melody, shares: np.ndarray, key: str, tempo: str | float
-    ) -> Melody:
-        """A melody with ``shares`` ``(tunes,)`` of the tunes in the key and tempo that are asked for."""
-        plan, pace = parse_key(key), parse_tempo(tempo)
-        if isinstance(plan, Key):
-            back = self.key.shift_to(plan.major_tonic) if self.key else 0
-        elif plan == "glide":
-            back = glide_back(shares, self.shifts)
-        else:
-            back = -within_octave(self.shifts[1]) if plan == "b" and len(self.shifts) > 1 else 0
-        if pace == "glide":
-            pace = float(np.exp(shares @ np.log(self.tempi)))
-        elif not isinstance(pace, float):
-            pace = self.tempi[min("ab".index(pace), len(self.tempi) - 1)]
-        return moved_in_range(vocabulary, replace(melody, quarters_per_minute=pace), back)
+        return cls(moved, KeyAndTempo(key, tempo, tuple(shifts), keys[0], tempi), tuple(decisions))
 
 
 def shift_to(
@@ -127,26 +159,6 @@ def shift_to(
     if lowest + OCTAVE * octaves < vocabulary.lowest_pitch:
         return None
     return in_key + OCTAVE * octaves
-
-
-def moved_in_range(vocabulary: Vocabulary, melody: Melody, shift: int) -> Melody:
-    """``melody`` moved by ``shift``, and by octaves so that it stays in the vocabulary's range."""
-    pitches = [note.pitch for note in melody.notes] or [60]
-    while max(pitches) + shift > vocabulary.highest_pitch:
-        shift -= OCTAVE
-    while min(pitches) + shift < vocabulary.lowest_pitch:
-        shift += OCTAVE
-    return melody.transpose(shift).fold_into(vocabulary.lowest_pitch, vocabulary.highest_pitch)
-
-
-def glide_back(shares: np.ndarray, shifts: Sequence[int]) -> int:
-    """The shift of a melody that has ``shares`` ``(tunes,)`` of tunes moved by ``shifts``, to where these came from.
-
-    The key glides semitone by semitone and the register by whole octaves, so that tunes in one key stay in it.
-    """
-    octaves = np.round(np.array(shifts) / OCTAVE)
-    in_key = np.array(shifts) - OCTAVE * octaves
-    return round(-float(shares @ in_key)) - OCTAVE * round(float(shares @ octaves))
 
 
 def within_octave(semitones: int) -> int:

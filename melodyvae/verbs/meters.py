@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from melodyvae.music.beats import is_compound, meter_in_beats
+from melodyvae.music.beats import is_compound, is_triple
 from melodyvae.music.layout import alike
 from melodyvae.music.melody import Melody
 from melodyvae.music.regions import ReadMelody
 from melodyvae.reading.melodies import read_melody
 from melodyvae.system.limits import Limits
+from melodyvae.verbs.facts import Fact, FittedIntoBars, ModelByMeter
 from melodyvae.verbs.sources import MelodySource
 
 BY_METER = "auto"  # the name that asks for the choice
@@ -35,16 +36,11 @@ class ModelChoice:
 
     Attributes:
         name: the model's.
-        sentences: which it is and why, and how tunes of other bars are fitted into its bars; none if all are in 4/4.
+        facts: which it is and why, and how tunes of other bars are fitted into its bars; none if all are in 4/4.
     """
 
     name: str
-    sentences: tuple[str, ...]
-
-
-def is_triple(meter: Meter) -> bool:
-    """Whether beats or their parts come in threes: 3/4, 6/8, 9/8, 12/8 and so on."""
-    return meter[0] % 3 == 0
+    facts: tuple[Fact, ...] = ()
 
 
 def model_for(meter: Meter, duple: str = DUPLE_MODEL) -> str:
@@ -68,28 +64,24 @@ def choose_model(meters: Sequence[Meter], labels: Sequence[str] = (), duple: str
 
     Args:
         meters: of each tune; without any it is the default model.
-        labels: what the sentences call the tunes: ``A``, ``B``.
+        labels: what the tunes are called: ``A``, ``B``.
         duple: the model of tunes that are not in threes.
     """
     if not meters:
-        return ModelChoice(duple, ())
+        return ModelChoice(duple)
     labels = list(labels) or (["it"] if len(meters) == 1 else [f"tune {number + 1}" for number in range(len(meters))])
     threes = [meter for meter in meters if is_triple(meter)]
     are_joined = 0 < len(threes) < len(meters) and all(map(is_compound, threes))
     name = duple if are_joined else model_for(meters[0], duple)
     if all(alike(meter) == (4, 4) for meter in meters):
-        return ModelChoice(name, ())
-    sentences = [f"{labels[0]} is in {_name(meters[0])}: the model is {name}"]
+        return ModelChoice(name)
+    other = None
     if are_joined and is_triple(meters[0]):
-        other = next(index for index, meter in enumerate(meters) if not is_triple(meter))
-        sentences = [
-            f"{labels[0]} is in {_name(meters[0])}, {labels[other]} in {_name(meters[other])}: the model is {name}"
-        ]
-    for label, meter in zip(labels, meters, strict=True):
-        told = _fitted(meter, is_triple(meters[0]) and not are_joined)
-        if told:
-            sentences.append(f"{label} is fitted into its bars: {told}")
-    return ModelChoice(name, tuple(sentences))
+        index = next(index for index, meter in enumerate(meters) if not is_triple(meter))
+        other = labels[index], meters[index]
+    into_triple = is_triple(meters[0]) and not are_joined
+    fitted = (FittedIntoBars(label, meter, into_triple) for label, meter in zip(labels, meters, strict=True))
+    return ModelChoice(name, (ModelByMeter(name, labels[0], meters[0], other), *fitted))
 
 
 def choose_model_for(
@@ -111,29 +103,3 @@ def _meter_of(source: MelodySource, track: str, limits: Limits | None) -> Meter:
         return source.meter
     found = source if isinstance(source, ReadMelody) else read_melody(source, track, limits=limits)
     return found.melody.meter
-
-
-def _fitted(meter: Meter, into_triple: bool) -> str:
-    """How bars of a meter become bars of the model; empty for those that are of its length."""
-    if is_compound(meter) and not into_triple:
-        as_quarters = _fitted(meter_in_beats(meter), into_triple=False).replace(
-            _name(meter_in_beats(meter)), _name(meter)
-        )
-        return f"{as_quarters or f'a bar of {_name(meter)} is one of 4/4'}, a dotted beat is a quarter"
-    sixteenths = 16 * meter[0] / meter[1]
-    own, bar = (12, "3/4 or 6/8") if into_triple else (16, "4/4")
-    if sixteenths == own:
-        return ""
-    if is_triple(meter) != into_triple:
-        return f"bars of {bar} are laid over its bars of {_name(meter)}, and their bar lines do not meet"
-    if 2 * sixteenths == own:
-        return f"two bars of {_name(meter)} are one of {bar}"
-    if sixteenths % own == 0:
-        return f"a bar of {_name(meter)} is {int(sixteenths // own)} of {bar}"
-    if into_triple:
-        return f"its bars of {_name(meter)} are cut into windows of whole beats"
-    return f"bars of {bar} are laid over its bars of {_name(meter)}"
-
-
-def _name(meter: Meter) -> str:
-    return "{}/{}".format(*alike(meter))

@@ -33,7 +33,7 @@ from melodyvae.music.scales import (
     parse_tempo,
     weights_of,
 )
-from melodyvae.verbs.alignment import glide_back, moved_in_range, shift_to, within_octave
+from melodyvae.verbs.alignment import KeyAndTempo, shift_to, within_octave
 from melodyvae.verbs.codec import (
     exact_latents,
     matching_steps,
@@ -137,21 +137,21 @@ def walk(
     around = _surroundings(model, start, moved_end, scale, pieces, shift, harmony)
     latents = [_latents(model, melody, options.ends) for melody in (start, moved_end)]
     places, rows = _walked_tokens(model, latents[0], latents[1], options, generator, around)
-    shares = np.linspace(0, 1, options.count)
+    tempi = start.quarters_per_minute, end.quarters_per_minute
+    plan = KeyAndTempo(options.key, options.tempo, (0, shift), keys[0], tempi)
+    shares = _shares(options.count)
     walked = [
-        whole_melody(model, row, moved_end if share > 0.5 else start) for row, share in zip(rows, shares, strict=True)
+        whole_melody(model, row, moved_end if far > 0.5 else start) for row, (_, far) in zip(rows, shares, strict=True)
     ]
     if options.ends == "original":
         walked[0], walked[-1] = start, moved_end
-    shifts = _key_shifts(shares, shift, options, keys[0])
-    kept = _distinct(walked, shifts)
-    walked, places = [walked[index] for index in kept], places[kept]
-    shares = np.linspace(0, 1, len(kept))
-    shifts = _key_shifts(shares, shift, options, keys[0])
+    kept = _distinct(walked, [plan.shift(share) for share in shares])
+    walked, places, shares = [walked[index] for index in kept], places[kept], _shares(len(kept))
+    shifts = [plan.shift(share) for share in shares]
     tokens = np.stack([model.vocabulary.encode(melody) for melody in walked])
     glided = [
-        _glided(model, melody, start, end, float(share), glide, options)
-        for melody, share, glide in zip(walked, shares, shifts, strict=True)
+        replace(plan.placed(model.vocabulary, melody, share), program=start.program)
+        for melody, share in zip(walked, shares, strict=True)
     ]
     if len(kept) == 2 < options.count and walked[0].notes == walked[1].notes and shifts[0] == shifts[1]:
         said.append(SameTune())
@@ -344,16 +344,6 @@ def _decoded(
     return rows if ties is None else ties.tied(rows, places)
 
 
-def _key_shifts(shares: np.ndarray, shift: int, options: InterpolateOptions, of_start: Key | None) -> list[int]:
-    """By how many semitones the melody at each of ``shares`` is moved, where the end was moved by ``shift``."""
-    plan = parse_key(options.key)
-    if isinstance(plan, Key):
-        return [of_start.shift_to(plan.major_tonic) if of_start else 0] * len(shares)
-    if plan == "glide":
-        return [glide_back(np.array([1 - share, share]), (0, shift)) for share in shares.tolist()]
-    return [-within_octave(shift) if plan == "b" else 0] * len(shares)
-
-
 def _keys(
     around: Surroundings,
     places: np.ndarray,
@@ -377,6 +367,12 @@ def _keys(
     return tuple(found)
 
 
+def _shares(count: int) -> np.ndarray:
+    """How much of the first and of the last there is in each of so many melodies, ``(count, 2)``."""
+    far = np.linspace(0, 1, count)
+    return np.stack([1 - far, far], axis=1)
+
+
 def _distinct(walked: list[Melody], shifts: list[int]) -> list[int]:
     """Which melodies, moved by ``shifts``, are not those before them over again; the first and the last always are."""
     heard: set[object] = set()
@@ -387,23 +383,3 @@ def _distinct(walked: list[Melody], shifts: list[int]) -> list[int]:
             kept.append(index)
         heard.add(key)
     return kept
-
-
-def _glided(
-    model: MelodyModel,
-    melody: Melody,
-    start: Melody,
-    end: Melody,
-    share: float,
-    back: int,
-    options: InterpolateOptions,
-) -> Melody:
-    """A melody of the walk at ``share`` of the way, ``back`` semitones higher, in the tempo that it is to have."""
-    plan = parse_tempo(options.tempo)
-    if isinstance(plan, float):
-        tempo = plan
-    else:
-        lean = {"glide": share, "b": 1.0, "a": 0.0}[plan]
-        tempo = start.quarters_per_minute ** (1 - lean) * end.quarters_per_minute**lean
-    moved = moved_in_range(model.vocabulary, melody, back)
-    return replace(moved, quarters_per_minute=tempo, program=start.program)

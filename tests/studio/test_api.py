@@ -21,6 +21,7 @@ from melodyvae.studio.limits import StudioLimits
 from melodyvae.studio.requests import VERBS, melody_from_json
 from melodyvae.studio.server import EXAMPLES
 from melodyvae.verbs.meters import COMPOSING_MODEL, choose_model
+from melodyvae.verbs.sentences import sentences_of
 from tests.cli.test_cli import BAD_FILES
 from tests.conftest import tune
 from tests.studio.conftest import TUNES
@@ -224,7 +225,9 @@ def test_a_waltz_is_taken_by_the_model_of_its_meter_and_tunes_of_two_meters_by_t
         result = do(client, "walk", a=a, b=b, count=3)["result"]
         assert (result["model"], result["steps"]) == (model, steps)
         meters = ["3/4" if tune is both[0] else "4/4" for tune in (a, b)]
-        first, second = choose_model([(3, 4) if meter == "3/4" else (4, 4) for meter in meters], "AB").sentences
+        first, second = sentences_of(
+            choose_model([(3, 4) if meter == "3/4" else (4, 4) for meter in meters], "AB").facts
+        )
         assert result["decisions"][:2] == [first, second]
     melodies = [do(client, "walk", a={"melody": waltz["melody"]}, b={"melody": ode["melody"]}, count=2)["result"]]
     assert melodies[0]["steps"] == 24

@@ -14,6 +14,7 @@ from melodyvae.verbs.meters import (
     model_for,
     model_for_windows,
 )
+from melodyvae.verbs.sentences import sentences_of
 
 
 @pytest.mark.parametrize("meter", [(3, 4), (6, 8), (9, 8), (12, 8), (3, 8), (6, 4), (3, 2)])
@@ -63,28 +64,28 @@ def test_everything_else_is_taken_by_the_default(meter):
     ],
 )
 def test_one_tune_is_told_its_model_and_how_it_fits(meter, sentences):
-    assert list(choose_model([meter]).sentences) == sentences
+    assert sentences_of(choose_model([meter]).facts) == sentences
 
 
 def test_of_two_meters_the_second_is_fitted_into_the_first_one_s():
     choice = choose_model([(3, 4), (4, 4)], "AB")
     assert choice.name == TRIPLE_MODEL
-    assert list(choice.sentences) == [
+    assert sentences_of(choice.facts) == [
         "A is in 3/4: the model is melody-2bar-triple",
         "B is fitted into its bars: bars of 3/4 or 6/8 are laid over its bars of 4/4, and their bar lines do not meet",
     ]
     assert choose_model([(4, 4), (6, 8)], "AB").name == DUPLE_MODEL
-    assert len(choose_model([(3, 4), (6, 8)], "AB").sentences) == 1
+    assert len(sentences_of(choose_model([(3, 4), (6, 8)], "AB").facts)) == 1
 
 
 def test_beside_4_4_a_12_8_is_a_shuffle_in_either_order():
     first = choose_model([(12, 8), (4, 4)], "AB")
     assert first.name == DUPLE_MODEL
-    assert list(first.sentences) == [
+    assert sentences_of(first.facts) == [
         "A is in 12/8, B in 4/4: the model is melody-2bar",
         "A is fitted into its bars: a bar of 12/8 is one of 4/4, a dotted beat is a quarter",
     ]
-    assert list(choose_model([(4, 4), (6, 8)], "AB").sentences) == [
+    assert sentences_of(choose_model([(4, 4), (6, 8)], "AB").facts) == [
         "A is in 4/4: the model is melody-2bar",
         "B is fitted into its bars: two bars of 6/8 are one of 4/4, a dotted beat is a quarter",
     ]
@@ -112,7 +113,7 @@ def test_lost_notes_are_counted_and_never_called_exact(tmp_path):
 
 def test_without_a_tune_it_is_the_default():
     assert choose_model([]).name == DUPLE_MODEL
-    assert choose_model([]).sentences == ()
+    assert choose_model([]).facts == ()
 
 
 def test_the_meter_is_that_of_the_files(tmp_path):
