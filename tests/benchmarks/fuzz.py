@@ -16,14 +16,13 @@ import argparse
 import hashlib
 import time
 from collections import Counter
-from functools import partial
 from pathlib import Path
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, given, settings
 
 from melodyvae.system.limits import LimitedProcess, Limits, Lost
-from tests.fuzzing import KINDS, damaged, outcome_of, warm_up
+from tests.fuzzing import KINDS, damaged, outcome_of
 
 REGRESSIONS = Path(__file__).parent.parent / "regressions"
 EXAMPLES_PER_ROUND = 50
@@ -61,8 +60,7 @@ def fuzz(
     counts: Counter[str] = Counter()
     kept: dict[Path, str] = {}
     processes = {
-        kind: LimitedProcess[tuple[str, bytes], str](outcome_of, LIMITS[KINDS[kind].is_limited], partial(warm_up, kind))
-        for kind in kinds
+        kind: LimitedProcess[tuple[str, bytes], str](outcome_of, LIMITS[KINDS[kind].is_limited]) for kind in kinds
     }
     turn, tells = 0, time.monotonic() + TELL_SECONDS
     while time.monotonic() < ends:
