@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import math
 import time
 from collections import Counter
 from pathlib import Path
@@ -53,9 +54,12 @@ def main() -> None:
 
 
 def fuzz(
-    seconds: float, kinds: list[str], seed: int, folder: Path = REGRESSIONS
+    seconds: float, kinds: list[str], seed: int, folder: Path = REGRESSIONS, rounds: float = math.inf
 ) -> tuple[Counter[str], dict[Path, str]]:
-    """How many files came to what, and the findings that were kept in ``folder``: file -> what happened."""
+    """Count the outcomes of damaged files, and keep the findings in ``folder``: file -> what happened.
+
+    It ends after so many seconds, or after ``rounds`` rounds, each with 50 files of one kind.
+    """
     ends = time.monotonic() + seconds
     counts: Counter[str] = Counter()
     kept: dict[Path, str] = {}
@@ -63,7 +67,7 @@ def fuzz(
         kind: LimitedProcess[tuple[str, bytes], str](outcome_of, LIMITS[KINDS[kind].is_limited]) for kind in kinds
     }
     turn, tells = 0, time.monotonic() + TELL_SECONDS
-    while time.monotonic() < ends:
+    while turn < rounds and time.monotonic() < ends:
         kind = kinds[turn % len(kinds)]
         try:
             _round(kind, processes[kind], seed + turn, counts)
