@@ -331,7 +331,7 @@ def _parses(parse: Callable[[Any], object]) -> Callable[[click.Context, click.Pa
 def by_flag(option: str, value: object = "", label: str = "") -> str:
     """An option of the command that is running, with its value: ``--scale none``, ``--track-a 2``."""
     flags = {str(param.name): param.opts[0] for param in click.get_current_context().command.params}
-    return f"{flags.get(f'{option}_{label.lower()}') or flags[option]} {value}".strip()
+    return f"{flags.get(f'{option}_{label.lower()}') or flags.get(option, option)} {value}".strip()
 
 
 def device_options(command: Command) -> Command:
