@@ -15,7 +15,7 @@ from melodyvae.music.regions import ReadMelody
 from melodyvae.music.scales import parse_choice, share_outside, weights_of
 from melodyvae.music.tokens import Vocabulary
 from melodyvae.verbs.distance import musical_distances
-from melodyvae.verbs.facts import FewerFound, KeyPlan, MovedToScale, SameTune, ScaleKept
+from melodyvae.verbs.facts import FewerFound, KeyPlan, MovedToScale, SameTune, ScaleKept, TakenOfBoth
 from melodyvae.verbs.interpolate import InterpolateOptions
 from melodyvae.verbs.sampling import reconstruct
 from melodyvae.verbs.walk import pick_ends, walk
@@ -206,7 +206,7 @@ def test_of_two_pieces_as_many_bars_are_taken_as_the_shorter_has():
     short, long = ReadMelody.of(legato(4, pitch=72)), ReadMelody.of(Melody.join([tune(1, bars=5), legato(4), tune(2)]))
     ends = pick_ends(UniformModel(), (short, long), bars=8)
     assert [window.melody.bars for window in ends.windows] == [4, 4]
-    assert ends.note == "A has 4 bars: 4 are taken of both; from B those that are most like A"
+    assert ends.decisions == (TakenOfBoth("A", 4, 4, matched="B"),)
     assert (ends.windows[1].first_bar, ends.windows[1].last_bar) == (6, 9)
     told = pick_ends(UniformModel(), (short, long), (None, 2), bars=8)
     assert told.windows[1].first_bar == 2
@@ -216,7 +216,7 @@ def test_by_default_a_window_of_the_model_is_taken_of_each():
     ends = pick_ends(UniformModel(), (ReadMelody.of(legato(8)), ReadMelody.of(legato(1))))
     assert [window.melody.bars for window in ends.windows] == [2, 2]
     assert "padded with silence" in ends.windows[1].note
-    assert ends.note == ""
+    assert ends.decisions == ()
 
 
 def test_as_many_as_are_distinct_are_written_and_it_is_said(shipped):

@@ -73,7 +73,7 @@ class TestVary:
     def test_novel_neighbours_are_as_many_as_there_are_and_all_different(self, monkeypatch):
         vae = MelodyVAE.from_pretrained("melody-2bar")
         index = NoveltyIndex.of(np.stack([vae.model.vocabulary.encode(window(1))]), 4)
-        monkeypatch.setattr("melodyvae.vae.index_of", lambda _: index)
+        monkeypatch.setattr("melodyvae.verbs.vary.index_of", lambda _: index)
         vae.__dict__["novelty"] = index
         near = vae.vary(window(1), 8, amount=0.05, seed=1)
         assert any("a larger amount goes further away" in sentence for sentence in near.sentences)
