@@ -20,12 +20,12 @@ def short_name(name: str) -> str:
     data = os.fsencode(name)
     if len(data) <= MAX_NAME_BYTES:
         return name
-    told_apart = f"-{hashlib.sha256(data).hexdigest()[:8]}"
-    return data[: MAX_NAME_BYTES - len(told_apart)].decode(errors="ignore") + told_apart
+    suffix = f"-{hashlib.sha256(data).hexdigest()[:8]}"
+    return data[: MAX_NAME_BYTES - len(suffix)].decode(errors="ignore") + suffix
 
 
 def hidden_prefix(name: str) -> str:
-    """How the names of what is written for ``name`` begin, beside it: ``.NAME.``."""
+    """Prefix of the temporary names beside ``name`` while it is written: ``.NAME.``."""
     return f".{short_name(name)}."
 
 

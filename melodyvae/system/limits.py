@@ -28,7 +28,7 @@ ATTEMPTS_ALONE = 2  # a process may be killed from outside, which says nothing a
 
 @dataclass(frozen=True)
 class Limits:
-    """What one item may take: seconds, and bytes of memory beyond what the process has when it starts."""
+    """Limits of one item: seconds, and bytes of memory beyond those in use at the start."""
 
     seconds: float = 60.0
     memory_bytes: int = 2 * 2**30
