@@ -27,12 +27,12 @@ DOUBLING_QUARTERS = 0.13  # how far apart two players begin the same note
 
 @dataclass(frozen=True, eq=False)
 class Accompaniment:
-    """What plays under a melody, and which tracks would play the old melody along with a new one.
+    """The parts that play under a melody, without those that double it.
 
     Attributes:
-        parts: times are quarters from the first bar's start; what doubles the melody is left out.
-        muted: the names of tracks that were left out, since they play the melody too.
-        thinned: the names of tracks of which only the notes that double the melody were left out.
+        parts: the other parts, without what doubles the melody; times in quarters from the first bar's start.
+        muted: names of the tracks left out because they double the melody.
+        thinned: names of the tracks that lost only the notes that double the melody.
     """
 
     parts: tuple[Part, ...]
@@ -41,7 +41,7 @@ class Accompaniment:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What plays and what does not, for the user."""
+        """Sentences for the user: which tracks play and which do not."""
         if not (self.parts or self.muted):
             return ("there are no other tracks in these bars",)
         count = len(self.parts)
@@ -54,10 +54,10 @@ class Accompaniment:
 
 
 def accompaniment_of(found: ReadMelody, first_bar: int, bars: int) -> Accompaniment:
-    """What :func:`backing_of` gives, without the tracks and notes that double the melody.
+    """The result of :func:`backing_of`, without the tracks and notes that double the melody.
 
-    A track doubles it if, over the whole piece, it has three fifths of the melody's notes, in whatever octave. Of a
-    track most of whose notes are others, only the doubling ones are left out.
+    A track doubles it if, over the whole piece, it has three fifths of the melody's notes, in any octave. If most
+    notes of the track are others, only the doubling ones are left out.
     """
     if found.song is None:
         return Accompaniment(())
@@ -136,7 +136,7 @@ def _notes_of(part: Part, chosen: np.ndarray) -> Part:
 
 
 def _doubles(lead: Part, part: Part) -> np.ndarray:
-    """Which notes of a part are also the lead's, ``(N,)``; none of one that has less than three fifths of them."""
+    """Mask of a part's notes that are also the lead's, ``(N,)``; all False below three fifths of them."""
     none = np.zeros(len(part), bool)
     if part.is_drum or not len(part) or not len(lead):
         return none

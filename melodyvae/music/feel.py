@@ -1,8 +1,8 @@
-"""How a melody is played rather than written: swing, a constant delay, small timing, and how loud each note is.
+"""The feel of a performance: swing, a constant delay, small timing offsets, and the loudness of each note.
 
-A model writes on a grid and knows none of these. They are taken from the bars that it starts from, as a template, and
-put back on what is written. Conventions: times are in quarters from the first bar's start; offsets are in steps, later
-is positive; swing is where in a quarter the second eighth begins: 0.5 is straight, 0.67 a shuffle.
+A model writes on a grid and knows none of these. The feel of the source bars is a template that is applied to the
+written melody. Conventions: times are in quarters from the first bar's start; offsets are in steps, later is positive;
+swing is the position of the second eighth within a quarter: 0.5 is straight, 0.67 a shuffle.
 """
 
 from __future__ import annotations
@@ -209,11 +209,11 @@ def parse_feel(text: str) -> float | None:
 
 
 class Timing(NamedTuple):
-    """How all notes of a part lie against the beat.
+    """Swing and delay of a part against the beat.
 
     Attributes:
-        swing: where in a quarter the second eighths begin.
-        delay_quarters: how late all notes are; below 0 they are early.
+        swing: position of the second eighths within a quarter.
+        delay_quarters: delay of all notes; below 0 they are early.
     """
 
     swing: float = NO_SWING
@@ -223,8 +223,8 @@ class Timing(NamedTuple):
     def of(cls, quarters: np.ndarray) -> Timing:
         """The timing of onsets ``(N,)`` counted from a beat; straight and without delay where neither explains them.
 
-        Swing and delay are told apart by the beats: a shuffle's lie in place, those of a late part are late. Of a
-        late shuffle the delay is that of its beats.
+        The beats distinguish swing from delay: in a shuffle they lie in place, in a late part they are late. The
+        delay of a late shuffle is that of its beats.
         """
         swing = find_swing(quarters)
         if swing != NO_SWING:
@@ -243,7 +243,7 @@ class Timing(NamedTuple):
 
 
 def find_swing(quarters: np.ndarray) -> float:
-    """Where in a quarter the second eighths begin, of onsets ``(N,)`` counted from a beat; 0.5 if they do not swing.
+    """Swing of onsets ``(N,)`` counted from a beat: position of the second eighths within a quarter; 0.5 is none.
 
     They do if four fifths of the onsets between beats, and four at least, begin where a shuffle's second eighths do,
     hardly any where the first note of a triplet's two others does, and the beats are in place; or if, laid straight,
@@ -277,9 +277,9 @@ def _has_swung_sixteenths(quarters: np.ndarray, swing: float) -> bool:
 
 
 def find_delay(quarters: np.ndarray) -> float:
-    """How late onsets ``(N,)`` counted from a beat are, in quarters, if nearly all are equally late; 0 otherwise.
+    """Delay in quarters of onsets ``(N,)`` counted from a beat, if nearly all are equally late; 0 otherwise.
 
-    Their mean on a circle of one sixteenth says whether they are, and their median by how much (Mardia and Jupp,
+    The mean on a circle of one sixteenth shows whether they are, the median is the delay (Mardia and Jupp,
     *Directional Statistics*, 2000): a few ornaments and triplets among notes in place make no delay.
     """
     phases = np.asarray(quarters) / SIXTEENTH_QUARTERS
@@ -300,12 +300,12 @@ def is_free(quarters: np.ndarray) -> bool:
 
 
 def concentration(quarters: np.ndarray, unit_quarters: float) -> float:
-    """How alike the phases of times ``(N,)`` within a unit are: 1 if they are equal, near 0 if spread evenly."""
+    """Concentration of the phases of times ``(N,)`` within a unit: 1 if equal, near 0 if spread evenly."""
     return float(abs(np.exp(2j * np.pi * np.asarray(quarters) / unit_quarters).mean()))
 
 
 def _beat_offsets(quarters: np.ndarray) -> np.ndarray:
-    """How late the onsets are that are less than a fifth of a quarter away from a beat."""
+    """Delays of the onsets that are less than a fifth of a quarter away from a beat."""
     offsets: np.ndarray = (np.asarray(quarters) + 0.5) % 1.0 - 0.5
     return np.asarray(offsets[np.abs(offsets) <= 0.2])
 

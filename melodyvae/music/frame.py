@@ -74,7 +74,7 @@ class Frame:
 
     @property
     def start_quarters(self) -> float:
-        """Where the melody's first bar begins in the piece; a bar that begins with silence, where that ends."""
+        """Start of the melody's first bar in the piece, in quarters; after the silence if the bar begins with one."""
         return float(self._places(np.zeros(1), [self.first_step])[0])
 
     def place(self, part: Part, line: np.ndarray | None = None) -> Part:

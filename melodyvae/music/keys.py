@@ -109,15 +109,15 @@ def says_a_key(signatures: Sequence[KeySignature]) -> bool:
 
 
 def find_key(pitches: np.ndarray, durations: np.ndarray) -> Key | None:
-    """The key of notes by MIDI pitch ``(N,)`` and duration ``(N,)``, in any unit; None of no notes.
+    """The key of notes by MIDI pitch ``(N,)`` and duration ``(N,)``, in any unit; None without notes.
 
-    Of keys that correlate equally the one with the higher tonic is taken, and of one tonic minor.
+    Among keys that correlate equally the highest tonic wins, then minor.
     """
     return _best_key(_sounding(pitches, durations), range(12))
 
 
 def _sounding(pitches: np.ndarray, durations: np.ndarray) -> np.ndarray:
-    """How long each pitch class sounds, ``(12,)``."""
+    """Total duration of each pitch class, ``(12,)``."""
     return np.bincount(np.asarray(pitches) % 12, weights=durations, minlength=12)
 
 

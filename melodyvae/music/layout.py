@@ -1,12 +1,12 @@
 """The bars of a piece -> bars of one meter, all of the same number of steps, with nothing left out.
 
-Most pieces have bars that are not like the others: a pickup, a bar of 2/4 among 4/4, a part in another meter. A bar of
-the meter that is wanted becomes one bar. An opening pickup becomes one bar too, with silence before it. Other bars that
-follow each other are laid end to end, new bars are ruled over them, and silence makes the last one whole. A short bar
-and its complement, such as the end of a strain and the pickup of its repeat, are one bar.
+Most pieces have irregular bars: a pickup, a bar of 2/4 among 4/4, a part in another meter. A bar of the target meter
+becomes one bar. An opening pickup becomes one bar too, with silence before it. Consecutive other bars are joined, cut
+into new bars, and the last one is padded with silence. A short bar and its complement, such as the end of a strain and
+the pickup of its repeat, are one bar.
 
-All notes come to the grid here, for training and for generation: :meth:`Layout.place_notes`. Of two notes in a row that
-are nearest to the same step, one goes to the next step if nothing begins there; otherwise one is lost.
+All notes are quantised here, for training and for generation: :meth:`Layout.place_notes`. If two consecutive notes are
+nearest to the same step, one goes to the next step if nothing begins there; otherwise one is lost.
 """
 
 from __future__ import annotations
@@ -116,15 +116,15 @@ class PlacedNotes:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each time of a piece lies on a grid of equal bars.
+    """Map from times of a piece to a grid of equal bars.
 
     Attributes:
         stretches: in order, without a gap.
         sections: the bars of the piece.
         steps_per_quarter, steps_per_bar: the grid.
-        swing: where in a quarter the second eighths begin that are laid on the middle of it; see
+        swing: position within a quarter of the second eighths, which the grid moves to its middle; see
             :mod:`melodyvae.music.feel`.
-        delay_quarters: how late all notes are that are laid on the grid.
+        delay_quarters: delay of all notes, which the grid removes.
     """
 
     stretches: tuple[Stretch, ...]
@@ -136,13 +136,13 @@ class Layout:
 
     @property
     def bars(self) -> int:
-        """How many bars the grid has."""
+        """Number of bars of the grid."""
         last = self.stretches[-1]
         return last.first_grid_bar + last.bars
 
     @cached_property
     def bar_starts(self) -> tuple[float, ...]:
-        """Where each bar of the piece begins, in quarters."""
+        """Start of each bar of the piece, in quarters."""
         return tuple(bar.start_quarters for section in self.sections for bar in section.each_bar())
 
     def place_notes(self, part: Part) -> PlacedNotes:
@@ -176,13 +176,13 @@ class Layout:
         return self._nearest_ends(quarters)[0]
 
     def place(self, quarters: np.ndarray, *, is_end: bool = False) -> np.ndarray:
-        """Where each time of ``(N,)`` lies on the grid, in quarters from its first step, not rounded."""
+        """Positions of times ``(N,)`` on the grid, in quarters from its first step, not rounded."""
         chosen = self._stretches_at(quarters, is_end=is_end)
         placed: np.ndarray = (self._first_steps[chosen] + self._exact(quarters, chosen)) / self.steps_per_quarter
         return placed
 
     def quarters_of_bar(self, bar: int) -> float:
-        """Where a bar of the grid (from 0) begins in the piece; a bar that begins with silence, where that ends."""
+        """Start in the piece of a bar of the grid (from 0), in quarters; after the silence if it begins with one."""
         part = self._stretch_of(bar)
         into = max(bar * self.steps_per_bar - part.first_step, 0) / self.steps_per_quarter
         return part.start_quarters + into

@@ -107,7 +107,7 @@ class Melody:
         return Melody.join([self, other]) if isinstance(other, Melody) else NotImplemented
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: a piano roll and a player."""
+        """HTML for a notebook: a piano roll and a player."""
         from melodyvae.writing.notebook import melody_html
 
         return melody_html(self)
@@ -125,7 +125,7 @@ class Melody:
 
     @property
     def bars(self) -> int:
-        """How many bars it takes, the last one perhaps not full."""
+        """Number of bars; the last one may be incomplete."""
         return -(-self.length_steps // self.steps_per_bar)
 
     @property

@@ -134,7 +134,7 @@ class Section:
 
     @property
     def bars(self) -> int:
-        """How many bars there are, a cut one included."""
+        """Number of bars, including an incomplete one."""
         return self.whole_bars + bool(self.left_over_quarters)
 
     def each_bar(self) -> Iterator[Bar]:
@@ -183,7 +183,7 @@ class Song:
 
     @property
     def bars_end_quarters(self) -> float:
-        """Where the last bar, which is whole, ends: ``end_quarters`` or up to a bar later."""
+        """End of the last bar, taken as whole: ``end_quarters`` or up to a bar later."""
         last = self.sections[-1]
         return last.meter.start_quarters + last.whole_bars * last.meter.bar_quarters
 

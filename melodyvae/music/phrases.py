@@ -77,9 +77,9 @@ def choose_phrase(melody: Melody, bars: int) -> Phrase:
 
 
 def phrase_terms(melody: Melody, bars: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """What each window of a melody, which begins in its first bar with a note, is worth; and how often each comes.
+    """Terms of the phrase score of each window of a melody, and the number of its occurrences.
 
-    Both by first bar, ``(melody.bars - bars + 1,)``:
+    Both by first bar, ``(melody.bars - bars + 1,)``; the melody's first bar has a note:
 
     - ``downbeat``: 1 if a note begins on its first beat, 0.5 if one sounds there.
     - ``phrase``: 1 if its first note, or the pickup before it, comes after a rest or a long note.
@@ -153,7 +153,7 @@ def _is_after_break(line: np.ndarray, steps_per_quarter: int) -> np.ndarray:
 
 
 def _times(melody: Melody, bars: int) -> np.ndarray:
-    """How often each window comes, itself included, overlaps and repetitions at once left out, by first bar."""
+    """Occurrences of each window by first bar, itself included, without overlaps and immediate repetitions."""
     line, steps_per_bar = melody.line, melody.steps_per_bar
     marks = np.zeros((melody.bars, steps_per_bar * 128), np.float32)
     marks[line[:, 0] // steps_per_bar, line[:, 0] % steps_per_bar * 128 + line[:, 2]] = 1

@@ -268,7 +268,7 @@ def _timing_of(song: Song, part: Part, layout: Layout) -> Timing:
 
 
 def _said_of_bars(bars: Sequence[Bar], layout: Layout, meter: tuple[int, int]) -> list[str]:
-    """What the user should know of the bars that are not of the grid's meter."""
+    """Sentences for the user about the bars that are not of the grid's meter."""
     name = _name(meter)
     others = sum(stretch.piece_bars for stretch in layout.stretches if not stretch.is_own)
     if not others:

@@ -114,7 +114,7 @@ TRIADS = np.array([scale.key.triad for scale in CANDIDATES])
 
 
 def parse_choice(name: str | Scale | None) -> Scale | ScaleChoice:
-    """What ``--scale`` asks for: ``auto``, ``none`` (also None), or a scale by name.
+    """Parse ``--scale``: ``auto``, ``none`` (also None), or a scale by name.
 
     Raises:
         ScaleError: if the name is none.
@@ -130,7 +130,7 @@ def parse_choice(name: str | Scale | None) -> Scale | ScaleChoice:
 
 
 def parse_key(text: str) -> KeyPlan | Key:
-    """What ``key`` asks for: a plan, or a key such as ``C`` or ``Am``; ``a`` and ``b`` are the tunes'.
+    """Parse ``key``: a plan, or a key such as ``C`` or ``Am``; ``a`` and ``b`` are the tunes'.
 
     Raises:
         ScaleError: if it is neither.
@@ -161,7 +161,7 @@ def key_named(name: str) -> Key:
 
 
 def parse_tempo(value: str | float) -> TempoPlan | float:
-    """What ``tempo`` asks for: a plan, or quarters per minute.
+    """Parse ``tempo``: a plan, or quarters per minute.
 
     Raises:
         ValueError: if it is neither.
@@ -181,19 +181,19 @@ def parse_tempo(value: str | float) -> TempoPlan | float:
 
 
 def pitch_class_weights(pitches: np.ndarray) -> np.ndarray:
-    """How many of MIDI pitches ``(N,)`` each pitch class has, ``(12,)``."""
+    """Count of each pitch class ``(12,)`` among MIDI pitches ``(N,)``."""
     return np.bincount(np.asarray(pitches, np.int64) % 12, minlength=12).astype(np.float64)
 
 
 def weights_of(melody: Melody) -> np.ndarray:
-    """How many notes of a melody each pitch class has, ``(12,)``."""
+    """Count of each pitch class ``(12,)`` among the notes of a melody."""
     return pitch_class_weights(melody.line[:, 2])
 
 
 def best_scale(weights: np.ndarray) -> Scale:
-    """Of the 12 major and 12 harmonic minor scales, the one that holds most of the weights ``(12,)``.
+    """The major or harmonic minor scale that holds most of the pitch class weights ``(12,)``.
 
-    Of several that hold as much, the one in whose tonic triad most lies; of these, major before minor.
+    Ties go to the scale with most weight on its tonic triad, then to major.
     """
     total = max(float(weights.sum()), 1e-12)
     held = IN_SCALE @ weights / total + TONIC_WEIGHT * (weights[TRIADS].sum(axis=1) + weights[TRIADS[:, 0]]) / total

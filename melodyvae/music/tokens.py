@@ -37,7 +37,7 @@ class Vocabulary:
 
     @property
     def size(self) -> int:
-        """How many ids there are."""
+        """Number of token ids."""
         return FIRST_NOTE_ON + self.highest_pitch - self.lowest_pitch + 1
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which part of a piece is its melody, and which notes of a part are its one voice."""
+"""Choose the melody among the parts of a piece, and one voice among the notes of a part."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class NoSuchTrackError(MelodyError):
 
 @dataclass(frozen=True)
 class PartScore:
-    """How much a part looks like the melody.
+    """Likelihood of a part to be the melody, as a score.
 
     Attributes:
         index: its place in ``Song.parts``.
@@ -172,7 +172,7 @@ class CloseCall:
 def close_call(song: Song) -> CloseCall | None:
     """The second likeliest melody, if its score is less than a quarter lower than the likeliest one's.
 
-    Of such choices about every other one is right: see docs/songs.md.
+    About half of such choices are right: see docs/songs.md.
     """
     scores = score_parts(song)
     if len(scores) < 2:
@@ -182,10 +182,9 @@ def close_call(song: Song) -> CloseCall | None:
 
 
 def own_names(parts: Sequence[Part]) -> list[str]:
-    """What each part's name says of that part alone.
+    """Each part's own name, without the words that all parts share.
 
-    Left out are the words that all pitched parts share, and a name of two words or more that most of them have: it is
-    the title of the piece.
+    A name of two words or more that most pitched parts have is left out too: that is the title of the piece.
     """
     words = [part.name.casefold().split() for part in parts]
     pitched = [own for part, own in zip(parts, words, strict=True) if not part.is_drum and len(part)]
@@ -203,8 +202,8 @@ def own_names(parts: Sequence[Part]) -> list[str]:
 def choose_part(song: Song, track: str = AUTO) -> int:
     """The index in ``song.parts`` of the melody, or of the track that is asked for by number (from 1) or by name.
 
-    A name may be a part of the track's, in any case: ``lead`` finds "Calliope Lead". Of several tracks with it the one
-    with just this name is taken, or else the likeliest melody.
+    A name may be a part of the track's, in any case: ``lead`` finds "Calliope Lead". If several
+    tracks have it, the one with exactly this name counts, or else the likeliest melody.
 
     Raises:
         NoNotesError, DrumsOnlyError: if there is nothing to choose from.
@@ -249,11 +248,11 @@ def one_voice(notes: Iterable[tuple[int, int, int, int]]) -> list[tuple[int, int
 def one_voice_line(line: np.ndarray) -> np.ndarray:
     """The melody line among notes that overlap, an array ``(notes, 4)`` like ``line``: in order, without overlap.
 
-    Of notes that begin together the highest stays. A note that begins while a lower one sounds cuts that one short. A
-    note that begins while a higher one sounds is left out, unless less than half of it is covered: then the higher one
-    was only held a little long, and is cut short.
+    The highest of the notes that begin together stays. A note cuts short a lower one that sounds when it begins. A note
+    that begins while a higher one sounds is left out, unless less than half of it is covered: then the higher one was
+    only held a little long, and is cut short.
 
-    Two kinds of highest notes are no tune, and are left out before:
+    Two kinds of highest notes do not belong to a tune, and are left out first:
 
     - Held notes over a voice that moves: at least two notes begin under each of them, in small intervals. Several in a
       row must hardly change their pitch; the line must leap to a single one and away from it, and not to what is under
@@ -425,7 +424,7 @@ def _lyrics_term(starts: np.ndarray, lyrics: Sequence[float]) -> float:
 
 
 def _following(parts: Sequence[Part]) -> list[float]:
-    """How much each part has the rhythm of another that has more notes, wherever it plays; from 0 to 1."""
+    """Similarity of each part's rhythm, 0 to 1, to that of the most similar part with more notes."""
     onsets = [np.unique(np.round(part.starts * 4).astype(np.int64)) for part in parts]
     stretches = [np.unique(own // (4 * STRETCH_QUARTERS)) for own in onsets]
     found = []
