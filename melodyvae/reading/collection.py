@@ -42,7 +42,7 @@ def collection_names() -> list[str]:
 
 
 def licence_words(name: str) -> str:
-    """What music21 says of a collection's provenance and licence, from the nearest such file, without its banner."""
+    """Text of music21 on a collection's provenance and licence, from the nearest such file, without its banner."""
     from music21.common import getCorpusFilePath
 
     root = Path(getCorpusFilePath())

@@ -1,4 +1,4 @@
-"""What can be wrong with a score, whatever its format."""
+"""Faults of scores in any format."""
 
 from __future__ import annotations
 

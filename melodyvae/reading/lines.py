@@ -87,8 +87,8 @@ def _ends(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The end of each note that begins, whether the file has none, and whether the note is to be kept, ``(notes,)``.
 
-    Of the beginnings and ends of notes are given the time, a key that stands for channel and pitch, by which they are
-    sorted, and whether they begin one, ``(N,)`` each.
+    The events are note ons and note offs, sorted by key: their times, a key for channel and pitch, and whether they
+    are note ons, ``(N,)`` each.
     """
     begins = np.ones(len(key), bool)
     begins[1:] = key[1:] != key[:-1]
@@ -114,7 +114,7 @@ def _ends(
 
 
 def _ends_nothing(is_on: np.ndarray, begins: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Which events would end a note while none sounds, ``(N,)``: those at which the count of open notes of their group
+    """Mask ``(N,)`` of the note offs while nothing sounds: those at which the count of open notes of their group
     would fall to a new depth below 0.
     """
     count = np.cumsum(np.where(is_on, 1, -1))

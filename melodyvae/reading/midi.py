@@ -213,7 +213,7 @@ def utf8_names(midi: pretty_midi.PrettyMIDI) -> Iterator[None]:
 
 
 class _Header(NamedTuple):
-    """What a file begins with: ``end`` is where its chunks of tracks begin."""
+    """Header of a file; ``end`` is the offset of its first track chunk."""
 
     end: int
     kind: int

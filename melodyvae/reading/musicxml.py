@@ -71,7 +71,7 @@ class _Note(NamedTuple):
 
 @dataclass
 class _Measure:
-    """What all parts together say of a measure; times are in ticks from its start."""
+    """A measure as all parts together describe it; times are in ticks from its start."""
 
     length: int = 0
     signature: tuple[int, int] | None = None
@@ -216,7 +216,7 @@ def _measures_of_parts(root: Element) -> dict[str, list[Element]]:
 
 
 def _instrument(part: Element, score: _Score) -> _Instrument:
-    """What the list of parts says of a part's name and instruments."""
+    """Name and instruments of a part, from the list of parts."""
     found = _Instrument(name=part.findtext("part-name") or "")
     for midi in part.iterfind("midi-instrument"):
         instrument_id = midi.get("id", "")
@@ -467,14 +467,14 @@ def _midi_pitch(step: str | None, octave: str | None, alter: str) -> int:
 
 
 def _tie(note: Element) -> str | None:
-    """Which end of a tie a note is: what sounds before what is seen."""
+    """The end of a tie that a note is; ``tie`` (sound) counts before ``tied`` (notation)."""
     found = [tie.get("type") for tie in note.findall("tie") or note.findall("notations/tied")]
     is_start, is_stop = "start" in found, "stop" in found
     return "continue" if is_start and is_stop else "start" if is_start else "stop" if is_stop else None
 
 
 def _velocity(dynamics: str | None) -> int:
-    """Of per cent of forte."""
+    """MIDI velocity of a loudness in per cent of forte."""
     if dynamics is None or not _NUMBER.fullmatch(dynamics):
         return DEFAULT_VELOCITY
     return min(max(round(FORTE * float(dynamics) / 100), 1), 127)
@@ -516,7 +516,7 @@ def _repeat_measures(staves: Sequence[_Staff], count: int, name: str) -> None:
 
 
 def _measure_starts(score: _Score) -> list[Fraction]:
-    """Where each measure starts, and where the last one ends, in quarters; lengths are set where they are rounded."""
+    """Start of each measure and end of the last one, in quarters; sets the lengths that are rounded."""
     now = 0
     starts = [Fraction(0)]
     signature = None

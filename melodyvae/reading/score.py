@@ -74,9 +74,9 @@ def tunes_of(data: bytes, suffix: str, name: str) -> Iterator[Tune]:
 
 
 def read_score(path: str | Path, repeats: Repeats = "written") -> Song:
-    """One tune of a score file: the one that a path such as ``book.abc#12`` or ``book.abc#Drowsy Maggie`` names.
+    """One tune of a score file, named by a path such as ``book.abc#12`` or ``book.abc#Drowsy Maggie``.
 
-    Of a file of several tunes the first one is taken otherwise, and a notice says so.
+    Without a name, a file of several tunes gives its first one and a notice.
 
     Raises:
         MidiError: one of its kinds, naming the file.

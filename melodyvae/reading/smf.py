@@ -85,7 +85,7 @@ class Track:
 
 @dataclass
 class _Walk:
-    """What has been read of a track."""
+    """State of reading a track."""
 
     position: int
     tick: int = 0
