@@ -34,12 +34,12 @@ class NoProbabilitiesError(UserError):
 
 @dataclass(frozen=True)
 class Before:
-    """What a step must know of the steps before it.
+    """The past of a step: the features of the tokens before it.
 
     Attributes:
         token: of the step just before, ``(B,)``.
         sounding: whether a note sounds then, booleans ``(B,)``.
-        last_note: the last note on, ``(B,)``, 0 where there is none.
+        last_note: the last note on, ``(B,)``, 0 if there is none.
     """
 
     token: np.ndarray
@@ -52,7 +52,7 @@ class Before:
         return cls(np.full(batch, NO_EVENT), np.zeros(batch, bool), np.zeros(batch, np.int64))
 
     def then(self, token: np.ndarray) -> Before:
-        """What is known after one more step."""
+        """The past after one more step."""
         is_note = token >= FIRST_NOTE_ON
         return Before(
             token, np.where(token == NO_EVENT, self.sounding, is_note), np.where(is_note, token, self.last_note)
@@ -61,7 +61,7 @@ class Before:
 
 @dataclass(frozen=True)
 class Choice:
-    """How a decoder that writes step by step chooses each token.
+    """Rule by which a decoder chooses each token, step by step.
 
     Attributes:
         temperature: see :func:`draw`.
@@ -90,7 +90,7 @@ class Choice:
 
 
 class Decoder:
-    """What every decoder of melodies can do: latent vectors ``(B, Z)`` to windows ``(B, T)``."""
+    """Base of all melody decoders: latent vectors ``(B, Z)`` to windows ``(B, T)``."""
 
     def logits(self, z: np.ndarray, tokens: np.ndarray) -> np.ndarray:
         """Logits ``(B, T, V)`` of every step, each given z and the true tokens before it."""
@@ -128,7 +128,7 @@ class MelodyDecoder(Decoder):
         self.output = weights.linear("output", config.decoder_size, vocabulary_size + self.has_events)
 
     def _context(self, z: np.ndarray) -> tuple[np.ndarray, list[State]]:
-        """What the steps read of ``z`` ``(B, Z)``, ``(T, B, F)``, and the state they start from."""
+        """Features of ``z`` ``(B, Z)`` at each step, ``(T, B, F)``, and the initial state."""
         config, batch = self.config, len(z)
         if config.readout == "position":
             features = self.step_features(z).reshape(batch, config.steps, -1).transpose(1, 0, 2)
@@ -138,7 +138,7 @@ class MelodyDecoder(Decoder):
         return np.broadcast_to(z, (config.steps, *z.shape)), layers
 
     def _gates(self, features: np.ndarray, previous: np.ndarray) -> np.ndarray:
-        """What features ``(T, B, F)`` and the tokens before each step, ``(B, T)``, add to the first layer's gates."""
+        """Input of the first layer's gates from features ``(T, B, F)`` and the tokens before each step, ``(B, T)``."""
         steps, batch, size = features.shape
         if self.config.readout == "position":
             gates: np.ndarray = (features.reshape(-1, size) @ self.of_features).reshape(steps, batch, -1)
