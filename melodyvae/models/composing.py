@@ -254,14 +254,14 @@ class ComposingDecoder(AutoregressiveDecoder):
         return torch.from_numpy(writing.tokens.T.copy()), torch.stack(all_logits, dim=1)
 
     def segment_features(self, z: Tensor, segment: int, tokens: Tensor) -> Tensor:
-        """What the steps of a segment read of z, ``(B, U, F)``, after ``tokens`` ``(B, segment * U)``."""
+        """Features of z at the steps of a segment, ``(B, U, F)``, after ``tokens`` ``(B, segment * U)``."""
         prior = self.prior(F.pad(tokens, (0, self.segment_steps)))
         last = DiagonalGaussian(prior.mean[:, -1:], prior.log_variance[:, -1:])
         part = z[:, segment * self.segment_latent : (segment + 1) * self.segment_latent]
         return self._segments(part, last)
 
     def _segments(self, z: Tensor, prior: DiagonalGaussian) -> Tensor:
-        """What each step reads of z, ``(B, S * U, F)``."""
+        """Features of z at each step, ``(B, S * U, F)``."""
         parts = z.view(len(z), -1, self.segment_latent)
         features: Tensor = self.step_features(prior.mean + torch.exp(0.5 * prior.log_variance) * parts)
         return features.reshape(len(z), parts.shape[1] * self.segment_steps, -1)
@@ -284,7 +284,7 @@ class ComposingDecoder(AutoregressiveDecoder):
         return forbid_silent_note_off(logits, written.sounding[:, :steps])
 
     def _read(self, previous: Tensor, features: Tensor, written: Written, sources: Sources, first: int) -> Tensor:
-        """What the LSTM reads at the steps from ``first`` on, ``(B, N, H)``."""
+        """Input of the LSTM at the steps from ``first`` on, ``(B, N, H)``."""
         batch, count = previous.shape
         end = first + count
         steps = torch.arange(first, end, device=previous.device)
@@ -316,7 +316,7 @@ class ComposingDecoder(AutoregressiveDecoder):
         return counts / (counts.sum(-1, keepdim=True) + 2)
 
     def _extent(self, written: Written, first: int, end: int) -> Tensor:
-        """How far, in octaves, the last onset lies above the lowest and middle and below the highest: ``(B, N, 3)``."""
+        """Distances in octaves of the last onset above the lowest and middle and below the highest: ``(B, N, 3)``."""
         last, middle = written.last_onset[:, first:end], written.middle(first, end)
         lowest, highest = written.lowest[:, first:end], written.highest[:, first:end]
         semitones = torch.stack([last - lowest, last - middle, highest - last], dim=-1)

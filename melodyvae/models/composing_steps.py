@@ -30,7 +30,7 @@ FAR = -(10**6)  # semitones: no note
 
 
 class Tables:
-    """What is the same for all windows and steps, from a decoder's weights."""
+    """Tables from a decoder's weights that are the same for all windows and steps."""
 
     def __init__(self, decoder: ComposingDecoder, widest_interval: int, wait_steps: int) -> None:
         weight, config = decoder.inputs.weight, decoder.config
@@ -127,7 +127,7 @@ class ComposingSteps:
         return torch.from_numpy(self.last_onset[self.step])
 
     def log_probabilities(self) -> Tensor:
-        """Of every token at the next step, ``(B, V)``; minus infinity of a note off while nothing sounds."""
+        """Log probability of every token at the next step, ``(B, V)``; minus infinity of a note off in silence."""
         step, decoder = self.step, self.decoder
         in_segment = step % decoder.segment_steps
         if in_segment == 0:
@@ -172,7 +172,7 @@ class ComposingSteps:
         self._hear()
 
     def _hear(self) -> None:
-        """What changes only where a note begins."""
+        """Update the features that change only at an onset."""
         tables, last = self.tables, self.last_onset[self.step]
         onsets = self.pitch_classes.sum(axis=1)
         middle = (self.onset_sum + onsets // 2) // np.maximum(onsets, 1)
@@ -211,7 +211,7 @@ class ComposingSteps:
         self.is_first = self.is_note & (self.last_onset_step < self.step - in_bar)[:, None]
 
     def _read(self, of_z: Array) -> Tensor:
-        """What the LSTM reads, ``(B, H)``."""
+        """Input of the LSTM, ``(B, H)``."""
         tables, step, bar = self.tables, self.step, self.bar
         now, on = self.misses[step], self.available_copies
         fine = (now == self.at_start) & on

@@ -34,12 +34,12 @@ SMALL_BATCH = 16
 
 @dataclass(frozen=True)
 class Before:
-    """What a step must know of the steps before it.
+    """The past of a step: the features of the tokens before it.
 
     Attributes:
         token: of the step just before, ``(B,)``.
         sounding: whether a note sounds then, booleans ``(B,)``.
-        last_note: the last note on, ``(B,)``, 0 where there is none.
+        last_note: the last note on, ``(B,)``, 0 if there is none.
     """
 
     token: Tensor
@@ -55,7 +55,7 @@ class Before:
 
 @dataclass(frozen=True)
 class Choice:
-    """How a decoder that writes step by step chooses each token.
+    """Rule by which a decoder chooses each token, step by step.
 
     Attributes:
         temperature: see :func:`draw`.
@@ -88,9 +88,9 @@ class Choice:
 
 
 class AutoregressiveDecoder(nn.Module):
-    """What every decoder of melodies can do, given how it writes: latent vectors ``(B, Z)`` to windows ``(B, T)``.
+    """Base of all melody decoders: latent vectors ``(B, Z)`` to windows ``(B, T)``.
 
-    A subclass says how likely each token is given the true ones before it (:meth:`raw_logits`), and writes a window
+    A subclass gives the logits of each token given the true ones before it (:meth:`raw_logits`), and writes a window
     step by step (:meth:`roll_out`).
     """
 
@@ -175,7 +175,7 @@ class MelodyDecoder(AutoregressiveDecoder):
         self.output = nn.Linear(config.decoder_size, vocabulary_size + events)
 
     def context(self, z: Tensor) -> DecoderContext:
-        """What the steps read of ``z`` ``(B, Z)``, and the state they start from."""
+        """Features of ``z`` ``(B, Z)`` at each step, and the initial state."""
         config, batch = self.config, z.shape[0]
         if config.readout == "position":
             features = self.step_features(z).view(batch, config.steps, -1).transpose(0, 1)

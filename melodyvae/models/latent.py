@@ -59,7 +59,7 @@ class DiagonalGaussian:
     def widened(self, share: float) -> DiagonalGaussian:
         """The normalised self^share * N(0, I)^(1 - share): self at 1, the standard normal at 0, bits between.
 
-        Of all distributions of its rate it stays nearest to self: it minimises share * KL(. || self) + (1 - share) *
+        It is the distribution of its rate that is nearest to self: it minimises share * KL(. || self) + (1 - share) *
         KL(. || N(0, I)).
         """
         precision = share * torch.exp(-self.log_variance) + (1 - share)
@@ -74,7 +74,7 @@ def standard_normal(*shape: int, like: Tensor) -> DiagonalGaussian:
 
 
 def active_units(means: Tensor) -> int:
-    """How many latent dimensions are used: those whose posterior mean, ``(N, Z)``, varies over the data by above 0.01.
+    """Number of used latent dimensions: those whose posterior mean ``(N, Z)`` has a variance above 0.01 over the data.
 
     "Importance Weighted Autoencoders" (Burda, Grosse, Salakhutdinov, 2015): https://arxiv.org/abs/1509.00519
     """

@@ -147,10 +147,10 @@ class Written:
         return Sources(tokens, transposed, began, available)
 
     def agreement(self, first: int, end: int, sources: Sources, dtype: torch.dtype = torch.float32) -> Tensor:
-        """How each kind of copy has done until each step, as shares 0 to 1: ``(B, N, 3 K)``.
+        """Success of each kind of copy before each step, as shares 0 to 1: ``(B, N, 3 K)``.
 
-        Whether it has not failed yet in this bar; the share of the last bar's length that it got right; whether it got
-        all of the bar before right. 0 where there is no source.
+        Three values: 1 if it has not failed yet in this bar; the share of the last bar's length that it got right; 1
+        if it got all of the bar before right. All are 0 without a source.
         """
         steps = torch.arange(first, end, device=self.tokens.device)
         bar = self.steps_per_bar
@@ -166,12 +166,12 @@ class Written:
 
 @dataclass(frozen=True)
 class Copying:
-    """What each kind of copy says of N steps.
+    """Prediction of each kind of copy for N steps.
 
     Attributes:
-        token: the token that it says, ``(B, N, K)``; 0 where it says none.
-        is_hard: where it says one token.
-        is_soft: where it says that there is an onset, at any pitch. Elsewhere it says nothing: free writing decides.
+        token: the predicted token, ``(B, N, K)``; 0 without one.
+        is_hard: where it predicts one token.
+        is_soft: where it predicts an onset at any pitch. Elsewhere it predicts nothing: free writing decides.
     """
 
     token: Tensor

@@ -59,7 +59,7 @@ class MelodyModel(CheckpointedModel):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return self.encoder.posterior.weight.device
 
     def token_table(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which tokens may come where, for windows that are decoded together.
+"""Rules: the tokens allowed at each step of windows that are decoded together.
 
 Conventions: B windows, T steps, V tokens; either of the first two may be 1, which then holds for all.
 """
