@@ -18,14 +18,14 @@ MAX_ANTICIPATION_STEPS = 2
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How windows are changed.
+    """Random changes of training windows.
 
     Attributes:
         changed_windows: the share of windows that are changed at a visit; the others stay as they are.
         anticipation: the highest share of a window's onsets that move one or two steps earlier.
         rests: the highest share of a window's notes that end early.
 
-    Of a window that is changed both shares are drawn evenly from 0 to the highest.
+    Both shares of a changed window are drawn uniformly from 0 to the highest.
     """
 
     changed_windows: float = 0.0

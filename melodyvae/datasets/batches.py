@@ -36,12 +36,12 @@ def random_places(of: int, count: int, seed: int) -> np.ndarray:
 
 
 class TrainingBatches:
-    """Batches without end: each epoch is a new shuffle of all windows, each window newly transposed.
+    """Endless batches: each epoch is a new shuffle of all windows, each window newly transposed.
 
-    A batch may span two epochs, so a dataset smaller than a batch works too: its windows then come more than once in
+    A batch may span two epochs, so a dataset smaller than a batch works too: its windows then occur more than once in
     a batch, each time in another key.
 
-    Of several ranks, each takes (and reads from the disk) every ``ranks.count``-th window of the same batches.
+    Each of several ranks takes (and reads from the disk) every ``ranks.count``-th window of the same batches.
     """
 
     def __init__(

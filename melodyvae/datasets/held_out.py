@@ -1,8 +1,8 @@
-"""Which windows a model was not trained on, by what its checkpoint says of its training.
+"""Windows that a model was not trained on, by the provenance in its checkpoint.
 
 A checkpoint keeps a mark of each file in its training split, and in those of the models it was fine-tuned from: the
-first 8 bytes of the SHA-256 of the file's content. Two files have the same mark with probability 2^-64. Checkpoints of
-before have marks of 4 bytes (2^-32), which collide where there are 100,000 files or more.
+first 8 bytes of the SHA-256 of the file's content. Two files have the same mark with probability 2^-64. Older
+checkpoints have marks of 4 bytes (2^-32), which collide among 100,000 files or more.
 """
 
 from __future__ import annotations

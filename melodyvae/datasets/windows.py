@@ -32,10 +32,10 @@ class DatasetError(UserError, ValueError):
 
 @dataclass(frozen=True)
 class WindowDataset:
-    """What ``melodyvae prep`` wrote.
+    """A dataset written by ``melodyvae prep``.
 
     Attributes:
-        folder: where it lies.
+        folder: its folder.
         meta: the content of ``meta.json``.
         splits: ``train``, ``valid`` and ``test`` to windows, uint8 ``(N, T)``.
     """
@@ -81,7 +81,7 @@ class WindowDataset:
         return windows[is_as_written] if is_as_written.any() else windows
 
     def _places(self, *columns: str) -> np.ndarray:
-        """Where each window is from, with these columns besides ``split``."""
+        """Origin of each window: these columns besides ``split``."""
         file = self.folder / PLACES_FILE
         try:
             places = array_on_disk(file)
