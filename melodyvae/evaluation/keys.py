@@ -1,4 +1,4 @@
-"""How much of a melody lies outside the one scale that fits it best, beside chance.
+"""Share of notes outside the scale that fits a melody best, beside chance.
 
 Conventions: scales are the 12 major and 12 harmonic minor ones; windows are tokens ``(N, T)``; a note counts once.
 """
@@ -60,7 +60,7 @@ def has_wide_leap(windows: np.ndarray) -> np.ndarray:
 
 
 def _shares_outside(weights: np.ndarray) -> np.ndarray:
-    """Of pitch class counts ``(N, 12)``, the share outside the best scale ``(N,)``; NaN of no notes."""
+    """Share outside the best scale ``(N,)`` of pitch class counts ``(N, 12)``; NaN without notes."""
     total = weights.sum(axis=1)
     best = (weights @ IN_SCALE.T).max(axis=1)
     return np.where(total > 0, 1 - best / np.maximum(total, 1), np.nan)

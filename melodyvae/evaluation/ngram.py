@@ -15,7 +15,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class _Counts:
-    """Of one order: sorted keys of (context, token) and their counts; sorted contexts, their counts and variety."""
+    """Counts of one order: sorted (context, token) keys and their counts; sorted contexts, their counts and variety."""
 
     pairs: np.ndarray
     pair_counts: np.ndarray
@@ -80,6 +80,6 @@ class NgramModel:
 
 
 def _places(table: np.ndarray, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where each key is in a sorted table, and whether it is there."""
+    """Index of each key in a sorted table, and whether it is there."""
     places = np.minimum(np.searchsorted(table, keys), len(table) - 1)
     return places, table[places] == keys

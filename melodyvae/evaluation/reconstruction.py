@@ -1,7 +1,7 @@
-"""How good a model is, in the terms of the MusicVAE paper, on windows it was not trained on.
+"""Reconstruction metrics of the MusicVAE paper, on windows the model was not trained on.
 
 Conventions: windows are integers ``(N, T)``; accuracies, rates and F1 are shares, 0 to 1; KL is in bits per window;
-reconstruction and negative ELBO in nats. Where a trivial guess has a value, it stands beside.
+reconstruction and negative ELBO in nats. The value of a trivial guess stands beside, where there is one.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Ratio:
 def reconstruction_metrics(
     model: MelodyModel, windows: np.ndarray, seed: int = 0, batch_size: int = 512
 ) -> dict[str, float]:
-    """How well windows come back through z: the values of :func:`window_ratios`, and ``active_units``.
+    """Reconstruction of windows through z: the values of :func:`window_ratios`, and ``active_units``.
 
     The posterior and every draw depend on ``seed`` alone.
     """
@@ -134,10 +134,10 @@ def window_ratios(
 
 
 def notes_right(decoded: Tensor, tokens: Tensor) -> dict[str, Tensor]:
-    """Of each window of ``decoded`` against ``tokens``, both ``(N, T)``: counts ``(N,)`` by name.
+    """Counts ``(N,)`` by name for each window of ``decoded`` against ``tokens``, both ``(N, T)``.
 
-    ``note``, ``rhythm`` and ``pitch`` are those that are right, as :func:`window_ratios` says; ``decoded`` and ``true``
-    how many there are.
+    ``note``, ``rhythm`` and ``pitch`` count correct ones, as defined at :func:`window_ratios`; ``decoded`` and ``true``
+    count all.
     """
     found, wanted = decoded >= FIRST_NOTE_ON, tokens >= FIRST_NOTE_ON
     size = int(max(decoded.max(), tokens.max())) + 1
@@ -162,6 +162,6 @@ def note_f1(decoded: Tensor, tokens: Tensor) -> float:
 
 
 def _histograms(tokens: Tensor, size: int) -> Tensor:
-    """How often each token occurs in each window of ``(N, T)``: ``(N, size)``."""
+    """Count of each token in each window of ``(N, T)``: ``(N, size)``."""
     counts = torch.zeros(len(tokens), size, dtype=torch.long, device=tokens.device)
     return counts.scatter_add_(1, tokens.long(), torch.ones_like(tokens, dtype=torch.long))

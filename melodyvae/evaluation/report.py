@@ -180,7 +180,7 @@ class _Data:
         return replace(self, windows=self.windows[places], sources=self.sources[places])
 
     def origin(self, places: np.ndarray | slice = slice(None)) -> Origin | None:
-        """Where windows and training windows are from, if a window could meet itself among the latter."""
+        """Origins of windows and training windows, if a window could meet itself among the latter."""
         return Origin(self.sources[places], self.train_sources) if self.overlap else None
 
 
@@ -203,7 +203,7 @@ def _reconstruction(model: MelodyModel, data: _Data, seed: int) -> dict[str, Any
 
 
 def nearest_window_metrics(model: MelodyModel, data: _Data, seed: int) -> dict[str, float]:
-    """How near the nearest training window from another file is to windows, in any key; empty if there is none."""
+    """Similarity of windows to the nearest training window of another file, in any key; empty without one."""
     if not len(data.train):
         return {}
     places = random_places(len(data.windows), NEAREST_WINDOWS, seed)
@@ -253,10 +253,10 @@ def _samples(
 def _structure(
     model: MelodyModel, data: _Data, draw: Callable[[Prior], np.ndarray], count: int, seed: int
 ) -> dict[str, Any]:
-    """What windows and samples are like, and how far samples are from windows.
+    """Structure of windows and samples, and the distance between them.
 
-    Two halves of the windows are the floor of every distance, and ``training``, as many training windows, says how far
-    data that are learned without fault may lie from windows of other files; its ``ranges`` are those of
+    The distance of two halves of the windows is the floor. ``training`` compares as many training windows: a perfect
+    model of the training files would be as far from windows of other files. Its ``ranges`` are those of
     :func:`ranges_of_files`, for as many ``files`` as the windows are from. A model of more than two bars is compared
     with two-bar samples joined, which are independent of each other; ``opening_*`` are the distances of the first two
     bars alone.
@@ -313,7 +313,7 @@ def _drawn(model: MelodyModel, count: int, prior: Prior | None, seed: int) -> np
 
 
 def _interpolations(model: MelodyModel, data: _Data, pairs: int, seed: int) -> dict[str, Any]:
-    """Where windows are training windows too, half of the files are interpolated, the others are the n-gram model's."""
+    """Interpolation metrics; if windows are training windows too, the n-gram model has the other half of the files."""
     windows, train = data.windows, data.train
     if data.overlap:
         windows, train = windows[data.sources % 2 == 0], train[data.train_sources % 2 == 1]

@@ -1,4 +1,4 @@
-"""How much like real melodies samples are, by their histograms, and whether they are only copies."""
+"""Similarity of samples to real melodies, by their histograms, and whether they are only copies."""
 
 from __future__ import annotations
 

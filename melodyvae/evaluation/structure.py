@@ -29,12 +29,12 @@ SCALE_KINDS = ("major", "minor", "harmonic-minor")
 
 @dataclass(frozen=True)
 class TuneMetrics:
-    """What windows are like.
+    """Musical statistics of windows.
 
     Attributes:
         shares: by name, the values of :func:`tune_metrics`.
-        spectrum: of each lag from 1, the share of bars that are exactly the bar so long before, ``(bars - 1,)``.
-        similarity: of each lag from 1, the mean overlap of two bars so far apart, ``(bars - 1,)``.
+        spectrum: share of bars equal to the bar ``lag`` before, by lag from 1, ``(bars - 1,)``.
+        similarity: mean overlap of two bars ``lag`` apart, by lag from 1, ``(bars - 1,)``.
     """
 
     shares: dict[str, float]
@@ -45,10 +45,10 @@ class TuneMetrics:
 def structure_metrics(
     samples: np.ndarray, held_out: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int, seed: int = 0
 ) -> dict[str, dict[str, float | list[float]]]:
-    """Of ``samples`` ``(M, T)`` and ``held_out`` ``(N, T)``: the shares and spectra of each, and distances.
+    """Shares and spectra of ``samples`` ``(M, T)`` and ``held_out`` ``(N, T)``, and their distances.
 
-    ``distances`` holds ``similarity_error`` and ``js_*`` of the samples from the held-out windows, and ``floor`` the
-    same of one half of the held-out windows, drawn with ``seed``, from the other.
+    ``distances`` holds ``similarity_error`` and ``js_*`` between the samples and the held-out windows, ``floor`` the
+    same between two halves of the held-out windows, split with ``seed``.
     """
     order = np.random.default_rng(seed).permutation(len(held_out))
     first, second = held_out[order[::2]], held_out[order[1::2]]
@@ -63,7 +63,7 @@ def structure_metrics(
 
 
 def distances(one: np.ndarray, other: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int) -> dict[str, float]:
-    """How far windows ``(M, T)`` lie from others ``(N, T)``: ``similarity_error``, and ``js_*`` in bits.
+    """Distances of windows ``(M, T)`` from others ``(N, T)``: ``similarity_error``, and ``js_*`` in bits.
 
     The similarity error is the mean absolute difference, over lags, of :func:`similarity_by_lag` ("Museformer:
     Transformer with Fine- and Coarse-Grained Attention for Music Generation", Yu et al., 2022,
@@ -95,7 +95,7 @@ def ranges_of_files(
     steps_per_bar: int,
     seed: int = 0,
 ) -> dict[str, list[float]]:
-    """How much the metrics of a few files depend on which they are: of each the lowest and highest of 20 draws.
+    """Range of each metric over 20 draws of a few files: how much it depends on the choice of files.
 
     A draw takes ``files`` of the files of ``windows`` ``(N, T)``, whose number is ``sources`` ``(N,)``: the values of
     :func:`tune_metrics` of their windows, and the distances of windows of the other files from them, of up to ``count``
@@ -118,7 +118,7 @@ def ranges_of_files(
 
 
 def tune_metrics(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int) -> TuneMetrics:
-    """What windows ``(N, T)`` are like, by name.
+    """Musical statistics of windows ``(N, T)``, by name.
 
     - ``repeats_*``: see :func:`~melodyvae.evaluation.repetition.repetition_metrics`.
     - ``range_semitones``: highest minus lowest pitch of a window, mean.
@@ -225,7 +225,7 @@ def _in_best_scale(pitches: np.ndarray) -> int:
 
 
 def _durations(windows: np.ndarray) -> list[np.ndarray]:
-    """Of each note of each window, the steps until the next event."""
+    """Duration of each note of each window: the steps until the next event."""
     found = []
     for row in windows:
         events = np.flatnonzero(row != NO_EVENT)
