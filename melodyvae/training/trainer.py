@@ -95,7 +95,7 @@ class Trainer:
 
     @property
     def progress(self) -> Progress:
-        """Where the training stands now."""
+        """Current progress of the training."""
         minutes = self._minutes_before + (time.monotonic() - self._started) / 60
         shares = [0.0]
         if self.config.max_updates is not None:
