@@ -81,7 +81,7 @@ class DigitSplits:
 def read_digits(folder: str | Path) -> DigitSplits:
     """The digits of the four idx files in ``folder``, each gzipped (``.gz``) or not.
 
-    Of fewer than 60,000 training images a twelfth is held out.
+    With fewer than 60,000 training images, a twelfth of them is held out.
 
     Raises:
         DigitDataError: if a file is missing or not a whole idx file, or images and labels do not belong together.

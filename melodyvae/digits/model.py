@@ -44,7 +44,7 @@ class DigitVAE(CheckpointedModel):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return next(self.parameters()).device
 
     def encode(self, images: Tensor, labels: Tensor | None = None) -> DiagonalGaussian:
