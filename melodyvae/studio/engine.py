@@ -71,7 +71,7 @@ class Job:
 
     @property
     def share(self) -> float | None:
-        """How much of it is done, 0 to 1; None while it waits, and of a kind that was never done before."""
+        """Finished share, 0 to 1; None while it waits, and for a kind of work that was never done before."""
         if self.deadline is None or not self.expected_calls:
             return None
         return min(self.calls / self.expected_calls, MAX_TOLD_SHARE)
@@ -168,7 +168,7 @@ class Engine:
         return tuple(self._models)
 
     def choice(self, choose: Callable[[], ModelChoice]) -> ModelChoice:
-        """What ``choose`` chooses, or the one model that there is."""
+        """The result of ``choose``, or the only model there is."""
         from melodyvae.verbs.meters import ModelChoice
 
         return choose() if self.chooses else ModelChoice(self.first_name, ())

@@ -104,7 +104,7 @@ class Pieces:
 
     @property
     def _held(self) -> int:
-        """How much the kept pieces hold: their notes, and their files at a note per 32 bytes."""
+        """Size of the kept pieces: their notes, and their files at a note per 32 bytes."""
         return sum(piece.notes + len(upload.data) // 32 for upload, piece in self._pieces.items())
 
     @property
