@@ -1,4 +1,4 @@
-"""Plain words: docstrings begin with a noun phrase or an imperative, and no sentence is turned round to begin with "Of"."""
+"""Plain words: docstrings begin with a noun phrase or an imperative, and no sentence begins with a fronted "Of"."""
 
 import ast
 import re
@@ -19,10 +19,11 @@ FRONTED_OF = re.compile(r"(?:^|[.:;!?][*`)\"]*\s+|\n\s*\n\s*(?:[-*] )?|\| )Of (?
 def docstrings(path):
     """The docstrings of a module, of its classes and functions, and those below attributes and constants."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        for statement in getattr(node, "body", None) if isinstance(getattr(node, "body", None), list) else []:
-            if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
-                if isinstance(statement.value.value, str):
-                    yield statement.lineno, statement.value.value
+        body = getattr(node, "body", None)
+        for statement in body if isinstance(body, list) else []:
+            value = statement.value if isinstance(statement, ast.Expr) else None
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                yield statement.lineno, value.value
 
 
 def fronted(text):

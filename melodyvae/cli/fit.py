@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 )
 @click.option("--windows", "max_windows", type=click.IntRange(min=1), help="Fit each to at most so many, drawn.")
 @click.option("--measure", "max_measured", type=click.IntRange(min=1), help="Measure at most so many of each split.")
-@click.option("--calibrate", "calibrates", is_flag=True, help="Of a model that composes: see above.")
+@click.option("--calibrate", "calibrates", is_flag=True, help="For a model that composes: see above.")
 @device_option
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: the cores it may use]")
 def fit(
@@ -85,7 +85,7 @@ def fit(
 
 
 def _calibrate(model: MelodyModel, dataset: WindowDataset) -> dict[str, float]:
-    """How far each knob of the model was turned; what it writes before and after is printed."""
+    """Calibrate the model, print its statistics before and after, and return the value of each knob."""
     from tqdm import tqdm
 
     from melodyvae.training.calibration import ROUNDS, calibrate

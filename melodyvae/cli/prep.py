@@ -108,7 +108,7 @@ class SpeedList(click.ParamType[tuple[int, ...]]):
     type=click.Choice(["written", "play"]),
     default="written",
     show_default=True,
-    help="Of scores: take repeated bars once, or as often as they are played.",
+    help="For scores: take repeated bars once, or as often as they are played.",
 )
 @click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: the cores it may use]")
 @click.option(
