@@ -1,4 +1,4 @@
-"""What the sources gave, kept on disk while a dataset is made, so that memory stays flat and a stopped run can go on.
+"""Journal of results by source, on disk while a dataset is made: memory stays flat and a stopped run can go on.
 
 A journal is a folder of three files: ``options.json``; ``results.jsonl``, a line per source; ``windows.bin``, with each
 line's windows: for each of its tracks the tokens, the first bars and the phases. A line is written after its
@@ -31,9 +31,9 @@ FILES = frozenset({MARKER, FINISHED_MARKER, "results.jsonl", "windows.bin"})
 
 @dataclass(frozen=True)
 class Entry:
-    """What is kept in memory of a source: enough to order sources and to find the rest.
+    """A source as kept in memory: enough to order sources and to find the rest.
 
-    ``line_at`` is where its line begins; ``has_windows`` is False if a reason kept it out.
+    ``line_at`` is the offset of its line; ``has_windows`` is False if a reason kept it out.
     """
 
     name: str
@@ -115,7 +115,7 @@ class Journal:
             os.replace(self.folder / MARKER, self.folder / FINISHED_MARKER)
 
     def read(self, entry: Entry) -> SourceResult:
-        """What was written down for a source."""
+        """The recorded result of a source."""
         line = self.line(entry)
         self._windows.seek(line["windows_at"])
         tracks = []
@@ -168,7 +168,7 @@ def remove_finished(folder: Path) -> None:
 
 
 def _read(marker: Path) -> Any:
-    """What a marker says; None if there is none, or none that is whole."""
+    """Content of a marker; None if it is missing or incomplete."""
     try:
         return json.loads(marker.read_text(encoding="utf-8"))
     except (OSError, ValueError):

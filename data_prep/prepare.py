@@ -64,21 +64,21 @@ BATCH_ROWS = 2**16  # that are copied at a time
 
 @dataclass(frozen=True)
 class PrepReport:
-    """What :func:`prepare` did.
+    """Report of :func:`prepare`.
 
     Attributes:
         output: the dataset folder.
-        files: how many sources were looked at.
-        melodies: how many tracks gave windows.
+        files: number of sources that were read.
+        melodies: number of tracks that gave windows.
         counts: windows by split.
         left_out_files: sources by reason.
         left_out_windows: windows by reason.
-        notices: sources in which something was mended on reading, by kind.
+        notices: sources in which something was fixed on reading, by kind.
         moved_to_grid: onsets that were moved to the grid, in tracks that have few.
         laid_straight: melodies whose swing was laid straight.
         taken_on_the_beat: melodies that were late as a whole, or early.
         advice: the option that would bring back the most files, in a sentence, or None.
-        detail: of a single source, why it gave nothing, in a sentence; otherwise empty.
+        detail: for a single source, the reason it gave nothing, in a sentence; otherwise empty.
     """
 
     output: Path
@@ -224,7 +224,7 @@ def _result_of(outcome: SourceResult | Lost[SourceFile]) -> SourceResult:
 
 
 def _duplicates(entries: Sequence[Entry]) -> dict[int, str]:
-    """Of sources with the same bytes, all but the one whose name comes first: ``id`` to that one's name."""
+    """Duplicates among the sources: ``id`` of each to the name of the first source with the same bytes."""
     taken: dict[bytes, str] = {}
     found = {}
     for entry in sorted((entry for entry in entries if entry.has_windows), key=lambda entry: entry.name):

@@ -40,15 +40,15 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class SourceResult:
-    """What one source gave.
+    """Result of one source.
 
     Attributes:
-        name: what the ledger calls it.
+        name: its name in the ledger.
         sha256: of its content (a tune's is its text in UTF-8); empty if that could not be read.
-        reason: why it gave nothing, or empty.
-        detail: the same in a sentence.
-        tracks: what each track that was considered gave.
-        notices: the kinds of what was mended on reading; see :class:`~melodyvae.music.notes.Notice`.
+        reason: the kind of reason it gave nothing, or empty.
+        detail: the reason in a sentence.
+        tracks: the result of each track that was considered.
+        notices: the kinds of faults fixed on reading; see :class:`~melodyvae.music.notes.Notice`.
     """
 
     name: str
@@ -138,7 +138,7 @@ def _folder_of(given: str | Path) -> tuple[str, ...]:
 
 
 def read_source(options: PrepOptions, file: SourceFile) -> SourceResult:
-    """What a file gives. Every error that a file can cause becomes a reason."""
+    """Read one file. Every error that a file can cause becomes a reason."""
     sha256 = ""
     notices: tuple[str, ...] = ()
     try:

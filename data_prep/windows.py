@@ -38,7 +38,7 @@ class PrepError(UserError, ValueError):
 
 @dataclass(frozen=True)
 class PrepOptions:
-    """What a window is.
+    """Options that define a window.
 
     Attributes:
         bars: in a window.
@@ -58,7 +58,7 @@ class PrepOptions:
             bars of the piece.
         off_grid: the share of a track's onsets that may lie off the grid: if it has no more, they are moved to the
             nearest step. The windows with such notes in a track with more are left out.
-        repeats: of scores: ``written`` takes every bar once, ``play`` as often as it is played.
+        repeats: for scores: ``written`` takes every bar once, ``play`` as often as it is played.
     """
 
     bars: int = 2
