@@ -139,7 +139,7 @@ class MelodyConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How a model is trained. The budget is the first of ``max_updates`` and ``max_minutes`` to be reached."""
+    """Training configuration. The budget is the first of ``max_updates`` and ``max_minutes`` to be reached."""
 
     batch_size: int = 128
     max_updates: int | None = None
@@ -184,7 +184,7 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class MelodyTrainConfig(TrainConfig):
-    """How a :class:`~melodyvae.models.melody.MelodyModel` is trained: the above, and what only melodies have."""
+    """Training configuration of a :class:`~melodyvae.models.melody.MelodyModel`: adds the options of melodies."""
 
     transpose_down: int = 5  # semitones; the shift is random at every visit
     transpose_up: int = 6

@@ -1,4 +1,4 @@
-"""Where the arithmetic runs: device, threads, precision."""
+"""Device, threads and precision of the arithmetic."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class DeviceError(UserError, RuntimeError):
 def choose_device(name: str = "auto", local_rank: int | None = None) -> torch.device:
     """The device of that name; ``auto`` takes the first there is of cuda, mps, cpu.
 
-    Of several processes on a machine each takes the GPU of its number, ``local_rank``.
+    Each of several processes on a machine takes the GPU of its number, ``local_rank``.
 
     Raises:
         DeviceError: if the machine has no such device.
