@@ -2,8 +2,7 @@
 
 A journal is a folder of three files: ``options.json``; ``results.jsonl``, a line per source; ``windows.bin``, with each
 line's windows: for each of its tracks the tokens, the first bars and the phases. A line is written after its
-windows, so whatever cuts a run short leaves at most bytes at the end of ``windows.bin`` or half a line, which are cut
-off.
+windows, so an interrupted run leaves at most bytes at the end of ``windows.bin`` or half a line, which are cut off.
 """
 
 from __future__ import annotations
@@ -110,7 +109,7 @@ class Journal:
         self._remember(line, line_at)
 
     def finish(self) -> None:
-        """Say that nothing but the dataset's place is missing: if that is there, this journal is of no more use."""
+        """Mark the journal as complete: once the dataset is in its place, the journal may be removed."""
         if (self.folder / MARKER).exists():
             os.replace(self.folder / MARKER, self.folder / FINISHED_MARKER)
 
@@ -185,5 +184,5 @@ def _clear(folder: Path) -> None:
         return
     is_journal = folder.is_dir() and not folder.is_symlink() and all(path.name in FILES for path in folder.iterdir())
     if not is_journal:
-        raise PrepError(f"{folder} is in the way: it is no unfinished dataset; move it, or choose another folder")
+        raise PrepError(f"{folder} is in the way: it is not an unfinished dataset; move it, or choose another folder")
     shutil.rmtree(folder)

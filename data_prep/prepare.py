@@ -125,8 +125,8 @@ def prepare(
         output: the folder to make.
         options: what a window is.
         workers: processes; as many as the cores it may use by default. 0 works in this process, without limits.
-        executor: does the work instead, on whatever machines it has; they must see the files under the same paths.
-        limits: of time and memory, for each file.
+        executor: does the work instead, on its own machines; they must see the files under the same paths.
+        limits: time and memory for each file.
         resume: go on with a run of the same inputs and options that was stopped.
         force: replace a dataset that is at ``output``; anything else that is there stays (see :func:`check_output`).
         on_file: called with (files done, files in all).
@@ -295,7 +295,7 @@ def _write(output: Path, journal: Journal, options: PrepOptions) -> PrepReport:
 
 
 def _detail(journal: Journal) -> str:
-    """Why the only source gave nothing, unless its reader crashed, of which there is no sentence to tell."""
+    """Reason why the only source gave nothing, in a sentence; empty if its reader crashed."""
     only = [journal.read(entry) for entry in journal.entries] if len(journal.entries) == 1 else []
     return next((source.detail for source in only if source.reason != "crashed"), "")
 

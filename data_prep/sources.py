@@ -143,7 +143,7 @@ def read_source(options: PrepOptions, file: SourceFile) -> SourceResult:
     notices: tuple[str, ...] = ()
     try:
         if not stat.S_ISREG(os.stat(file.path).st_mode):
-            return SourceResult(file.name, reason="not_a_file", detail="it is no regular file")
+            return SourceResult(file.name, reason="not_a_file", detail="it is not a regular file")
         data = file_bytes(file.path) if file.text is None else file.text.encode()
         sha256 = hashlib.sha256(data).hexdigest()
         if file.text is None and _may_hold_tunes(file.path):

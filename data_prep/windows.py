@@ -1,4 +1,4 @@
-"""A piece -> the token windows of its tracks: which windows are taken, by stated rules.
+"""A piece -> the token windows of its tracks, by stated rules.
 
 A window is left out if an onset in it lies off the grid, if it has fewer notes than bars, or if more than a bar of it
 in a row is silent. In a track that has few onsets off the grid (ornaments) these are moved to it instead. A shuffle is
@@ -130,7 +130,7 @@ class PrepOptions:
         if steps % denominator:
             at = "" if speed == 1 else f" at {speed} times the speed"
             raise PrepError(
-                f"a bar of {numerator}/{denominator} is no whole number of steps "
+                f"a bar of {numerator}/{denominator} is not a whole number of steps "
                 f"at {self.steps_per_quarter} per quarter{at}"
             )
         return steps // denominator
@@ -162,9 +162,9 @@ class TrackWindows:
         key: that it was in, if it was asked for.
         shift: by how many semitones it was moved.
         speed: at which it was read.
-        moved_to_grid: how many onsets were moved to the grid, being few.
-        swing: where in a quarter the second eighths began that were laid straight; 0.5 if none were.
-        delay: how late all its notes were, in quarters, before they were taken on the beat.
+        moved_to_grid: number of onsets that were moved to the grid.
+        swing: position within a quarter of the second eighths that were laid straight; 0.5 if none were.
+        delay: delay of all its notes, in quarters, that was removed.
     """
 
     track: int

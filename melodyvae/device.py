@@ -16,7 +16,7 @@ MIN_BF16_CAPABILITY = (8, 0)  # Ampere; older NVIDIA GPUs emulate bf16, slower t
 
 
 class DeviceError(UserError, RuntimeError):
-    """A device or precision was asked for that this machine does not have."""
+    """Device or precision that this machine does not have."""
 
 
 def choose_device(name: str = "auto", local_rank: int | None = None) -> torch.device:

@@ -1,11 +1,11 @@
-"""An option of a verb, said once: a field of a frozen dataclass.
+"""An option of a verb, stated once: a field of a frozen dataclass.
 
-``count: Annotated[int, Option("Tunes.", low=1, flags=("-n",))] = 8`` says all there is to know of an option: its type,
-its range, its words and its default. The checks of Python calls (:class:`Options`), the methods of ``MelodyVAE``
+``count: Annotated[int, Option("Tunes.", low=1, flags=("-n",))] = 8`` states everything about an option: its type,
+its range, its help and its default. The checks of Python calls (:class:`Options`), the methods of ``MelodyVAE``
 (:func:`verb`), the options of commands, the requests of the studio and the shell line under its page follow from it.
 
 A field may be a ``bool``, ``int``, ``float``, ``str``, a ``Literal`` of texts, a ``tuple`` of one of these, any of them
-``| None``, and whatever :attr:`Option.parse` understands. ``str | tuple[str, ...]`` is one value for all sources of a
+``| None``, and any type with :attr:`Option.parse`. ``str | tuple[str, ...]`` is one value for all sources of a
 verb, or a tuple with one for each.
 """
 
@@ -27,7 +27,7 @@ MAX_SHOWN = 60  # characters of a wrong value
 
 
 class OptionError(UserError, ValueError):
-    """An option has a value that it does not take."""
+    """An option has a value outside its range or choices."""
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,11 @@ EXPLAINED = {
     "greedy_accuracy": "steps right, most probable tokens, z the mean",
     "no_event_accuracy": "steps right by always guessing 'no event'",
     "note_f1": "notes right (onset and pitch), greedy from the mean",
-    "rhythm_f1": "onsets right, whatever the pitch",
+    "rhythm_f1": "onsets right, any pitch",
     "pitch_f1": "pitches right, wherever they are",
     "exact_windows": "windows without any fault, greedy from the mean",
     "reconstruction_nats": "-log p(x | z) per window, z ~ q",
-    "kl_bits": "what z says about a window, in bits",
+    "kl_bits": "information of z about a window, in bits",
     "negative_elbo_nats_per_step": "bound on -log p(x), nats per step",
     "active_units": "latent dimensions in use",
     "importance_weighted_nats_per_step": "tighter bound on -log p(x), nats per step",
@@ -38,7 +38,7 @@ EXPLAINED = {
     "distinct": "samples unlike all others, any key",
     "repeats_exact": "bars that repeat an earlier one of theirs",
     "repeats_transposed": "the same, in any key",
-    "repeats_rhythm": "the same, whatever the pitches",
+    "repeats_rhythm": "the same, any pitches",
     "range_semitones": "from the lowest to the highest pitch, mean",
     "leaps": "windows with an interval of more than an octave",
     "silence": "steps at which nothing sounds",
@@ -229,7 +229,7 @@ def _print_structure(report: Report) -> None:
     like = [name for name, value in found["windows"].items() if isinstance(value, float) and name not in far]
     for name in (*like, *(name for name in far if name in found["windows"])):
         if name == far[0]:
-            click.echo("from the windows (of the windows: of one half from the other)")
+            click.echo("distance to the windows (column windows: half against half)")
         cells = "".join(f"{f'{values[name]:.4f}' if name in values else '':>9}" for values in found.values())
         if ranges:
             cells += f"{'{:.3f} to {:.3f}'.format(*ranges[name]) if name in ranges else '':>19}"

@@ -76,7 +76,7 @@ class DeviceName(click.ParamType[str]):
         """The name."""
         if not re.fullmatch(r"auto|(cpu|cuda|mps)(:\d+)?", value, re.ASCII):
             self.fail(
-                f"{value!r} is no device; choose one of auto, cpu, cuda and mps, or a GPU such as cuda:1", param, ctx
+                f"{value!r} is not a device; choose one of auto, cpu, cuda and mps, or a GPU such as cuda:1", param, ctx
             )
         return value
 

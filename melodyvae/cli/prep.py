@@ -42,7 +42,7 @@ class SpeedList(click.ParamType[tuple[int, ...]]):
             return value
         parts = value.split(",")
         if not all(part.strip().isdecimal() for part in parts):
-            self.fail(f"{value!r} is no list of whole numbers such as 1,2", param, ctx)
+            self.fail(f"{value!r} is not a list of whole numbers such as 1,2", param, ctx)
         return tuple(int(part) for part in parts)
 
 
@@ -236,7 +236,7 @@ def _print(report: PrepReport) -> None:
     click.echo(f"{sum(report.counts.values()):9} windows: {windows}")
     _print_counts("left out, files", report.left_out_files)
     _print_counts("left out, windows", report.left_out_windows)
-    _print_counts("mended on reading, files", report.notices)
+    _print_counts("fixed on reading, files", report.notices)
     if report.moved_to_grid:
         click.echo(f"{report.moved_to_grid:9} onsets moved to the grid, in tracks that have few off it (--off-grid)")
     if report.laid_straight:

@@ -22,7 +22,7 @@ ALL_SPLITS = "all"
 
 
 class TrainedOnError(UserError, ValueError):
-    """Windows that the model was trained on were to be called held-out."""
+    """The requested held-out windows include some that the model was trained on."""
 
 
 def source_marks(dataset: WindowDataset) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def held_out_windows(provenance: Mapping[str, Any], dataset: WindowDataset, spli
 
 
 def splits_of(dataset: WindowDataset, split: str) -> tuple[str, ...]:
-    """The splits that are meant by ``split``, or by ``all``."""
+    """The splits named by ``split``, or all of them for ``all``."""
     return tuple(dataset.splits) if split == ALL_SPLITS else (split,)
 
 

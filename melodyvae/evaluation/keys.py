@@ -15,7 +15,7 @@ OCTAVE = 12
 
 
 def shares_outside_scale(windows: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:
-    """The share of the notes of each window outside its own best scale, ``(N,)``; NaN of one without notes."""
+    """The share of the notes of each window outside its own best scale, ``(N,)``; NaN without notes."""
     is_note = windows >= FIRST_NOTE_ON
     classes = (windows.astype(np.int64) - FIRST_NOTE_ON + vocabulary.lowest_pitch) % 12
     weights = np.stack([(is_note & (classes == pitch_class)).sum(axis=1) for pitch_class in range(12)], axis=1)

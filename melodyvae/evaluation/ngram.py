@@ -1,4 +1,4 @@
-"""An n-gram model of token sequences, to judge by something else than the model itself how usual a melody is.
+"""An n-gram model of token sequences: an independent measure of how usual a melody is.
 
 Interpolated with Witten and Bell's weights: p_n(w | h) = (c(hw) + t(h) p_{n-1}(w | h')) / (c(h) + t(h)), where c counts
 occurrences in the training windows, t(h) the different tokens after h, and h' is h without its oldest token; below one

@@ -84,13 +84,13 @@ def window_ratios(
     - ``sampled_accuracy``: steps right when every token is drawn at temperature 1 from the model's own past, z from
       q(z | x): the paper's "sampling" column.
     - ``greedy_accuracy``, ``exact_windows``: of the most probable continuation, z the posterior mean; so are
-    - ``note_f1`` (onset and pitch right), ``rhythm_f1`` (onset right, whatever the pitch) and ``pitch_f1`` (pitch
+    - ``note_f1`` (onset and pitch right), ``rhythm_f1`` (onset right, any pitch) and ``pitch_f1`` (pitch
       right, wherever in the window; a pitch that occurs twice must come back twice).
     - ``no_event_accuracy``: steps right when one always guesses "no event".
     - ``reconstruction_nats``, ``kl_bits``, ``negative_elbo_nats_per_step``: the halves of the bound, and the bound.
 
-    With ``shuffle_z`` each window is decoded from the z of another one: what the decoder can do without z. With
-    ``share`` below 1 the posterior is widened towards N(0, I), which says the window in fewer bits:
+    With ``shuffle_z`` each window is decoded from the z of another one: the accuracy of the decoder without z. With
+    ``share`` below 1 the posterior is widened towards N(0, I), which encodes the window in fewer bits:
     :meth:`~melodyvae.models.latent.DiagonalGaussian.widened`.
     """
     if len(windows) == 0:

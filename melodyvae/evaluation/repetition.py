@@ -15,7 +15,7 @@ def repetition_metrics(windows: np.ndarray, vocabulary: Vocabulary, steps_per_ba
 
     - ``repeats_exact``: the same events at the same steps;
     - ``repeats_transposed``: the same in some key, the former included;
-    - ``repeats_rhythm``: onsets and note offs at the same steps, whatever the pitches; the former included.
+    - ``repeats_rhythm``: onsets and note offs at the same steps, with any pitches; the former included.
     """
     bars = windows.reshape(len(windows), -1, steps_per_bar)
     rhythm = np.where(bars >= FIRST_NOTE_ON, FIRST_NOTE_ON, bars)

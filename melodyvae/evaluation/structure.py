@@ -1,8 +1,8 @@
 """Structure of whole tunes: repetition by lag, the key, leaps, range and silence, against held-out tunes.
 
 Conventions: windows are tokens ``(N, T)`` of whole bars; shares are 0 to 1; a lag is a number of bars; bars without an
-onset are left out of whatever compares bars. Distances are given beside their floor: the same between two halves of the
-held-out windows.
+onset are left out of all comparisons of bars. Distances are given beside their floor: the same between two halves of
+the held-out windows.
 """
 
 from __future__ import annotations

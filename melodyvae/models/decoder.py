@@ -1,7 +1,7 @@
 """An autoregressive LSTM: p(x | z) = product over steps of p(x_t | x_<t, z), over legal token sequences only.
 
-A note off while nothing sounds is illegal and has probability 0, in training as in sampling, so whatever is drawn is a
-melody, and the likelihood is that of the distribution that is drawn from.
+A note off while nothing sounds is illegal and has probability 0, in training as in sampling, so every draw is a
+melody, and the likelihood is that of the sampled distribution.
 
 Two read-outs:
 
@@ -9,8 +9,8 @@ Two read-outs:
 - ``last-state``: MusicVAE's. z sets the LSTM's first state through a tanh layer and is fed to every step alike
   (Roberts et al., 2018, section 3.2, https://arxiv.org/abs/1803.05428).
 
-Two outputs: ``tokens`` has a logit for each token; ``event-then-pitch`` says which event comes, and apart from that
-which pitch a note on has: p(note on at a pitch) = p(note on) * p(pitch | note on).
+Two outputs: ``tokens`` has a logit for each token; ``event-then-pitch`` predicts the event, and separately the pitch of
+a note on: p(note on at a pitch) = p(note on) * p(pitch | note on).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Look-back: what a decoder can take from the bars that it has written, and a mixture that copies from them.
+"""Look-back: a mixture of copies from earlier bars and free writing.
 
 The sources of a step are the tokens 1, 2, 4 and 8 bars before it: 94% of the bars that repeat an earlier one repeat it
 at one of these lags. A source is copied in three kinds:
@@ -193,7 +193,7 @@ class Copying:
         """P of ``tokens`` ``(B, N)`` by each component, ``(B, N, C)``.
 
         Args:
-            tokens: what came.
+            tokens: the true tokens.
             free: the probabilities of free writing, ``(B, N, V)``.
             slip: the probability that a copy leaves a step to free writing, ``(B, N, K)``.
         """

@@ -30,7 +30,7 @@ MAX_SIXTEENTHS_SWING = 0.64  # of sixteenths; above it their places are a triple
 IN_PLACE_SIXTEENTHS = 0.15
 MIN_IN_PLACE_SHARE = 0.9
 MAX_BEAT_OFFSET_QUARTERS = 0.04  # of a shuffle's beats; those of a part that is late as a whole are later
-SIXTEENTH_QUARTERS = 0.25  # a delay is told by sixteenths, whatever the grid
+SIXTEENTH_QUARTERS = 0.25  # a delay is measured in sixteenths on any grid
 EARLIEST_SIXTEENTHS = -0.25  # a delay reaches from a quarter of one early to three quarters late
 MIN_DELAY_SIXTEENTHS = 0.08
 MIN_DELAYED_ONSETS = 6
@@ -46,7 +46,7 @@ MIN_APART_STEPS = 0.25  # two notes, wherever their offsets move them
 
 
 class FeelError(UserError, ValueError):
-    """A feel is asked for that there is not."""
+    """Unknown feel."""
 
 
 class PlayedNote(NamedTuple):
@@ -63,13 +63,13 @@ class Feel:
     """A template of T steps for the notes of melodies that are as long; a longer melody repeats it.
 
     Attributes:
-        swing: where in a quarter the second eighth begins.
+        swing: position of the second eighth within a quarter.
         steps_per_quarter: the grid.
-        offsets: how much later than its step a note begins, ``(T,)``; NaN where none does.
-        end_offsets: how much later than a step a note ends that ends on it, ``(T + 1,)``; NaN where none does.
-        velocities: of the notes that begin on each step, ``(T,)``; NaN where none does.
+        offsets: delay of the note that begins on each step, in steps, ``(T,)``; NaN without one.
+        end_offsets: delay of the end of the note that ends on each step, in steps, ``(T + 1,)``; NaN without one.
+        velocities: velocity of the note that begins on each step, ``(T,)``; NaN without one.
         volume: of the instrument's channel, 0..127; None if it was not set.
-        delay_quarters: how late all notes are.
+        delay_quarters: delay of all notes.
     """
 
     swing: float
@@ -152,8 +152,8 @@ class Feel:
     def play(self, melody: Melody) -> list[PlayedNote]:
         """The notes of a melody in time.
 
-        A note on a step that the template has is played as there; another one as those at the same place of the beat
-        are on average. No note lasts into the next.
+        A note takes the timing and loudness of the template at its step; at a step without a template note, it takes
+        the average at the same position of the beat. No note overlaps the next.
         """
         per_quarter = melody.steps_per_quarter
         length = len(self.offsets)
@@ -186,7 +186,7 @@ class Feel:
 
 
 def parse_feel(text: str) -> float | None:
-    """The swing that ``--feel`` asks for: 0.5 of ``straight``, 0.62 of ``swing=0.62``; None of ``keep``.
+    """Parse ``--feel`` into a swing: 0.5 for ``straight``, 0.62 for ``swing=0.62``, None for ``keep``.
 
     Raises:
         FeelError: if it is none of these.
@@ -265,7 +265,7 @@ def find_swing(quarters: np.ndarray) -> float:
 
 
 def _has_swung_sixteenths(quarters: np.ndarray, swing: float) -> bool:
-    """Whether onsets come to sixteenths where a swing is laid straight; a swing of triplets is not told from them."""
+    """Whether onsets become sixteenths once the swing is removed; a swing of triplets counts as that, too."""
 
     def share_in_place(times: np.ndarray) -> float:
         sixteenths = times / SIXTEENTH_QUARTERS
@@ -321,7 +321,7 @@ def straightened(quarters: np.ndarray, swing: float) -> np.ndarray:
 
 
 def _warped(quarters: np.ndarray, middle: float, target: float) -> np.ndarray:
-    """Each beat stretched so that what lies at ``middle`` of it comes to lie at ``target``."""
+    """Warp each beat so that its position ``middle`` moves to ``target``."""
     if middle == target:
         return quarters
     beats = np.floor(quarters)

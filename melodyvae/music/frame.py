@@ -1,4 +1,4 @@
-"""The place of a melody's bars in the piece that they are from, so that what is written lies over the piece.
+"""The place of a melody's bars in their source piece, so that a written melody lies over the piece.
 
 A melody has bars of one length and one tempo; a piece may have short bars, other meters and many tempi. A
 :class:`Frame` takes notes from the melody's grid back to their places in the piece. After the piece's end its last

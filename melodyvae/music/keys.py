@@ -165,5 +165,5 @@ def parse_tonic(name: str) -> int:
     """
     letter, accidental = name[:1].upper(), name[1:]
     if letter not in TONICS or accidental not in ACCIDENTALS:
-        raise ValueError(f"{name!r} is no key; give one such as C, F# or Bb")
+        raise ValueError(f"{name!r} is not a key; give one such as C, F# or Bb")
     return (TONICS[letter] + ACCIDENTALS[accidental]) % 12

@@ -26,7 +26,7 @@ from melodyvae.music.voice import one_voice_line
 OFF_GRID_STEPS = 0.25  # an onset further than this from the nearest step is off the grid
 MAX_MOVED_STEPS = 0.75  # to a free step beside the nearest one
 TOGETHER_QUARTERS = 0.05  # between the first and the next note of a chord, as it is played
-TICKS_PER_QUARTER = 480  # of the times at which a part's voice is told before it comes to the grid
+TICKS_PER_QUARTER = 480  # resolution of the times at which a part's voice is chosen, before quantising
 WIDEST_LINE_SEMITONES = 12  # between two notes in a row; further apart are melody and bass
 
 
@@ -265,9 +265,9 @@ def _firsts_of(onset: np.ndarray) -> np.ndarray:
 def _apart(
     part: Part, onset: np.ndarray, steps: np.ndarray, ends: np.ndarray, offsets: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Onsets that share their nearest step moved apart where the step beside it is free.
+    """Move onsets that share their nearest step apart if the step beside it is free.
 
-    Where it is not, of two notes in a row the one that is nearer to the step stays.
+    If it is not, the one of two consecutive notes that is nearer to the step stays.
 
     Returns:
         Steps and ends, ``(N,)``, and whether each note is crowded out.
@@ -330,11 +330,11 @@ def lay_out(sections: Sequence[Section], meter: tuple[int, int], steps_per_quart
     """The bars of a piece on a grid of bars of ``meter``; see the head of this file for the rules.
 
     Raises:
-        ValueError: if there is no bar, or a bar of ``meter`` is no whole number of steps.
+        ValueError: if there is no bar, or a bar of ``meter`` is not a whole number of steps.
     """
     if 4 * meter[0] * steps_per_quarter % meter[1]:
         raise ValueError(
-            f"a bar of {meter[0]}/{meter[1]} is no whole number of steps at {steps_per_quarter} per quarter"
+            f"a bar of {meter[0]}/{meter[1]} is not a whole number of steps at {steps_per_quarter} per quarter"
         )
     runs = _with_whole_bars(list(_runs(sections, meter)), 4 * meter[0] / meter[1])
     if not runs:

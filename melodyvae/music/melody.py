@@ -74,7 +74,7 @@ class Melody:
             )
         if min(self.meter) < 1 or 4 * self.meter[0] * self.steps_per_quarter % self.meter[1]:
             raise ValueError(
-                f"a bar of {self.meter[0]}/{self.meter[1]} is no whole number of steps at "
+                f"a bar of {self.meter[0]}/{self.meter[1]} is not a whole number of steps at "
                 f"{self.steps_per_quarter} steps per quarter"
             )
         free_from = 0

@@ -24,7 +24,7 @@ def printable(name: str) -> str:
 
 
 class Notice(str):
-    """A few words for the user on what was mended on reading; ``kind`` is for ledgers to count."""
+    """A few words for the user on a fault fixed on reading; ledgers count by ``kind``."""
 
     kind: str
 
@@ -101,7 +101,7 @@ class Part:
         return len(self.starts)
 
     def shifted(self, quarters: float) -> Part:
-        """The part that much later; of the program changes until 0 the last is the one that it begins with."""
+        """The part, later by ``quarters``; the last program change before 0 becomes its first program."""
         changes = [(at + quarters, program) for at, program in self.program_changes]
         begun = [program for at, program in changes if at <= TIME_RESOLUTION]
         return replace(
@@ -156,7 +156,7 @@ class Song:
         tempi: sorted by time; empty means 120 quarters per minute.
         meters: sorted by time; empty means 4/4 from the start, by the MIDI standard.
         end_quarters: where the last event lies, which may be after the last note.
-        notices: what was mended on reading, for the user, each in a few words.
+        notices: the faults fixed on reading, for the user, each in a few words.
         key_signatures: sorted by time; empty if the file has none.
         lyric_quarters: where the syllables of the lyrics stand, sorted by time; empty if the file has none.
     """

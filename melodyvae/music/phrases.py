@@ -1,8 +1,8 @@
-"""A melody -> the bars of it that somebody means who names the piece: the beginning of a phrase that comes back.
+"""Choose the most recognisable bars of a melody: the beginning of a phrase that recurs.
 
 Conventions: bars are counted from 0. Sections of songs and dances are counted in fours and eights, so the bar lines
-four and eight bars apart from the first full bar are *structural*. Singers rest: of real tunes a quarter is silence, so
-a long window may hold rests; a window of two bars has a note in each.
+four and eight bars apart from the first full bar are *structural*. Singers rest: a quarter of a real tune is silence,
+so a long window may hold rests; a window of two bars has a note in each.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Phrase:
     Attributes:
         first_bar: from 0.
         bars: how many.
-        times: how often they come in the melody, these included.
+        times: number of occurrences in the melody, these included.
         reason: in a few words for the user; empty if the melody has no other bars.
     """
 

@@ -61,8 +61,7 @@ class ReadMelody:
         tempi: the piece's.
         song: the piece, where there is one.
         close_call: the part that was nearly chosen instead; None if there is none, or the part was asked for.
-        lost_steps: the steps that notes of the part's voice would have begun on, each once per note, to which other
-            notes came.
+        lost_steps: the nearest step of each note of the part's voice that was lost because another note has that step.
         moved_steps: the steps of the melody's notes that began further than a quarter of a step from them.
     """
 
@@ -83,7 +82,7 @@ class ReadMelody:
 
     @classmethod
     def of(cls, melody: Melody, meter: tuple[int, int] | None = None) -> Self:
-        """A melody as if it had been read, with bars of ``meter`` laid over it."""
+        """A melody in the form of one that was read, with bars of ``meter`` laid over it."""
         if meter is not None and melody.notes and is_compound(melody.meter) and counts_quarters(meter):
             found = melody_of(_song_of(melody), 0, meter, melody.steps_per_quarter)
             return cls(

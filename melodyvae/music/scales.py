@@ -47,7 +47,7 @@ TONIC_WEIGHT = 1e-4  # how much the notes of the tonic triad say where several s
 
 
 class ScaleError(UserError, ValueError):
-    """A name is not one of a scale."""
+    """Unknown name of a scale or key."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Scale:
         """
         found = NAME.fullmatch(name)
         if found is None:
-            raise ScaleError(f"{name!r} is no scale; give one such as G:major, Am or F# dorian")
+            raise ScaleError(f"{name!r} is not a scale; give one such as G:major, Am or F# dorian")
         kind = found["kind"]
         kind = "major" if kind in ("M", "MAJ") else re.sub(r"[\s:_-]+", "-", kind.lower())
         kind = ALIASES.get(kind, kind)
@@ -77,7 +77,7 @@ class Scale:
         try:
             scale = cls(parse_tonic(tonic), kind)
         except ValueError as error:
-            raise ScaleError(f"{name!r} is no scale; give one such as G:major, Am or F# dorian") from error
+            raise ScaleError(f"{name!r} is not a scale; give one such as G:major, Am or F# dorian") from error
         if kind not in SCALES:
             raise ScaleError(f"there is no scale {kind!r}; choose one of {', '.join(SCALES)}, as in G:major")
         return scale
@@ -93,7 +93,7 @@ class Scale:
         return Key(self.tonic, is_minor=3 in SCALES[self.kind] and 4 not in SCALES[self.kind])
 
     def __contains__(self, pitch: int) -> bool:
-        """Whether a MIDI pitch lies in it, in whatever octave."""
+        """Whether a MIDI pitch lies in it, in any octave."""
         return pitch % 12 in self.pitch_classes
 
     def allowed_tokens(self, vocabulary: Vocabulary) -> np.ndarray:
@@ -117,7 +117,7 @@ def parse_choice(name: str | Scale | None) -> Scale | ScaleChoice:
     """Parse ``--scale``: ``auto``, ``none`` (also None), or a scale by name.
 
     Raises:
-        ScaleError: if the name is none.
+        ScaleError: if the name is unknown.
     """
     if name is None:
         return "none"
@@ -150,7 +150,7 @@ def key_named(name: str) -> Key:
     Raises:
         ScaleError: if it is none.
     """
-    wrong = f"key: {name!r} is no key; give one such as G:major, A minor or Am"
+    wrong = f"key: {name!r} is not a key; give one such as G:major, A minor or Am"
     try:
         scale = Scale.parse(str(name))
     except ScaleError as error:
@@ -201,7 +201,7 @@ def best_scale(weights: np.ndarray) -> Scale:
 
 
 def share_outside(weights: np.ndarray, scale: Scale | None = None) -> float:
-    """The share of the weights ``(12,)`` that lies outside a scale, by default the best one; 0 of no notes."""
+    """The share of the weights ``(12,)`` that lies outside a scale, by default the best one; 0 without notes."""
     inside = [pitch in (scale or best_scale(weights)) for pitch in range(12)]
     return 1 - float(weights[inside].sum() / weights.sum()) if weights.sum() else 0.0
 
@@ -248,7 +248,7 @@ def _own_scale(melody: Melody, key: Key | None) -> Scale:
 
 
 def nearest_degree(pitch: int, own: Scale, scale: Scale) -> int:
-    """The pitch of ``scale`` nearest to ``pitch``; of two equally near, the one of the same degree as in ``own``."""
+    """The pitch of ``scale`` nearest to ``pitch``; among two equally near, the one of the same degree as in ``own``."""
     if pitch in scale:
         return pitch
     near = min(abs(pitch - other) for other in range(pitch - 6, pitch + 7) if other in scale)

@@ -5,8 +5,8 @@
     2..89   note on at pitch 21..108; what sounded before ends there
 
 A sequence is *legal* if no note off comes while nothing sounds. Decoding and encoding are inverse over all legal
-sequences, so whatever a model draws can be written to a file, read again, and encoded to the same ids. (In Magenta's
-code they are not: https://github.com/magenta/magenta/issues/1944.)
+sequences, so any sequence that a model draws can be written to a file, read again, and encoded to the same ids. (In
+Magenta's code they are not: https://github.com/magenta/magenta/issues/1944.)
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ class DrumsOnlyError(MelodyError):
 
 
 class NoSuchTrackError(MelodyError):
-    """A track was asked for that the piece does not have."""
+    """The piece has no track of that number or name."""
 
     reason = "no_such_track"
 
@@ -159,7 +159,7 @@ class CloseCall:
     """The part that was nearly taken for the melody.
 
     Attributes:
-        margin: how much lower its score is.
+        margin: difference of its score from the chosen one's.
         index: its place in ``Song.parts``.
         name: its name; empty if it has none.
     """
@@ -271,8 +271,8 @@ def one_voice_line(line: np.ndarray) -> np.ndarray:
 def _skyline(line: np.ndarray) -> np.ndarray:
     """The highest line among notes that are sorted by start, then from the highest pitch and the latest end down.
 
-    Notes go their ways apart wherever a note begins in silence. Where no onset's highest note is left out, each lasts
-    until the next one at most; only the other places are walked through note by note.
+    Notes are independent of each other across silence. If no onset's highest note is left out, each note lasts until
+    the next one at most; only the other stretches are processed note by note.
     """
     starts, ends = line[:, 0], line[:, 1]
     is_highest = np.append(True, starts[1:] > starts[:-1])
@@ -439,7 +439,7 @@ def _following(parts: Sequence[Part]) -> list[float]:
 
 
 def _twelfths(quarters: np.ndarray) -> np.ndarray:
-    """Times in twelfths of a quarter: sixteenths and triplets are told apart, played and written ones are not."""
+    """Times in twelfths of a quarter: this separates sixteenths from triplets, and merges played and written timing."""
     return np.round(quarters * 12).astype(np.int64)
 
 

@@ -85,7 +85,7 @@ class ComposingPrior:
         self.next = weights.linear("next", config.conductor_size, 2 * (config.latent_size // config.segments))
 
     def __call__(self, tokens: np.ndarray) -> Gaussian:
-        """See the class; of ``tokens`` ``(B, T)`` the last segment is not read."""
+        """See the class; the last segment of ``tokens`` ``(B, T)`` is not read."""
         known = tokens[:, : tokens.shape[1] - self.segment_steps]
         states = np.zeros((len(tokens), 1, self.lstm.size), self.next.bias.dtype)
         if known.shape[1]:

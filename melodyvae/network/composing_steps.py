@@ -36,7 +36,7 @@ WIDEST_INTERVAL = 24  # semitones; wider ones count with it
 INTERVALS = 2 * WIDEST_INTERVAL + 1
 SOURCE_KINDS = INTERVALS + FIRST_NOTE_ON + 1  # no event, note off, none; then intervals
 WAIT_STEPS = 32  # steps since the last event; more count with it
-KNOWN_BARS = max(LAGS_BARS)  # a later bar is told from an earlier one only up to here
+KNOWN_BARS = max(LAGS_BARS)  # bars after this one are not distinguished
 
 
 class Tables:

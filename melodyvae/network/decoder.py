@@ -28,7 +28,7 @@ class NoProbabilitiesError(UserError):
 
     def __init__(self) -> None:
         super().__init__(
-            "the model's weights are so large that its probabilities are no numbers; it is damaged: train it again"
+            "the model's weights are so large that its probabilities are not numbers; it is damaged: train it again"
         )
 
 
@@ -271,7 +271,7 @@ def draw(logits: np.ndarray, temperature: float, draws: Draws | None = None) -> 
     """One token id for each row of ``logits`` ``(B, V)``; temperature 0 takes the most probable.
 
     Raises:
-        NoProbabilitiesError: if the logits are no numbers.
+        NoProbabilitiesError: if the logits are not numbers.
     """
     if temperature == 0:
         return np.asarray(logits.argmax(axis=1))

@@ -467,7 +467,7 @@ class _Reader:
         sign, letter, octave, *length = token.group(*NOTE_GROUPS)
         units, voice = _units(*length, token[0]), self.voice
         if len(octave) > 11:
-            raise FieldError(f"{short(token[0])} is no octave")
+            raise FieldError(f"{short(token[0])} is not an octave")
         name = letter + octave
         key = letter.upper() if self.carry == "pitch" else name
         if self.chord is None:
@@ -548,7 +548,7 @@ class _Reader:
         notes, time, count = token.group(*TUPLET_GROUPS)
         values = [_number(text, token[0]) if text else None for text in (notes, time, count)]
         if any(value is not None and not 0 < value <= MAX_TUPLET for value in values):
-            raise FieldError(f"{short(token[0])} is no tuplet")
+            raise FieldError(f"{short(token[0])} is not a tuplet")
         signature, of = self.voice.signature, values[0] or 1
         is_compound = signature is not None and signature[0] % 3 == 0 and signature[0] > 3
         self.voice.flush()
@@ -681,7 +681,7 @@ def _passes(text: str) -> frozenset[int]:
 
 def _number(text: str, whole: str) -> int:
     if len(text) > MAX_DIGITS:
-        raise FieldError(f"{short(whole)} is no number of music")
+        raise FieldError(f"{short(whole)} is not a number of music")
     return int(text)
 
 
@@ -689,11 +689,11 @@ def _number(text: str, whole: str) -> int:
 def _units(over: str, slashes: str, under: str, whole: str) -> Fraction:
     """The length of a note in units: ``3/2``, ``/``, ``//``; ``whole`` is what errors call it, empty for a rest."""
     if len(over) > MAX_DIGITS or len(under) > MAX_DIGITS or len(slashes) > MAX_SLASHES:
-        raise FieldError(f"{short(whole or over + slashes + under)} is no note's length")
+        raise FieldError(f"{short(whole or over + slashes + under)} is not a note's length")
     divisor = int(under) * 2 ** (len(slashes) - 1) if under and slashes else 2 ** len(slashes)
     numerator = int(over or 1)
     if whole and not (numerator and divisor):
-        raise FieldError(f"{short(whole)} is no note: its length is zero")
+        raise FieldError(f"{short(whole)} is not a note: its length is zero")
     if divisor > MAX_DENOMINATOR:
-        raise FieldError(f"{short(whole or over + slashes + under)} is no note's length")
+        raise FieldError(f"{short(whole or over + slashes + under)} is not a note's length")
     return Fraction(numerator, divisor) if divisor else Fraction(0)

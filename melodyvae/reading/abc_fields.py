@@ -141,7 +141,7 @@ def meter_of(value: str) -> tuple[int, int] | None:
         return 2, 2
     if not value or value.lower().startswith(("none", "free", "frei")):  # the last in the Essen collection
         return None
-    error = FieldError(f"M:{short(value)} is no meter; write it such as M:4/4")
+    error = FieldError(f"M:{short(value)} is not a meter; write it such as M:4/4")
     found = None if _is_absurd(value) else METER.match(value)
     if found is None:
         raise error
@@ -162,7 +162,7 @@ def unit_of(value: str) -> Fraction:
         over, under = int(found[1]), int(found[2] or 1)
         if 0 < over <= MAX_LENGTH_NUMERATOR and 0 < under <= MAX_DENOMINATOR:
             return Fraction(4 * over, under)
-    raise FieldError(f"L:{short(value.strip())} is no note length; write it such as L:1/8")
+    raise FieldError(f"L:{short(value.strip())} is not a note length; write it such as L:1/8")
 
 
 def tempo_of(value: str, unit: Fraction) -> float | None:
@@ -174,7 +174,7 @@ def tempo_of(value: str, unit: Fraction) -> float | None:
         FieldError: if it is none.
     """
     plain = QUOTED.sub("", value).strip()
-    error = FieldError(f"Q:{short(value.strip())} is no tempo; write it such as Q:1/4=120")
+    error = FieldError(f"Q:{short(value.strip())} is not a tempo; write it such as Q:1/4=120")
     if _is_absurd(plain):
         raise error
     beats, equals, _ = plain.partition("=")

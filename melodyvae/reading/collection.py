@@ -37,7 +37,7 @@ def collection_files(name: str) -> list[tuple[Path, str]]:
 
 
 def collection_names() -> list[str]:
-    """The collections there are."""
+    """Names of the collections that music21 installs."""
     return _names(*_root_and_files())
 
 

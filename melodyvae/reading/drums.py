@@ -1,4 +1,4 @@
-"""Drums are told by what they are: their channel, bank or mode, their name, or notes that only drums have.
+"""Recognise drums by their channel, bank or mode, by their name, or by notes that only drums have.
 
 "General MIDI 2" (MIDI Manufacturers Association, 1999) has rhythm on channel 10 and in bank 120; Roland's GS and
 Yamaha's XG change it by exclusive messages, XG by banks 126 and 127 too.
@@ -39,7 +39,7 @@ STRUCK_PROGRAMS = {*range(8, 16), 47, 108, *range(112, 128)}
 KICKS, SNARES, METALS = {35, 36}, {37, 38, 39, 40}, {42, 44, 46, 49, 51, 52, 53, 54, 55, 56, 57, 59, 81}
 KIT = np.isin(np.arange(128), [*range(35, 60), 81])
 DIATONIC = np.array([(np.array([0, 2, 4, 5, 7, 9, 11]) + tonic) % 12 for tonic in range(12)])
-MIN_SCALE_PITCHES = 5  # pitch classes; fewer are no scale, and lie in one by chance
+MIN_SCALE_PITCHES = 5  # pitch classes; fewer are not a scale, and lie in one by chance
 IN_SCALE_SHARE = 0.97
 SHORT_QUARTERS = 0.5
 KIT_SHARE = 0.98
@@ -50,7 +50,7 @@ MIN_NOTES = 16
 
 
 def drum_channels(tracks: Iterable[Track]) -> tuple[set[int], set[int]]:
-    """The channels that are drums' by bank or exclusive message, and those that are not although they are number 10."""
+    """Channels that are drums by bank or exclusive message, and channels 10 that are not."""
     tracks = list(tracks)
     messages = [(16 * track.port, message) for track in tracks for message in track.sysexes]
     is_gs = any(GS_RESET.search(message) for _, message in messages)
@@ -74,17 +74,17 @@ def drum_channels(tracks: Iterable[Track]) -> tuple[set[int], set[int]]:
 
 
 def are_named_drums(name: str, program: int, pitches: np.ndarray) -> bool:
-    """Whether notes are drums since their track says so, and they are no tune."""
+    """Whether the track's name says drums and its notes are not a tune."""
     if not DRUM_NAMES.search(name) or PITCHED_NAMES.search(name) or program in STRUCK_PROGRAMS:
         return False
     return not _are_of_a_scale(pitches)
 
 
 def are_drums_by_notes(quarters: np.ndarray, starts: np.ndarray, pitches: np.ndarray) -> bool:
-    """Whether notes of lengths ``quarters`` ``(N,)`` are what only a drum kit plays.
+    """Whether only a drum kit plays such notes, of lengths ``quarters`` ``(N,)``.
 
-    They are short, of a kit's pitches, no scale; kicks, snares and cymbals all occur, some of them struck together. A
-    bass of short low notes is none of that.
+    They are short, of a kit's pitches, and in no scale; kicks, snares and cymbals all occur, some of them struck
+    together. A bass of short low notes does not qualify.
     """
     if len(pitches) < MIN_NOTES or KIT[pitches].mean() < KIT_SHARE or (quarters <= SHORT_QUARTERS).mean() < KIT_SHARE:
         return False

@@ -109,7 +109,7 @@ def read_kern(text: str, name: str) -> WrittenScore:
         CorruptScoreError: if its spines do not fit together, or a token has no length.
     """
     if not re.search(r"^\*\*kern\b|\t\*\*kern\b", text, re.M):
-        raise NotAScoreError(f"{name} is no kern: no spine of it is **kern")
+        raise NotAScoreError(f"{name} is not kern: no spine of it is **kern")
     spines = 1 + max(line.count("\t") for line in text.split("\n"))
     tokens = text.count("\t") + text.count("\n") + text.count(" ")
     if spines > MAX_SPINES:
@@ -307,7 +307,7 @@ def _tandem(reading: _Reading, spine: _Spine, token: str) -> None:
         beats, unit = sum(map(int, found[1].split("+"))), int(found[2])
         signature = (beats, unit) if unit else (2 * beats, 1)
         if not 0 < beats < 1000 or unit > 1024:
-            raise reading.fault(f"{token[:20]} is no meter; write it such as *M4/4")
+            raise reading.fault(f"{token[:20]} is not a meter; write it such as *M4/4")
         if signature != reading.signature:
             _cut_bar(reading)
             reading.signature = signature

@@ -1,4 +1,4 @@
-"""The notes of a MIDI file's tracks -> lines: what one player plays, whatever its channels and programs.
+"""The notes of a MIDI file's tracks -> lines: the notes of one player, on any channels and programs.
 
 Times are ticks. A note-off ends the oldest note of its pitch and channel. Where a pitch has fewer ends than beginnings,
 each of its notes ends with the next event of that pitch instead.
@@ -131,7 +131,7 @@ def _ends_nothing(is_on: np.ndarray, begins: np.ndarray, group: np.ndarray) -> n
 def _with_next_ends(
     notes: Notes, chosen: np.ndarray, ticks: np.ndarray, group: np.ndarray, note_group: np.ndarray, end_tick: int
 ) -> Notes:
-    """The notes, of which the ``chosen`` end with the next later event of their group; those begun twice at once are
+    """The notes, with the ``chosen`` ending at the next later event of their group; notes begun twice at once are
     one.
     """
     span = int(ticks.max()) + 1
@@ -149,7 +149,7 @@ def _with_next_ends(
 
 
 def _until_next(notes: Notes, track: Track) -> Notes:
-    """The notes, of which those without an end last to the next later one in their channel, or until all are off."""
+    """The notes; those without an end last until the next later one in their channel, or until all are off."""
     ends = notes.ends.copy()
     is_silence = (track.statuses == CONTROL) & np.isin(track.first, SILENCES)
     for channel in np.unique(notes.channels[notes.has_no_end]):
@@ -263,7 +263,7 @@ def _overlap(spans: Sequence[_Span]) -> float:
 
 
 def _joined_where_apart(lines: Sequence[list[int]], spans: dict[int, _Span]) -> list[list[int]]:
-    """Lines, of which those that hardly overlap are one; the first one first."""
+    """The lines, with those joined that hardly overlap; the first one first."""
     joined: list[list[int]] = []
     for line in lines:
         own = _joined([spans[channel] for channel in line])

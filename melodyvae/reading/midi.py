@@ -1,6 +1,6 @@
 """MIDI file -> notes, and the errors a file can raise. :mod:`melodyvae.writing.midi` is the inverse.
 
-A part is a line: what one player plays, on whatever channels and with whatever programs. Forgiven with a notice, since
+A part is a line: the notes of one player, on any channels and with any programs. Forgiven with a notice, since
 players forgive it: a last note without its end, data bytes over 127, wrong chunk lengths, a file that is cut, RIFF
 around the file, type 2 with one track, time in film frames. Forgiven without: a wrong count of tracks, bytes after the
 last chunk, chunks of other kinds, a missing end of track. Left out: a tempo of zero. The file format: "Standard MIDI
@@ -79,7 +79,7 @@ class NotMidiError(MidiError):
 
 
 class NotAFileError(MidiError):
-    """It is a pipe or a device, which may never end."""
+    """The path is a pipe or a device, which may never end."""
 
     reason = "not_a_file"
 
@@ -97,7 +97,7 @@ class TruncatedMidiError(MidiError):
 
 
 class CorruptMidiError(MidiError):
-    """The file breaks the rules of MIDI in its inside."""
+    """The file breaks the rules of MIDI."""
 
     reason = "corrupt"
 
@@ -134,7 +134,7 @@ def file_bytes(path: str | Path) -> bytes:
     """
     found = os.stat(path)
     if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
-        raise NotAFileError(f"{path} is no regular file but a pipe or a device; save what it gives, and give that")
+        raise NotAFileError(f"{path} is not a regular file but a pipe or a device; save what it gives, and give that")
     if found.st_size > MAX_FILE_BYTES:
         raise FileTooLargeError(f"{path} is {found.st_size / 2**20:.0f} MiB; a piece of music in MIDI is under 64")
     with open(path, "rb") as file:
@@ -425,7 +425,7 @@ def _part(
 
 
 class _Settings:
-    """The programs and volumes of channels: of the track's own, or else those that other tracks send for them."""
+    """The programs and volumes of channels: from the track itself, or else from other tracks."""
 
     def __init__(self, tracks: Sequence[Track]) -> None:
         self._by_track = {id(track): _settings_of(track) for track in tracks}

@@ -120,7 +120,7 @@ class _Score:
     def number(self, text: str | None, what: str) -> float:
         """The number in an element's text."""
         if text is None or not _NUMBER.fullmatch(text):
-            raise self.fault(f"{what} of {(text or '').strip()[:20]!r} is no number that music has")
+            raise self.fault(f"{what} of {(text or '').strip()[:20]!r} is not a number that music has")
         return float(text)
 
 
@@ -136,9 +136,9 @@ def read_musicxml(data: bytes, name: str) -> WrittenScore:
         raise EmptyFileError(f"{name} is empty (0 bytes)")
     text = _xml_text(_unpacked(data, name) if data.startswith(b"PK") else data, name)
     if not _ROOT.search(text):
-        raise NotAScoreError(f"{name} is no MusicXML: it has no <score-partwise>")
+        raise NotAScoreError(f"{name} is not MusicXML: it has no <score-partwise>")
     if "<!ENTITY" in text:
-        raise NotAScoreError(f"{name} is no MusicXML: it defines entities, which no score needs")
+        raise NotAScoreError(f"{name} is not MusicXML: it defines entities, which no score needs")
     if (notes := sum(1 for _ in _NOTE.finditer(text))) > MAX_SCORE_NOTES:
         raise FileTooLargeError(
             f"{name} has {notes} notes; a score of more than {MAX_SCORE_NOTES} is not read. Export it as MIDI."
@@ -151,7 +151,7 @@ def read_musicxml(data: bytes, name: str) -> WrittenScore:
     try:
         root = ElementTree.fromstring(text)
     except ElementTree.ParseError as error:
-        raise CorruptScoreError(f"{name} cannot be read: it is no well-formed XML: {error}") from error
+        raise CorruptScoreError(f"{name} cannot be read: it is not well-formed XML: {error}") from error
     if root.tag.startswith("{"):
         for element in root.iter():
             element.tag = element.tag.rpartition("}")[2]
@@ -385,7 +385,7 @@ class _PartReader:
             if not 0 < sum(terms) <= MAX_BEATS or not 0 < beat_type <= MAX_BEAT_TYPE:
                 raise CorruptScoreError(
                     f"{self.score.name} is damaged: {(over.text or '').strip()[:20]} beats to a bar of "
-                    f"1/{beat_type} are no meter. Export it again."
+                    f"1/{beat_type} are not a meter. Export it again."
                 )
             total, unit = total + Fraction(sum(terms), beat_type), lcm(unit, beat_type)
             if unit > MAX_BEAT_TYPE:
@@ -592,7 +592,7 @@ def _unpacked(data: bytes, name: str) -> bytes:
                     if entry.lower().endswith((".xml", ".musicxml")) and not entry.startswith("META-INF/")
                 ]
                 if not scores:
-                    raise NotAScoreError(f"{name} is no compressed MusicXML: there is no score in it")
+                    raise NotAScoreError(f"{name} is not compressed MusicXML: there is no score in it")
                 root = scores[0]
             return _member(archive, root, name)
     except MidiError:
@@ -617,11 +617,11 @@ def _xml_text(data: bytes, name: str) -> str:
     declared = re.match(rb"\s*<\?xml[^>]{1,200}encoding\s*=\s*[\"']([\w.-]{1,40})", data[:1000])
     encoding = "utf-16" if is_wide else declared[1].decode() if declared else "utf-8-sig"
     if declared and not ENCODINGS.fullmatch(encoding):
-        raise NotAScoreError(f"{name} is no MusicXML: its encoding is declared as {encoding!r}; save it as UTF-8")
+        raise NotAScoreError(f"{name} is not MusicXML: its encoding is declared as {encoding!r}; save it as UTF-8")
     try:
         text = data.decode("utf-8-sig" if re.fullmatch("utf-?8", encoding, re.I) else encoding)
     except LookupError as error:
-        raise NotAScoreError(f"{name} is no MusicXML: there is no encoding {encoding!r}; save it as UTF-8") from error
+        raise NotAScoreError(f"{name} is not MusicXML: there is no encoding {encoding!r}; save it as UTF-8") from error
     except UnicodeError as error:
-        raise NotAScoreError(f"{name} is no MusicXML: it is no text in {encoding.removesuffix('-sig')}") from error
+        raise NotAScoreError(f"{name} is not MusicXML: it is not text in {encoding.removesuffix('-sig')}") from error
     return re.sub(r"^\s*<\?xml[^>]*\?>", "", text)

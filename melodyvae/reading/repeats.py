@@ -182,7 +182,7 @@ def _start(event: Tempo | KeySignature) -> float:
 
 
 def _runs(order: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Stretches of bars that follow each other as they are written: the first and the one after the last."""
+    """Stretches of bars in written order: the index of the first and of the one after the last."""
     first = 0
     for place in range(1, len(order) + 1):
         if place == len(order) or order[place] != order[place - 1] + 1:

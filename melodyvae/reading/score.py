@@ -116,5 +116,5 @@ def song_from_tune(
     if suffix.lower() == ".krn":
         return song_of(read_kern(text, name), name, repeats)
     if not re.search(r"^K:", text, re.M):
-        raise NotAScoreError(f"{name} is no ABC: it has no key (K:), with which every tune in ABC begins")
+        raise NotAScoreError(f"{name} is not ABC: it has no key (K:), with which every tune in ABC begins")
     return song_of(read_abc(text, name, line_in_file), name, repeats)

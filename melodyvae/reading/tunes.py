@@ -66,8 +66,7 @@ class Tune:
 def tunes_in(text: str, suffix: str) -> Iterator[Tune]:
     """The tunes in the text of a ``.abc`` or ``.krn`` file, in its order; numbers that repeat get a second number.
 
-    They are found as they are asked for. A text without any beginning of a tune is one tune: it is for its reader to
-    say what is wrong with it.
+    The iterator is lazy. A text without any beginning of a tune is one tune: its reader reports what is wrong with it.
 
     Raises:
         TooMuchTextError: if there are more than 100,000, or one is too long.
@@ -88,9 +87,9 @@ def tunes_in(text: str, suffix: str) -> Iterator[Tune]:
 
 
 def split_tune(path: str | os.PathLike[str]) -> tuple[Path, str]:
-    """The file and the tune that a path names: ``book.abc#12`` is tune 12 of ``book.abc``; empty if it names none.
+    """Split a path into file and tune: ``book.abc#12`` is tune 12 of ``book.abc``; the tune is empty without ``#``.
 
-    A file whose own name is so is meant first.
+    An existing file of that whole name comes first.
     """
     found = _WITH_TUNE.fullmatch(os.fspath(path))
     if found is None or os.path.lexists(path):
@@ -106,7 +105,7 @@ def count_tunes(text: str, suffix: str) -> int:
 
 
 def is_called(tune: Tune, wanted: str) -> bool:
-    """Whether a tune has this number, or this title, or the title this in it; capitals are not told from others."""
+    """Whether a tune has this number, or a title that equals or contains this; case is ignored."""
     if wanted in (tune.number, "1" if not tune.number else None):
         return True
     own = _NUMBER_FIELD.search(tune.text) if not tune.number else None

@@ -2,7 +2,7 @@
 
 With the name ``auto`` there are up to three: that of 4/4, that of 3/4 and 6/8, and the one that composes, each loaded
 when it is first asked for and kept (together 21 MB of files). With any other name there is that one, and the one that
-composes once the notes of a tune are scored, as it judges them whatever the model.
+composes once the notes of a tune are scored, as it judges them for every model.
 
 Jobs are done in the order in which they came; a job on the same *channel* as an older one (the pad of one page, say)
 makes the older one stale: if it waits it is dropped, if it runs it is cancelled. A running job looks at its
@@ -32,7 +32,7 @@ WATCHED = frozenset({"encode", "decode", "logits", "fill_in"})
 
 
 class JobError(RuntimeError):
-    """A job that came to nothing; the sentence is for its sender."""
+    """A failed job; the sentence is for its sender."""
 
 
 class StaleError(JobError):
@@ -154,7 +154,7 @@ class Engine:
         """A model by its name, the first one by default; loaded if it is not there yet.
 
         Raises:
-            Exception: whatever the loading raised.
+            Exception: any error of loading.
         """
         with self._loading:
             name = name or self.first_name

@@ -427,7 +427,7 @@ async def _json(request: Request) -> Any:
     try:
         return json.loads(await request.body())
     except (ValueError, RecursionError) as error:
-        raise RefusedError(400, "the request is no JSON") from error
+        raise RefusedError(400, "the request is not JSON") from error
 
 
 def _number(text: str | None, name: str) -> int | None:

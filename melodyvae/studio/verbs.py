@@ -259,7 +259,7 @@ def size_of(request: VerbRequest) -> tuple[Any, ...]:
 
 
 def safe_name(name: str) -> str:
-    """A name that every system takes for a file: letters, digits, dashes, underscores and spaces, at most 60."""
+    """A file name that is valid on every system: letters, digits, dashes, underscores and spaces, at most 60."""
     kept = "".join(letter if letter.isalnum() or letter in "-_ " else "-" for letter in shown_name(name))
     return kept.strip(" -")[:60] or "tune"
 

@@ -16,7 +16,7 @@ MAX_NAME_BYTES = 200  # file systems take 255, and some names are made longer
 
 
 def short_name(name: str) -> str:
-    """``name``, or of one with more than 200 bytes the beginning, and what tells it from others that begin so."""
+    """Truncate a name to 200 bytes, with a hash suffix."""
     data = os.fsencode(name)
     if len(data) <= MAX_NAME_BYTES:
         return name

@@ -184,7 +184,7 @@ def melody_trainer(
 
 
 def held_out_loss(metrics: Metrics, config: MelodyTrainConfig) -> float:
-    """What the best weights minimise, in nats per window: reconstruction + beta * max(KL - free nats, 0).
+    """Objective of the best weights, in nats per window: reconstruction + beta * max(KL - free nats, 0).
 
     With a target rate, beta changes during training, so losses with beta cannot be compared. A nat above the target
     then counts as a nat of reconstruction, and a nat below it counts nothing.

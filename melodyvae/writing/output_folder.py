@@ -66,6 +66,6 @@ def check_replaceable(folder: Path, names: Sequence[str], replace: bool, inputs:
             raise OutputExistsError(f"{folder} holds {name}, an input, which is not replaced; choose another folder")
     for picture in (name for name in names if name.endswith(".png") and name not in taken):
         raise OutputExistsError(
-            f"{folder} holds {taken[0]}, but no {picture} beside it, so it is no folder of results and nothing in it "
-            "is replaced; choose another folder"
+            f"{folder} holds {taken[0]}, but no {picture} beside it, so it is not a folder of results and nothing in "
+            "it is replaced; choose another folder"
         )

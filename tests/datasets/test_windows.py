@@ -101,7 +101,7 @@ def test_a_pipe_in_a_dataset_is_not_waited_for(dataset_folder, tmp_path, name):
 
 
 def test_a_folder_that_is_no_dataset_says_how_to_make_one(tmp_path):
-    with pytest.raises(DatasetError, match=r"is no dataset.*melodyvae prep"):
+    with pytest.raises(DatasetError, match=r"is not a dataset.*melodyvae prep"):
         open_dataset(tmp_path)
 
 
