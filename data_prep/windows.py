@@ -22,7 +22,7 @@ from melodyvae.music.layout import alike
 from melodyvae.music.melody import fold_line, legato_line
 from melodyvae.music.notes import Part, Song
 from melodyvae.music.regions import Region, find_regions, lay_out_part, usual_meter
-from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
+from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary, held
 from melodyvae.music.voice import AUTO, DrumsOnlyError, NoNotesError, choose_part
 from melodyvae.reading.repeats import Repeats
 from melodyvae.system.errors import UserError
@@ -302,7 +302,7 @@ def _windows_of(
     if not len(first_steps):
         return np.empty((0, steps), np.uint8), bars, phases
     rows = vocabulary.windows(tokens, first_steps, steps)
-    is_silent_step = vocabulary.held(tokens) == NO_EVENT
+    is_silent_step = held(tokens) == NO_EVENT
     begins_silence = np.zeros(len(tokens), dtype=bool)  # of more than a bar
     begins_silence[: len(tokens) - steps_per_bar] = _sums(is_silent_step, steps_per_bar + 1) == steps_per_bar + 1
     is_silent = _sums(begins_silence, max(steps - steps_per_bar, 0))[first_steps] > 0

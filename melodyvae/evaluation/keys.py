@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from melodyvae.music.notes import OCTAVE
 from melodyvae.music.scales import IN_SCALE
 from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
 
 CHANCE_DRAWS = 2000
-OCTAVE = 12
 
 
 def shares_outside_scale(windows: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:

@@ -282,7 +282,7 @@ def _structure(
             **({} if name == "training" else {"known_phrases": known_phrases(*known, table, bar)}),
             "repeats_by_lag": like.spectrum.tolist(),
             "similarity_by_lag": like.similarity.tolist(),
-            "self_similarity": self_similarity(rows, table, bar).tolist(),
+            "self_similarity": self_similarity(rows, bar).tolist(),
         }
     windows, order = data.windows, np.random.default_rng(seed).permutation(len(data.windows))
     against = {name: (rows, windows) for name, rows in compared.items()} | {

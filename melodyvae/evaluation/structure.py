@@ -16,15 +16,14 @@ from melodyvae.evaluation.keys import has_wide_leap, key_metrics
 from melodyvae.evaluation.repetition import repetition_metrics
 from melodyvae.evaluation.samples import histograms, jensen_shannon_bits
 from melodyvae.music.keys import find_key
-from melodyvae.music.scales import SCALES
-from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
+from melodyvae.music.notes import OCTAVE
+from melodyvae.music.scales import IN_SCALE, pitch_class_weights
+from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary, held
 
-OCTAVE = 12
 PHRASE_BARS = 4
 BATCH = 2000
 DRAWS = 20
 OPENING_BARS = 2  # of longer windows, compared by themselves, too
-SCALE_KINDS = ("major", "minor", "harmonic-minor")
 
 
 @dataclass(frozen=True)
@@ -131,14 +130,14 @@ def tune_metrics(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int
       :func:`~melodyvae.music.keys.find_key`.
     """
     shares = repetition_metrics(windows, vocabulary, steps_per_bar)
-    ranges, outside, notes, on_triad, sounding = [], 0.0, 0, 0, vocabulary.held(windows) != NO_EVENT
+    ranges, outside, notes, on_triad, sounding = [], 0.0, 0, 0, held(windows) != NO_EVENT
     for row, durations in zip(windows, _durations(windows), strict=True):
         pitches = row[row >= FIRST_NOTE_ON].astype(np.int64) - FIRST_NOTE_ON + vocabulary.lowest_pitch
         if not len(pitches):
             continue
         ranges.append(int(pitches.max() - pitches.min()))
         notes += len(pitches)
-        outside += len(pitches) - _in_best_scale(pitches)
+        outside += len(pitches) - float((IN_SCALE @ pitch_class_weights(pitches)).max())
         key = find_key(pitches, durations)
         on_triad += key is not None and int(pitches[-1]) % OCTAVE in key.triad
     tunes = max(len(ranges), 1)
@@ -213,15 +212,6 @@ def _phrases(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int, ba
     is_full = (stretches >= FIRST_NOTE_ON).sum(axis=1) >= 2 * bars
     its_own = np.random.default_rng(len(windows)).integers(2**63, size=len(hashes), dtype=np.uint64)
     return np.where(is_full, hashes, its_own)
-
-
-def _in_best_scale(pitches: np.ndarray) -> int:
-    counts = np.bincount(pitches % OCTAVE, minlength=OCTAVE)
-    return max(
-        int(sum(counts[(tonic + step) % OCTAVE] for step in SCALES[kind]))
-        for kind in SCALE_KINDS
-        for tonic in range(OCTAVE)
-    )
 
 
 def _durations(windows: np.ndarray) -> list[np.ndarray]:

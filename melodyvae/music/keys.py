@@ -22,7 +22,7 @@ from melodyvae.music.notes import TIME_RESOLUTION, KeySignature, Song
 if TYPE_CHECKING:
     from melodyvae.music.melody import Melody
 
-PITCH_CLASS_NAMES = ("C", "C#", "D", "E-", "E", "F", "F#", "G", "A-", "A", "B-", "B")
+PITCH_CLASS_NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 TONICS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 ACCIDENTALS = {"": 0, "#": 1, "b": -1, "-": -1}
 MINOR_BELOW_MAJOR = 3  # semitones from a major tonic down to that of its relative minor
@@ -42,7 +42,7 @@ class Key:
     is_minor: bool
 
     def __str__(self) -> str:
-        return f"{PITCH_CLASS_NAMES[self.tonic].replace('-', 'b')} {'minor' if self.is_minor else 'major'}"
+        return f"{PITCH_CLASS_NAMES[self.tonic]} {'minor' if self.is_minor else 'major'}"
 
     @property
     def short(self) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
+from melodyvae.music.keys import PITCH_CLASS_NAMES
 from melodyvae.music.notes import Meter, Part, Song, Tempo
 from melodyvae.writing.midi import TICKS_PER_QUARTER, write_midi
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 DEFAULT_VELOCITY = 80
 MIN_QUARTERS_PER_MINUTE = 60e6 / (2**24 - 1)  # in a MIDI file: 24 bits of microseconds per quarter
-PITCH_NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 ALL_NOTES_OFF = 123  # MIDI controller
 
 
@@ -265,7 +265,7 @@ class Melody:
 
 def pitch_name(pitch: int) -> str:
     """The name of a MIDI pitch: 60 is C4."""
-    return f"{PITCH_NAMES[pitch % 12]}{pitch // 12 - 1}"
+    return f"{PITCH_CLASS_NAMES[pitch % 12]}{pitch // 12 - 1}"
 
 
 def notes_of(line: np.ndarray) -> tuple[MelodyNote, ...]:

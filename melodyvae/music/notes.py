@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 
 DEFAULT_QUARTERS_PER_MINUTE = 120.0
+OCTAVE = 12  # semitones
 TIME_RESOLUTION = 1e-6  # quarters; far below a tick of any file, far above rounding
 MAX_NAME = 200  # characters; a stranger's may have millions
 

@@ -12,13 +12,13 @@ from typing import Literal, Self, get_args
 
 import numpy as np
 
-from melodyvae.music.keys import Key, parse_tonic
+from melodyvae.music.keys import MAJOR_SCALE, PITCH_CLASS_NAMES, Key, parse_tonic
 from melodyvae.music.melody import Melody
 from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
 from melodyvae.system.errors import UserError
 
 SCALES: dict[str, frozenset[int]] = {
-    "major": frozenset({0, 2, 4, 5, 7, 9, 11}),
+    "major": frozenset(MAJOR_SCALE),
     "minor": frozenset({0, 2, 3, 5, 7, 8, 10}),  # natural
     "harmonic-minor": frozenset({0, 2, 3, 5, 7, 8, 11}),
     "dorian": frozenset({0, 2, 3, 5, 7, 9, 10}),
@@ -35,7 +35,6 @@ ALIASES = {
     **{"m": "minor", "min": "minor", "aeolian": "minor", "natural-minor": "minor", "harmonic": "harmonic-minor"},
     **{"pent": "pentatonic", "minor-pent": "minor-pentatonic", "wholetone": "whole-tone", "mixo": "mixolydian"},
 }
-TONIC_NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 ScaleChoice = Literal["auto", "none"]
 KeyPlan = Literal["glide", "a", "b", "none"]
 TempoPlan = Literal["glide", "a", "b"]
@@ -58,7 +57,7 @@ class Scale:
     kind: str = "major"
 
     def __str__(self) -> str:
-        return f"{TONIC_NAMES[self.tonic]} {self.kind.replace('-', ' ')}"
+        return f"{PITCH_CLASS_NAMES[self.tonic]} {self.kind.replace('-', ' ')}"
 
     @classmethod
     def parse(cls, name: str) -> Self:

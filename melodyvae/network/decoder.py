@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 
 from melodyvae.config import MelodyConfig
-from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
+from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF, sounding_before
 from melodyvae.network.draws import Draws
 from melodyvae.network.lstm import LSTM, State, Steps, joint_matrices
 from melodyvae.network.token_inputs import token_inputs
@@ -250,14 +250,6 @@ def before_each(tokens: np.ndarray) -> np.ndarray:
     previous = np.full(tokens.shape, NO_EVENT)
     previous[:, 1:] = tokens[:, :-1]
     return previous
-
-
-def sounding_before(tokens: np.ndarray) -> np.ndarray:
-    """Whether a note sounds just before each step: booleans ``(B, T)`` for ``tokens`` ``(B, T)``."""
-    steps = np.arange(tokens.shape[1])
-    latest = np.maximum.accumulate(np.where(tokens != NO_EVENT, steps, 0), axis=1)  # at step 0 there may be no event
-    sounding = np.take_along_axis(tokens, latest, axis=1) >= FIRST_NOTE_ON
-    return np.concatenate([np.zeros((len(tokens), 1), bool), sounding[:, :-1]], axis=1)
 
 
 def token_nats(logits: np.ndarray, tokens: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from melodyvae.music.keys import MAJOR_SCALE
 from melodyvae.reading.smf import CONTROL, Track
 
 DRUM_CHANNEL = 9
@@ -38,7 +39,7 @@ PITCHED_NAMES = re.compile(
 STRUCK_PROGRAMS = {*range(8, 16), 47, 108, *range(112, 128)}
 KICKS, SNARES, METALS = {35, 36}, {37, 38, 39, 40}, {42, 44, 46, 49, 51, 52, 53, 54, 55, 56, 57, 59, 81}
 KIT = np.isin(np.arange(128), [*range(35, 60), 81])
-DIATONIC = np.array([(np.array([0, 2, 4, 5, 7, 9, 11]) + tonic) % 12 for tonic in range(12)])
+DIATONIC = np.array([(np.array(MAJOR_SCALE) + tonic) % 12 for tonic in range(12)])
 MIN_SCALE_PITCHES = 5  # pitch classes; fewer are not a scale, and lie in one by chance
 IN_SCALE_SHARE = 0.97
 SHORT_QUARTERS = 0.5
