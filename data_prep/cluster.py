@@ -71,9 +71,11 @@ def _check_workers(client: Any, address: str) -> None:
         versions = client.run(_versions)
     except ImportError as error:
         raise PrepError(f"the cluster's workers lack a package ({error}); install melodyvae on each of them") from error
-    for worker, found in versions.items():
-        if found != _versions():
-            raise PrepError(f"the worker at {worker} has {found}, this machine {_versions()}; they must be the same")
+    for worker, worker_versions in versions.items():
+        if worker_versions != _versions():
+            raise PrepError(
+                f"the worker at {worker} has {worker_versions}, this machine {_versions()}; they must be the same"
+            )
 
 
 def _versions() -> dict[str, str]:

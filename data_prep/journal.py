@@ -50,15 +50,15 @@ class Journal:
         self.options = options
         self.entries: list[Entry] = []
         chosen = asdict(options) | {"speeds": list(options.speeds)}
-        wanted = {"version": VERSION, "options": chosen, "inputs": list(inputs)}
+        content = {"version": VERSION, "options": chosen, "inputs": list(inputs)}
         marker = folder / MARKER
         remove_unfinished(folder)
-        goes_on = resume and wanted in (_read(marker), _read(folder / FINISHED_MARKER))
+        goes_on = resume and content in (_read(marker), _read(folder / FINISHED_MARKER))
         if not goes_on:
             _clear(folder)
             folder.mkdir(parents=True)
             with whole_file(marker) as temporary:
-                temporary.write_text(json.dumps(wanted), encoding="utf-8")
+                temporary.write_text(json.dumps(content), encoding="utf-8")
         self._lines = (folder / "results.jsonl").open("a+b")
         self._windows = (folder / "windows.bin").open("a+b")
         self._recover()

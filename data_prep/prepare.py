@@ -225,14 +225,14 @@ def _result_of(outcome: SourceResult | Lost[SourceFile]) -> SourceResult:
 
 def _duplicates(entries: Sequence[Entry]) -> dict[int, str]:
     """Duplicates among the sources: ``id`` of each to the name of the first source with the same bytes."""
-    taken: dict[bytes, str] = {}
-    found = {}
+    first_names: dict[bytes, str] = {}
+    duplicates = {}
     for entry in sorted((entry for entry in entries if entry.has_windows), key=lambda entry: entry.name):
-        if entry.sha256 in taken:
-            found[id(entry)] = taken[entry.sha256]
+        if entry.sha256 in first_names:
+            duplicates[id(entry)] = first_names[entry.sha256]
         else:
-            taken[entry.sha256] = entry.name
-    return found
+            first_names[entry.sha256] = entry.name
+    return duplicates
 
 
 def _splits(hashes: Sequence[str]) -> list[str]:
@@ -316,16 +316,16 @@ def _write_windows(
     in_train = np.zeros(len(keys), dtype=bool)
     in_train[train_rows:] = _is_among(normal_keys[train_rows:], normal_keys[:train_rows])
     is_repeated = _is_repeated(keys) & ~in_train
-    found: list[tuple[int, str, int, int]] = []  # first row, reason, span, rows
+    left_out_runs: list[tuple[int, str, int, int]] = []  # first row, reason, span, rows
     for reason, is_out in (("in_train", in_train), ("duplicate_window", is_repeated)):
         out = np.flatnonzero(is_out)
         indices, firsts, counts = np.unique(span_of_row[out], return_index=True, return_counts=True)
-        found += [
+        left_out_runs += [
             (row, reason, *pair)
             for row, *pair in zip(out[firsts].tolist(), indices.tolist(), counts.tolist(), strict=True)
         ]
     dropped: dict[tuple[int, int, int], Counter[str]] = {}
-    for _, reason, index, count in sorted(found):
+    for _, reason, index, count in sorted(left_out_runs):
         key = int(spans["source"][index]), int(spans["track"][index]), int(spans["speed"][index])
         dropped.setdefault(key, Counter())[reason] = count
         left_out[reason] += count

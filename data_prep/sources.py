@@ -67,22 +67,22 @@ def walk(inputs: Sequence[str | Path]) -> list[SourceFile]:
     Raises:
         PrepError: if an input is missing.
     """
-    found = [list(_walk_one(given)) for given in inputs]
-    if len(found) == 1:
-        return found[0]
-    taken: set[tuple[str, str]] = set()  # a file may lie in several inputs
-    for files in found:
-        new = [file for file in files if _place_of(file) not in taken]
-        taken.update(map(_place_of, new))
+    files_by_input = [list(_walk_one(given)) for given in inputs]
+    if len(files_by_input) == 1:
+        return files_by_input[0]
+    places: set[tuple[str, str]] = set()  # a file may lie in several inputs
+    for files in files_by_input:
+        new = [file for file in files if _place_of(file) not in places]
+        places.update(map(_place_of, new))
         files[:] = new
-    names = [file.name for files in found for file in files]
+    names = [file.name for files in files_by_input for file in files]
     if len(set(names)) < len(names):
         labels = _labels(inputs)
-        found = [
+        files_by_input = [
             [replace(file, name=f"{label}/{file.name}") for file in files]
-            for label, files in zip(labels, found, strict=True)
+            for label, files in zip(labels, files_by_input, strict=True)
         ]
-    return [file for files in found for file in files]
+    return [file for files in files_by_input for file in files]
 
 
 def _walk_one(given: str | Path) -> Iterator[SourceFile]:

@@ -231,10 +231,10 @@ def _track_windows(song: Song, index: int, options: PrepOptions) -> TrackWindows
     if off_grid <= options.off_grid * onsets:
         ornamented = off_grid
         regions = [replace(region, off_grid_steps=frozenset()) for region in regions]
-    found = [_windows_of(region, options, left_out) for region in regions]
-    tokens = np.concatenate([np.empty((0, options.steps), np.uint8), *(rows for rows, _, _ in found)])
-    first_bars = np.concatenate([np.empty(0, np.uint32), *(bars for _, bars, _ in found)])
-    phases = np.concatenate([np.empty(0, np.uint16), *(steps for _, _, steps in found)])
+    region_windows = [_windows_of(region, options, left_out) for region in regions]
+    tokens = np.concatenate([np.empty((0, options.steps), np.uint8), *(rows for rows, _, _ in region_windows)])
+    first_bars = np.concatenate([np.empty(0, np.uint32), *(bars for _, bars, _ in region_windows)])
+    phases = np.concatenate([np.empty(0, np.uint16), *(steps for _, _, steps in region_windows)])
     reason, number = ("", None) if len(tokens) else _why_none(song, part, regions, options, left_out)
     counts = {name: count for name, count in left_out.items() if count}
     return TrackWindows(

@@ -27,22 +27,22 @@ def choose_device(name: str = "auto", local_rank: int | None = None) -> torch.de
     Raises:
         DeviceError: if the machine has no such device.
     """
-    found = {
+    available = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
         "cpu": True,
     }
-    if local_rank is not None and found["cuda"] and name in ("auto", "cuda"):
+    if local_rank is not None and available["cuda"] and name in ("auto", "cuda"):
         name = f"cuda:{local_rank}"
         torch.cuda.set_device(local_rank % torch.cuda.device_count())
     if local_rank is not None and name == "auto":
         return torch.device("cpu")
     if name == "auto":
-        return torch.device(next(kind for kind, there in found.items() if there))
+        return torch.device(next(kind for kind, there in available.items() if there))
     kind, _, index = name.partition(":")
     counts = {"cuda": torch.cuda.device_count(), "mps": 1, "cpu": 1}
-    if not found.get(kind, False) or (index and not (index.isdecimal() and int(index) < counts[kind])):
-        there = ", ".join(kind for kind, is_there in found.items() if is_there)
+    if not available.get(kind, False) or (index and not (index.isdecimal() and int(index) < counts[kind])):
+        there = ", ".join(kind for kind, is_there in available.items() if is_there)
         raise DeviceError(f"device {name!r} is not available here; this machine has: {there}")
     return torch.device(name)
 

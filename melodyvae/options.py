@@ -174,8 +174,8 @@ class Options:
                 words.append(field.flags()[0])
             elif value != field.default:
                 values = value if isinstance(value, tuple) else (value,)
-                told = [f"{one:g}" if isinstance(one, float) else str(one) for one in values]
-                words += [field.flags()[0], *told]
+                texts = [f"{one:g}" if isinstance(one, float) else str(one) for one in values]
+                words += [field.flags()[0], *texts]
         return words
 
 
@@ -218,8 +218,8 @@ def _resolved(name: str, hint: Any, default: Any) -> OptionField:
 def options_class(function: Callable[..., Any]) -> type[Options]:
     """The class of a verb's ``options``."""
     kind = function.__annotations__["options"]
-    found: type[Options] = function.__globals__[kind] if isinstance(kind, str) else kind
-    return found
+    options_type: type[Options] = function.__globals__[kind] if isinstance(kind, str) else kind
+    return options_type
 
 
 def verb(function: Callable[..., Outcome]) -> Callable[..., Outcome]:

@@ -56,8 +56,8 @@ class Ranks:
             return values
         agreed = torch.tensor(values, dtype=torch.float64)
         distributed.all_reduce(agreed, distributed.ReduceOp.MAX)
-        found: list[float] = agreed.tolist()
-        return found
+        maxima: list[float] = agreed.tolist()
+        return maxima
 
 
 ALONE = Ranks()

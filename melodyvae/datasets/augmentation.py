@@ -58,12 +58,12 @@ def anticipate(tokens: np.ndarray, moves: np.ndarray, steps: np.ndarray) -> np.n
     """
     moved = tokens.copy()
     is_free = tokens == NO_EVENT
-    wanted = moves & (tokens >= FIRST_NOTE_ON)
+    is_moving = moves & (tokens >= FIRST_NOTE_ON)
     free_before = np.ones(tokens.shape, dtype=bool)
     for distance in range(1, MAX_ANTICIPATION_STEPS + 1):
         free_before[:, :distance] = False
         free_before[:, distance:] &= is_free[:, :-distance]
-        rows, places = np.nonzero(wanted & free_before & (steps == distance))
+        rows, places = np.nonzero(is_moving & free_before & (steps == distance))
         moved[rows, places - distance] = tokens[rows, places]
         moved[rows, places] = NO_EVENT
     return moved

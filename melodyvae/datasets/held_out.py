@@ -70,15 +70,17 @@ def _trained(provenance: Mapping[str, Any], dataset: WindowDataset) -> dict[int,
 
     Those of ``dataset`` itself are left out: its splits say what was held out, and marks may collide.
     """
-    found: dict[int, set[bytes]] = {}
+    marks_by_size: dict[int, set[bytes]] = {}
     for made_by in _generations(provenance):
         if dataset.is_that_of(made_by):
             continue
         kept = made_by.get("trained_on", "")
         size, text = (OLD_MARK_BYTES, kept) if isinstance(kept, str) else (kept["bytes"], kept["marks"])
         marks = base64.b64decode(text)
-        found.setdefault(size, set()).update(marks[start : start + size] for start in range(0, len(marks), size))
-    return found
+        marks_by_size.setdefault(size, set()).update(
+            marks[start : start + size] for start in range(0, len(marks), size)
+        )
+    return marks_by_size
 
 
 def _generations(provenance: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -99,15 +99,15 @@ class WindowDataset:
         ours, theirs = tuple(self.meta["meter"]), config.meter
         if Fraction(*ours) == Fraction(*theirs):
             theirs = ours
-        for name, own, wanted in (
+        for name, own, expected in (
             ("bars", self.meta["bars"], config.bars),
             ("meter", ours, theirs),
             ("steps per quarter", self.meta["steps_per_quarter"], config.steps_per_quarter),
             ("vocabulary", self.meta["vocabulary"], vocabulary_of(config).to_dict()),
         ):
-            if own != wanted:
+            if own != expected:
                 raise DatasetError(
-                    f"{self.folder} does not fit the model: its {name} is {own}, the model's is {wanted}. "
+                    f"{self.folder} does not fit the model: its {name} is {own}, the model's is {expected}. "
                     "Run `melodyvae prep` again with the model's settings, or choose or train another model."
                 )
 

@@ -120,12 +120,12 @@ def read_idx(path: str | Path) -> np.ndarray:
     if len(data) < start:
         raise DigitDataError(f"{path} is truncated: it ends within its header; copy or download it again")
     shape = tuple(int(length) for length in np.frombuffer(data, ">u4", dimensions, offset=4))
-    promised, found = int(np.prod(shape, dtype=np.int64)), len(data) - start
-    if found != promised:
-        what = "truncated" if found < promised else "longer than it should be"
+    promised, size = int(np.prod(shape, dtype=np.int64)), len(data) - start
+    if size != promised:
+        what = "truncated" if size < promised else "longer than it should be"
         sizes = " x ".join(map(str, shape))
         raise DigitDataError(
-            f"{path} is {what}: its header promises {sizes} = {promised} bytes, and {found} follow; "
+            f"{path} is {what}: its header promises {sizes} = {promised} bytes, and {size} follow; "
             "copy or download it again"
         )
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape)

@@ -129,9 +129,9 @@ def fill_in(
         schedule.step()
     with torch.inference_mode():
         log_probability = prior.log_density(z) - _visible_nats(model, z, images, visible)
-        found, order = log_probability.sort(descending=True)
+        scores, order = log_probability.sort(descending=True)
         filled = torch.where(visible, images, model.decode(z))[order]
-    return filled.cpu(), found.cpu()
+    return filled.cpu(), scores.cpu()
 
 
 def _visible_nats(model: DigitVAE, z: Tensor, images: Tensor, visible: Tensor) -> Tensor:

@@ -71,9 +71,9 @@ def digit_metrics(
     with torch.inference_mode():
         terms = [model.loss_terms(images, generator, labels) for images, labels in _batches(model, drawn)]
         metrics |= {
-            "reconstruction_nats": _mean([found.reconstruction for found in terms]),
-            "kl_nats": _mean([found.kl for found in terms]),
-            "negative_elbo_nats": _mean([found.negative_elbo() for found in terms]),
+            "reconstruction_nats": _mean([term.reconstruction for term in terms]),
+            "kl_nats": _mean([term.kl for term in terms]),
+            "negative_elbo_nats": _mean([term.negative_elbo() for term in terms]),
         }
         if importance_samples:
             bounds = []
@@ -139,11 +139,11 @@ def negative_elbos(model: DigitVAE, digits: Digits, seed: int = 0) -> Tensor:
     generator = torch.Generator(model.device).manual_seed(seed)
     drawn = black_and_white(digits, torch.Generator().manual_seed(seed))
     with torch.inference_mode():
-        found = [
+        elbos = [
             model.loss_terms(images, generator, labels).negative_elbo().cpu()
             for images, labels in _batches(model, drawn)
         ]
-    return torch.cat(found)
+    return torch.cat(elbos)
 
 
 def _errors(model: DigitVAE, digits: Digits) -> dict[str, float]:

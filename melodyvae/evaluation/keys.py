@@ -54,9 +54,9 @@ def has_wide_leap(windows: np.ndarray) -> np.ndarray:
     """Whether a note of each window ``(N, T)`` is more than an octave from the one before: booleans ``(N,)``."""
     rows, places = np.nonzero(windows >= FIRST_NOTE_ON)
     leaps = np.abs(np.diff(windows[rows, places].astype(np.int64))) > OCTAVE
-    found = np.zeros(len(windows), bool)
-    found[rows[1:][leaps & (rows[1:] == rows[:-1])]] = True
-    return found
+    has_leap = np.zeros(len(windows), bool)
+    has_leap[rows[1:][leaps & (rows[1:] == rows[:-1])]] = True
+    return has_leap
 
 
 def _shares_outside(weights: np.ndarray) -> np.ndarray:

@@ -42,7 +42,7 @@ class NgramModel:
 
     def probabilities(self, windows: np.ndarray) -> np.ndarray:
         """The probability of each token of ``(N, T)`` given those before it: ``(N, T)``."""
-        found = np.full(windows.shape, 1 / self.vocabulary_size)
+        probabilities = np.full(windows.shape, 1 / self.vocabulary_size)
         for length, counts in enumerate(self._counts):
             contexts = self._contexts(windows, length)
             pairs = contexts * self._base + windows
@@ -51,8 +51,10 @@ class NgramModel:
             count = np.where(is_known, counts.context_counts[of_context], 0)
             variety = np.where(is_known, counts.variety[of_context], 0)
             seen = np.where(is_seen, counts.pair_counts[of_pair], 0)
-            found = np.where(is_known, (seen + variety * found) / np.maximum(count + variety, 1), found)
-        return found
+            probabilities = np.where(
+                is_known, (seen + variety * probabilities) / np.maximum(count + variety, 1), probabilities
+            )
+        return probabilities
 
     def cost(self, windows: np.ndarray) -> np.ndarray:
         """-log p of each window of ``(N, T)`` in nats per step: ``(N,)``."""

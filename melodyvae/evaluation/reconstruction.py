@@ -120,16 +120,18 @@ def window_ratios(
             add("reconstruction_nats", token_nats(logits, tokens).sum(1))
             add("kl_nats", posterior.kl_to_standard_normal())
             means.append(posterior.mean)
-    found = {name: np.concatenate(values) for name, values in columns.items()}
+    values_by_name = {name: np.concatenate(values) for name, values in columns.items()}
     ones = np.ones(len(windows))
     steps = ones * windows.shape[1]
-    ratios = {name: Ratio(found[name], steps) for name in found if name.endswith("_accuracy")}
-    notes = found["decoded"] + found["true"]
-    ratios |= {f"{name}_f1": Ratio(2 * found[name], notes) for name in ("note", "pitch", "rhythm")}
-    ratios["exact_windows"] = Ratio(found["exact_windows"], ones)
-    ratios["reconstruction_nats"] = Ratio(found["reconstruction_nats"], ones)
-    ratios["kl_bits"] = Ratio(found["kl_nats"] / math.log(2), ones)
-    ratios["negative_elbo_nats_per_step"] = Ratio(found["reconstruction_nats"] + found["kl_nats"], steps)
+    ratios = {name: Ratio(values_by_name[name], steps) for name in values_by_name if name.endswith("_accuracy")}
+    notes = values_by_name["decoded"] + values_by_name["true"]
+    ratios |= {f"{name}_f1": Ratio(2 * values_by_name[name], notes) for name in ("note", "pitch", "rhythm")}
+    ratios["exact_windows"] = Ratio(values_by_name["exact_windows"], ones)
+    ratios["reconstruction_nats"] = Ratio(values_by_name["reconstruction_nats"], ones)
+    ratios["kl_bits"] = Ratio(values_by_name["kl_nats"] / math.log(2), ones)
+    ratios["negative_elbo_nats_per_step"] = Ratio(
+        values_by_name["reconstruction_nats"] + values_by_name["kl_nats"], steps
+    )
     return ratios, torch.cat(means)
 
 
@@ -139,15 +141,15 @@ def notes_right(decoded: Tensor, tokens: Tensor) -> dict[str, Tensor]:
     ``note``, ``rhythm`` and ``pitch`` count correct ones, as defined at :func:`window_ratios`; ``decoded`` and ``true``
     count all.
     """
-    found, wanted = decoded >= FIRST_NOTE_ON, tokens >= FIRST_NOTE_ON
+    decoded_onsets, true_onsets = decoded >= FIRST_NOTE_ON, tokens >= FIRST_NOTE_ON
     size = int(max(decoded.max(), tokens.max())) + 1
     common = torch.minimum(*(_histograms(part, size) for part in (decoded, tokens)))
     return {
-        "note": (wanted & (decoded == tokens)).sum(1),
-        "rhythm": (wanted & found).sum(1),
+        "note": (true_onsets & (decoded == tokens)).sum(1),
+        "rhythm": (true_onsets & decoded_onsets).sum(1),
         "pitch": common[:, FIRST_NOTE_ON:].sum(1),
-        "decoded": found.sum(1),
-        "true": wanted.sum(1),
+        "decoded": decoded_onsets.sum(1),
+        "true": true_onsets.sum(1),
     }
 
 

@@ -51,14 +51,14 @@ def structure_metrics(
     """
     order = np.random.default_rng(seed).permutation(len(held_out))
     first, second = held_out[order[::2]], held_out[order[1::2]]
-    found: dict[str, dict[str, float | list[float]]] = {}
+    metrics_by_name: dict[str, dict[str, float | list[float]]] = {}
     for name, windows in (("held_out", held_out), ("samples", samples)):
         metrics = tune_metrics(windows, vocabulary, steps_per_bar)
         lists = {"spectrum": metrics.spectrum.tolist(), "similarity": metrics.similarity.tolist()}
-        found[name] = {**metrics.shares, **lists}
-    found["distances"] = {**distances(samples, held_out, vocabulary, steps_per_bar)}
-    found["floor"] = {**distances(first, second, vocabulary, steps_per_bar)}
-    return found
+        metrics_by_name[name] = {**metrics.shares, **lists}
+    metrics_by_name["distances"] = {**distances(samples, held_out, vocabulary, steps_per_bar)}
+    metrics_by_name["floor"] = {**distances(first, second, vocabulary, steps_per_bar)}
+    return metrics_by_name
 
 
 def distances(one: np.ndarray, other: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int) -> dict[str, float]:
@@ -81,8 +81,8 @@ def opening_distances(
     steps = OPENING_BARS * steps_per_bar
     if one.shape[1] <= steps:
         return {}
-    found = distances(one[:, :steps], other[:, :steps], vocabulary, steps_per_bar)
-    return {f"opening_{name}": value for name, value in found.items() if name.startswith("js_")}
+    opening = distances(one[:, :steps], other[:, :steps], vocabulary, steps_per_bar)
+    return {f"opening_{name}": value for name, value in opening.items() if name.startswith("js_")}
 
 
 def ranges_of_files(
@@ -104,7 +104,7 @@ def ranges_of_files(
     if len(names) < 2 * files:
         return {}
     generator = np.random.default_rng(seed)
-    found: dict[str, list[float]] = {}
+    values_by_name: dict[str, list[float]] = {}
     for draw in range(DRAWS):
         is_drawn = np.isin(sources, generator.choice(names, files, replace=False))
         ours, others = (random_rows(windows[where], count, seed + draw) for where in (is_drawn, ~is_drawn))
@@ -112,8 +112,8 @@ def ranges_of_files(
         for apart in (distances, opening_distances):
             values |= apart(others, ours, vocabulary, steps_per_bar)
         for name, value in values.items():
-            found.setdefault(name, []).append(value)
-    return {name: [min(values), max(values)] for name, values in found.items()}
+            values_by_name.setdefault(name, []).append(value)
+    return {name: [min(values), max(values)] for name, values in values_by_name.items()}
 
 
 def tune_metrics(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int) -> TuneMetrics:
@@ -157,12 +157,12 @@ def repeats_by_lag(windows: np.ndarray, steps_per_bar: int) -> np.ndarray:
     """For each lag from 1, the share of bars that are exactly the bar so long before, ``(bars - 1,)``."""
     bars = windows.reshape(len(windows), -1, steps_per_bar)
     has_onset = np.asarray((bars >= FIRST_NOTE_ON).any(axis=2))
-    found = []
+    shares = []
     for lag in range(1, bars.shape[1]):
         alike = np.asarray((bars[:, lag:] == bars[:, :-lag]).all(axis=2))
         counted = has_onset[:, lag:]
-        found.append(float((alike & counted).sum() / max(counted.sum(), 1)))
-    return np.array(found)
+        shares.append(float((alike & counted).sum() / max(counted.sum(), 1)))
+    return np.array(shares)
 
 
 def similarity_by_lag(windows: np.ndarray, steps_per_bar: int) -> np.ndarray:
@@ -172,14 +172,14 @@ def similarity_by_lag(windows: np.ndarray, steps_per_bar: int) -> np.ndarray:
     """
     bars = windows.reshape(len(windows), -1, steps_per_bar)
     is_onset = bars >= FIRST_NOTE_ON
-    found = []
+    overlaps = []
     for lag in range(1, bars.shape[1]):
         now, then = is_onset[:, lag:], is_onset[:, :-lag]
         both = (now & then & (bars[:, lag:] == bars[:, :-lag])).sum(axis=2)
         either = now.sum(axis=2) + then.sum(axis=2) - both
         counted = np.asarray(either > 0)
-        found.append(float((both[counted] / either[counted]).mean()) if counted.any() else 0.0)
-    return np.array(found)
+        overlaps.append(float((both[counted] / either[counted]).mean()) if counted.any() else 0.0)
+    return np.array(overlaps)
 
 
 def known_phrases(
@@ -192,9 +192,9 @@ def known_phrases(
     if windows.shape[1] < bars * steps_per_bar or not len(windows) or not len(train):
         return 0.0
     known = np.unique(np.concatenate([_phrases(part, vocabulary, steps_per_bar, bars) for part in _parts(train)]))
-    found = [np.isin(_phrases(part, vocabulary, steps_per_bar, bars), known) for part in _parts(windows)]
+    is_known = [np.isin(_phrases(part, vocabulary, steps_per_bar, bars), known) for part in _parts(windows)]
     per_window = (windows.shape[1] - bars * steps_per_bar) // steps_per_bar + 1
-    return float(np.concatenate(found).reshape(len(windows), per_window).any(axis=1).mean())
+    return float(np.concatenate(is_known).reshape(len(windows), per_window).any(axis=1).mean())
 
 
 def _parts(windows: np.ndarray) -> list[np.ndarray]:
@@ -216,9 +216,9 @@ def _phrases(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int, ba
 
 def _durations(windows: np.ndarray) -> list[np.ndarray]:
     """Duration of each note of each window: the steps until the next event."""
-    found = []
+    durations = []
     for row in windows:
         events = np.flatnonzero(row != NO_EVENT)
         lasts = np.diff(np.append(events, len(row)))
-        found.append(lasts[row[events] >= FIRST_NOTE_ON])
-    return found
+        durations.append(lasts[row[events] >= FIRST_NOTE_ON])
+    return durations

@@ -62,8 +62,8 @@ def two_sample_accuracy(
     is_real = torch.arange(count) >= count // 2
     judge = _train(learned, is_real.float(), vocabulary_size, first_note_on, seed)
     with torch.inference_mode():
-        said = torch.cat([judge(part) for part in torch.split(asked, 256)]) > 0
-    return float((said == is_real).float().mean())
+        judged_real = torch.cat([judge(part) for part in torch.split(asked, 256)]) > 0
+    return float((judged_real == is_real).float().mean())
 
 
 def _train(tokens: Tensor, is_real: Tensor, vocabulary_size: int, first_note_on: int, seed: int) -> Judge:

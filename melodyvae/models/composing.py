@@ -293,12 +293,12 @@ class ComposingDecoder(AutoregressiveDecoder):
         both = torch.cat([sources.tokens, sources.transposed], dim=-1)
         interval = (both - last.unsqueeze(-1)).clamp(-WIDEST_INTERVAL, WIDEST_INTERVAL) + WIDEST_INTERVAL
         is_note = (both >= FIRST_NOTE_ON) & (both < self.vocabulary_size)
-        said = torch.where(is_note, interval + FIRST_NOTE_ON + 1, both.clamp(max=FIRST_NOTE_ON))
+        source_tokens = torch.where(is_note, interval + FIRST_NOTE_ON + 1, both.clamp(max=FIRST_NOTE_ON))
         wait = (steps - written.last_event_step[:, first:end]).clamp(max=WAIT_STEPS)
         sounding = written.sounding[:, first:end].long()
         read = [
             self.tokens(previous),
-            self.sources(said + kinds).flatten(2),
+            self.sources(source_tokens + kinds).flatten(2),
             self.places(steps % self.config.steps_per_bar).expand(batch, -1, -1),
             self.bar_numbers((steps // self.config.steps_per_bar).clamp(max=KNOWN_BARS)).expand(batch, -1, -1),
             self.waits(wait + sounding * (WAIT_STEPS + 1)),

@@ -51,8 +51,8 @@ class Sources:
         is_note = self.tokens >= FIRST_NOTE_ON
         rhythm = chosen.clamp(max=FIRST_NOTE_ON) != self.tokens.clamp(max=FIRST_NOTE_ON)
         transposed = torch.where(is_note & ~self.began.unsqueeze(-1), rhythm, chosen != self.transposed)
-        found = torch.cat([chosen != self.tokens, transposed, rhythm], dim=-1)
-        return found | ~self.available.repeat(1, 1, len(KINDS))
+        differs = torch.cat([chosen != self.tokens, transposed, rhythm], dim=-1)
+        return differs | ~self.available.repeat(1, 1, len(KINDS))
 
 
 class Written:
@@ -184,10 +184,10 @@ class Copying:
         tokens, transposed, kinds = sources.tokens, sources.transposed, len(KINDS)
         is_note = (tokens >= FIRST_NOTE_ON) & sources.available
         open_pitch = torch.cat([torch.zeros_like(is_note), is_note & ~sources.began.unsqueeze(-1), is_note], dim=-1)
-        said = torch.cat([tokens, transposed, tokens], dim=-1)
-        is_legal = (said != NOTE_OFF) | sounding.unsqueeze(-1)
-        is_hard = ~open_pitch & (said < vocabulary_size) & is_legal & sources.available.repeat(1, 1, kinds)
-        return cls(torch.where(is_hard, said, 0), is_hard, open_pitch)
+        copies = torch.cat([tokens, transposed, tokens], dim=-1)
+        is_legal = (copies != NOTE_OFF) | sounding.unsqueeze(-1)
+        is_hard = ~open_pitch & (copies < vocabulary_size) & is_legal & sources.available.repeat(1, 1, kinds)
+        return cls(torch.where(is_hard, copies, 0), is_hard, open_pitch)
 
     def likelihood(self, tokens: Tensor, free: Tensor, slip: Tensor) -> Tensor:
         """P of ``tokens`` ``(B, N)`` by each component, ``(B, N, C)``.

@@ -45,26 +45,26 @@ class Accompaniment:
         if not (self.parts or self.muted):
             return ("there are no other tracks in these bars",)
         count = len(self.parts)
-        said = ["1 other track plays on" if count == 1 else f"{count} other tracks play on"]
+        sentences = ["1 other track plays on" if count == 1 else f"{count} other tracks play on"]
         if self.muted:
-            said.append(f"muted, since {_it_doubles(self.muted)} the tune: {', '.join(self.muted)}")
+            sentences.append(f"muted, since {_it_doubles(self.muted)} the tune: {', '.join(self.muted)}")
         if self.thinned:
-            said.append(f"without its notes of the tune: {', '.join(self.thinned)}")
-        return tuple(said)
+            sentences.append(f"without its notes of the tune: {', '.join(self.thinned)}")
+        return tuple(sentences)
 
 
-def accompaniment_of(found: ReadMelody, first_bar: int, bars: int) -> Accompaniment:
+def accompaniment_of(piece: ReadMelody, first_bar: int, bars: int) -> Accompaniment:
     """The result of :func:`backing_of`, without the tracks and notes that double the melody.
 
     A track doubles it if, over the whole piece, it has three fifths of the melody's notes, in any octave. If most
     notes of the track are others, only the doubling ones are left out.
     """
-    if found.song is None:
+    if piece.song is None:
         return Accompaniment(())
     parts, muted, thinned = [], [], []
-    lead = found.song.parts[found.part_index]
-    for index, part in enumerate(found.song.parts):
-        if index == found.part_index:
+    lead = piece.song.parts[piece.part_index]
+    for index, part in enumerate(piece.song.parts):
+        if index == piece.part_index:
             continue
         name = part.name or f"track {index + 1}"
         doubles = _doubles(lead, part)
@@ -74,35 +74,35 @@ def accompaniment_of(found: ReadMelody, first_bar: int, bars: int) -> Accompanim
                 continue
             thinned.append(name)
             part = _notes_of(part, ~doubles)
-        cut = _in_bars(part, found, first_bar, bars)
+        cut = _in_bars(part, piece, first_bar, bars)
         if cut is not None:
             parts.append(cut)
     return Accompaniment(tuple(parts), tuple(muted), tuple(thinned))
 
 
-def backing_of(found: ReadMelody, first_bar: int, bars: int) -> tuple[Part, ...]:
+def backing_of(piece: ReadMelody, first_bar: int, bars: int) -> tuple[Part, ...]:
     """All parts of a piece but the melody's, over some bars of it.
 
     Notes keep their timing off the grid; those that sound across the borders of the bars are cut there.
 
     Args:
-        found: the piece, as it was read from a file.
+        piece: as it was read from a file.
         first_bar: of the melody's bars, from 0.
         bars: how many.
 
     Returns:
         Parts whose times are quarters from the first bar's start; parts without notes there are left out.
     """
-    if found.song is None:
+    if piece.song is None:
         return ()
-    others = [part for index, part in enumerate(found.song.parts) if index != found.part_index]
-    cut = [_in_bars(part, found, first_bar, bars) for part in others]
+    others = [part for index, part in enumerate(piece.song.parts) if index != piece.part_index]
+    cut = [_in_bars(part, piece, first_bar, bars) for part in others]
     return tuple(part for part in cut if part is not None)
 
 
-def _in_bars(part: Part, found: ReadMelody, first_bar: int, bars: int) -> Part | None:
+def _in_bars(part: Part, piece: ReadMelody, first_bar: int, bars: int) -> Part | None:
     """The notes of a part in some bars, times from their start; None if there are none."""
-    layout = found.layout
+    layout = piece.layout
     start = first_bar * layout.steps_per_bar / layout.steps_per_quarter
     length = bars * layout.steps_per_bar / layout.steps_per_quarter
     changes = layout.place(np.array([at for at, _ in part.program_changes])).tolist()

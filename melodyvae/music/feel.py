@@ -86,15 +86,15 @@ class Feel:
         return cls(swing, steps_per_quarter, np.full(1, np.nan), np.full(2, np.nan), np.full(1, np.nan))
 
     @classmethod
-    def of(cls, found: ReadMelody, first_bar: int, bars: int) -> Feel:
+    def of(cls, piece: ReadMelody, first_bar: int, bars: int) -> Feel:
         """The feel of some bars of a piece, from ``first_bar`` (of the melody's bars, from 0)."""
-        melody = found.melody
+        melody = piece.melody
         first, steps = first_bar * melody.steps_per_bar, bars * melody.steps_per_bar
         offsets, end_offsets, velocities = np.full(steps, np.nan), np.full(steps + 1, np.nan), np.full(steps, np.nan)
-        if found.song is None:
+        if piece.song is None:
             line, of_starts, of_ends = melody.line, np.zeros(len(melody.notes)), np.zeros(len(melody.notes))
         else:
-            placed = found.layout.place_notes(found.song.parts[found.part_index])
+            placed = piece.layout.place_notes(piece.song.parts[piece.part_index])
             order = np.lexsort((placed.line[:, 2], placed.line[:, 0]))  # of notes on one step the highest comes last
             order = order[~placed.is_crowded_out[order]]
             line, of_starts, of_ends = placed.line[order], placed.offsets[order], placed.end_offsets[order]
@@ -105,8 +105,8 @@ class Feel:
                 offsets[start], velocities[start] = offset, velocity
             if 0 < end <= steps:
                 end_offsets[end] = end_offset
-        volume = None if found.song is None else found.song.parts[found.part_index].volume
-        layout = found.layout
+        volume = None if piece.song is None else piece.song.parts[piece.part_index].volume
+        layout = piece.layout
         return cls(
             layout.swing, melody.steps_per_quarter, offsets, end_offsets, velocities, volume, layout.delay_quarters
         )

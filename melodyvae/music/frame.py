@@ -42,11 +42,11 @@ class Frame:
     program_changes: tuple[tuple[float, int], ...] = ()
 
     @classmethod
-    def of(cls, found: ReadMelody, first_bar: int, bars: int) -> Frame | None:
+    def of(cls, piece: ReadMelody, first_bar: int, bars: int) -> Frame | None:
         """The frame of ``bars`` bars that begin at a bar of ``found``; None if that is not from a piece."""
-        if found.song is None:
+        if piece.song is None:
             return None
-        layout, song, meter = found.layout, found.song, found.melody.meter
+        layout, song, meter = piece.layout, piece.song, piece.melody.meter
         stretches, meters = list(layout.stretches), song.meters
         end_bar, end = first_bar + bars, stretches[-1].end_quarters
         if end_bar > layout.bars:
@@ -63,7 +63,7 @@ class Frame:
             steps_per_quarter=layout.steps_per_quarter,
             first_step=first_bar * layout.steps_per_bar,
             outline=replace(song, parts=(), meters=meters),
-            program_changes=song.parts[found.part_index].program_changes,
+            program_changes=song.parts[piece.part_index].program_changes,
         )
         last_step = end_bar * layout.steps_per_bar - 1
         end = float(frame._places(np.array([bars * layout.steps_per_bar / layout.steps_per_quarter]), [last_step])[0])

@@ -89,15 +89,15 @@ def key_of_piece(song: Song, part_index: int) -> Key | None:
         part_index: the part, from 0, whose notes choose among several signatures.
     """
     sounding = sum((_sounding(part.pitches, part.ends - part.starts) for part in song.parts if not part.is_drum), NONE)
-    found = _best_key(sounding, range(12))
-    if found is None or not says_a_key(song.key_signatures):
-        return found
+    key = _best_key(sounding, range(12))
+    if key is None or not says_a_key(song.key_signatures):
+        return key
     starts = [signature.start_quarters for signature in song.key_signatures]
     in_force = np.searchsorted(starts, song.parts[part_index].starts + TIME_RESOLUTION, "right") - 1
     signature = song.key_signatures[int(np.bincount(np.maximum(in_force, 0)).argmax())]
     major_tonic = 7 * signature.fifths % 12
-    if _share_in_scale(sounding, found.major_tonic) - _share_in_scale(sounding, major_tonic) > MAX_CONTRADICTION:
-        return found
+    if _share_in_scale(sounding, key.major_tonic) - _share_in_scale(sounding, major_tonic) > MAX_CONTRADICTION:
+        return key
     if signature.is_minor:
         return Key((major_tonic - MINOR_BELOW_MAJOR) % 12, is_minor=True)
     return _best_key(sounding, [major_tonic])
@@ -125,13 +125,13 @@ def _best_key(sounding: np.ndarray, major_tonics: Collection[int]) -> Key | None
     """The key that durations by pitch class ``(12,)`` correlate best with, of major keys and their relative minors."""
     if not sounding.any():
         return None
-    found = [
+    correlated_keys = [
         (float(correlation), tonic, is_minor)
         for is_minor, profile in ((False, MAJOR_PROFILE), (True, MINOR_PROFILE))
         for tonic, correlation in enumerate(_correlations(sounding, np.array(profile)))
         if Key(tonic, is_minor).major_tonic in major_tonics
     ]
-    _, tonic, is_minor = max(found)
+    _, tonic, is_minor = max(correlated_keys)
     return Key(tonic, is_minor)
 
 

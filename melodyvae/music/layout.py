@@ -386,30 +386,30 @@ def _runs(sections: Sequence[Section], meter: tuple[int, int]) -> Iterator[_Run]
 
 def _with_whole_bars(runs: list[_Run], bar_quarters: float) -> list[_Run]:
     """The runs with every short bar and its complement as one bar; an opening pickup has none."""
-    found: list[_Run] = []
+    merged: list[_Run] = []
     for index, run in enumerate(_of_equal_bars(runs)):
         if index and run.bars == 2 and _is_near(2 * run.bar_quarters, bar_quarters):
             run = run._replace(bars=1, bar_quarters=bar_quarters, is_own=True)
-        before = found[-1] if found else None
+        before = merged[-1] if merged else None
         if before is not None and before.bars == run.bars == 1:
             is_pickup = index == 1 and before.bar_quarters < run.bar_quarters
             if not is_pickup and _is_near(before.bar_quarters + run.bar_quarters, bar_quarters):
-                found[-1] = before._replace(bar_quarters=bar_quarters, piece_bars=2, is_own=True)
+                merged[-1] = before._replace(bar_quarters=bar_quarters, piece_bars=2, is_own=True)
                 continue
-        found.append(run)
-    return found
+        merged.append(run)
+    return merged
 
 
 def _of_equal_bars(runs: list[_Run]) -> list[_Run]:
     """The runs, those as one that have bars of one length and follow each other."""
-    found = runs[:1]
+    merged = runs[:1]
     for run in runs[1:]:
-        before = found[-1]
+        before = merged[-1]
         if before.is_own == run.is_own and _is_near(before.bar_quarters, run.bar_quarters):
-            found[-1] = before._replace(bars=before.bars + run.bars, piece_bars=before.piece_bars + run.piece_bars)
+            merged[-1] = before._replace(bars=before.bars + run.bars, piece_bars=before.piece_bars + run.piece_bars)
         else:
-            found.append(run)
-    return found
+            merged.append(run)
+    return merged
 
 
 def _is_near(quarters: float, others: float) -> bool:

@@ -49,12 +49,12 @@ class Tempo:
 
 def quarters_per_minute_at(tempi: Sequence[Tempo], quarters: float) -> float:
     """The tempo in force at a time, of tempi sorted by time; before the first one 120, by the MIDI standard."""
-    found = DEFAULT_QUARTERS_PER_MINUTE
+    quarters_per_minute = DEFAULT_QUARTERS_PER_MINUTE
     for tempo in tempi:
         if tempo.start_quarters > quarters + TIME_RESOLUTION:
             break
-        found = tempo.quarters_per_minute
-    return found
+        quarters_per_minute = tempo.quarters_per_minute
+    return quarters_per_minute
 
 
 @dataclass(frozen=True)

@@ -175,14 +175,14 @@ def _kinds(name: str) -> list[tuple[Kind, float]]:
     """The kind of each word of a name, and its value: an instrument's term, or the number after the word."""
     # "SupportMelody", "gtr2", "BassLine_1" are several words.
     split = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", " ", name)
-    found: list[tuple[Kind, float]] = []
+    kinds: list[tuple[Kind, float]] = []
     for word in re.findall(r"[^\W\d_]+|\d+", _plain(split)):
         if word.isdecimal():
-            if found and found[-1][0] in (Kind.TUNE, Kind.LEAD):
-                found[-1] = (found[-1][0], float(word[:3]))
+            if kinds and kinds[-1][0] in (Kind.TUNE, Kind.LEAD):
+                kinds[-1] = (kinds[-1][0], float(word[:3]))
             continue
-        found.append(_kind(word))
-    return found
+        kinds.append(_kind(word))
+    return kinds
 
 
 def _kind(word: str) -> tuple[Kind, float]:

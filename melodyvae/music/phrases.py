@@ -66,14 +66,14 @@ def choose_phrase(melody: Melody, bars: int) -> Phrase:
     terms, times = phrase_terms(melody.window(first, last - first + bars), bars)
     total = sum(WEIGHTS[name] * values for name, values in terms.items())
     chosen = int(np.argmax(np.where(terms["varied"] > 0, np.round(total, 6), -np.inf)))  # never one without an onset
-    said = []
+    reasons = []
     if terms["phrase"][chosen] > 0:
-        said.append("a phrase begins there")
+        reasons.append("a phrase begins there")
     if first + chosen and terms["structure"][chosen] >= STRUCTURAL[4]:
-        said.append(f"on a line of {8 if terms['structure'][chosen] >= STRUCTURAL[8] else 4} bars")
+        reasons.append(f"on a line of {8 if terms['structure'][chosen] >= STRUCTURAL[8] else 4} bars")
     if times[chosen] > 1:
-        said.append("they come twice" if times[chosen] == 2 else f"they come {times[chosen]} times")
-    return Phrase(first + chosen, bars, int(times[chosen]), ", ".join(said))
+        reasons.append("they come twice" if times[chosen] == 2 else f"they come {times[chosen]} times")
+    return Phrase(first + chosen, bars, int(times[chosen]), ", ".join(reasons))
 
 
 def phrase_terms(melody: Melody, bars: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -166,9 +166,9 @@ def _times(melody: Melody, bars: int) -> np.ndarray:
     alike = (common >= RECURS_SHARE * either) & (in_window >= bars)[:, None]
     times = np.ones(count, np.int64)
     for place in np.flatnonzero(alike.sum(axis=1) > 1):
-        found, last = 1, place
+        repeats, last = 1, place
         for other in np.flatnonzero(alike[place]):
             if abs(other - place) >= max(bars, RETURN_BARS) and (last == place or other - last >= bars):
-                found, last = found + 1, other
-        times[place] = found
+                repeats, last = repeats + 1, other
+        times[place] = repeats
     return times

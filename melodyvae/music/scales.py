@@ -66,13 +66,13 @@ class Scale:
         Raises:
             ScaleError: if the tonic or the kind is unknown.
         """
-        found = NAME.fullmatch(name)
-        if found is None:
+        match = NAME.fullmatch(name)
+        if match is None:
             raise ScaleError(f"{name!r} is not a scale; give one such as G:major, Am or F# dorian")
-        kind = found["kind"]
+        kind = match["kind"]
         kind = "major" if kind in ("M", "MAJ") else re.sub(r"[\s:_-]+", "-", kind.lower())
         kind = ALIASES.get(kind, kind)
-        tonic = found["letter"].upper() + {"♯": "#", "♭": "b", None: ""}.get(found["accidental"], found["accidental"])
+        tonic = match["letter"].upper() + {"♯": "#", "♭": "b", None: ""}.get(match["accidental"], match["accidental"])
         try:
             scale = cls(parse_tonic(tonic), kind)
         except ValueError as error:
@@ -253,7 +253,7 @@ def nearest_degree(pitch: int, own: Scale, scale: Scale) -> int:
     near = min(abs(pitch - other) for other in range(pitch - 6, pitch + 7) if other in scale)
     choices = [other for other in (pitch - near, pitch + near) if other in scale]
     degrees = {tone: degree for degree, tone in enumerate(sorted(SCALES[own.kind]))}
-    wanted = degrees.get((pitch - own.tonic) % 12)
+    degree = degrees.get((pitch - own.tonic) % 12)
     in_scale = {tone: degree for degree, tone in enumerate(sorted(SCALES[scale.kind]))}
-    same = [other for other in choices if in_scale[(other - scale.tonic) % 12] == wanted]
+    same = [other for other in choices if in_scale[(other - scale.tonic) % 12] == degree]
     return (same if own.tonic == scale.tonic and same else choices)[0]

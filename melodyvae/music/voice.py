@@ -218,19 +218,19 @@ def choose_part(song: Song, track: str = AUTO) -> int:
         return scores[0].index
     if track.isdecimal() and 1 <= int(track) <= len(song.parts):
         return int(track) - 1
-    wanted = track.casefold().strip()
+    name_or_number = track.casefold().strip()
     likeliest_first = [score.index for score in score_parts(song)]
     likeliest_first += [index for index in range(len(song.parts)) if index not in likeliest_first]
     names = {index: song.parts[index].name.casefold() for index in likeliest_first}
-    same = [index for index, name in names.items() if name == wanted]
+    same = [index for index, name in names.items() if name == name_or_number]
     if same:
         return min(same)
-    if not wanted or track.isdecimal():
+    if not name_or_number or track.isdecimal():
         raise _no_such_track(song, track)
-    with_word = [index for index, name in names.items() if wanted in re.findall(r"\w+", name)]
-    found = with_word or [index for index, name in names.items() if wanted in name]
-    if found:
-        return found[0]
+    with_word = [index for index, name in names.items() if name_or_number in re.findall(r"\w+", name)]
+    matches = with_word or [index for index, name in names.items() if name_or_number in name]
+    if matches:
+        return matches[0]
     raise _no_such_track(song, track)
 
 
@@ -288,8 +288,8 @@ def _skyline(line: np.ndarray) -> np.ndarray:
     is_entangled = np.zeros(place[-1] + 1, dtype=bool)
     is_entangled[place[is_highest][1:][is_left_out]] = True
     walked = _walk_skyline(map(tuple, line[is_entangled[place]].tolist()))
-    found = np.concatenate([heads[~is_entangled[place[is_highest]]], np.array(walked, np.int64)])
-    return np.asarray(found[np.argsort(found[:, 0])])
+    skyline = np.concatenate([heads[~is_entangled[place[is_highest]]], np.array(walked, np.int64)])
+    return np.asarray(skyline[np.argsort(skyline[:, 0])])
 
 
 def _walk_skyline(notes: Iterable[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
@@ -427,15 +427,15 @@ def _following(parts: Sequence[Part]) -> list[float]:
     """Similarity of each part's rhythm, 0 to 1, to that of the most similar part with more notes."""
     onsets = [np.unique(np.round(part.starts * 4).astype(np.int64)) for part in parts]
     stretches = [np.unique(own // (4 * STRETCH_QUARTERS)) for own in onsets]
-    found = []
+    similarities = []
     for own, own_stretches in zip(onsets, stretches, strict=True):
         shares = [
             2 * np.isin(own, other).sum() / (len(own) + np.isin(other // (4 * STRETCH_QUARTERS), own_stretches).sum())
             for other in onsets
             if len(other) > len(own)
         ]
-        found.append(max((max(float(max(shares, default=0.0)) - 0.6, 0.0) / 0.4), 0.0))
-    return found
+        similarities.append(max((max(float(max(shares, default=0.0)) - 0.6, 0.0) / 0.4), 0.0))
+    return similarities
 
 
 def _twelfths(quarters: np.ndarray) -> np.ndarray:

@@ -277,11 +277,11 @@ def _lines(text: str) -> Iterator[_Line]:
             yield _Line(number, "", "I", line[2:])
             continue
         stripped = (COMMENT.sub("", line) if "%" in line else line).strip()
-        found = (BODY_FIELD if in_body else HEAD_FIELD).match(stripped)
-        if found is not None:
-            in_body = in_body or found[1] == "K"
-            if found[1] in READ_FIELDS:
-                yield _Line(number, stripped, found[1], found[2])
+        field = (BODY_FIELD if in_body else HEAD_FIELD).match(stripped)
+        if field is not None:
+            in_body = in_body or field[1] == "K"
+            if field[1] in READ_FIELDS:
+                yield _Line(number, stripped, field[1], field[2])
         elif in_body and stripped:
             yield _Line(number, stripped)
 
@@ -335,8 +335,8 @@ class _Reader:
             return
         if self.voice is self.template:
             self._choose(next(iter(self.voices), "1"))
-        if found := ENDING_AT_START.match(line.whole):  # the bar line is at the end of the line before
-            self._begin_ending(found[0])
+        if ending := ENDING_AT_START.match(line.whole):  # the bar line is at the end of the line before
+            self._begin_ending(ending[0])
         for token in TOKEN.finditer(line.whole):
             kind = token.lastgroup
             if kind is not None and kind != "words" and (not self.in_grace or kind in ("grace", "bar")):
@@ -648,10 +648,10 @@ def _with_implied_starts(bars: list[WrittenBar], double_bars: Sequence[int]) -> 
     return bars
 
 
-def _order_of_parts(bars: list[WrittenBar], labels: list[tuple[int, str]], wanted: str) -> list[int] | None:
+def _order_of_parts(bars: list[WrittenBar], labels: list[tuple[int, str]], played_labels: str) -> list[int] | None:
     """The bars part after part, if the tune says an order of its parts."""
     starts = {label: start for start, label in reversed(labels)}
-    if not wanted or not set(wanted) <= set(starts):
+    if not played_labels or not set(played_labels) <= set(starts):
         return None
     places = [*sorted(starts.values()), len(bars)]
     orders: dict[str, list[int]] = {}
@@ -659,7 +659,7 @@ def _order_of_parts(bars: list[WrittenBar], labels: list[tuple[int, str]], wante
         stop = places[places.index(start) + 1]
         orders[label] = [start + index for index in playing_order(bars[start:stop])]
     order = list(range(places[0]))
-    for label in wanted:
+    for label in played_labels:
         order += orders[label]
         if len(order) > MAX_BARS:
             raise PlayedTooLongError(f"with its parts in the order of P: it has more than {MAX_BARS} bars")
@@ -673,10 +673,10 @@ def _transposed(fifths: int, semitones: int) -> int:
 
 def _passes(text: str) -> frozenset[int]:
     """The numbers of an ending: ``1``, ``1,3`` or ``1-3``."""
-    found: set[int] = set()
+    passes: set[int] = set()
     for first, last in ENDING_RANGE.findall(text):
-        found.update(range(int(first), min(int(last or first), MAX_PASSES) + 1))
-    return frozenset(found) - {0}
+        passes.update(range(int(first), min(int(last or first), MAX_PASSES) + 1))
+    return frozenset(passes) - {0}
 
 
 def _number(text: str, whole: str) -> int:

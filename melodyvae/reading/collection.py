@@ -29,11 +29,11 @@ def collection_files(name: str) -> list[tuple[Path, str]]:
         NoSuchCollectionError: if there is no such collection.
     """
     root, files = _root_and_files()
-    found = [path for path in files if path.relative_to(root).parts[0] == name]
-    if not found:
+    scores = [path for path in files if path.relative_to(root).parts[0] == name]
+    if not scores:
         names = ", ".join(_names(root, files)) or "none: it is installed without its corpus"
         raise NoSuchCollectionError(f"music21 has no collection {name!r}; it has {names}")
-    return sorted(((path, path.relative_to(root).as_posix()) for path in found), key=lambda pair: pair[1])
+    return sorted(((path, path.relative_to(root).as_posix()) for path in scores), key=lambda pair: pair[1])
 
 
 def collection_names() -> list[str]:

@@ -65,12 +65,12 @@ def drum_channels(tracks: Iterable[Track]) -> tuple[set[int], set[int]]:
             elif bank == MELODY_BANK:
                 others.add(channel)
     for first_channel, message in messages:
-        for found in GS_PART_MODE.finditer(message):
-            part = found[1][0] & 0x0F  # GS calls channel 10 part 0, and channels 1 to 9 parts 1 to 9
+        for match in GS_PART_MODE.finditer(message):
+            part = match[1][0] & 0x0F  # GS calls channel 10 part 0, and channels 1 to 9 parts 1 to 9
             channel = DRUM_CHANNEL if part == 0 else part - 1 if part <= DRUM_CHANNEL else part
-            (drums if found[2][0] else others).add(first_channel + channel)
-        for found in XG_PART_MODE.finditer(message):
-            (drums if found[2][0] else others).add(first_channel + found[1][0])
+            (drums if match[2][0] else others).add(first_channel + channel)
+        for match in XG_PART_MODE.finditer(message):
+            (drums if match[2][0] else others).add(first_channel + match[1][0])
     return drums, others - drums
 
 

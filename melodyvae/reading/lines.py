@@ -144,8 +144,8 @@ def _with_next_ends(
     has_no_end = chosen & ~has_next
     again = np.zeros(len(notes), bool)
     again[1:] = chosen[1:] & (note_group[1:] == note_group[:-1]) & (notes.starts[1:] == notes.starts[:-1])
-    found = Notes(notes.starts, ends, notes.pitches, notes.velocities, notes.channels, has_no_end)
-    return found.where(~again)
+    ended = Notes(notes.starts, ends, notes.pitches, notes.velocities, notes.channels, has_no_end)
+    return ended.where(~again)
 
 
 def _until_next(notes: Notes, track: Track) -> Notes:

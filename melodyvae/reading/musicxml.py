@@ -217,15 +217,15 @@ def _measures_of_parts(root: Element) -> dict[str, list[Element]]:
 
 def _instrument(part: Element, score: _Score) -> _Instrument:
     """Name and instruments of a part, from the list of parts."""
-    found = _Instrument(name=part.findtext("part-name") or "")
+    instrument = _Instrument(name=part.findtext("part-name") or "")
     for midi in part.iterfind("midi-instrument"):
         instrument_id = midi.get("id", "")
-        for tag, numbers in (("midi-program", found.programs), ("midi-unpitched", found.drum_pitches)):
+        for tag, numbers in (("midi-program", instrument.programs), ("midi-unpitched", instrument.drum_pitches)):
             if (text := midi.findtext(tag)) is not None:
                 numbers[instrument_id] = min(max(int(score.number(text, f"a {tag}")) - 1, 0), 127)
         if (text := midi.findtext("midi-channel")) is not None:
-            found.is_drum = found.is_drum or score.number(text, "a midi-channel") == DRUM_CHANNEL
-    return found
+            instrument.is_drum = instrument.is_drum or score.number(text, "a midi-channel") == DRUM_CHANNEL
+    return instrument
 
 
 def _info(staff: _Staff, instrument: _Instrument, first_instrument: str) -> WrittenPart:
@@ -341,8 +341,10 @@ class _PartReader:
             if instrument_id in self.instrument.drum_pitches:
                 return self.instrument.drum_pitches[instrument_id], True
             step, octave = ("display-step", "display-octave")
-            found = (None, None) if unpitched is None else (unpitched.findtext(step), unpitched.findtext(octave))
-            return _midi_pitch(found[0] or "B", found[1] or "4", "0"), True
+            step_and_octave = (
+                (None, None) if unpitched is None else (unpitched.findtext(step), unpitched.findtext(octave))
+            )
+            return _midi_pitch(step_and_octave[0] or "B", step_and_octave[1] or "4", "0"), True
         except ValueError as error:
             raise self.score.fault(str(error)) from error
 
@@ -468,8 +470,8 @@ def _midi_pitch(step: str | None, octave: str | None, alter: str) -> int:
 
 def _tie(note: Element) -> str | None:
     """The end of a tie that a note is; ``tie`` (sound) counts before ``tied`` (notation)."""
-    found = [tie.get("type") for tie in note.findall("tie") or note.findall("notations/tied")]
-    is_start, is_stop = "start" in found, "stop" in found
+    types = [tie.get("type") for tie in note.findall("tie") or note.findall("notations/tied")]
+    is_start, is_stop = "start" in types, "stop" in types
     return "continue" if is_start and is_stop else "start" if is_start else "stop" if is_stop else None
 
 
@@ -583,8 +585,8 @@ def _unpacked(data: bytes, name: str) -> bytes:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = archive.namelist()
             container = _member(archive, "META-INF/container.xml", name) if "META-INF/container.xml" in names else b""
-            found = _ROOT_FILE.search(container)
-            root = found[1].decode() if found else ""
+            match = _ROOT_FILE.search(container)
+            root = match[1].decode() if match else ""
             if root not in names:
                 scores = [
                     entry
@@ -598,8 +600,8 @@ def _unpacked(data: bytes, name: str) -> bytes:
     except MidiError:
         raise
     except Exception as error:  # zipfile raises half a dozen kinds, zlib and struct their own
-        said = str(error) if isinstance(error, zipfile.BadZipFile | RuntimeError | NotImplementedError) else ""
-        why = said or "what is in it cannot be unpacked"
+        message = str(error) if isinstance(error, zipfile.BadZipFile | RuntimeError | NotImplementedError) else ""
+        why = message or "what is in it cannot be unpacked"
         raise CorruptScoreError(f"{name} is damaged: {why}. Export it again.") from error
 
 

@@ -68,11 +68,11 @@ def new_folder_beside(path: Path) -> Path:
 def _new_beside(path: Path, folder: bool) -> Path:
     """A new file or folder with a hidden name beside ``path``; unlike those of tempfile, others may read it."""
     for _ in range(MAX_ATTEMPTS):
-        found = path.parent / f"{hidden_prefix(path.name)}{secrets.token_hex(4)}{UNFINISHED}"
+        path_beside = path.parent / f"{hidden_prefix(path.name)}{secrets.token_hex(4)}{UNFINISHED}"
         with suppress(FileExistsError):
             if folder:
-                found.mkdir()
+                path_beside.mkdir()
             else:
-                os.close(os.open(found, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-            return found
+                os.close(os.open(path_beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            return path_beside
     raise FileExistsError(f"no free name for a temporary file beside {path}")

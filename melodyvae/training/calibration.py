@@ -119,9 +119,9 @@ def calibrate(
     turned, kept = np.zeros(len(PAIRINGS)), []
     before: dict[str, float] = {}
     for number in range(rounds):
-        found = heard(turned)
-        before = before or found
-        gaps = np.array([_log_odds(target[p.statistic]) - _log_odds(found[p.statistic]) for p in PAIRINGS])
+        reached = heard(turned)
+        before = before or reached
+        gaps = np.array([_log_odds(target[p.statistic]) - _log_odds(reached[p.statistic]) for p in PAIRINGS])
         shrunk = FULL_STEPS / max(number + 1, FULL_STEPS)
         turned = (turned + shrunk * gains * gaps).clip(-MAX_KNOB, MAX_KNOB)
         if 2 * (number + 1) > rounds:

@@ -274,12 +274,12 @@ class Trainer:
         improved = True
         self.model.eval()
         with torch.inference_mode(), autocast(self.device, self.precision):
-            found = self.task.evaluate()
+            metrics = self.task.evaluate()
         self.model.train()
-        if found is not None:
-            self.metrics |= {f"held_out_{name}": value for name, value in found.items()}
-            improved = found["loss"] <= self.best_loss or self.config.keep == "last"
-            self.best_loss = min(self.best_loss, found["loss"])
+        if metrics is not None:
+            self.metrics |= {f"held_out_{name}": value for name, value in metrics.items()}
+            improved = metrics["loss"] <= self.best_loss or self.config.keep == "last"
+            self.best_loss = min(self.best_loss, metrics["loss"])
         progress = self.progress
         with (self.folder / METRICS_FILE).open("a", encoding="utf-8") as file:
             line = {
