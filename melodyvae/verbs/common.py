@@ -105,7 +105,7 @@ def take_bars_of_each(
 
 
 def in_one_key(vae: HeldModel, taken: Sequence[Taken], key: str, scale: Scale | ScaleChoice) -> AlignedTunes:
-    """What was taken, in the key and register of the first."""
+    """The tunes that were taken, in the key and register of the first."""
     keys = [one.found.key for one in taken]
     return AlignedTunes.of(vae.model.vocabulary, [one.melody for one in taken], keys, key, scale)
 

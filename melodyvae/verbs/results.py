@@ -1,4 +1,4 @@
-"""What the verbs of :class:`~melodyvae.vae.MelodyVAE` return: melodies, and what is known of how they came about.
+"""Results of the verbs of :class:`~melodyvae.vae.MelodyVAE`: melodies, and how they came about.
 
 Conventions: a result is a sequence of its melodies; ``decisions`` are sentences for the user, ``sentences`` are these
 and what was measured; bars are counted from 1; ``seed`` is None where a generator was given instead.
@@ -66,25 +66,25 @@ class Result(Sequence[Melody]):
         return f"<{type(self).__name__} of {len(self)} {'melody' if len(self) == 1 else 'melodies'}{seed}>"
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: the sentences, and each melody's piano roll and player."""
+        """HTML for a notebook: the sentences, and each melody's piano roll and player."""
         from melodyvae.writing.notebook import melodies_html
 
         return melodies_html(self.rolls, self.sentences)
 
     @property
     def title(self) -> str:
-        """What was made of what."""
+        """Title: the results and their sources."""
         stems = ", ".join(source.stem for source in self.sources)
         return f"{type(self).__name__}: {stems}" if stems else type(self).__name__
 
     @property
     def measured(self) -> tuple[str, ...]:
-        """What was measured, a sentence each."""
+        """Measurements, a sentence each."""
         return ()
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What was read, decided and measured, a sentence each: what a command prints."""
+        """Facts read, decisions and measurements, a sentence each, as a command prints them."""
         read = [sentence for source in self.sources for sentence in source.sentences]
         return (*read, *self.decisions, *self.measured)
 
@@ -100,17 +100,17 @@ class Result(Sequence[Melody]):
 
     @property
     def rolls(self) -> list[tuple[str, Melody]]:
-        """What is drawn: title and melody."""
+        """Titles and melodies of the piano rolls."""
         return [(str(index), melody) for index, melody in enumerate(self.melodies, start=1)]
 
     @property
     def set_apart(self) -> tuple[int, ...]:
-        """Which of the rolls are drawn in another colour."""
+        """Indices of the rolls that are drawn in another colour."""
         return ()
 
     @property
     def row(self) -> Sequence[Melody]:
-        """What is joined into one file; empty if nothing is."""
+        """Melodies that are joined into one file; empty if none are."""
         return self.melodies
 
     @property
@@ -120,7 +120,7 @@ class Result(Sequence[Melody]):
 
     @property
     def accompaniment(self) -> tuple[tuple[Part, ...], ...] | None:
-        """What plays with each melody; None if they are alone."""
+        """Accompaniment of each melody; None if they are alone."""
         return None
 
     @property
@@ -130,7 +130,7 @@ class Result(Sequence[Melody]):
 
     @property
     def own_feels(self) -> tuple[Feel, ...]:
-        """How the bars are played that each melody is made of; none of melodies without a source."""
+        """Feel of each melody's source bars; none for melodies without a source."""
         return (self.sources[0].feel,) * len(self) if self.sources else ()
 
     @property
@@ -139,7 +139,7 @@ class Result(Sequence[Melody]):
         return (*[source.feel for source in self.sources][: len(self.rolls) - len(self)], *self.own_feels)
 
     def feels(self, feel: str = KEEP, *, rolls: bool = False) -> tuple[Feel, ...]:
-        """How each melody is played, or each of the ``rolls``.
+        """Feel of each melody, or of each of the ``rolls``.
 
         With ``keep``, as the bars are that it is made of; with ``straight`` on the grid, with their loudness; and with
         a swing, such as ``swing=0.62``. There is none of melodies without a source, unless a swing is asked for.
@@ -198,7 +198,7 @@ class _Drawn(Result):
 
     @cached_property
     def beats_known(self) -> tuple[int, ...] | None:
-        """How many beats of each melody are as in the most similar training window, in any key; None if unknown."""
+        """Number of beats of each melody shared with the most similar training window, in any key; None if unknown."""
         if self.known is None:
             return None
         tokens = np.stack([self.vocabulary.encode(melody) for melody in self.melodies])
@@ -206,7 +206,7 @@ class _Drawn(Result):
 
     @property
     def near_copies(self) -> int | None:
-        """How many melodies are near-copies of a part of a training window; None if unknown."""
+        """Number of melodies that are near-copies of a part of a training window; None if unknown."""
         if self.known is None or self.beats_known is None:
             return None
         return sum(beats >= self.known.copied_beats(self.melodies[0].length_steps) for beats in self.beats_known)
@@ -218,7 +218,7 @@ class _Drawn(Result):
 
     @property
     def novelty_sentences(self) -> tuple[str, ...]:
-        """How similar the melodies are to training melodies."""
+        """Sentences on the similarity of the melodies to training melodies."""
         if self.known is None or self.beats_known is None:
             return ("similarity to training melodies is unknown: the model came without its index of them",)
         counts = self.beats_known
@@ -239,7 +239,7 @@ class Samples(_Drawn):
 
     @property
     def measured(self) -> tuple[str, ...]:
-        """How similar they are to training melodies."""
+        """Similarity to training melodies, in sentences."""
         return self.novelty_sentences
 
 
@@ -265,7 +265,7 @@ class Variations(_Drawn):
 
     @property
     def measured(self) -> tuple[str, ...]:
-        """How far away they are, and how similar to training melodies."""
+        """Distances, and similarity to training melodies, in sentences."""
         changed = ", ".join(map(str, self.steps_changed))
         return (
             f"{_unit(self.original)} that differ from the tune (of {self.original.length_steps}): {changed}",
@@ -354,7 +354,7 @@ class Interpolation(Result):
 
     @property
     def accompaniment(self) -> tuple[tuple[Part, ...], ...] | None:
-        """What plays with each melody; None if they are alone."""
+        """Accompaniment of each melody; None if they are alone."""
         return self.backings
 
 
@@ -408,7 +408,7 @@ class Grid(Result):
 
     @property
     def size(self) -> int:
-        """How many rows, and how many columns."""
+        """Number of rows and number of columns."""
         return math.isqrt(len(self.melodies))
 
     @property
@@ -423,7 +423,7 @@ class Grid(Result):
 
     @property
     def distinct(self) -> int:
-        """How many of the melodies are different from all before them."""
+        """Number of melodies that differ from all before them."""
         return len({melody.notes for melody in self.melodies})
 
     @property
@@ -436,7 +436,7 @@ class Grid(Result):
 
     @property
     def own_feels(self) -> tuple[Feel, ...]:
-        """Of the corners their own, and between them all four's."""
+        """Each corner's own feel, and between the corners that of all four."""
         from melodyvae.verbs.variation import grid_shares
 
         feels = [source.feel for source in self.sources]
@@ -472,7 +472,7 @@ class Arithmetic(Result):
 
     @property
     def names(self) -> list[str]:
-        """Of the one file."""
+        """Name of the one file."""
         return ["result.mid"]
 
     @property
@@ -553,7 +553,7 @@ class Reconstruction(Result):
 
     @property
     def measured(self) -> tuple[str, ...]:
-        """How much of each came back."""
+        """Reconstruction of each melody, in sentences."""
         return tuple(
             f"{source.name or 'the melody'} came back: {_how_much(right, melody, source)}"
             for source, melody, right in zip(self.sources, self.originals, self.steps_right, strict=True)
@@ -561,19 +561,19 @@ class Reconstruction(Result):
 
     @property
     def frames(self) -> tuple[Frame | None, ...]:
-        """Of each its own source."""
+        """Frame of each melody's own source."""
         return tuple(
             Frame.of(source.found, 0, melody.bars) for source, melody in zip(self.sources, self.melodies, strict=True)
         )
 
     @property
     def own_feels(self) -> tuple[Feel, ...]:
-        """Of each its own source's."""
+        """Feel of each melody's own source."""
         return tuple(source.feel for source in self.sources)
 
     @property
     def roll_feels(self) -> tuple[Feel, ...]:
-        """Of each twice."""
+        """Each feel twice: source and reconstruction."""
         return tuple(feel for feel in self.own_feels for _ in range(2))
 
     @property
@@ -600,7 +600,7 @@ class Reconstruction(Result):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Scores(Sequence["WindowScore"]):
-    """How unusual the windows and the notes of a melody are to the model.
+    """Scores: how unusual the windows and the notes of a melody are to the model.
 
     Attributes:
         windows: a bar apart; those without notes are left out. Their bars are those of the piece, from 1.
@@ -639,7 +639,7 @@ class Scores(Sequence["WindowScore"]):
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What was read and found, a sentence each: every window and every doubtful note."""
+        """Facts read, and every window and every doubtful note, a sentence each."""
         return (*self.source.sentences, *self._of_windows(self.windows), *self._of_notes(self.doubtful))
 
     @property
@@ -692,7 +692,7 @@ def _came_back(label: str, right: int, melody: Melody, taken: Taken | None) -> s
 
 
 def _how_much(right: int, melody: Melody, taken: Taken | None) -> str:
-    """How much of a melody came back; it is exact only if no note was lost on the way to the grid."""
+    """Share of a melody that came back, in words; exact only if no note was lost on the way to the grid."""
     if right < melody.length_steps:
         return f"{right} of {melody.length_steps} {_unit(melody)} are right"
     if taken is None:
@@ -706,7 +706,7 @@ def _how_much(right: int, melody: Melody, taken: Taken | None) -> str:
 
 
 def _unit(melody: Melody) -> str:
-    """What the steps of a melody's grid are called."""
+    """Name of the steps of a melody's grid."""
     return {2: "eighths", 4: "sixteenths", 8: "thirty-seconds"}.get(melody.steps_per_quarter, "places on the grid")
 
 

@@ -63,7 +63,7 @@ class WindowError(UserError, ValueError):
 
 @dataclass(frozen=True)
 class Taken:
-    """What was taken from one source of a verb.
+    """Bars taken from one source of a verb.
 
     Attributes:
         label: what the sentences call it, such as ``A``.
@@ -89,12 +89,12 @@ class Taken:
 
     @property
     def moved(self) -> int:
-        """How many notes began further than a quarter of a step from the grid."""
+        """Number of notes that began further than a quarter of a step from the grid."""
         return len(self.found.moved_steps) if self.window is None else self.window.moved
 
     @cached_property
     def feel(self) -> Feel:
-        """How the bars that were taken are played."""
+        """Feel of the bars that were taken."""
         first_bar = 0 if self.window is None else self.window.grid_bar
         return Feel.of(self.found, first_bar, self.melody.bars)
 
@@ -110,7 +110,7 @@ class Taken:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What was read and which bars were taken, a sentence each."""
+        """Facts read, and the bars that were taken, a sentence each."""
         said = ", ".join(filter(None, (self.found.description, close_call_words(self.found))))
         said = f"{self.name}: {said}" if self.name else said
         read = f"{self.label} is {said}" if self.label else said
@@ -125,7 +125,7 @@ class Taken:
 
     @property
     def loss(self) -> str:
-        """How many notes the grid could not hold, and in which bars, as a sentence; empty if none."""
+        """Sentence: the number of notes the grid could not hold, and their bars; empty if none."""
         count = len(self.lost_bars)
         if not count:
             return ""
