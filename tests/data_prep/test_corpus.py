@@ -257,7 +257,7 @@ class TestOutput:
         assert (tmp_path / "notes.txt").read_text() == "mine"
         dataset = prepare([folder], tmp_path / "out", workers=0).output
         (dataset / "thoughts.txt").write_text("mine")
-        with pytest.raises(PrepError, match=r"out also holds thoughts\.txt, which is not of the dataset"):
+        with pytest.raises(PrepError, match=r"out also holds thoughts\.txt, which is not part of the dataset"):
             prepare([folder], dataset, workers=0, force=True)
         (dataset / "thoughts.txt").unlink()
         (tmp_path / "link").symlink_to(dataset)
