@@ -91,8 +91,8 @@ def _calibrate(model: MelodyModel, dataset: WindowDataset) -> dict[str, float]:
     from melodyvae.training.calibration import ROUNDS, calibrate
 
     with tqdm(total=ROUNDS, desc="Calibrating") as bar:
-        found = calibrate(model, dataset.as_written("train"), tell=lambda number: bar.update())
+        calibration = calibrate(model, dataset.as_written("train"), tell=lambda number: bar.update())
     click.echo(f"{'':20}{'windows':>9}{'before':>9}{'after':>9}")
-    for name, share in found.windows.items():
-        click.echo(f"{name:20}{share:9.3f}{found.before[name]:9.3f}{found.after[name]:9.3f}")
-    return found.knobs
+    for name, share in calibration.windows.items():
+        click.echo(f"{name:20}{share:9.3f}{calibration.before[name]:9.3f}{calibration.after[name]:9.3f}")
+    return calibration.knobs

@@ -99,8 +99,8 @@ def image_of(digits: Digits, label: int, generator: torch.Generator) -> torch.Te
 
     from melodyvae.digits.data import DigitDataError
 
-    found = digits.of_class(label)
-    if len(found) == 0:
+    of_class = digits.of_class(label)
+    if len(of_class) == 0:
         raise DigitDataError(f"there is no {label} among the {len(digits)} digits")
-    row = int(torch.randint(len(found), (), generator=generator))
-    return found[row : row + 1].grey()[0]
+    row = int(torch.randint(len(of_class), (), generator=generator))
+    return of_class[row : row + 1].grey()[0]
