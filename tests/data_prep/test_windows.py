@@ -1,4 +1,4 @@
-"""Which windows of a piece are taken, and what is said of a track that has none."""
+"""The windows taken of a piece, and the reason for a track without any."""
 
 from __future__ import annotations
 
