@@ -283,11 +283,6 @@ KINDS = {
 }
 
 
-def warm_up(kind: str) -> None:
-    """Import what is needed to read files of a kind."""
-    KINDS[kind].warm_up()
-
-
 class Damaged(bytes):
     """Bytes that hypothesis does not print."""
 

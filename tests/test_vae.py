@@ -18,6 +18,7 @@ import melodyvae
 from melodyvae.music.keys import key_of
 from melodyvae.music.melody import Melody
 from melodyvae.music.tokens import TokenError
+from melodyvae.options import OptionError
 from melodyvae.vae import MelodyVAE
 from melodyvae.verbs.inpainting import InpaintingError
 from melodyvae.verbs.sources import WindowError
@@ -234,9 +235,10 @@ class TestVerbs:
         for bar in (0, 2, 3):
             assert found.window(bar, 1).notes == melody.window(bar, 1).notes
         assert found.window(1, 1).notes != melody.window(1, 1).notes
-        for bar in (0, 5):
-            with pytest.raises(InpaintingError, match=f"no bar {bar}: the piece has bars 1 to 4"):
-                vae.complete(melody, hide=[bar])
+        with pytest.raises(InpaintingError, match="no bar 5: the piece has bars 1 to 4"):
+            vae.complete(melody, hide=[5])
+        with pytest.raises(OptionError, match=r"hide is \[0\]; it must be bars from 1"):
+            vae.complete(melody, hide=[0])
 
     def test_complete_adds_bars(self, vae):
         found = vae.complete(tune(3, bars=3), extend=2)

@@ -43,6 +43,7 @@ LATE_QUARTERS = 8
 CLOSE_MARGIN = 0.25  # of scores
 MIN_SYLLABLES = 10
 MAX_COMPARED = 8  # parts whose rhythms are compared, each with each
+ALIKE_SHARE = 0.6  # of the onsets of the part with most that each part of a hymn has at least
 # Which highest notes are no tune; see one_voice_line.
 HELD_OVER_NOTES = 2  # notes that begin while it sounds
 MOVING_SEMITONES = 4  # a voice moves in intervals of this size at most, on average
@@ -137,8 +138,9 @@ def score_parts(song: Song) -> list[PartScore]:
     - ``rhythm``: the entropy of the times from onset to onset: 0 for a constant pulse, 1 from two bits on.
     - ``novelty``: the share of stretches whose rhythm and intervals are new; 0 for a pattern that goes on and on.
     - ``lyrics``: 1 if a note begins with each syllable of the lyrics in the file, and none between; 0 without lyrics.
-    - ``independence``: 0 if, wherever it plays, another part of more notes has the same rhythm, as the lead has that
-      backing vocals follow; of the likeliest eight parts.
+    - ``independence``: 0 if, wherever it plays, another part that leads it has the same rhythm: one of more notes, as
+      the lead has that backing vocals follow or, where all have about as many, a higher one, as the soprano of a hymn;
+      of the likeliest eight parts.
     """
     names = name_terms(own_names(song.parts), song.parts)
     pitched = [index for index, part in enumerate(song.parts) if not part.is_drum and len(part)]
@@ -424,18 +426,24 @@ def _lyrics_term(starts: np.ndarray, lyrics: Sequence[float]) -> float:
 
 
 def _following(parts: Sequence[Part]) -> list[float]:
-    """Similarity of each part's rhythm, 0 to 1, to that of the most similar part with more notes."""
+    """Similarity of each part's rhythm, 0 to 1, to that of the most similar part that leads it.
+
+    The part with more notes leads; but where all have about as many, as in a hymn, the higher one.
+    """
     onsets = [np.unique(np.round(part.starts * 4).astype(np.int64)) for part in parts]
     stretches = [np.unique(own // (4 * STRETCH_QUARTERS)) for own in onsets]
-    similarities = []
-    for own, own_stretches in zip(onsets, stretches, strict=True):
-        shares = [
-            2 * np.isin(own, other).sum() / (len(own) + np.isin(other // (4 * STRETCH_QUARTERS), own_stretches).sum())
-            for other in onsets
-            if len(other) > len(own)
-        ]
-        similarities.append(max((max(float(max(shares, default=0.0)) - 0.6, 0.0) / 0.4), 0.0))
-    return similarities
+    heights = [float(part.pitches.mean()) for part in parts]
+    counts = [len(own) for own in onsets]
+    is_hymn = len(parts) > 2 and min(counts) > ALIKE_SHARE * max(counts)
+    follows = []
+    for index, (own, own_stretches) in enumerate(zip(onsets, stretches, strict=True)):
+        shares = [0.0]
+        for other, height in zip(onsets, heights, strict=True):
+            if height > heights[index] if is_hymn else len(other) > len(own):
+                beside = np.isin(other // (4 * STRETCH_QUARTERS), own_stretches).sum()
+                shares.append(float(2 * np.isin(own, other).sum() / (len(own) + beside)))
+        follows.append(max(max(shares) - 0.6, 0.0) / 0.4)
+    return follows
 
 
 def _twelfths(quarters: np.ndarray) -> np.ndarray:

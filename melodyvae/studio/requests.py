@@ -133,11 +133,12 @@ class VerbRequest:
         there is no other. None if the command takes one bar and one track for all, and these differ.
         """
         places: list[tuple[int | None, str | int]] = []
+        taken = getattr(self.options, "bars", None) or bars or 0
         for tune in self.tunes:
             if tune.melody is None:
                 places.append((tune.first_bar, "auto" if bars is None or tune.track is None else tune.track))
             else:
-                places.append((1 if bars is None or tune.melody.bars > bars else None, "auto"))
+                places.append((1 if bars is None or tune.melody.bars > taken else None, "auto"))
         found: dict[str, Any] = {}
         for entry in option_fields(type(self.options)):
             if entry.name in OF_THE_TUNES and places:

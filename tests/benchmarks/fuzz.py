@@ -14,16 +14,16 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import math
 import time
 from collections import Counter
-from functools import partial
 from pathlib import Path
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, given, settings
 
 from melodyvae.system.limits import LimitedProcess, Limits, Lost
-from tests.fuzzing import KINDS, damaged, outcome_of, warm_up
+from tests.fuzzing import KINDS, damaged, outcome_of
 
 REGRESSIONS = Path(__file__).parent.parent / "regressions"
 EXAMPLES_PER_ROUND = 50
@@ -54,18 +54,20 @@ def main() -> None:
 
 
 def fuzz(
-    seconds: float, kinds: list[str], seed: int, folder: Path = REGRESSIONS
+    seconds: float, kinds: list[str], seed: int, folder: Path = REGRESSIONS, rounds: float = math.inf
 ) -> tuple[Counter[str], dict[Path, str]]:
-    """How many files came to what, and the findings that were kept in ``folder``: file -> what happened."""
+    """Count the outcomes of damaged files, and keep the findings in ``folder``: file -> what happened.
+
+    It ends after so many seconds, or after ``rounds`` rounds, each with 50 files of one kind.
+    """
     ends = time.monotonic() + seconds
     counts: Counter[str] = Counter()
     kept: dict[Path, str] = {}
     processes = {
-        kind: LimitedProcess[tuple[str, bytes], str](outcome_of, LIMITS[KINDS[kind].is_limited], partial(warm_up, kind))
-        for kind in kinds
+        kind: LimitedProcess[tuple[str, bytes], str](outcome_of, LIMITS[KINDS[kind].is_limited]) for kind in kinds
     }
     turn, tells = 0, time.monotonic() + TELL_SECONDS
-    while time.monotonic() < ends:
+    while turn < rounds and time.monotonic() < ends:
         kind = kinds[turn % len(kinds)]
         try:
             _round(kind, processes[kind], seed + turn, counts)

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from melodyvae.cli.main import main
 from melodyvae.models.melody import MelodyModel
-from melodyvae.music import regions
+from melodyvae.reading import sources
 from tests.conftest import tune
 
 TUNES = ["a.mid", "b.mid", "c.mid", "d.mid"]
@@ -22,7 +22,7 @@ def counted(monkeypatch, tmp_path) -> tuple[Counter[str], Counter[str]]:
     """How often each file is read, and each model loaded."""
     reads: Counter[str] = Counter()
     loads: Counter[str] = Counter()
-    read_song, from_pretrained = regions.read_song, MelodyModel.from_pretrained
+    read_song, from_pretrained = sources.read_song, MelodyModel.from_pretrained
 
     def read(path, *others):
         reads[Path(path).name] += 1
@@ -32,7 +32,7 @@ def counted(monkeypatch, tmp_path) -> tuple[Counter[str], Counter[str]]:
         loads[str(name)] += 1
         return from_pretrained(name)
 
-    monkeypatch.setattr(regions, "read_song", read)
+    monkeypatch.setattr(sources, "read_song", read)
     monkeypatch.setattr(MelodyModel, "from_pretrained", staticmethod(load))
     monkeypatch.chdir(tmp_path)
     for number, name in enumerate(TUNES):

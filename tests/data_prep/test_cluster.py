@@ -27,7 +27,7 @@ from melodyvae.system.limits import Limits
 from tests.children import start_child
 from tests.data_prep.test_corpus import EVERY_KIND, arrays, folder_of, tunes
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
 
 

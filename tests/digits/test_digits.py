@@ -61,7 +61,7 @@ def test_a_batch_is_its_rows_one_by_one(model, images):
 
 def test_decoded_pixels_are_probabilities(model):
     labels = None if labels_for(model) is None else torch.zeros(5)
-    z = 10 * torch.randn(5, 3, seed=0, dtype=torch.float64)
+    z = 10 * torch.randn(5, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     decoded = model.decode(z, labels)
     assert ((decoded >= 0) & (decoded <= 1)).all()
 

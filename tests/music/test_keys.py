@@ -67,7 +67,7 @@ def test_chords_that_divide_the_octave_have_music21s_key(durations: list[int]) -
 
 
 def test_the_example_tunes_have_music21s_keys() -> None:
-    tunes = sorted((Path(__file__).parents[3] / "examples" / "tunes").glob("*.mid"))
+    tunes = sorted((Path(__file__).parents[2] / "examples" / "tunes").glob("*.mid"))
     assert len(tunes) >= 2
     for tune in tunes:
         line = Melody.from_midi(tune).line

@@ -11,7 +11,7 @@ from melodyvae.music.melody import Melody, MelodyNote
 from melodyvae.music.phrases import choose_phrase
 from tests.music.strategies import melodies
 
-EXAMPLES = Path(__file__).parents[3] / "examples" / "tunes"
+EXAMPLES = Path(__file__).parents[2] / "examples" / "tunes"
 BAR = 16
 VERSE = [(0, 60), (4, 62), (8, 64), (12, 65), (16, 67), (20, 65), (24, 64)]  # two bars, the last note long
 CHORUS = [(0, 72), (2, 74), (4, 76), (8, 79), (12, 76), (16, 74), (20, 71), (24, 72)]

@@ -243,7 +243,7 @@ class TestChoosePart:
 
     @pytest.mark.slow
     def test_the_voice_is_found_in_lieder(self) -> None:
-        data = Path(__file__).parents[4] / "shared" / "data"
+        data = Path(__file__).parents[3] / "shared" / "data"
         if not (data / "train" / "openscore-lieder").is_dir():
             pytest.skip("the OpenScore Lieder files are not beside this checkout")
         pieces = list(lieder(data))

@@ -307,7 +307,7 @@ def test_a_slider_moves_the_character_and_a_scale_keeps_it_in_key(page):
     slider.fill("2")
     page.locator("#shape-tonic").select_option("G")
     expect(page.locator("#shape-said")).to_contain_text("before and after")
-    expect(page.locator("#shell-line")).to_contain_text("--density +2 --scale G:major")
+    expect(page.locator("#shell-line")).to_contain_text("--density 2 --scale G:major")
     before, after = (melody_on(page, f"#shape-{end} .lane")["notes"] for end in ("before", "after"))
     assert len(after) > len(before)
     assert {note[2] % 12 for note in after} <= {7, 9, 11, 0, 2, 4, 6}
