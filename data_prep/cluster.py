@@ -1,7 +1,7 @@
 """A Dask cluster as an executor for :func:`data_prep.prepare`; needs the extra ``scale``.
 
-Each machine needs this package, in the same versions, and the files under the same paths. Dask gives the work of a
-machine that is gone to another.
+Each machine needs this package, in the same versions, and the files under the same paths. Dask moves the work of
+a lost machine to another.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def cluster_executor(address: str) -> Iterator[Executor]:
 
 
 def _check_address(address: str) -> None:
-    """Find out by the simplest means, for Dask's own take a page to say that nobody answers."""
+    """Check that something listens at the address; Dask's own error is a page long."""
     try:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port
@@ -71,9 +71,11 @@ def _check_workers(client: Any, address: str) -> None:
         versions = client.run(_versions)
     except ImportError as error:
         raise PrepError(f"the cluster's workers lack a package ({error}); install melodyvae on each of them") from error
-    for worker, found in versions.items():
-        if found != _versions():
-            raise PrepError(f"the worker at {worker} has {found}, this machine {_versions()}; they must be the same")
+    for worker, worker_versions in versions.items():
+        if worker_versions != _versions():
+            raise PrepError(
+                f"the worker at {worker} has {worker_versions}, this machine {_versions()}; they must be the same"
+            )
 
 
 def _versions() -> dict[str, str]:

@@ -1,9 +1,8 @@
-"""What the sources gave, kept on disk while a dataset is made, so that memory stays flat and a stopped run can go on.
+"""Journal of results by source, on disk while a dataset is made: memory stays flat and a stopped run can go on.
 
 A journal is a folder of three files: ``options.json``; ``results.jsonl``, a line per source; ``windows.bin``, with each
 line's windows: for each of its tracks the tokens, the first bars and the phases. A line is written after its
-windows, so whatever cuts a run short leaves at most bytes at the end of ``windows.bin`` or half a line, which are cut
-off.
+windows, so an interrupted run leaves at most bytes at the end of ``windows.bin`` or half a line, which are cut off.
 """
 
 from __future__ import annotations
@@ -31,9 +30,9 @@ FILES = frozenset({MARKER, FINISHED_MARKER, "results.jsonl", "windows.bin"})
 
 @dataclass(frozen=True)
 class Entry:
-    """What is kept in memory of a source: enough to order sources and to find the rest.
+    """A source as kept in memory: enough to order sources and to find the rest.
 
-    ``line_at`` is where its line begins; ``has_windows`` is False if a reason kept it out.
+    ``line_at`` is the offset of its line; ``has_windows`` is False if a reason kept it out.
     """
 
     name: str
@@ -51,15 +50,15 @@ class Journal:
         self.options = options
         self.entries: list[Entry] = []
         chosen = asdict(options) | {"speeds": list(options.speeds)}
-        wanted = {"version": VERSION, "options": chosen, "inputs": list(inputs)}
+        content = {"version": VERSION, "options": chosen, "inputs": list(inputs)}
         marker = folder / MARKER
         remove_unfinished(folder)
-        goes_on = resume and wanted in (_read(marker), _read(folder / FINISHED_MARKER))
+        goes_on = resume and content in (_read(marker), _read(folder / FINISHED_MARKER))
         if not goes_on:
             _clear(folder)
             folder.mkdir(parents=True)
             with whole_file(marker) as temporary:
-                temporary.write_text(json.dumps(wanted), encoding="utf-8")
+                temporary.write_text(json.dumps(content), encoding="utf-8")
         self._lines = (folder / "results.jsonl").open("a+b")
         self._windows = (folder / "windows.bin").open("a+b")
         self._recover()
@@ -110,12 +109,12 @@ class Journal:
         self._remember(line, line_at)
 
     def finish(self) -> None:
-        """Say that nothing but the dataset's place is missing: if that is there, this journal is of no more use."""
+        """Mark the journal as complete: once the dataset is in its place, the journal may be removed."""
         if (self.folder / MARKER).exists():
             os.replace(self.folder / MARKER, self.folder / FINISHED_MARKER)
 
     def read(self, entry: Entry) -> SourceResult:
-        """What was written down for a source."""
+        """The recorded result of a source."""
         line = self.line(entry)
         self._windows.seek(line["windows_at"])
         tracks = []
@@ -168,7 +167,7 @@ def remove_finished(folder: Path) -> None:
 
 
 def _read(marker: Path) -> Any:
-    """What a marker says; None if there is none, or none that is whole."""
+    """Content of a marker; None if it is missing or incomplete."""
     try:
         return json.loads(marker.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -185,5 +184,5 @@ def _clear(folder: Path) -> None:
         return
     is_journal = folder.is_dir() and not folder.is_symlink() and all(path.name in FILES for path in folder.iterdir())
     if not is_journal:
-        raise PrepError(f"{folder} is in the way: it is no unfinished dataset; move it, or choose another folder")
+        raise PrepError(f"{folder} is in the way: it is not an unfinished dataset; move it, or choose another folder")
     shutil.rmtree(folder)

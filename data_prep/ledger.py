@@ -1,4 +1,4 @@
-"""Why files, tracks and windows are left out, what was mended on reading, and what option would bring most back."""
+"""Reasons why files, tracks and windows are left out, faults fixed on reading, and the option that brings most back."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Mapping
 REASONS: dict[str, str] = {
     # of files
     "empty_file": "the file holds no byte",
-    "not_midi": "the file is no MIDI file",
+    "not_midi": "the file is not a MIDI file",
     "audio": "the file holds sound, not notes",
-    "not_a_score": "the file is no score of the kind its name says",
+    "not_a_score": "the file is not a score of the kind its name says",
     "truncated": "the file ends too early",
     "corrupt": "the file is damaged inside",
     "unsupported": "MIDI of type 2 with several tracks",
@@ -20,7 +20,7 @@ REASONS: dict[str, str] = {
     "too_slow": "reading it took longer than the limit",
     "too_much_memory": "reading it took more memory than the limit",
     "crashed": "the reader crashed on it",
-    "duplicate_file": "the same bytes as a file already taken",
+    "duplicate_file": "the same bytes as an earlier file",
     "no_notes": "no note in it",
     "no_such_track": "it has no track of that number or name",
     "no_melody": "no melody in it",
@@ -30,13 +30,13 @@ REASONS: dict[str, str] = {
     "free_meter": "it has no bar lines, or bars of more than four whole notes",
     "too_short": "fewer bars in a row than a window has",
     "off_grid": "its notes begin off the step grid",
-    "triplets": "its notes begin on triplets, which the step grid has not",
+    "triplets": "its notes begin on triplets, which the step grid does not have",
     "no_window": "bars enough, but no window passed the rules below",
     # of windows; off_grid too
     "silence": "more than a bar of silence in a row",
     "sparse": "fewer notes than one per bar, or than --notes-a-bar",
     # of windows, and of the files and tracks that have no others
-    "duplicate_window": "the same window was taken before",
+    "duplicate_window": "the same window occurs before",
     "in_train": "held out, but occurs in train in some key",
 }
 OTHER_NOTICE = "other"
@@ -48,14 +48,14 @@ NOTICES: dict[str, str] = {
     "riff": "taken out of a RIFF file",
     "type_2": "type 2 with one track, read as type 0",
     "frames": "time in film frames, read by seconds",
-    OTHER_NOTICE: "something else was mended; melodyvae inspect FILE says what",
+    OTHER_NOTICE: "something else was fixed; melodyvae inspect FILE says what",
 }
 LONGEST_BAR_WHOLES = 4
 OF_A_METER = re.compile(r"meter_(\d+)_(\d+)")
 
 
 def meter_reason(numerator: int, denominator: int) -> str:
-    """The reason of what has only bars of another meter: ``meter_5_4``; ``free_meter`` if they are hardly bars."""
+    """The reason for a piece with only bars of another meter: ``meter_5_4``; ``free_meter`` without usable bars."""
     if numerator > LONGEST_BAR_WHOLES * denominator:
         return "free_meter"
     return f"meter_{numerator}_{denominator}"

@@ -1,4 +1,4 @@
-"""The dataset folder's place: what may be replaced, and how, so that nothing of the user's is lost."""
+"""Replace a dataset folder without any loss of the user's files."""
 
 from __future__ import annotations
 
@@ -29,14 +29,15 @@ def check_output(output: Path, inputs: Sequence[str | Path], force: bool) -> Non
     if output.is_symlink():
         raise PrepError(f"{output} is a link, so it is not replaced; give the folder that it leads to")
     if not is_dataset(output) and not _is_empty_folder(output):
-        raise PrepError(f"{output} is no dataset of melodyvae, so it is not replaced; choose another output folder")
+        raise PrepError(f"{output} is not a dataset of melodyvae, so it is not replaced; choose another output folder")
     foreign = sorted(path.name for path in output.iterdir() if not _belongs(path))
     for entry in inputs:
         if collection_of(entry) is None:
             _check_apart(output, Path(entry))
     if foreign:
         raise PrepError(
-            f"{output} also holds {foreign[0]}, which is not of the dataset; move it away, or choose another folder"
+            f"{output} also holds {foreign[0]}, which is not part of the dataset; move it away, or choose another "
+            "folder"
         )
 
 
@@ -50,7 +51,7 @@ def is_dataset(folder: Path) -> bool:
 
 
 def recover_output(output: Path) -> None:
-    """Take away what a run that was killed left beside ``output``, and put back a dataset that it had moved aside.
+    """Remove what a killed run left beside ``output``, and put back a dataset that it had moved aside.
 
     To be called only when nobody else writes there.
     """

@@ -64,21 +64,21 @@ BATCH_ROWS = 2**16  # that are copied at a time
 
 @dataclass(frozen=True)
 class PrepReport:
-    """What :func:`prepare` did.
+    """Report of :func:`prepare`.
 
     Attributes:
         output: the dataset folder.
-        files: how many sources were looked at.
-        melodies: how many tracks gave windows.
+        files: number of sources that were read.
+        melodies: number of tracks that gave windows.
         counts: windows by split.
         left_out_files: sources by reason.
         left_out_windows: windows by reason.
-        notices: sources in which something was mended on reading, by kind.
+        notices: sources in which something was fixed on reading, by kind.
         moved_to_grid: onsets that were moved to the grid, in tracks that have few.
         laid_straight: melodies whose swing was laid straight.
         taken_on_the_beat: melodies that were late as a whole, or early.
         advice: the option that would bring back the most files, in a sentence, or None.
-        detail: of a single source, why it gave nothing, in a sentence; otherwise empty.
+        detail: for a single source, the reason it gave nothing, in a sentence; otherwise empty.
     """
 
     output: Path
@@ -125,8 +125,8 @@ def prepare(
         output: the folder to make.
         options: what a window is.
         workers: processes; as many as the cores it may use by default. 0 works in this process, without limits.
-        executor: does the work instead, on whatever machines it has; they must see the files under the same paths.
-        limits: of time and memory, for each file.
+        executor: does the work instead, on its own machines; they must see the files under the same paths.
+        limits: time and memory for each file.
         resume: go on with a run of the same inputs and options that was stopped.
         force: replace a dataset that is at ``output``; anything else that is there stays (see :func:`check_output`).
         on_file: called with (files done, files in all).
@@ -224,15 +224,15 @@ def _result_of(outcome: SourceResult | Lost[SourceFile]) -> SourceResult:
 
 
 def _duplicates(entries: Sequence[Entry]) -> dict[int, str]:
-    """Of sources with the same bytes, all but the one whose name comes first: ``id`` to that one's name."""
-    taken: dict[bytes, str] = {}
-    found = {}
+    """Duplicates among the sources: ``id`` of each to the name of the first source with the same bytes."""
+    first_names: dict[bytes, str] = {}
+    duplicates = {}
     for entry in sorted((entry for entry in entries if entry.has_windows), key=lambda entry: entry.name):
-        if entry.sha256 in taken:
-            found[id(entry)] = taken[entry.sha256]
+        if entry.sha256 in first_names:
+            duplicates[id(entry)] = first_names[entry.sha256]
         else:
-            taken[entry.sha256] = entry.name
-    return found
+            first_names[entry.sha256] = entry.name
+    return duplicates
 
 
 def _splits(hashes: Sequence[str]) -> list[str]:
@@ -295,7 +295,7 @@ def _write(output: Path, journal: Journal, options: PrepOptions) -> PrepReport:
 
 
 def _detail(journal: Journal) -> str:
-    """Why the only source gave nothing, unless its reader crashed, of which there is no sentence to tell."""
+    """Reason why the only source gave nothing, in a sentence; empty if its reader crashed."""
     only = [journal.read(entry) for entry in journal.entries] if len(journal.entries) == 1 else []
     return next((source.detail for source in only if source.reason != "crashed"), "")
 
@@ -316,16 +316,16 @@ def _write_windows(
     in_train = np.zeros(len(keys), dtype=bool)
     in_train[train_rows:] = _is_among(normal_keys[train_rows:], normal_keys[:train_rows])
     is_repeated = _is_repeated(keys) & ~in_train
-    found: list[tuple[int, str, int, int]] = []  # first row, reason, span, rows
+    left_out_runs: list[tuple[int, str, int, int]] = []  # first row, reason, span, rows
     for reason, is_out in (("in_train", in_train), ("duplicate_window", is_repeated)):
         out = np.flatnonzero(is_out)
         indices, firsts, counts = np.unique(span_of_row[out], return_index=True, return_counts=True)
-        found += [
+        left_out_runs += [
             (row, reason, *pair)
             for row, *pair in zip(out[firsts].tolist(), indices.tolist(), counts.tolist(), strict=True)
         ]
     dropped: dict[tuple[int, int, int], Counter[str]] = {}
-    for _, reason, index, count in sorted(found):
+    for _, reason, index, count in sorted(left_out_runs):
         key = int(spans["source"][index]), int(spans["track"][index]), int(spans["speed"][index])
         dropped.setdefault(key, Counter())[reason] = count
         left_out[reason] += count

@@ -40,15 +40,15 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class SourceResult:
-    """What one source gave.
+    """Result of one source.
 
     Attributes:
-        name: what the ledger calls it.
+        name: its name in the ledger.
         sha256: of its content (a tune's is its text in UTF-8); empty if that could not be read.
-        reason: why it gave nothing, or empty.
-        detail: the same in a sentence.
-        tracks: what each track that was considered gave.
-        notices: the kinds of what was mended on reading; see :class:`~melodyvae.music.notes.Notice`.
+        reason: the kind of reason it gave nothing, or empty.
+        detail: the reason in a sentence.
+        tracks: the result of each track that was considered.
+        notices: the kinds of faults fixed on reading; see :class:`~melodyvae.music.notes.Notice`.
     """
 
     name: str
@@ -67,22 +67,22 @@ def walk(inputs: Sequence[str | Path]) -> list[SourceFile]:
     Raises:
         PrepError: if an input is missing.
     """
-    found = [list(_walk_one(given)) for given in inputs]
-    if len(found) == 1:
-        return found[0]
-    taken: set[tuple[str, str]] = set()  # a file may lie in several inputs
-    for files in found:
-        new = [file for file in files if _place_of(file) not in taken]
-        taken.update(map(_place_of, new))
+    files_by_input = [list(_walk_one(given)) for given in inputs]
+    if len(files_by_input) == 1:
+        return files_by_input[0]
+    places: set[tuple[str, str]] = set()  # a file may lie in several inputs
+    for files in files_by_input:
+        new = [file for file in files if _place_of(file) not in places]
+        places.update(map(_place_of, new))
         files[:] = new
-    names = [file.name for files in found for file in files]
+    names = [file.name for files in files_by_input for file in files]
     if len(set(names)) < len(names):
         labels = _labels(inputs)
-        found = [
+        files_by_input = [
             [replace(file, name=f"{label}/{file.name}") for file in files]
-            for label, files in zip(labels, found, strict=True)
+            for label, files in zip(labels, files_by_input, strict=True)
         ]
-    return [file for files in found for file in files]
+    return [file for files in files_by_input for file in files]
 
 
 def _walk_one(given: str | Path) -> Iterator[SourceFile]:
@@ -138,12 +138,12 @@ def _folder_of(given: str | Path) -> tuple[str, ...]:
 
 
 def read_source(options: PrepOptions, file: SourceFile) -> SourceResult:
-    """What a file gives. Every error that a file can cause becomes a reason."""
+    """Read one file. Every error that a file can cause becomes a reason."""
     sha256 = ""
     notices: tuple[str, ...] = ()
     try:
         if not stat.S_ISREG(os.stat(file.path).st_mode):
-            return SourceResult(file.name, reason="not_a_file", detail="it is no regular file")
+            return SourceResult(file.name, reason="not_a_file", detail="it is not a regular file")
         data = file_bytes(file.path) if file.text is None else file.text.encode()
         sha256 = hashlib.sha256(data).hexdigest()
         if file.text is None and _may_hold_tunes(file.path):

@@ -1,4 +1,4 @@
-"""A piece -> the token windows of its tracks: which windows are taken, by stated rules.
+"""A piece -> the token windows of its tracks, by stated rules.
 
 A window is left out if an onset in it lies off the grid, if it has fewer notes than bars, or if more than a bar of it
 in a row is silent. In a track that has few onsets off the grid (ornaments) these are moved to it instead. A shuffle is
@@ -22,7 +22,7 @@ from melodyvae.music.layout import alike
 from melodyvae.music.melody import fold_line, legato_line
 from melodyvae.music.notes import Part, Song
 from melodyvae.music.regions import Region, find_regions, lay_out_part, usual_meter
-from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
+from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary, held
 from melodyvae.music.voice import AUTO, DrumsOnlyError, NoNotesError, choose_part
 from melodyvae.reading.repeats import Repeats
 from melodyvae.system.errors import UserError
@@ -38,7 +38,7 @@ class PrepError(UserError, ValueError):
 
 @dataclass(frozen=True)
 class PrepOptions:
-    """What a window is.
+    """Options that define a window.
 
     Attributes:
         bars: in a window.
@@ -58,7 +58,7 @@ class PrepOptions:
             bars of the piece.
         off_grid: the share of a track's onsets that may lie off the grid: if it has no more, they are moved to the
             nearest step. The windows with such notes in a track with more are left out.
-        repeats: of scores: ``written`` takes every bar once, ``play`` as often as it is played.
+        repeats: for scores: ``written`` takes every bar once, ``play`` as often as it is played.
     """
 
     bars: int = 2
@@ -130,7 +130,7 @@ class PrepOptions:
         if steps % denominator:
             at = "" if speed == 1 else f" at {speed} times the speed"
             raise PrepError(
-                f"a bar of {numerator}/{denominator} is no whole number of steps "
+                f"a bar of {numerator}/{denominator} is not a whole number of steps "
                 f"at {self.steps_per_quarter} per quarter{at}"
             )
         return steps // denominator
@@ -162,9 +162,9 @@ class TrackWindows:
         key: that it was in, if it was asked for.
         shift: by how many semitones it was moved.
         speed: at which it was read.
-        moved_to_grid: how many onsets were moved to the grid, being few.
-        swing: where in a quarter the second eighths began that were laid straight; 0.5 if none were.
-        delay: how late all its notes were, in quarters, before they were taken on the beat.
+        moved_to_grid: number of onsets that were moved to the grid.
+        swing: position within a quarter of the second eighths that were laid straight; 0.5 if none were.
+        delay: delay of all its notes, in quarters, that was removed.
     """
 
     track: int
@@ -231,10 +231,10 @@ def _track_windows(song: Song, index: int, options: PrepOptions) -> TrackWindows
     if off_grid <= options.off_grid * onsets:
         ornamented = off_grid
         regions = [replace(region, off_grid_steps=frozenset()) for region in regions]
-    found = [_windows_of(region, options, left_out) for region in regions]
-    tokens = np.concatenate([np.empty((0, options.steps), np.uint8), *(rows for rows, _, _ in found)])
-    first_bars = np.concatenate([np.empty(0, np.uint32), *(bars for _, bars, _ in found)])
-    phases = np.concatenate([np.empty(0, np.uint16), *(steps for _, _, steps in found)])
+    region_windows = [_windows_of(region, options, left_out) for region in regions]
+    tokens = np.concatenate([np.empty((0, options.steps), np.uint8), *(rows for rows, _, _ in region_windows)])
+    first_bars = np.concatenate([np.empty(0, np.uint32), *(bars for _, bars, _ in region_windows)])
+    phases = np.concatenate([np.empty(0, np.uint16), *(steps for _, _, steps in region_windows)])
     reason, number = ("", None) if len(tokens) else _why_none(song, part, regions, options, left_out)
     counts = {name: count for name, count in left_out.items() if count}
     return TrackWindows(
@@ -302,7 +302,7 @@ def _windows_of(
     if not len(first_steps):
         return np.empty((0, steps), np.uint8), bars, phases
     rows = vocabulary.windows(tokens, first_steps, steps)
-    is_silent_step = vocabulary.held(tokens) == NO_EVENT
+    is_silent_step = held(tokens) == NO_EVENT
     begins_silence = np.zeros(len(tokens), dtype=bool)  # of more than a bar
     begins_silence[: len(tokens) - steps_per_bar] = _sums(is_silent_step, steps_per_bar + 1) == steps_per_bar + 1
     is_silent = _sums(begins_silence, max(steps - steps_per_bar, 0))[first_steps] > 0

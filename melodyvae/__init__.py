@@ -55,5 +55,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """What there is for users."""
+    """Public names."""
     return sorted([*__all__, "__version__", "studio"])

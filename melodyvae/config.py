@@ -37,7 +37,7 @@ RETIRED = frozenset({"conductor_features"})  # keys that older checkpoints have,
 
 
 class ConfigError(UserError, ValueError):
-    """A configuration holds a key or a value that it must not hold."""
+    """A configuration has an unknown key or an invalid value."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class MelodyConfig:
             )
         if min(self.meter) < 1 or 4 * self.meter[0] * self.steps_per_quarter % self.meter[1]:
             raise ConfigError(
-                f"a bar of {self.meter[0]}/{self.meter[1]} is no whole number of steps "
+                f"a bar of {self.meter[0]}/{self.meter[1]} is not a whole number of steps "
                 f"at {self.steps_per_quarter} steps per quarter"
             )
 
@@ -133,13 +133,13 @@ class MelodyConfig:
 
     @property
     def has_learned_prior(self) -> bool:
-        """Whether z is told relative to a learned prior, so that N(0, I) is that prior."""
+        """Whether z is standardised by a learned prior, so that N(0, I) is that prior."""
         return self.look_back or self.segment_codes
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How a model is trained. The budget is the first of ``max_updates`` and ``max_minutes`` to be reached."""
+    """Training configuration. The budget is the first of ``max_updates`` and ``max_minutes`` to be reached."""
 
     batch_size: int = 128
     max_updates: int | None = None
@@ -184,7 +184,7 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class MelodyTrainConfig(TrainConfig):
-    """How a :class:`~melodyvae.models.melody.MelodyModel` is trained: the above, and what only melodies have."""
+    """Training configuration of a :class:`~melodyvae.models.melody.MelodyModel`: adds the options of melodies."""
 
     transpose_down: int = 5  # semitones; the shift is random at every visit
     transpose_up: int = 6

@@ -1,4 +1,4 @@
-"""Where the arithmetic runs: device, threads, precision."""
+"""Device, threads and precision of the arithmetic."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ MIN_BF16_CAPABILITY = (8, 0)  # Ampere; older NVIDIA GPUs emulate bf16, slower t
 
 
 class DeviceError(UserError, RuntimeError):
-    """A device or precision was asked for that this machine does not have."""
+    """Device or precision that this machine does not have."""
 
 
 def choose_device(name: str = "auto", local_rank: int | None = None) -> torch.device:
     """The device of that name; ``auto`` takes the first there is of cuda, mps, cpu.
 
-    Of several processes on a machine each takes the GPU of its number, ``local_rank``.
+    Each of several processes on a machine takes the GPU of its number, ``local_rank``.
 
     Raises:
         DeviceError: if the machine has no such device.
     """
-    found = {
+    available = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
         "cpu": True,
     }
-    if local_rank is not None and found["cuda"] and name in ("auto", "cuda"):
+    if local_rank is not None and available["cuda"] and name in ("auto", "cuda"):
         name = f"cuda:{local_rank}"
         torch.cuda.set_device(local_rank % torch.cuda.device_count())
     if local_rank is not None and name == "auto":
         return torch.device("cpu")
     if name == "auto":
-        return torch.device(next(kind for kind, there in found.items() if there))
+        return torch.device(next(kind for kind, there in available.items() if there))
     kind, _, index = name.partition(":")
     counts = {"cuda": torch.cuda.device_count(), "mps": 1, "cpu": 1}
-    if not found.get(kind, False) or (index and not (index.isdecimal() and int(index) < counts[kind])):
-        there = ", ".join(kind for kind, is_there in found.items() if is_there)
+    if not available.get(kind, False) or (index and not (index.isdecimal() and int(index) < counts[kind])):
+        there = ", ".join(kind for kind, is_there in available.items() if is_there)
         raise DeviceError(f"device {name!r} is not available here; this machine has: {there}")
     return torch.device(name)
 

@@ -1,11 +1,11 @@
-"""An option of a verb, said once: a field of a frozen dataclass.
+"""An option of a verb, stated once: a field of a frozen dataclass.
 
 ``count: Annotated[int, Option("Tunes.", low=1, flags=("n",))] = 8`` says all there is to know of an option: its type,
 its range, its words and its default. The checks of Python calls (:class:`Options`), the methods of ``MelodyVAE``
 (:func:`verb`), the options of commands, the requests of the studio and the shell line under its page follow from it.
 
 A field may be a ``bool``, ``int``, ``float``, ``str``, a ``Literal`` of texts, a ``tuple`` of one of these, any of them
-``| None``, and whatever :attr:`Option.parse` understands. ``str | tuple[str, ...]`` is one value for all sources of a
+``| None``, and any type with :attr:`Option.parse`. ``str | tuple[str, ...]`` is one value for all sources of a
 verb, or a tuple with one for each.
 """
 
@@ -27,7 +27,7 @@ MAX_SHOWN = 60  # characters of a wrong value
 
 
 class OptionError(UserError, ValueError):
-    """An option has a value that it does not take."""
+    """An option has a value outside its range or choices."""
 
 
 @dataclass(frozen=True)
@@ -175,8 +175,8 @@ class Options:
                 words.append(field.flags()[0])
             elif value != field.default:
                 values = value if isinstance(value, tuple) else (value,)
-                told = [f"{one:g}" if isinstance(one, float) else str(one) for one in values]
-                words += [field.flags()[0], *told]
+                texts = [f"{one:g}" if isinstance(one, float) else str(one) for one in values]
+                words += [field.flags()[0], *texts]
         return words
 
 
@@ -219,8 +219,8 @@ def _resolved(name: str, hint: Any, default: Any) -> OptionField:
 def options_class(function: Callable[..., Any]) -> type[Options]:
     """The class of a verb's ``options``."""
     kind = function.__annotations__["options"]
-    found: type[Options] = function.__globals__[kind] if isinstance(kind, str) else kind
-    return found
+    options_type: type[Options] = function.__globals__[kind] if isinstance(kind, str) else kind
+    return options_type
 
 
 def verb(function: Callable[..., Outcome]) -> Callable[..., Outcome]:

@@ -51,13 +51,13 @@ class Ranks:
         return total / self.count
 
     def largest(self, values: list[float]) -> list[float]:
-        """Of each number the largest that any rank says."""
+        """Element-wise maximum of the values over all ranks."""
         if self.count == 1:
             return values
         agreed = torch.tensor(values, dtype=torch.float64)
         distributed.all_reduce(agreed, distributed.ReduceOp.MAX)
-        found: list[float] = agreed.tolist()
-        return found
+        maxima: list[float] = agreed.tolist()
+        return maxima
 
 
 ALONE = Ranks()

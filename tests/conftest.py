@@ -1,4 +1,4 @@
-"""What all tests share: small tunes, a dataset and a trained model made in code, and hypothesis without deadlines."""
+"""Fixtures of all tests: small tunes, a dataset and a trained model made in code, and hypothesis without deadlines."""
 
 import os
 from pathlib import Path

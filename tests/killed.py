@@ -1,4 +1,4 @@
-"""What tests that kill commands share: starting one in a session of its own, and what it leaves behind."""
+"""Helpers of tests that kill commands: start one in a session of its own, and list its leftovers."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def test_a_misspelt_key_is_an_error_that_lists_the_keys():
         ({"lowest_pitch": 36}, "the pitch range is 36..108; melodyvae prep makes windows of 21..108"),
         ({"lowest_pitch": 0, "highest_pitch": 127}, "the pitch range is 0..127"),
         ({"meter": [4, 0]}, "a bar of 4/0"),
-        ({"meter": [3, 32]}, "a bar of 3/32 is no whole number of steps"),
+        ({"meter": [3, 32]}, "a bar of 3/32 is not a whole number of steps"),
     ],
 )
 def test_bad_model_values_are_refused(values, message):

@@ -1,4 +1,4 @@
-"""What imports what, and when: checked in fresh interpreters."""
+"""Imports of the package, and their time, checked in fresh interpreters."""
 
 import subprocess
 import sys

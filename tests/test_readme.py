@@ -1,4 +1,4 @@
-"""What README, docs/ and examples/ tell a user to type is typed here."""
+"""Run all commands and examples of README, docs/ and examples/."""
 
 import re
 import runpy

@@ -20,11 +20,11 @@ EXPLAINED = {
     "greedy_accuracy": "steps right, most probable tokens, z the mean",
     "no_event_accuracy": "steps right by always guessing 'no event'",
     "note_f1": "notes right (onset and pitch), greedy from the mean",
-    "rhythm_f1": "onsets right, whatever the pitch",
+    "rhythm_f1": "onsets right, any pitch",
     "pitch_f1": "pitches right, wherever they are",
     "exact_windows": "windows without any fault, greedy from the mean",
     "reconstruction_nats": "-log p(x | z) per window, z ~ q",
-    "kl_bits": "what z says about a window, in bits",
+    "kl_bits": "information of z about a window, in bits",
     "negative_elbo_nats_per_step": "bound on -log p(x), nats per step",
     "active_units": "latent dimensions in use",
     "importance_weighted_nats_per_step": "tighter bound on -log p(x), nats per step",
@@ -38,7 +38,7 @@ EXPLAINED = {
     "distinct": "samples unlike all others, any key",
     "repeats_exact": "bars that repeat an earlier one of theirs",
     "repeats_transposed": "the same, in any key",
-    "repeats_rhythm": "the same, whatever the pitches",
+    "repeats_rhythm": "the same, any pitches",
     "range_semitones": "from the lowest to the highest pitch, mean",
     "leaps": "windows with an interval of more than an octave",
     "silence": "steps at which nothing sounds",
@@ -168,8 +168,8 @@ def evaluate(
                 plot_interpolations(report.interpolations, temporary)
         if json_file is not None:
             with whole_file(json_file) as temporary:
-                found = {"model": model_name} | report.to_dict()
-                temporary.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+                values = {"model": model_name} | report.to_dict()
+                temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
 
 def _print_recorded(model_name: str, metrics: Mapping[str, Any]) -> None:
@@ -182,14 +182,14 @@ def _print_recorded(model_name: str, metrics: Mapping[str, Any]) -> None:
 
 
 def _print_reconstruction(report: Report) -> None:
-    found = report.reconstruction or {}
+    metrics = report.reconstruction or {}
     click.echo(f"{'':<34}{'value':>9}{'95% interval':>22}" + "".join(f"{name:>10}" for name in BASELINES))
-    for name, metric in found.items():
+    for name, metric in metrics.items():
         if isinstance(metric, dict):
             baselines = [metric["baselines"][baseline] for baseline in BASELINES]
             cells = "".join(f"{'' if value is None else f'{value:.4f}':>10}" for value in baselines)
             click.echo(f"{name:<34}{_value(metric)}{cells}  {EXPLAINED[name]}")
-    click.echo(f"{'active_units':<34}{found['active_units']:9d}{'':>52}  {EXPLAINED['active_units']}")
+    click.echo(f"{'active_units':<34}{metrics['active_units']:9d}{'':>52}  {EXPLAINED['active_units']}")
     click.echo(
         f"nothing: always 'no event'; nearest: the nearest of {report.nearest_among}, in any key (of up to 1,000 "
         "windows); no z: the same decoder, given another window's z"
@@ -199,45 +199,45 @@ def _print_reconstruction(report: Report) -> None:
 def _print_bound(report: Report) -> None:
     from melodyvae.evaluation.report import BOUND_SAMPLES
 
-    found = report.bound or {}
+    bounds = report.bound or {}
     for name, samples in BOUND_SAMPLES.items():
-        told = f"{samples} sample{'s' if samples > 1 else ''} of z, {found['windows']} windows"
-        click.echo(f"{name:<34}{_value(found[name])}  {EXPLAINED[name]} ({told})")
+        basis = f"{samples} sample{'s' if samples > 1 else ''} of z, {bounds['windows']} windows"
+        click.echo(f"{name:<34}{_value(bounds[name])}  {EXPLAINED[name]} ({basis})")
 
 
 def _print_samples(report: Report) -> None:
-    found = report.samples or {}
-    priors = [name for name in found if name not in ("count", "floor")]
-    click.echo(f"{found['count']} samples from a prior against the windows: Jensen-Shannon distance in bits")
+    metrics = report.samples or {}
+    priors = [name for name in metrics if name not in ("count", "floor")]
+    click.echo(f"{metrics['count']} samples from a prior against the windows: Jensen-Shannon distance in bits")
     click.echo(f"{'':<34}" + "".join(f"{prior:>9}" for prior in priors))
-    for name in found["normal"]:
-        told = EXPLAINED[name]
-        if name in found["floor"]:
-            told += f" (two halves of the windows: {found['floor'][name]:.4f})"
-        click.echo(f"{name:<34}" + "".join(f"{found[prior][name]:9.4f}" for prior in priors) + f"  {told}")
+    for name in metrics["normal"]:
+        explanation = EXPLAINED[name]
+        if name in metrics["floor"]:
+            explanation += f" (two halves of the windows: {metrics['floor'][name]:.4f})"
+        click.echo(f"{name:<34}" + "".join(f"{metrics[prior][name]:9.4f}" for prior in priors) + f"  {explanation}")
 
 
 def _print_structure(report: Report) -> None:
     from melodyvae.evaluation.structure import DRAWS
 
-    found = report.structure or {}
-    ranges, files = (found.get("training", {}).get(name) for name in ("ranges", "files"))
-    click.echo(f"{'':<34}" + "".join(f"{name:>9}" for name in found) + f"{'range' if ranges else '':>19}")
-    js = [name for name in found["windows"] if name.startswith("js_")]
-    opening = [name for name in found["windows"] if name.startswith("opening_")]
+    metrics = report.structure or {}
+    ranges, files = (metrics.get("training", {}).get(name) for name in ("ranges", "files"))
+    click.echo(f"{'':<34}" + "".join(f"{name:>9}" for name in metrics) + f"{'range' if ranges else '':>19}")
+    js = [name for name in metrics["windows"] if name.startswith("js_")]
+    opening = [name for name in metrics["windows"] if name.startswith("opening_")]
     far = ("similarity_error", *js, "judged", *sorted(opening, key=lambda name: name == "opening_judged"))
-    like = [name for name, value in found["windows"].items() if isinstance(value, float) and name not in far]
-    for name in (*like, *(name for name in far if name in found["windows"])):
+    like = [name for name, value in metrics["windows"].items() if isinstance(value, float) and name not in far]
+    for name in (*like, *(name for name in far if name in metrics["windows"])):
         if name == far[0]:
-            click.echo("from the windows (of the windows: of one half from the other)")
-        cells = "".join(f"{f'{values[name]:.4f}' if name in values else '':>9}" for values in found.values())
+            click.echo("distance to the windows (column windows: half against half)")
+        cells = "".join(f"{f'{values[name]:.4f}' if name in values else '':>9}" for values in metrics.values())
         if ranges:
             cells += f"{'{:.3f} to {:.3f}'.format(*ranges[name]) if name in ranges else '':>19}"
-        told = EXPLAINED[name.removeprefix("opening_")]
-        click.echo(f"{name:<34}{cells}  {told}{', first two bars' * name.startswith('opening_')}")
+        explanation = EXPLAINED[name.removeprefix("opening_")]
+        click.echo(f"{name:<34}{cells}  {explanation}{', first two bars' * name.startswith('opening_')}")
     if ranges:
         click.echo(f"range: lowest and highest of {DRAWS} draws of {files} training files, from windows of the others")
-    for name, values in found.items():
+    for name, values in metrics.items():
         lags = " ".join(f"{share:.3f}" for share in values["repeats_by_lag"])
         click.echo(f"bars that are the bar 1, 2, 3 ... before, {name}: {lags}")
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 )
 @click.option("--windows", "max_windows", type=click.IntRange(min=1), help="Fit each to at most so many, drawn.")
 @click.option("--measure", "max_measured", type=click.IntRange(min=1), help="Measure at most so many of each split.")
-@click.option("--calibrate", "calibrates", is_flag=True, help="Of a model that composes: see above.")
+@click.option("--calibrate", "calibrates", is_flag=True, help="For a model that composes: see above.")
 @device_option
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: the cores it may use]")
 def fit(
@@ -85,14 +85,14 @@ def fit(
 
 
 def _calibrate(model: MelodyModel, dataset: WindowDataset) -> dict[str, float]:
-    """How far each knob of the model was turned; what it writes before and after is printed."""
+    """Calibrate the model, print its statistics before and after, and return the value of each knob."""
     from tqdm import tqdm
 
     from melodyvae.training.calibration import ROUNDS, calibrate
 
     with tqdm(total=ROUNDS, desc="Calibrating") as bar:
-        found = calibrate(model, dataset.as_written("train"), tell=lambda number: bar.update())
+        calibration = calibrate(model, dataset.as_written("train"), tell=lambda number: bar.update())
     click.echo(f"{'':20}{'windows':>9}{'before':>9}{'after':>9}")
-    for name, share in found.windows.items():
-        click.echo(f"{name:20}{share:9.3f}{found.before[name]:9.3f}{found.after[name]:9.3f}")
-    return found.knobs
+    for name, share in calibration.windows.items():
+        click.echo(f"{name:20}{share:9.3f}{calibration.before[name]:9.3f}{calibration.after[name]:9.3f}")
+    return calibration.knobs

@@ -85,8 +85,8 @@ def _inspect_dataset(path: Path) -> None:
         click.echo(f"{split:>6} {count:8} windows, {share * meta['steps'] / meta['bars']:.1f} notes per bar")
     for kind, reasons in (("files", meta["left_out_files"]), ("windows", meta["left_out_windows"])):
         if reasons:
-            told = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
-            click.echo(f"left out, {kind}: {told}")
+            counts = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
+            click.echo(f"left out, {kind}: {counts}")
     click.echo("made by " + ", ".join(f"{name} {version}" for name, version in meta["versions"].items()))
 
 
@@ -124,11 +124,11 @@ def _inspect_checkpoint(target: str) -> None:
 
 def _in_a_line(values: dict[str, object]) -> str:
     """``name value`` pairs with commas between; of a long hash only the beginning."""
-    told = []
+    pairs = []
     for name, value in values.items():
         if isinstance(value, dict):
-            told.append(f"{name} ({_in_a_line(value)})")
+            pairs.append(f"{name} ({_in_a_line(value)})")
         else:
             shown = f"{value:.6g}" if isinstance(value, float) else str(value)
-            told.append(f"{name} {shown[:HASH_CHARACTERS] if len(shown) == 64 else shown}")
-    return ", ".join(told)
+            pairs.append(f"{name} {shown[:HASH_CHARACTERS] if len(shown) == 64 else shown}")
+    return ", ".join(pairs)

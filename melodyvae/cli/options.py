@@ -75,7 +75,7 @@ class DeviceName(click.ParamType[str]):
         """The name."""
         if not re.fullmatch(r"auto|(cpu|cuda|mps)(:\d+)?", value, re.ASCII):
             self.fail(
-                f"{value!r} is no device; choose one of auto, cpu, cuda and mps, or a GPU such as cuda:1", param, ctx
+                f"{value!r} is not a device; choose one of auto, cpu, cuda and mps, or a GPU such as cuda:1", param, ctx
             )
         return value
 
@@ -98,13 +98,13 @@ model_option = click.option(
 
 @dataclass(frozen=True)
 class Generation:
-    """What all commands that write melodies have.
+    """Options of all commands that write melodies.
 
     Attributes:
         output: the folder for the results; None for the command's own.
         model_name: ``auto``, a shipped model, a checkpoint file or a run folder.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        feel: how melodies are played: ``keep``, ``straight`` or such as ``swing=0.62``.
+        feel: the feel of the melodies: ``keep``, ``straight`` or such as ``swing=0.62``.
         audio: write WAV files, too.
         play: open the page of the results in the browser.
         force: replace results that are there.
@@ -232,13 +232,13 @@ def reading_options(command: Command) -> Command:
             is_eager=True,
             expose_value=False,
             callback=keep,
-            help="Of a score: take repeated bars once, or as often as they are played.",
+            help="For a score: take repeated bars once, or as often as they are played.",
         ),
     )
 
 
 def chosen_repeats() -> Repeats:
-    """What ``--repeats`` of the command that is running says."""
+    """Value of ``--repeats`` of the running command."""
     return "play" if _chosen("repeats") == "play" else "written"
 
 

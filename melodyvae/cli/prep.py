@@ -42,7 +42,7 @@ class SpeedList(click.ParamType[tuple[int, ...]]):
             return value
         parts = value.split(",")
         if not all(part.strip().isdecimal() for part in parts):
-            self.fail(f"{value!r} is no list of whole numbers such as 1,2", param, ctx)
+            self.fail(f"{value!r} is not a list of whole numbers such as 1,2", param, ctx)
         return tuple(int(part) for part in parts)
 
 
@@ -108,7 +108,7 @@ class SpeedList(click.ParamType[tuple[int, ...]]):
     type=click.Choice(["written", "play"]),
     default="written",
     show_default=True,
-    help="Of scores: take repeated bars once, or as often as they are played.",
+    help="For scores: take repeated bars once, or as often as they are played.",
 )
 @click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: the cores it may use]")
 @click.option(
@@ -236,7 +236,7 @@ def _print(report: PrepReport) -> None:
     click.echo(f"{sum(report.counts.values()):9} windows: {windows}")
     _print_counts("left out, files", report.left_out_files)
     _print_counts("left out, windows", report.left_out_windows)
-    _print_counts("mended on reading, files", report.notices)
+    _print_counts("fixed on reading, files", report.notices)
     if report.moved_to_grid:
         click.echo(f"{report.moved_to_grid:9} onsets moved to the grid, in tracks that have few off it (--off-grid)")
     if report.laid_straight:

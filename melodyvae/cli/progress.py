@@ -1,4 +1,4 @@
-"""What the commands that train share: the progress bar, and ending in good order on Ctrl-C."""
+"""Common parts of the commands that train: the progress bar, and a clean end on Ctrl-C."""
 
 from __future__ import annotations
 

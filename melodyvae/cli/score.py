@@ -37,12 +37,12 @@ def score(files: tuple[Path, ...], model_name: str, device: str, every: bool, op
     melodyvae score a.mid
     melodyvae score song.mid --all
 
-    From each bar on, as many bars as the model takes at a time (two) are compared with passages of tunes like those
-    that it has learned from: how many of a hundred are less unusual. A note is doubtful if the whole tune would be
-    much likelier with another pitch near it, by melody-compose, which hears that bars come back and keys stay; in
-    other meters than 4/4, where that model cannot hear, if it lies outside the scale of the tune or its bars would be
-    much likelier. A bar that recurs exactly clears its notes. Of a long tune the most unusual bars and the most
-    doubtful notes are printed, unless --all is given.
+    Each two bars (one window of the model) are compared with passages of tunes like those that it has learned from:
+    the score is how many of a hundred are less unusual. A note is doubtful if melody-compose, which knows that bars
+    repeat and keys stay, finds the whole tune much likelier with another pitch near it. That model reads 4/4 only; in
+    other meters a note is doubtful if it lies outside the scale of the tune or its bars would be much likelier. Notes
+    of a bar that recurs exactly are not doubtful. For a long tune the most unusual bars and the most doubtful notes
+    are printed, unless --all is given.
     """
     held: dict[str, MelodyVAE] = {}
     with known_errors():

@@ -48,8 +48,8 @@ if TYPE_CHECKING:
 @click.option(
     "--changed-windows", type=float, help="Share of the windows whose rhythm is changed at a visit: see the next two."
 )
-@click.option("--anticipation", type=float, help="Of these, the highest share of notes that come 1 or 2 steps early.")
-@click.option("--rests", type=float, help="Of these, the highest share of notes that end early.")
+@click.option("--anticipation", type=float, help="The highest share of their notes that come 1 or 2 steps early.")
+@click.option("--rests", type=float, help="The highest share of their notes that end early.")
 @click.option("--seed", type=SEED, help="Seed of everything random.")
 @click.option("--evaluate-every", type=int, help="Updates between two evaluations on held-out windows.")
 @click.option(

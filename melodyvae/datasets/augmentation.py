@@ -18,14 +18,14 @@ MAX_ANTICIPATION_STEPS = 2
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How windows are changed.
+    """Random changes of training windows.
 
     Attributes:
         changed_windows: the share of windows that are changed at a visit; the others stay as they are.
         anticipation: the highest share of a window's onsets that move one or two steps earlier.
         rests: the highest share of a window's notes that end early.
 
-    Of a window that is changed both shares are drawn evenly from 0 to the highest.
+    Both shares of a changed window are drawn uniformly from 0 to the highest.
     """
 
     changed_windows: float = 0.0
@@ -58,12 +58,12 @@ def anticipate(tokens: np.ndarray, moves: np.ndarray, steps: np.ndarray) -> np.n
     """
     moved = tokens.copy()
     is_free = tokens == NO_EVENT
-    wanted = moves & (tokens >= FIRST_NOTE_ON)
+    is_moving = moves & (tokens >= FIRST_NOTE_ON)
     free_before = np.ones(tokens.shape, dtype=bool)
     for distance in range(1, MAX_ANTICIPATION_STEPS + 1):
         free_before[:, :distance] = False
         free_before[:, distance:] &= is_free[:, :-distance]
-        rows, places = np.nonzero(wanted & free_before & (steps == distance))
+        rows, places = np.nonzero(is_moving & free_before & (steps == distance))
         moved[rows, places - distance] = tokens[rows, places]
         moved[rows, places] = NO_EVENT
     return moved

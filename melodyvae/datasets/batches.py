@@ -1,7 +1,7 @@
 """Token windows -> batches, shuffled each epoch and transposed at every visit.
 
 Conventions: batches are int64 ``(B, T)``. A batch is a function of the seed and of the update's number alone, so a
-training that is stopped goes on with the batches it would have had.
+resumed training continues with the same batches.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ def token_batches(windows: np.ndarray, size: int, device: torch.device | None = 
 
 
 def random_rows(rows: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """``count`` of ``rows`` ``(N, ...)`` drawn by ``seed`` without repetition, in their order; all of fewer."""
+    """``count`` of ``rows`` ``(N, ...)`` drawn by ``seed`` without repetition, in their order; at most N."""
     return np.asarray(rows[random_places(len(rows), count, seed)])
 
 
 def random_places(of: int, count: int, seed: int) -> np.ndarray:
-    """``count`` of the numbers below ``of`` drawn by ``seed`` without repetition, ascending; all of fewer."""
+    """``count`` of the numbers below ``of`` drawn by ``seed`` without repetition, ascending; at most ``of``."""
     return np.sort(np.random.default_rng(seed).permutation(of)[:count])
 
 
 class TrainingBatches:
-    """Batches without end: each epoch is a new shuffle of all windows, each window newly transposed.
+    """Endless batches: each epoch is a new shuffle of all windows, each window newly transposed.
 
-    A batch may span two epochs, so a dataset smaller than a batch works too: its windows then come more than once in
+    A batch may span two epochs, so a dataset smaller than a batch works too: its windows then occur more than once in
     a batch, each time in another key.
 
-    Of several ranks, each takes (and reads from the disk) every ``ranks.count``-th window of the same batches.
+    Each of several ranks takes (and reads from the disk) every ``ranks.count``-th window of the same batches.
     """
 
     def __init__(

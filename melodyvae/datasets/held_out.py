@@ -1,8 +1,8 @@
-"""Which windows a model was not trained on, by what its checkpoint says of its training.
+"""Windows that a model was not trained on, by the provenance in its checkpoint.
 
 A checkpoint keeps a mark of each file in its training split, and in those of the models it was fine-tuned from: the
-first 8 bytes of the SHA-256 of the file's content. Two files have the same mark with probability 2^-64. Checkpoints of
-before have marks of 4 bytes (2^-32), which collide where there are 100,000 files or more.
+first 8 bytes of the SHA-256 of the file's content. Two files have the same mark with probability 2^-64. Older
+checkpoints have marks of 4 bytes (2^-32), which collide among 100,000 files or more.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ALL_SPLITS = "all"
 
 
 class TrainedOnError(UserError, ValueError):
-    """Windows that the model was trained on were to be called held-out."""
+    """The requested held-out windows include some that the model was trained on."""
 
 
 def source_marks(dataset: WindowDataset) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def held_out_windows(provenance: Mapping[str, Any], dataset: WindowDataset, spli
 
 
 def splits_of(dataset: WindowDataset, split: str) -> tuple[str, ...]:
-    """The splits that are meant by ``split``, or by ``all``."""
+    """The splits named by ``split``, or all of them for ``all``."""
     return tuple(dataset.splits) if split == ALL_SPLITS else (split,)
 
 
@@ -70,15 +70,17 @@ def _trained(provenance: Mapping[str, Any], dataset: WindowDataset) -> dict[int,
 
     Those of ``dataset`` itself are left out: its splits say what was held out, and marks may collide.
     """
-    found: dict[int, set[bytes]] = {}
+    marks_by_size: dict[int, set[bytes]] = {}
     for made_by in _generations(provenance):
         if dataset.is_that_of(made_by):
             continue
         kept = made_by.get("trained_on", "")
         size, text = (OLD_MARK_BYTES, kept) if isinstance(kept, str) else (kept["bytes"], kept["marks"])
         marks = base64.b64decode(text)
-        found.setdefault(size, set()).update(marks[start : start + size] for start in range(0, len(marks), size))
-    return found
+        marks_by_size.setdefault(size, set()).update(
+            marks[start : start + size] for start in range(0, len(marks), size)
+        )
+    return marks_by_size
 
 
 def _generations(provenance: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

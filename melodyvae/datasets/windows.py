@@ -32,10 +32,10 @@ class DatasetError(UserError, ValueError):
 
 @dataclass(frozen=True)
 class WindowDataset:
-    """What ``melodyvae prep`` wrote.
+    """A dataset written by ``melodyvae prep``.
 
     Attributes:
-        folder: where it lies.
+        folder: its folder.
         meta: the content of ``meta.json``.
         splits: ``train``, ``valid`` and ``test`` to windows, uint8 ``(N, T)``.
     """
@@ -68,7 +68,7 @@ class WindowDataset:
     def as_written(self, split: str) -> np.ndarray:
         """The windows ``(N, T)`` of a split that begin at a bar line of their piece and are as fast as written.
 
-        All of them where there are no such, and of a folder that does not say.
+        All windows if there are none such, or if the folder does not say.
         """
         windows = np.asarray(self.splits[split])
         places = self._places()
@@ -81,7 +81,7 @@ class WindowDataset:
         return windows[is_as_written] if is_as_written.any() else windows
 
     def _places(self, *columns: str) -> np.ndarray:
-        """Where each window is from, with these columns besides ``split``."""
+        """Origin of each window: these columns besides ``split``."""
         file = self.folder / PLACES_FILE
         try:
             places = array_on_disk(file)
@@ -99,15 +99,15 @@ class WindowDataset:
         ours, theirs = tuple(self.meta["meter"]), config.meter
         if Fraction(*ours) == Fraction(*theirs):
             theirs = ours
-        for name, own, wanted in (
+        for name, own, expected in (
             ("bars", self.meta["bars"], config.bars),
             ("meter", ours, theirs),
             ("steps per quarter", self.meta["steps_per_quarter"], config.steps_per_quarter),
             ("vocabulary", self.meta["vocabulary"], vocabulary_of(config).to_dict()),
         ):
-            if own != wanted:
+            if own != expected:
                 raise DatasetError(
-                    f"{self.folder} does not fit the model: its {name} is {own}, the model's is {wanted}. "
+                    f"{self.folder} does not fit the model: its {name} is {own}, the model's is {expected}. "
                     "Run `melodyvae prep` again with the model's settings, or choose or train another model."
                 )
 
@@ -121,7 +121,7 @@ def open_dataset(folder: str | Path) -> WindowDataset:
     folder = Path(folder)
     meta_file = folder / "meta.json"
     if not meta_file.is_file():
-        raise DatasetError(f"{folder} is no dataset (it has no meta.json); make one with `melodyvae prep FOLDER`")
+        raise DatasetError(f"{folder} is not a dataset (it has no meta.json); make one with `melodyvae prep FOLDER`")
     try:
         if meta_file.stat().st_size > MAX_META_BYTES:
             raise ValueError(f"its meta.json is larger than {MAX_META_BYTES / 2**20:.0f} MiB")
@@ -139,14 +139,14 @@ def open_dataset(folder: str | Path) -> WindowDataset:
         )
     if wrong := next((name for name, fits in META.items() if not fits(meta.get(name))), None):
         raise DatasetError(
-            f"{folder} is not a whole dataset ({wrong} in its meta.json is not as it should be); run `melodyvae prep` "
-            "again"
+            f"{folder} is not a whole dataset ({wrong} in its meta.json is wrong); run `melodyvae prep` again"
         )
     for name, windows in splits.items():
         shape = meta["counts"][name], meta["steps"]
         if windows.dtype != np.uint8 or windows.shape != shape:
             raise DatasetError(
-                f"{folder / name}.npy holds {windows.dtype} {windows.shape}, which is not what meta.json says"
+                f"{folder / name}.npy holds {windows.dtype} {windows.shape}, which contradicts its meta.json; "
+                "run `melodyvae prep` again"
             )
     return WindowDataset(folder, meta, splits)
 

@@ -1,4 +1,4 @@
-"""Images that are no digits, found by their negative ELBO: a model of digits gives them few nats' worth of belief.
+"""Detect images that are not digits by their negative ELBO: a model of digits gives them a low probability.
 
 Conventions: as in :mod:`melodyvae.digits.data`. A higher score is stranger.
 """

@@ -35,7 +35,7 @@ class DigitsConfig:
 
 @dataclass(frozen=True)
 class DigitsTrainConfig(TrainConfig):
-    """How a digit model is trained. beta = 1 makes the loss the negative ELBO; beta = 0 is reconstruction alone."""
+    """Training configuration of a digit model. beta = 1 is the negative ELBO; beta = 0 is reconstruction alone."""
 
     batch_size: int = 128
     learning_rate: float = 1.5e-3

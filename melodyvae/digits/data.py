@@ -39,7 +39,7 @@ MD5 = {
 
 
 class DigitDataError(UserError, ValueError):
-    """The digits are missing, or a file of theirs is not what it should be."""
+    """The digits are missing, or one of their files is damaged."""
 
 
 class DownloadError(DigitDataError):
@@ -81,7 +81,7 @@ class DigitSplits:
 def read_digits(folder: str | Path) -> DigitSplits:
     """The digits of the four idx files in ``folder``, each gzipped (``.gz``) or not.
 
-    Of fewer than 60,000 training images a twelfth is held out.
+    With fewer than 60,000 training images, a twelfth of them is held out.
 
     Raises:
         DigitDataError: if a file is missing or not a whole idx file, or images and labels do not belong together.
@@ -102,12 +102,14 @@ def read_idx(path: str | Path) -> np.ndarray:
     """The uint8 array of an idx file, gzipped or not.
 
     Raises:
-        DigitDataError: if it is no idx file of bytes, truncated, or longer than its header says.
+        DigitDataError: if it is not an idx file of bytes, truncated, or longer than its header says.
     """
     path = Path(path)
     data = _uncompressed(path)
     if len(data) < 4 or data[:2] != b"\0\0":
-        raise DigitDataError(f"{path} is no idx file: it starts with {data[:4].hex(' ') or 'nothing'}, not with 00 00")
+        raise DigitDataError(
+            f"{path} is not an idx file: it starts with {data[:4].hex(' ') or 'nothing'}, not with 00 00"
+        )
     kind, dimensions = data[2], data[3]
     if kind != 8 or not 1 <= dimensions <= 3:
         raise DigitDataError(
@@ -118,12 +120,12 @@ def read_idx(path: str | Path) -> np.ndarray:
     if len(data) < start:
         raise DigitDataError(f"{path} is truncated: it ends within its header; copy or download it again")
     shape = tuple(int(length) for length in np.frombuffer(data, ">u4", dimensions, offset=4))
-    promised, found = int(np.prod(shape, dtype=np.int64)), len(data) - start
-    if found != promised:
-        what = "truncated" if found < promised else "longer than it should be"
+    promised, size = int(np.prod(shape, dtype=np.int64)), len(data) - start
+    if size != promised:
+        what = "truncated" if size < promised else "longer than it should be"
         sizes = " x ".join(map(str, shape))
         raise DigitDataError(
-            f"{path} is {what}: its header promises {sizes} = {promised} bytes, and {found} follow; "
+            f"{path} is {what}: its header promises {sizes} = {promised} bytes, and {size} follow; "
             "copy or download it again"
         )
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
@@ -135,10 +137,10 @@ def download_digits(
     checksums: Mapping[str, str] = MD5,
     progress: bool = True,
 ) -> Path:
-    """The folder with the four files, fetched from the first mirror that has them right; what is there stays.
+    """Download the four files from the first mirror with the right bytes; existing files stay. Returns their folder.
 
     Args:
-        folder: where they are kept; pooch's cache folder for melodyvae by default.
+        folder: the folder for them; pooch's cache folder for melodyvae by default.
         mirrors: addresses of folders with the gzipped files, tried in turn.
         checksums: file name to MD5 of the uncompressed bytes.
         progress: whether to show a progress bar.
@@ -179,7 +181,7 @@ def black_and_white(digits: Digits, generator: torch.Generator | None = None) ->
 
 
 class DigitBatches:
-    """Batches without end: each epoch is a new shuffle. The batch of an update depends on (seed, update) alone."""
+    """Endless batches: each epoch is a new shuffle. The batch of an update depends on (seed, update) alone."""
 
     def __init__(self, digits: Digits, batch_size: int, seed: int = 0) -> None:
         if len(digits) == 0:

@@ -1,7 +1,7 @@
-"""What one can do with z on digits: walk between two of them, add an attribute, fill in what is hidden; and digits
-drawn from a shipped model, for use where there is no data set at hand.
+"""Latent operations on digits: interpolate, add an attribute, fill in hidden pixels; and digits drawn from a shipped
+model, for use without a data set.
 
-Conventions: images are float ``(N, 28, 28)``, 0 paper to 1 ink; every model here takes no labels, but that of
+Conventions: images are float ``(N, 28, 28)``, 0 paper to 1 ink; no model here takes labels, except that of
 :func:`drawn_digits`.
 """
 
@@ -43,7 +43,7 @@ def walk(model: DigitVAE, start: Tensor, end: Tensor, count: int) -> Tensor:
 
 
 def slant(images: Tensor) -> Tensor:
-    """How far the ink leans to the right, ``(N,)``: pixels to the right for each pixel upwards, from its moments."""
+    """Slant of the ink to the right, ``(N,)``: pixels to the right per pixel upwards, from its moments."""
     ink = images / images.sum(dim=(1, 2), keepdim=True).clamp(min=1e-6)
     rows = torch.arange(SIDE, dtype=images.dtype, device=images.device).view(1, SIDE, 1)
     columns = rows.view(1, 1, SIDE)
@@ -63,10 +63,10 @@ def stroke_width(images: Tensor) -> Tensor:
 
 
 def attribute_direction(model: DigitVAE, digits: Digits, measure: Callable[[Tensor], Tensor]) -> Tensor:
-    """The way in z, ``(Z,)``, from digits with little of an attribute to digits with much of it.
+    """Direction in z, ``(Z,)``, from digits with little of an attribute to digits with much of it.
 
-    Of each class apart, so that the attribute is not mixed up with the digit: the mean z of the quarter that has most
-    of it, less the mean z of the quarter that has least; then the mean over the classes.
+    Computed per class, so that the attribute is not confounded with the digit: the mean z of the quarter that has most
+    of it, minus the mean z of the quarter that has least; then the mean over the classes.
 
     "Deep Feature Interpolation for Image Content Changes" (Upchurch et al., 2017): https://arxiv.org/abs/1611.05507
 
@@ -129,9 +129,9 @@ def fill_in(
         schedule.step()
     with torch.inference_mode():
         log_probability = prior.log_density(z) - _visible_nats(model, z, images, visible)
-        found, order = log_probability.sort(descending=True)
+        scores, order = log_probability.sort(descending=True)
         filled = torch.where(visible, images, model.decode(z))[order]
-    return filled.cpu(), found.cpu()
+    return filled.cpu(), scores.cpu()
 
 
 def _visible_nats(model: DigitVAE, z: Tensor, images: Tensor, visible: Tensor) -> Tensor:

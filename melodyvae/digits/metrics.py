@@ -1,4 +1,4 @@
-"""How good a digit model is, on digits it was not trained on, in the terms of the literature.
+"""Metrics of a digit model from the literature, on digits it was not trained on.
 
 Conventions: nats per image; shares 0 to 1. The bounds are of binarised images: each pixel of each image is drawn once
 from its grey value (one draw of the dynamic binarisation, which depends on the seed alone).
@@ -46,7 +46,7 @@ def digit_metrics(
     seed: int = 0,
     progress: Callable[[int], object] = lambda images: None,
 ) -> dict[str, float]:
-    """How well the model does on ``digits``; each metric is a mean over all of them.
+    """Metrics of the model on ``digits``; each is a mean over all of them.
 
     - ``negative_elbo_nats`` = ``reconstruction_nats`` + ``kl_nats``, at one z an image, drawn from q(z | x);
     - ``importance_weighted_nats``: see :func:`importance_weighted_nats`; left out at 0 ``importance_samples``;
@@ -61,7 +61,7 @@ def digit_metrics(
         digits: at least one.
         importance_samples: draws of z per image for the importance-weighted bound.
         seed: of the binarisation and of every draw of z.
-        progress: called now and then with the images that have got their importance-weighted bound since the last call.
+        progress: called now and then with the number of images whose bound was computed since the last call.
     """
     generator = torch.Generator(model.device).manual_seed(seed)
     drawn = black_and_white(digits, torch.Generator().manual_seed(seed))
@@ -71,9 +71,9 @@ def digit_metrics(
     with torch.inference_mode():
         terms = [model.loss_terms(images, generator, labels) for images, labels in _batches(model, drawn)]
         metrics |= {
-            "reconstruction_nats": _mean([found.reconstruction for found in terms]),
-            "kl_nats": _mean([found.kl for found in terms]),
-            "negative_elbo_nats": _mean([found.negative_elbo() for found in terms]),
+            "reconstruction_nats": _mean([term.reconstruction for term in terms]),
+            "kl_nats": _mean([term.kl for term in terms]),
+            "negative_elbo_nats": _mean([term.negative_elbo() for term in terms]),
         }
         if importance_samples:
             bounds = []
@@ -139,11 +139,11 @@ def negative_elbos(model: DigitVAE, digits: Digits, seed: int = 0) -> Tensor:
     generator = torch.Generator(model.device).manual_seed(seed)
     drawn = black_and_white(digits, torch.Generator().manual_seed(seed))
     with torch.inference_mode():
-        found = [
+        elbos = [
             model.loss_terms(images, generator, labels).negative_elbo().cpu()
             for images, labels in _batches(model, drawn)
         ]
-    return torch.cat(found)
+    return torch.cat(elbos)
 
 
 def _errors(model: DigitVAE, digits: Digits) -> dict[str, float]:

@@ -44,7 +44,7 @@ class DigitVAE(CheckpointedModel):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return next(self.parameters()).device
 
     def encode(self, images: Tensor, labels: Tensor | None = None) -> DiagonalGaussian:
@@ -56,10 +56,10 @@ class DigitVAE(CheckpointedModel):
             ValueError: if labels are missing in a conditional model, or given to another.
         """
         features = self.image_features(images.unsqueeze(1))
-        found = self._full_precision(self.encoder(self._with_labels(features, labels)))
+        posterior = self._full_precision(self.encoder(self._with_labels(features, labels)))
         if not self.config.variational:
-            return DiagonalGaussian(found, torch.full_like(found, -torch.inf))
-        mean, log_variance = found.chunk(2, dim=-1)
+            return DiagonalGaussian(posterior, torch.full_like(posterior, -torch.inf))
+        mean, log_variance = posterior.chunk(2, dim=-1)
         return DiagonalGaussian(mean, log_variance)
 
     def logits(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -91,14 +91,14 @@ class DigitVAE(CheckpointedModel):
             return LossTerms(reconstruction, torch.zeros_like(reconstruction))
         return LossTerms(reconstruction, posterior.kl_to_standard_normal())
 
-    def _full_precision(self, found: Tensor) -> Tensor:
+    def _full_precision(self, tensor: Tensor) -> Tensor:
         """Out of autocast: hundreds of pixels are summed up next."""
-        return found.to(next(self.parameters()).dtype)
+        return tensor.to(next(self.parameters()).dtype)
 
     def _with_labels(self, inputs: Tensor, labels: Tensor | None) -> Tensor:
         if self.config.labels != (labels is not None):
-            wanted = "needs the labels of the images" if self.config.labels else "was trained without labels"
-            raise ValueError(f"this model {wanted}")
+            mistake = "needs the labels of the images" if self.config.labels else "was trained without labels"
+            raise ValueError(f"this model {mistake}")
         if labels is None:
             return inputs
         return torch.cat([inputs, F.one_hot(labels.long(), CLASSES).to(inputs)], dim=-1)

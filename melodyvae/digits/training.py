@@ -74,11 +74,11 @@ class DigitsTask(Task):
         if not len(self._held_out):
             return None
         generator = torch.Generator(self.model.device).manual_seed(self.config.seed)
-        found = [
+        batches = [
             _binarised_loss_terms(self.model, batch, generator) for batch in batched(self._held_out, EVALUATION_BATCH)
         ]
-        reconstruction = float(torch.cat([terms.reconstruction for terms in found]).mean())
-        kl = float(torch.cat([terms.kl for terms in found]).mean())
+        reconstruction = float(torch.cat([terms.reconstruction for terms in batches]).mean())
+        kl = float(torch.cat([terms.kl for terms in batches]).mean())
         return {
             "reconstruction_nats": reconstruction,
             "kl_nats": kl,

@@ -1,1 +1,1 @@
-"""How good a model is, on held-out windows and by its samples and walks."""
+"""Evaluation of a model, on held-out windows and by its samples and walks."""

@@ -29,8 +29,8 @@ class InterpolationCurves:
         latent_hamming, data_hamming: the share of steps that differ from A: of the latent walk, slerp between the
             posterior means decoded greedily; and of the baseline in data space, which takes each step from B with
             probability alpha, and from A otherwise.
-        latent_cost, data_cost: -log p under the n-gram model, over (1 - alpha) times that of A plus alpha times that of
-            B: 1 where what lies between is as usual as the ends.
+        latent_cost, data_cost: -log p under the n-gram model, divided by (1 - alpha) times that of A plus alpha times
+            that of B: 1 if the tunes between are as usual as the ends.
     """
 
     alpha: list[float]

@@ -1,4 +1,4 @@
-"""How much of a melody lies outside the one scale that fits it best, beside chance.
+"""Share of notes outside the scale that fits a melody best, beside chance.
 
 Conventions: scales are the 12 major and 12 harmonic minor ones; windows are tokens ``(N, T)``; a note counts once.
 """
@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from melodyvae.music.notes import OCTAVE
 from melodyvae.music.scales import IN_SCALE
 from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
 
 CHANCE_DRAWS = 2000
-OCTAVE = 12
 
 
 def shares_outside_scale(windows: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:
-    """The share of the notes of each window outside its own best scale, ``(N,)``; NaN of one without notes."""
+    """The share of the notes of each window outside its own best scale, ``(N,)``; NaN without notes."""
     is_note = windows >= FIRST_NOTE_ON
     classes = (windows.astype(np.int64) - FIRST_NOTE_ON + vocabulary.lowest_pitch) % 12
     weights = np.stack([(is_note & (classes == pitch_class)).sum(axis=1) for pitch_class in range(12)], axis=1)
@@ -54,13 +54,13 @@ def has_wide_leap(windows: np.ndarray) -> np.ndarray:
     """Whether a note of each window ``(N, T)`` is more than an octave from the one before: booleans ``(N,)``."""
     rows, places = np.nonzero(windows >= FIRST_NOTE_ON)
     leaps = np.abs(np.diff(windows[rows, places].astype(np.int64))) > OCTAVE
-    found = np.zeros(len(windows), bool)
-    found[rows[1:][leaps & (rows[1:] == rows[:-1])]] = True
-    return found
+    has_leap = np.zeros(len(windows), bool)
+    has_leap[rows[1:][leaps & (rows[1:] == rows[:-1])]] = True
+    return has_leap
 
 
 def _shares_outside(weights: np.ndarray) -> np.ndarray:
-    """Of pitch class counts ``(N, 12)``, the share outside the best scale ``(N,)``; NaN of no notes."""
+    """Share outside the best scale ``(N,)`` of pitch class counts ``(N, 12)``; NaN without notes."""
     total = weights.sum(axis=1)
     best = (weights @ IN_SCALE.T).max(axis=1)
     return np.where(total > 0, 1 - best / np.maximum(total, 1), np.nan)

@@ -1,4 +1,4 @@
-"""An n-gram model of token sequences, to judge by something else than the model itself how usual a melody is.
+"""An n-gram model of token sequences: an independent measure of how usual a melody is.
 
 Interpolated with Witten and Bell's weights: p_n(w | h) = (c(hw) + t(h) p_{n-1}(w | h')) / (c(h) + t(h)), where c counts
 occurrences in the training windows, t(h) the different tokens after h, and h' is h without its oldest token; below one
@@ -15,7 +15,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class _Counts:
-    """Of one order: sorted keys of (context, token) and their counts; sorted contexts, their counts and variety."""
+    """Counts of one order: sorted (context, token) keys and their counts; sorted contexts, their counts and variety."""
 
     pairs: np.ndarray
     pair_counts: np.ndarray
@@ -42,7 +42,7 @@ class NgramModel:
 
     def probabilities(self, windows: np.ndarray) -> np.ndarray:
         """The probability of each token of ``(N, T)`` given those before it: ``(N, T)``."""
-        found = np.full(windows.shape, 1 / self.vocabulary_size)
+        probabilities = np.full(windows.shape, 1 / self.vocabulary_size)
         for length, counts in enumerate(self._counts):
             contexts = self._contexts(windows, length)
             pairs = contexts * self._base + windows
@@ -51,8 +51,10 @@ class NgramModel:
             count = np.where(is_known, counts.context_counts[of_context], 0)
             variety = np.where(is_known, counts.variety[of_context], 0)
             seen = np.where(is_seen, counts.pair_counts[of_pair], 0)
-            found = np.where(is_known, (seen + variety * found) / np.maximum(count + variety, 1), found)
-        return found
+            probabilities = np.where(
+                is_known, (seen + variety * probabilities) / np.maximum(count + variety, 1), probabilities
+            )
+        return probabilities
 
     def cost(self, windows: np.ndarray) -> np.ndarray:
         """-log p of each window of ``(N, T)`` in nats per step: ``(N,)``."""
@@ -80,6 +82,6 @@ class NgramModel:
 
 
 def _places(table: np.ndarray, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where each key is in a sorted table, and whether it is there."""
+    """Index of each key in a sorted table, and whether it is there."""
     places = np.minimum(np.searchsorted(table, keys), len(table) - 1)
     return places, table[places] == keys

@@ -1,7 +1,7 @@
-"""How good a model is, in the terms of the MusicVAE paper, on windows it was not trained on.
+"""Reconstruction metrics of the MusicVAE paper, on windows the model was not trained on.
 
 Conventions: windows are integers ``(N, T)``; accuracies, rates and F1 are shares, 0 to 1; KL is in bits per window;
-reconstruction and negative ELBO in nats. Where a trivial guess has a value, it stands beside.
+reconstruction and negative ELBO in nats. The value of a trivial guess stands beside, where there is one.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Ratio:
 def reconstruction_metrics(
     model: MelodyModel, windows: np.ndarray, seed: int = 0, batch_size: int = 512
 ) -> dict[str, float]:
-    """How well windows come back through z: the values of :func:`window_ratios`, and ``active_units``.
+    """Reconstruction of windows through z: the values of :func:`window_ratios`, and ``active_units``.
 
     The posterior and every draw depend on ``seed`` alone.
     """
@@ -84,13 +84,13 @@ def window_ratios(
     - ``sampled_accuracy``: steps right when every token is drawn at temperature 1 from the model's own past, z from
       q(z | x): the paper's "sampling" column.
     - ``greedy_accuracy``, ``exact_windows``: of the most probable continuation, z the posterior mean; so are
-    - ``note_f1`` (onset and pitch right), ``rhythm_f1`` (onset right, whatever the pitch) and ``pitch_f1`` (pitch
+    - ``note_f1`` (onset and pitch right), ``rhythm_f1`` (onset right, any pitch) and ``pitch_f1`` (pitch
       right, wherever in the window; a pitch that occurs twice must come back twice).
     - ``no_event_accuracy``: steps right when one always guesses "no event".
     - ``reconstruction_nats``, ``kl_bits``, ``negative_elbo_nats_per_step``: the halves of the bound, and the bound.
 
-    With ``shuffle_z`` each window is decoded from the z of another one: what the decoder can do without z. With
-    ``share`` below 1 the posterior is widened towards N(0, I), which says the window in fewer bits:
+    With ``shuffle_z`` each window is decoded from the z of another one: the accuracy of the decoder without z. With
+    ``share`` below 1 the posterior is widened towards N(0, I), which encodes the window in fewer bits:
     :meth:`~melodyvae.models.latent.DiagonalGaussian.widened`.
     """
     if len(windows) == 0:
@@ -120,34 +120,36 @@ def window_ratios(
             add("reconstruction_nats", token_nats(logits, tokens).sum(1))
             add("kl_nats", posterior.kl_to_standard_normal())
             means.append(posterior.mean)
-    found = {name: np.concatenate(values) for name, values in columns.items()}
+    values_by_name = {name: np.concatenate(values) for name, values in columns.items()}
     ones = np.ones(len(windows))
     steps = ones * windows.shape[1]
-    ratios = {name: Ratio(found[name], steps) for name in found if name.endswith("_accuracy")}
-    notes = found["decoded"] + found["true"]
-    ratios |= {f"{name}_f1": Ratio(2 * found[name], notes) for name in ("note", "pitch", "rhythm")}
-    ratios["exact_windows"] = Ratio(found["exact_windows"], ones)
-    ratios["reconstruction_nats"] = Ratio(found["reconstruction_nats"], ones)
-    ratios["kl_bits"] = Ratio(found["kl_nats"] / math.log(2), ones)
-    ratios["negative_elbo_nats_per_step"] = Ratio(found["reconstruction_nats"] + found["kl_nats"], steps)
+    ratios = {name: Ratio(values_by_name[name], steps) for name in values_by_name if name.endswith("_accuracy")}
+    notes = values_by_name["decoded"] + values_by_name["true"]
+    ratios |= {f"{name}_f1": Ratio(2 * values_by_name[name], notes) for name in ("note", "pitch", "rhythm")}
+    ratios["exact_windows"] = Ratio(values_by_name["exact_windows"], ones)
+    ratios["reconstruction_nats"] = Ratio(values_by_name["reconstruction_nats"], ones)
+    ratios["kl_bits"] = Ratio(values_by_name["kl_nats"] / math.log(2), ones)
+    ratios["negative_elbo_nats_per_step"] = Ratio(
+        values_by_name["reconstruction_nats"] + values_by_name["kl_nats"], steps
+    )
     return ratios, torch.cat(means)
 
 
 def notes_right(decoded: Tensor, tokens: Tensor) -> dict[str, Tensor]:
-    """Of each window of ``decoded`` against ``tokens``, both ``(N, T)``: counts ``(N,)`` by name.
+    """Counts ``(N,)`` by name for each window of ``decoded`` against ``tokens``, both ``(N, T)``.
 
-    ``note``, ``rhythm`` and ``pitch`` are those that are right, as :func:`window_ratios` says; ``decoded`` and ``true``
-    how many there are.
+    ``note``, ``rhythm`` and ``pitch`` count correct ones, as defined at :func:`window_ratios`; ``decoded`` and ``true``
+    count all.
     """
-    found, wanted = decoded >= FIRST_NOTE_ON, tokens >= FIRST_NOTE_ON
+    decoded_onsets, true_onsets = decoded >= FIRST_NOTE_ON, tokens >= FIRST_NOTE_ON
     size = int(max(decoded.max(), tokens.max())) + 1
     common = torch.minimum(*(_histograms(part, size) for part in (decoded, tokens)))
     return {
-        "note": (wanted & (decoded == tokens)).sum(1),
-        "rhythm": (wanted & found).sum(1),
+        "note": (true_onsets & (decoded == tokens)).sum(1),
+        "rhythm": (true_onsets & decoded_onsets).sum(1),
         "pitch": common[:, FIRST_NOTE_ON:].sum(1),
-        "decoded": found.sum(1),
-        "true": wanted.sum(1),
+        "decoded": decoded_onsets.sum(1),
+        "true": true_onsets.sum(1),
     }
 
 
@@ -162,6 +164,6 @@ def note_f1(decoded: Tensor, tokens: Tensor) -> float:
 
 
 def _histograms(tokens: Tensor, size: int) -> Tensor:
-    """How often each token occurs in each window of ``(N, T)``: ``(N, size)``."""
+    """Count of each token in each window of ``(N, T)``: ``(N, size)``."""
     counts = torch.zeros(len(tokens), size, dtype=torch.long, device=tokens.device)
     return counts.scatter_add_(1, tokens.long(), torch.ones_like(tokens, dtype=torch.long))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
+from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary, held
 
 
 def repetition_metrics(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int) -> dict[str, float]:
@@ -15,7 +15,7 @@ def repetition_metrics(windows: np.ndarray, vocabulary: Vocabulary, steps_per_ba
 
     - ``repeats_exact``: the same events at the same steps;
     - ``repeats_transposed``: the same in some key, the former included;
-    - ``repeats_rhythm``: onsets and note offs at the same steps, whatever the pitches; the former included.
+    - ``repeats_rhythm``: onsets and note offs at the same steps, with any pitches; the former included.
     """
     bars = windows.reshape(len(windows), -1, steps_per_bar)
     rhythm = np.where(bars >= FIRST_NOTE_ON, FIRST_NOTE_ON, bars)
@@ -32,13 +32,13 @@ def repetition_metrics(windows: np.ndarray, vocabulary: Vocabulary, steps_per_ba
     return metrics
 
 
-def self_similarity(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int) -> np.ndarray:
+def self_similarity(windows: np.ndarray, steps_per_bar: int) -> np.ndarray:
     """The mean, over windows ``(N, T)``, of the share of steps at which two bars sound alike: ``(bars, bars)``.
 
     Alike is the same pitch, or silence in both. Bars without an onset are like none, and are not counted.
     """
-    held = vocabulary.held(windows).reshape(len(windows), -1, steps_per_bar)
-    has_onset = (windows.reshape(held.shape) != NO_EVENT).any(axis=2)
+    notes = held(windows).reshape(len(windows), -1, steps_per_bar)
+    has_onset = (windows.reshape(notes.shape) != NO_EVENT).any(axis=2)
     both = has_onset[:, :, None] & has_onset[:, None]
-    alike = (held[:, :, None] == held[:, None]).mean(axis=3) * both
+    alike = (notes[:, :, None] == notes[:, None]).mean(axis=3) * both
     return np.asarray(alike.sum(axis=0) / np.maximum(both.sum(axis=0), 1))

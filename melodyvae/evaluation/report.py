@@ -180,7 +180,7 @@ class _Data:
         return replace(self, windows=self.windows[places], sources=self.sources[places])
 
     def origin(self, places: np.ndarray | slice = slice(None)) -> Origin | None:
-        """Where windows and training windows are from, if a window could meet itself among the latter."""
+        """Origins of windows and training windows, if a window could meet itself among the latter."""
         return Origin(self.sources[places], self.train_sources) if self.overlap else None
 
 
@@ -188,7 +188,7 @@ def _reconstruction(model: MelodyModel, data: _Data, seed: int) -> dict[str, Any
     ratios, means = window_ratios(model, data.windows, seed)
     without_z, _ = window_ratios(model, data.windows, seed, shuffle_z=True)
     nearest = nearest_window_metrics(model, data, seed)
-    found: dict[str, Any] = {"active_units": active_units(means)}
+    metrics: dict[str, Any] = {"active_units": active_units(means)}
     for name, ratio in ratios.items():
         nothing = ratios["no_event_accuracy"].value if name.endswith("_accuracy") else None
         if name.endswith("_f1") or name == "exact_windows":
@@ -198,12 +198,12 @@ def _reconstruction(model: MelodyModel, data: _Data, seed: int) -> dict[str, Any
             "nearest": nearest.get(name),
             "no z": None if name in ("no_event_accuracy", "kl_bits") else without_z[name].value,
         }
-        found[name] = {"value": ratio.value, "interval": list(ratio.interval(seed)), "baselines": baselines}
-    return found
+        metrics[name] = {"value": ratio.value, "interval": list(ratio.interval(seed)), "baselines": baselines}
+    return metrics
 
 
 def nearest_window_metrics(model: MelodyModel, data: _Data, seed: int) -> dict[str, float]:
-    """How near the nearest training window from another file is to windows, in any key; empty if there is none."""
+    """Similarity of windows to the nearest training window of another file, in any key; empty without one."""
     if not len(data.train):
         return {}
     places = random_places(len(data.windows), NEAREST_WINDOWS, seed)
@@ -215,21 +215,21 @@ def nearest_window_metrics(model: MelodyModel, data: _Data, seed: int) -> dict[s
     has_one = differing <= normal.shape[1]  # there is a training window from another file
     if not has_one.any():
         return {}
-    found, wanted = (torch.from_numpy(rows[has_one].astype(np.int64)) for rows in (train[nearest], normal))
+    nearest_rows, own_rows = (torch.from_numpy(rows[has_one].astype(np.int64)) for rows in (train[nearest], normal))
     return {
         "greedy_accuracy": 1 - float(differing[has_one].mean()) / normal.shape[1],
         "exact_windows": float((differing[has_one] == 0).mean()),
-        "note_f1": note_f1(found, wanted),
+        "note_f1": note_f1(nearest_rows, own_rows),
     }
 
 
 def _bound(model: MelodyModel, data: _Data, count: int, seed: int) -> dict[str, Any]:
     some = random_rows(data.windows, count, seed)
-    found: dict[str, Any] = {"windows": len(some)}
+    bounds: dict[str, Any] = {"windows": len(some)}
     for name, samples in BOUND_SAMPLES.items():
         ratio = Ratio(importance_weighted_bound(model, some, samples, seed), np.full(len(some), some.shape[1]))
-        found[name] = {"value": ratio.value, "interval": list(ratio.interval(seed))}
-    return found
+        bounds[name] = {"value": ratio.value, "interval": list(ratio.interval(seed))}
+    return bounds
 
 
 def _priors(model: MelodyModel) -> tuple[Prior, ...]:
@@ -241,22 +241,22 @@ def _samples(
     model: MelodyModel, data: _Data, draw: Callable[[Prior], np.ndarray], count: int, seed: int
 ) -> dict[str, Any]:
     table, bar = model.vocabulary, model.config.steps_per_bar
-    found: dict[str, Any] = {"count": count}
+    metrics: dict[str, Any] = {"count": count}
     for prior in _priors(model):
-        found[prior] = sample_metrics(draw(prior), data.windows, data.train, table, bar, data.origin())
+        metrics[prior] = sample_metrics(draw(prior), data.windows, data.train, table, bar, data.origin())
     order = np.random.default_rng(seed).permutation(len(data.windows))
     halves = [histograms(data.windows[order[start::2]], table, bar) for start in (0, 1)]
-    found["floor"] = {f"js_{name}": jensen_shannon_bits(*(half[name] for half in halves)) for name in halves[0]}
-    return found
+    metrics["floor"] = {f"js_{name}": jensen_shannon_bits(*(half[name] for half in halves)) for name in halves[0]}
+    return metrics
 
 
 def _structure(
     model: MelodyModel, data: _Data, draw: Callable[[Prior], np.ndarray], count: int, seed: int
 ) -> dict[str, Any]:
-    """What windows and samples are like, and how far samples are from windows.
+    """Structure of windows and samples, and the distance between them.
 
-    Two halves of the windows are the floor of every distance, and ``training``, as many training windows, says how far
-    data that are learned without fault may lie from windows of other files; its ``ranges`` are those of
+    The distance of two halves of the windows is the floor. ``training`` compares as many training windows: a perfect
+    model of the training files would be as far from windows of other files. Its ``ranges`` are those of
     :func:`ranges_of_files`, for as many ``files`` as the windows are from. A model of more than two bars is compared
     with two-bar samples joined, which are independent of each other; ``opening_*`` are the distances of the first two
     bars alone.
@@ -273,35 +273,37 @@ def _structure(
     apart = compared["windows"], data.train  # of different files
     if data.overlap:
         apart = data.windows[data.sources % 2 == 0], data.train[data.train_sources % 2 == 1]
-    found: dict[str, Any] = {}
+    metrics_by_name: dict[str, Any] = {}
     for name, rows in compared.items():
         like = tune_metrics(rows, table, bar)
         known = apart if name == "windows" else (rows, data.train)
-        found[name] = {
+        metrics_by_name[name] = {
             **like.shares,
             **({} if name == "training" else {"known_phrases": known_phrases(*known, table, bar)}),
             "repeats_by_lag": like.spectrum.tolist(),
             "similarity_by_lag": like.similarity.tolist(),
-            "self_similarity": self_similarity(rows, table, bar).tolist(),
+            "self_similarity": self_similarity(rows, bar).tolist(),
         }
     windows, order = data.windows, np.random.default_rng(seed).permutation(len(data.windows))
     against = {name: (rows, windows) for name, rows in compared.items()} | {
         "windows": (windows[order[::2]], windows[order[1::2]])
     }
     for name, (ours, theirs) in against.items():
-        found[name] |= distances(ours, theirs, table, bar)
+        metrics_by_name[name] |= distances(ours, theirs, table, bar)
         if min(len(ours), len(theirs)) >= MIN_WINDOWS:
             judged = (windows[::2], windows[1::2]) if name == "windows" else (ours, theirs)
-            found[name]["judged"] = two_sample_accuracy(*judged, table.size, seed=seed)
+            metrics_by_name[name]["judged"] = two_sample_accuracy(*judged, table.size, seed=seed)
             if config.bars > OPENING_BARS:
                 one, other = (rows[:, : OPENING_BARS * bar] for rows in judged)
-                found[name]["opening_judged"] = two_sample_accuracy(one, other, table.size, seed=seed)
-        found[name] |= opening_distances(ours, theirs, table, bar)
-    if "training" in found:
+                metrics_by_name[name]["opening_judged"] = two_sample_accuracy(one, other, table.size, seed=seed)
+        metrics_by_name[name] |= opening_distances(ours, theirs, table, bar)
+    if "training" in metrics_by_name:
         files = len(np.unique(data.sources))
-        found["training"]["files"] = files
-        found["training"]["ranges"] = ranges_of_files(data.train, data.train_sources, files, count, table, bar, seed)
-    return found
+        metrics_by_name["training"]["files"] = files
+        metrics_by_name["training"]["ranges"] = ranges_of_files(
+            data.train, data.train_sources, files, count, table, bar, seed
+        )
+    return metrics_by_name
 
 
 def _drawn(model: MelodyModel, count: int, prior: Prior | None, seed: int) -> np.ndarray:
@@ -313,7 +315,7 @@ def _drawn(model: MelodyModel, count: int, prior: Prior | None, seed: int) -> np
 
 
 def _interpolations(model: MelodyModel, data: _Data, pairs: int, seed: int) -> dict[str, Any]:
-    """Where windows are training windows too, half of the files are interpolated, the others are the n-gram model's."""
+    """Interpolation metrics; if windows are training windows too, the n-gram model has the other half of the files."""
     windows, train = data.windows, data.train
     if data.overlap:
         windows, train = windows[data.sources % 2 == 0], train[data.train_sources % 2 == 1]

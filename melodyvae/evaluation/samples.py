@@ -1,4 +1,4 @@
-"""How much like real melodies samples are, by their histograms, and whether they are only copies."""
+"""Similarity of samples to real melodies, by their histograms, and whether they are only copies."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def jensen_shannon_bits(first: np.ndarray, second: np.ndarray) -> float:
 def fewest_differences(
     queries: np.ndarray, windows: np.ndarray, origin: Origin | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """On how many steps each query ``(M, T)`` differs from its nearest window of ``(N, T)``, and which that is.
+    """Number of steps in which each query ``(M, T)`` differs from its nearest window of ``(N, T)``, and its index.
 
     With ``origin``, windows from the same file as the query are excluded.
 

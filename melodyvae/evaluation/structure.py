@@ -1,8 +1,8 @@
 """Structure of whole tunes: repetition by lag, the key, leaps, range and silence, against held-out tunes.
 
 Conventions: windows are tokens ``(N, T)`` of whole bars; shares are 0 to 1; a lag is a number of bars; bars without an
-onset are left out of whatever compares bars. Distances are given beside their floor: the same between two halves of the
-held-out windows.
+onset are left out of all comparisons of bars. Distances are given beside their floor: the same between two halves of
+the held-out windows.
 """
 
 from __future__ import annotations
@@ -16,25 +16,24 @@ from melodyvae.evaluation.keys import has_wide_leap, key_metrics
 from melodyvae.evaluation.repetition import repetition_metrics
 from melodyvae.evaluation.samples import histograms, jensen_shannon_bits
 from melodyvae.music.keys import find_key
-from melodyvae.music.scales import SCALES
-from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
+from melodyvae.music.notes import OCTAVE
+from melodyvae.music.scales import IN_SCALE, pitch_class_weights
+from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary, held
 
-OCTAVE = 12
 PHRASE_BARS = 4
 BATCH = 2000
 DRAWS = 20
 OPENING_BARS = 2  # of longer windows, compared by themselves, too
-SCALE_KINDS = ("major", "minor", "harmonic-minor")
 
 
 @dataclass(frozen=True)
 class TuneMetrics:
-    """What windows are like.
+    """Musical statistics of windows.
 
     Attributes:
         shares: by name, the values of :func:`tune_metrics`.
-        spectrum: of each lag from 1, the share of bars that are exactly the bar so long before, ``(bars - 1,)``.
-        similarity: of each lag from 1, the mean overlap of two bars so far apart, ``(bars - 1,)``.
+        spectrum: share of bars equal to the bar ``lag`` before, by lag from 1, ``(bars - 1,)``.
+        similarity: mean overlap of two bars ``lag`` apart, by lag from 1, ``(bars - 1,)``.
     """
 
     shares: dict[str, float]
@@ -45,25 +44,25 @@ class TuneMetrics:
 def structure_metrics(
     samples: np.ndarray, held_out: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int, seed: int = 0
 ) -> dict[str, dict[str, float | list[float]]]:
-    """Of ``samples`` ``(M, T)`` and ``held_out`` ``(N, T)``: the shares and spectra of each, and distances.
+    """Shares and spectra of ``samples`` ``(M, T)`` and ``held_out`` ``(N, T)``, and their distances.
 
-    ``distances`` holds ``similarity_error`` and ``js_*`` of the samples from the held-out windows, and ``floor`` the
-    same of one half of the held-out windows, drawn with ``seed``, from the other.
+    ``distances`` holds ``similarity_error`` and ``js_*`` between the samples and the held-out windows, ``floor`` the
+    same between two halves of the held-out windows, split with ``seed``.
     """
     order = np.random.default_rng(seed).permutation(len(held_out))
     first, second = held_out[order[::2]], held_out[order[1::2]]
-    found: dict[str, dict[str, float | list[float]]] = {}
+    metrics_by_name: dict[str, dict[str, float | list[float]]] = {}
     for name, windows in (("held_out", held_out), ("samples", samples)):
         metrics = tune_metrics(windows, vocabulary, steps_per_bar)
         lists = {"spectrum": metrics.spectrum.tolist(), "similarity": metrics.similarity.tolist()}
-        found[name] = {**metrics.shares, **lists}
-    found["distances"] = {**distances(samples, held_out, vocabulary, steps_per_bar)}
-    found["floor"] = {**distances(first, second, vocabulary, steps_per_bar)}
-    return found
+        metrics_by_name[name] = {**metrics.shares, **lists}
+    metrics_by_name["distances"] = {**distances(samples, held_out, vocabulary, steps_per_bar)}
+    metrics_by_name["floor"] = {**distances(first, second, vocabulary, steps_per_bar)}
+    return metrics_by_name
 
 
 def distances(one: np.ndarray, other: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int) -> dict[str, float]:
-    """How far windows ``(M, T)`` lie from others ``(N, T)``: ``similarity_error``, and ``js_*`` in bits.
+    """Distances of windows ``(M, T)`` from others ``(N, T)``: ``similarity_error``, and ``js_*`` in bits.
 
     The similarity error is the mean absolute difference, over lags, of :func:`similarity_by_lag` ("Museformer:
     Transformer with Fine- and Coarse-Grained Attention for Music Generation", Yu et al., 2022,
@@ -82,8 +81,8 @@ def opening_distances(
     steps = OPENING_BARS * steps_per_bar
     if one.shape[1] <= steps:
         return {}
-    found = distances(one[:, :steps], other[:, :steps], vocabulary, steps_per_bar)
-    return {f"opening_{name}": value for name, value in found.items() if name.startswith("js_")}
+    opening = distances(one[:, :steps], other[:, :steps], vocabulary, steps_per_bar)
+    return {f"opening_{name}": value for name, value in opening.items() if name.startswith("js_")}
 
 
 def ranges_of_files(
@@ -95,7 +94,7 @@ def ranges_of_files(
     steps_per_bar: int,
     seed: int = 0,
 ) -> dict[str, list[float]]:
-    """How much the metrics of a few files depend on which they are: of each the lowest and highest of 20 draws.
+    """Range of each metric over 20 draws of a few files: how much it depends on the choice of files.
 
     A draw takes ``files`` of the files of ``windows`` ``(N, T)``, whose number is ``sources`` ``(N,)``: the values of
     :func:`tune_metrics` of their windows, and the distances of windows of the other files from them, of up to ``count``
@@ -105,7 +104,7 @@ def ranges_of_files(
     if len(names) < 2 * files:
         return {}
     generator = np.random.default_rng(seed)
-    found: dict[str, list[float]] = {}
+    values_by_name: dict[str, list[float]] = {}
     for draw in range(DRAWS):
         is_drawn = np.isin(sources, generator.choice(names, files, replace=False))
         ours, others = (random_rows(windows[where], count, seed + draw) for where in (is_drawn, ~is_drawn))
@@ -113,12 +112,12 @@ def ranges_of_files(
         for apart in (distances, opening_distances):
             values |= apart(others, ours, vocabulary, steps_per_bar)
         for name, value in values.items():
-            found.setdefault(name, []).append(value)
-    return {name: [min(values), max(values)] for name, values in found.items()}
+            values_by_name.setdefault(name, []).append(value)
+    return {name: [min(values), max(values)] for name, values in values_by_name.items()}
 
 
 def tune_metrics(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int) -> TuneMetrics:
-    """What windows ``(N, T)`` are like, by name.
+    """Musical statistics of windows ``(N, T)``, by name.
 
     - ``repeats_*``: see :func:`~melodyvae.evaluation.repetition.repetition_metrics`.
     - ``range_semitones``: highest minus lowest pitch of a window, mean.
@@ -131,14 +130,14 @@ def tune_metrics(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int
       :func:`~melodyvae.music.keys.find_key`.
     """
     shares = repetition_metrics(windows, vocabulary, steps_per_bar)
-    ranges, outside, notes, on_triad, sounding = [], 0.0, 0, 0, vocabulary.held(windows) != NO_EVENT
+    ranges, outside, notes, on_triad, sounding = [], 0.0, 0, 0, held(windows) != NO_EVENT
     for row, durations in zip(windows, _durations(windows), strict=True):
         pitches = row[row >= FIRST_NOTE_ON].astype(np.int64) - FIRST_NOTE_ON + vocabulary.lowest_pitch
         if not len(pitches):
             continue
         ranges.append(int(pitches.max() - pitches.min()))
         notes += len(pitches)
-        outside += len(pitches) - _in_best_scale(pitches)
+        outside += len(pitches) - float((IN_SCALE @ pitch_class_weights(pitches)).max())
         key = find_key(pitches, durations)
         on_triad += key is not None and int(pitches[-1]) % OCTAVE in key.triad
     tunes = max(len(ranges), 1)
@@ -158,12 +157,12 @@ def repeats_by_lag(windows: np.ndarray, steps_per_bar: int) -> np.ndarray:
     """For each lag from 1, the share of bars that are exactly the bar so long before, ``(bars - 1,)``."""
     bars = windows.reshape(len(windows), -1, steps_per_bar)
     has_onset = np.asarray((bars >= FIRST_NOTE_ON).any(axis=2))
-    found = []
+    shares = []
     for lag in range(1, bars.shape[1]):
         alike = np.asarray((bars[:, lag:] == bars[:, :-lag]).all(axis=2))
         counted = has_onset[:, lag:]
-        found.append(float((alike & counted).sum() / max(counted.sum(), 1)))
-    return np.array(found)
+        shares.append(float((alike & counted).sum() / max(counted.sum(), 1)))
+    return np.array(shares)
 
 
 def similarity_by_lag(windows: np.ndarray, steps_per_bar: int) -> np.ndarray:
@@ -173,14 +172,14 @@ def similarity_by_lag(windows: np.ndarray, steps_per_bar: int) -> np.ndarray:
     """
     bars = windows.reshape(len(windows), -1, steps_per_bar)
     is_onset = bars >= FIRST_NOTE_ON
-    found = []
+    overlaps = []
     for lag in range(1, bars.shape[1]):
         now, then = is_onset[:, lag:], is_onset[:, :-lag]
         both = (now & then & (bars[:, lag:] == bars[:, :-lag])).sum(axis=2)
         either = now.sum(axis=2) + then.sum(axis=2) - both
         counted = np.asarray(either > 0)
-        found.append(float((both[counted] / either[counted]).mean()) if counted.any() else 0.0)
-    return np.array(found)
+        overlaps.append(float((both[counted] / either[counted]).mean()) if counted.any() else 0.0)
+    return np.array(overlaps)
 
 
 def known_phrases(
@@ -193,9 +192,9 @@ def known_phrases(
     if windows.shape[1] < bars * steps_per_bar or not len(windows) or not len(train):
         return 0.0
     known = np.unique(np.concatenate([_phrases(part, vocabulary, steps_per_bar, bars) for part in _parts(train)]))
-    found = [np.isin(_phrases(part, vocabulary, steps_per_bar, bars), known) for part in _parts(windows)]
+    is_known = [np.isin(_phrases(part, vocabulary, steps_per_bar, bars), known) for part in _parts(windows)]
     per_window = (windows.shape[1] - bars * steps_per_bar) // steps_per_bar + 1
-    return float(np.concatenate(found).reshape(len(windows), per_window).any(axis=1).mean())
+    return float(np.concatenate(is_known).reshape(len(windows), per_window).any(axis=1).mean())
 
 
 def _parts(windows: np.ndarray) -> list[np.ndarray]:
@@ -215,20 +214,11 @@ def _phrases(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int, ba
     return np.where(is_full, hashes, its_own)
 
 
-def _in_best_scale(pitches: np.ndarray) -> int:
-    counts = np.bincount(pitches % OCTAVE, minlength=OCTAVE)
-    return max(
-        int(sum(counts[(tonic + step) % OCTAVE] for step in SCALES[kind]))
-        for kind in SCALE_KINDS
-        for tonic in range(OCTAVE)
-    )
-
-
 def _durations(windows: np.ndarray) -> list[np.ndarray]:
-    """Of each note of each window, the steps until the next event."""
-    found = []
+    """Duration of each note of each window: the steps until the next event."""
+    durations = []
     for row in windows:
         events = np.flatnonzero(row != NO_EVENT)
         lasts = np.diff(np.append(events, len(row)))
-        found.append(lasts[row[events] >= FIRST_NOTE_ON])
-    return found
+        durations.append(lasts[row[events] >= FIRST_NOTE_ON])
+    return durations

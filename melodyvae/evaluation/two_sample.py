@@ -1,7 +1,7 @@
-"""A classifier two-sample test: how well a small network tells samples from real windows.
+"""A classifier two-sample test: the accuracy of a small network that separates samples from real windows.
 
-It is trained on one part of both and asked about the other. An accuracy of 0.5 on fresh windows means that it cannot;
-no histogram has to be chosen beforehand. "Revisiting Classifier Two-Sample Tests" (Lopez-Paz, Oquab, 2017),
+The network is trained on one half of both and tested on the other. An accuracy of 0.5 means that it cannot separate
+them; no histogram has to be chosen beforehand. "Revisiting Classifier Two-Sample Tests" (Lopez-Paz, Oquab, 2017),
 https://arxiv.org/abs/1610.06545
 """
 
@@ -62,8 +62,8 @@ def two_sample_accuracy(
     is_real = torch.arange(count) >= count // 2
     judge = _train(learned, is_real.float(), vocabulary_size, first_note_on, seed)
     with torch.inference_mode():
-        said = torch.cat([judge(part) for part in torch.split(asked, 256)]) > 0
-    return float((said == is_real).float().mean())
+        judged_real = torch.cat([judge(part) for part in torch.split(asked, 256)]) > 0
+    return float((judged_real == is_real).float().mean())
 
 
 def _train(tokens: Tensor, is_real: Tensor, vocabulary_size: int, first_note_on: int, seed: int) -> Judge:

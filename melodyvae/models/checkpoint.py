@@ -91,13 +91,13 @@ class CheckpointedModel(nn.Module):
     def _check_weights(cls, config: Any, weights: Mapping[str, Tensor], name: str) -> None:
         """Raise unless weights are those of a model of ``config``, which is not made: it may be of any size."""
         with torch.device("meta"):
-            wanted = {key: tensor.shape for key, tensor in cls(config).state_dict().items()}
-        if wanted.keys() != weights.keys():
-            other = sorted(wanted.keys() ^ weights.keys())[0]
-            raise misfit(name, f"it {'lacks' if other in wanted else 'has'} {other!r}")
+            shapes = {key: tensor.shape for key, tensor in cls(config).state_dict().items()}
+        if shapes.keys() != weights.keys():
+            other = sorted(shapes.keys() ^ weights.keys())[0]
+            raise misfit(name, f"it {'lacks' if other in shapes else 'has'} {other!r}")
         for key, tensor in weights.items():
-            if tensor.shape != wanted[key]:
-                raise wrong_shape(name, key, tuple(tensor.shape), tuple(wanted[key]))
+            if tensor.shape != shapes[key]:
+                raise wrong_shape(name, key, tuple(tensor.shape), tuple(shapes[key]))
             check_finite(tensor.numpy(), key, name)
 
     def save(self, path: str | Path, dtype: torch.dtype = torch.float16) -> None:

@@ -1,4 +1,4 @@
-"""The network that composes: a decoder that hears the bars it has written, and a z that is told relative to them.
+"""The network that composes: a decoder that reads the bars it has written, and a z standardised by a learned prior.
 
 z has a part for each segment. What is written so far predicts it: a learned prior N(m, s^2) given the bars before the
 segment. The model's latent numbers are e = (z - m) / s, so that a draw from N(0, I) *is* a draw from the learned prior,
@@ -7,9 +7,9 @@ the KL divergence from N(0, I) is the one from the learned prior, and walks thro
 - Encoder: each bar becomes a code; a bidirectional LSTM over the codes gives q(z | x), a Gaussian for each segment.
 - Prior: codes of its own, an LSTM forwards over them.
 - Decoder: one LSTM over all steps, whose state is not cut at segment borders, reads the previous token, the
-  sources of :mod:`melodyvae.models.look_back`, how well each has agreed, the place in the bar, the pitch classes heard
-  so far, and z. Its output is the mixture described there. Pitches are also seen, and said, as intervals: from the
-  last onset, and from the middle of the tune so far.
+  sources of :mod:`melodyvae.models.look_back`, the agreement of each so far, the place in the bar, the pitch classes
+  heard so far, and z. Its output is the mixture described there. Pitches are also read, and predicted, as intervals:
+  from the last onset, and from the middle of the tune so far.
 
 Windows of any number of whole segments can be written: nothing here depends on the number but the shape of e.
 
@@ -118,7 +118,7 @@ class ComposingPrior(nn.Module):
         self.next = nn.Linear(self.size, 2 * (config.latent_size // config.segments))
 
     def forward(self, tokens: Tensor) -> DiagonalGaussian:
-        """See the class; of ``tokens`` ``(B, T)`` the last segment is not read."""
+        """See the class; the last segment of ``tokens`` ``(B, T)`` is not read."""
         before = tokens[:, : tokens.shape[1] - self.segment_steps]
         states = torch.zeros(len(tokens), 1, self.size, dtype=self.next.weight.dtype, device=tokens.device)
         if before.shape[1]:
@@ -220,10 +220,10 @@ class ComposingDecoder(AutoregressiveDecoder):
         """Turn knobs of the output, in place; 0 changes nothing.
 
         - ``exact``, ``transposed``, ``rhythm``: added to the log-odds that a bar is such a copy.
-        - ``no_event``, ``note_off``: added to the score of this token in free writing.
-        - ``wide``: added to the scores of intervals of more than an octave.
-        - ``sharpness``: by its exponential are multiplied all scores of free writing.
-        - ``key``: by its exponential is multiplied, once more, what the key adds to them.
+        - ``no_event``, ``note_off``: added to the logit of this token in free writing.
+        - ``wide``: added to the logits of intervals of more than an octave.
+        - ``sharpness``: multiply all free-writing logits by exp(sharpness).
+        - ``key``: multiply the key's part of these logits by exp(key), in addition.
         """
         sharpness, in_key = math.exp(knobs.get("sharpness", 0.0)), math.exp(knobs.get("key", 0.0))
         for kind, odds in zip(KINDS, torch.split(self.bar_output.bias[:COPIES], len(LAGS_BARS)), strict=True):
@@ -254,14 +254,14 @@ class ComposingDecoder(AutoregressiveDecoder):
         return torch.from_numpy(writing.tokens.T.copy()), torch.stack(all_logits, dim=1)
 
     def segment_features(self, z: Tensor, segment: int, tokens: Tensor) -> Tensor:
-        """What the steps of a segment read of z, ``(B, U, F)``, after ``tokens`` ``(B, segment * U)``."""
+        """Features of z at the steps of a segment, ``(B, U, F)``, after ``tokens`` ``(B, segment * U)``."""
         prior = self.prior(F.pad(tokens, (0, self.segment_steps)))
         last = DiagonalGaussian(prior.mean[:, -1:], prior.log_variance[:, -1:])
         part = z[:, segment * self.segment_latent : (segment + 1) * self.segment_latent]
         return self._segments(part, last)
 
     def _segments(self, z: Tensor, prior: DiagonalGaussian) -> Tensor:
-        """What each step reads of z, ``(B, S * U, F)``."""
+        """Features of z at each step, ``(B, S * U, F)``."""
         parts = z.view(len(z), -1, self.segment_latent)
         features: Tensor = self.step_features(prior.mean + torch.exp(0.5 * prior.log_variance) * parts)
         return features.reshape(len(z), parts.shape[1] * self.segment_steps, -1)
@@ -284,7 +284,7 @@ class ComposingDecoder(AutoregressiveDecoder):
         return forbid_silent_note_off(logits, written.sounding[:, :steps])
 
     def _read(self, previous: Tensor, features: Tensor, written: Written, sources: Sources, first: int) -> Tensor:
-        """What the LSTM reads at the steps from ``first`` on, ``(B, N, H)``."""
+        """Input of the LSTM at the steps from ``first`` on, ``(B, N, H)``."""
         batch, count = previous.shape
         end = first + count
         steps = torch.arange(first, end, device=previous.device)
@@ -293,12 +293,12 @@ class ComposingDecoder(AutoregressiveDecoder):
         both = torch.cat([sources.tokens, sources.transposed], dim=-1)
         interval = (both - last.unsqueeze(-1)).clamp(-WIDEST_INTERVAL, WIDEST_INTERVAL) + WIDEST_INTERVAL
         is_note = (both >= FIRST_NOTE_ON) & (both < self.vocabulary_size)
-        said = torch.where(is_note, interval + FIRST_NOTE_ON + 1, both.clamp(max=FIRST_NOTE_ON))
+        source_tokens = torch.where(is_note, interval + FIRST_NOTE_ON + 1, both.clamp(max=FIRST_NOTE_ON))
         wait = (steps - written.last_event_step[:, first:end]).clamp(max=WAIT_STEPS)
         sounding = written.sounding[:, first:end].long()
         read = [
             self.tokens(previous),
-            self.sources(said + kinds).flatten(2),
+            self.sources(source_tokens + kinds).flatten(2),
             self.places(steps % self.config.steps_per_bar).expand(batch, -1, -1),
             self.bar_numbers((steps // self.config.steps_per_bar).clamp(max=KNOWN_BARS)).expand(batch, -1, -1),
             self.waits(wait + sounding * (WAIT_STEPS + 1)),
@@ -316,7 +316,7 @@ class ComposingDecoder(AutoregressiveDecoder):
         return counts / (counts.sum(-1, keepdim=True) + 2)
 
     def _extent(self, written: Written, first: int, end: int) -> Tensor:
-        """How far, in octaves, the last onset lies above the lowest and middle and below the highest: ``(B, N, 3)``."""
+        """Distances in octaves of the last onset above the lowest and middle and below the highest: ``(B, N, 3)``."""
         last, middle = written.last_onset[:, first:end], written.middle(first, end)
         lowest, highest = written.lowest[:, first:end], written.highest[:, first:end]
         semitones = torch.stack([last - lowest, last - middle, highest - last], dim=-1)

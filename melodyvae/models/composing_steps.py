@@ -30,7 +30,7 @@ FAR = -(10**6)  # semitones: no note
 
 
 class Tables:
-    """What is the same for all windows and steps, from a decoder's weights."""
+    """Tables from a decoder's weights that are the same for all windows and steps."""
 
     def __init__(self, decoder: ComposingDecoder, widest_interval: int, wait_steps: int) -> None:
         weight, config = decoder.inputs.weight, decoder.config
@@ -104,17 +104,17 @@ class ComposingSteps:
 
         To be asked for between two segments, and after :meth:`write`: the z of a segment is read at its first step.
         """
-        found = copy.copy(self)
+        windows = copy.copy(self)
         index = torch.from_numpy(rows)
-        found.z, found.rows, found.nowhere = z, np.arange(len(rows)), np.zeros((len(rows), LAGS), bool)
+        windows.z, windows.rows, windows.nowhere = z, np.arange(len(rows)), np.zeros((len(rows), LAGS), bool)
         for name in ("tokens", "last_onset", "misses"):
-            setattr(found, name, getattr(self, name)[:, rows])
+            setattr(windows, name, getattr(self, name)[:, rows])
         for name in ("previous", "last_onset_step", "last_event_step", "is_sounding", "lowest", "highest", "onset_sum"):
-            setattr(found, name, getattr(self, name)[rows])
+            setattr(windows, name, getattr(self, name)[rows])
         for name in ("pitch_classes", "components", "slips", "heard", "in_key", "relative"):
-            setattr(found, name, getattr(self, name)[rows])
-        found.hidden, found.cell = ([layer[index] for layer in state] for state in (self.hidden, self.cell))
-        return found
+            setattr(windows, name, getattr(self, name)[rows])
+        windows.hidden, windows.cell = ([layer[index] for layer in state] for state in (self.hidden, self.cell))
+        return windows
 
     @property
     def sounding(self) -> Tensor:
@@ -127,7 +127,7 @@ class ComposingSteps:
         return torch.from_numpy(self.last_onset[self.step])
 
     def log_probabilities(self) -> Tensor:
-        """Of every token at the next step, ``(B, V)``; minus infinity of a note off while nothing sounds."""
+        """Log probability of every token at the next step, ``(B, V)``; minus infinity of a note off in silence."""
         step, decoder = self.step, self.decoder
         in_segment = step % decoder.segment_steps
         if in_segment == 0:
@@ -172,7 +172,7 @@ class ComposingSteps:
         self._hear()
 
     def _hear(self) -> None:
-        """What changes only where a note begins."""
+        """Update the features that change only at an onset."""
         tables, last = self.tables, self.last_onset[self.step]
         onsets = self.pitch_classes.sum(axis=1)
         middle = (self.onset_sum + onsets // 2) // np.maximum(onsets, 1)
@@ -211,14 +211,14 @@ class ComposingSteps:
         self.is_first = self.is_note & (self.last_onset_step < self.step - in_bar)[:, None]
 
     def _read(self, of_z: Array) -> Tensor:
-        """What the LSTM reads, ``(B, H)``."""
+        """Input of the LSTM, ``(B, H)``."""
         tables, step, bar = self.tables, self.step, self.bar
         now, on = self.misses[step], self.available_copies
         fine = (now == self.at_start) & on
         recent = (1 - (now - self.misses[max(step - bar, 0)]) / bar) * on
         counted = np.concatenate([fine, recent, self.agreed_before, self.heard], axis=1, dtype=self.dtype)
-        said = tables.said[self.last_onset[step][:, None], self.both]
-        read = tables.token[self.previous] + tables.source[said + tables.kinds].sum(axis=1)
+        source_tokens = tables.said[self.last_onset[step][:, None], self.both]
+        read = tables.token[self.previous] + tables.source[source_tokens + tables.kinds].sum(axis=1)
         read += tables.place[step % bar] + tables.bar[min(step // bar, len(tables.bar) - 1)]
         wait = np.minimum(step - self.last_event_step, tables.wait_steps)
         read += tables.wait[wait + self.is_sounding * (tables.wait_steps + 1)]
@@ -240,29 +240,29 @@ class ComposingSteps:
 
     def _free(self, outputs: Tensor) -> Array:
         """See :meth:`melodyvae.models.composing.ComposingDecoder._free`."""
-        tables, said = self.tables, outputs.numpy()
+        tables, numbers = self.tables, outputs.numpy()
         of_tokens, of_intervals, of_gates, _, _ = self.decoder.head_sizes
-        logits, gates = said[:, :of_tokens], said[:, of_tokens + of_intervals :][:, :of_gates]
-        sharpness = said[:, of_tokens + of_intervals + of_gates, None]
+        logits, gates = numbers[:, :of_tokens], numbers[:, of_tokens + of_intervals :][:, :of_gates]
+        sharpness = numbers[:, of_tokens + of_intervals + of_gates, None]
         in_key = self.in_key * (1 + sharpness)
         has_last = self.last_onset[self.step][:, None] > 0
-        relative = said[self.rows[:, None, None], self.relative].sum(axis=1)
+        relative = numbers[self.rows[:, None, None], self.relative].sum(axis=1)
         logits[:, FIRST_NOTE_ON:] += in_key[:, tables.pitch_class] + relative * has_last
         logits[~self.is_sounding, NOTE_OFF] = -np.inf
         is_there = (self.both < self.vocabulary) & ((self.both != NOTE_OFF) | self.is_sounding[:, None])
         gates[:, :-1][~is_there] = -np.inf
         shares = _softmax(gates)
         free = _softmax(logits) * shares[:, -1:]
-        found: Array = free + self._scattered(np.where(is_there, self.both, 0), shares[:, :-1])
-        return found
+        probabilities_of_free: Array = free + self._scattered(np.where(is_there, self.both, 0), shares[:, :-1])
+        return probabilities_of_free
 
     def _copy(self) -> None:
         """See :meth:`melodyvae.models.look_back.Copying.of`."""
-        said = np.concatenate([self.both, self.source], axis=1)
+        copies = np.concatenate([self.both, self.source], axis=1)
         self.is_soft = np.concatenate([self.nowhere, self.is_first, self.is_note], axis=1)
-        is_legal = (said != NOTE_OFF) | self.is_sounding[:, None]
-        self.is_hard = ~self.is_soft & (said < self.vocabulary) & is_legal
-        self.copied = np.where(self.is_hard, said, 0)
+        is_legal = (copies != NOTE_OFF) | self.is_sounding[:, None]
+        self.is_hard = ~self.is_soft & (copies < self.vocabulary) & is_legal
+        self.copied = np.where(self.is_hard, copies, 0)
         self.onset = np.maximum(self.free[:, FIRST_NOTE_ON:].sum(axis=1, keepdims=True), TINY)
 
     def _predict(self) -> Array:

@@ -1,7 +1,7 @@
 """An autoregressive LSTM: p(x | z) = product over steps of p(x_t | x_<t, z), over legal token sequences only.
 
-A note off while nothing sounds is illegal and has probability 0, in training as in sampling, so whatever is drawn is a
-melody, and the likelihood is that of the distribution that is drawn from.
+A note off while nothing sounds is illegal and has probability 0, in training as in sampling, so every draw is a
+melody, and the likelihood is that of the sampled distribution.
 
 Two read-outs:
 
@@ -9,8 +9,8 @@ Two read-outs:
 - ``last-state``: MusicVAE's. z sets the LSTM's first state through a tanh layer and is fed to every step alike
   (Roberts et al., 2018, section 3.2, https://arxiv.org/abs/1803.05428).
 
-Two outputs: ``tokens`` has a logit for each token; ``event-then-pitch`` says which event comes, and apart from that
-which pitch a note on has: p(note on at a pitch) = p(note on) * p(pitch | note on).
+Two outputs: ``tokens`` has a logit for each token; ``event-then-pitch`` predicts the event, and separately the pitch of
+a note on: p(note on at a pitch) = p(note on) * p(pitch | note on).
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ SMALL_BATCH = 16
 
 @dataclass(frozen=True)
 class Before:
-    """What a step must know of the steps before it.
+    """The past of a step: the features of the tokens before it.
 
     Attributes:
         token: of the step just before, ``(B,)``.
         sounding: whether a note sounds then, booleans ``(B,)``.
-        last_note: the last note on, ``(B,)``, 0 where there is none.
+        last_note: the last note on, ``(B,)``, 0 if there is none.
     """
 
     token: Tensor
@@ -55,7 +55,7 @@ class Before:
 
 @dataclass(frozen=True)
 class Choice:
-    """How a decoder that writes step by step chooses each token.
+    """Rule by which a decoder chooses each token, step by step.
 
     Attributes:
         temperature: see :func:`draw`.
@@ -88,9 +88,9 @@ class Choice:
 
 
 class AutoregressiveDecoder(nn.Module):
-    """What every decoder of melodies can do, given how it writes: latent vectors ``(B, Z)`` to windows ``(B, T)``.
+    """Base of all melody decoders: latent vectors ``(B, Z)`` to windows ``(B, T)``.
 
-    A subclass says how likely each token is given the true ones before it (:meth:`raw_logits`), and writes a window
+    A subclass gives the logits of each token given the true ones before it (:meth:`raw_logits`), and writes a window
     step by step (:meth:`roll_out`).
     """
 
@@ -175,7 +175,7 @@ class MelodyDecoder(AutoregressiveDecoder):
         self.output = nn.Linear(config.decoder_size, vocabulary_size + events)
 
     def context(self, z: Tensor) -> DecoderContext:
-        """What the steps read of ``z`` ``(B, Z)``, and the state they start from."""
+        """Features of ``z`` ``(B, Z)`` at each step, and the initial state."""
         config, batch = self.config, z.shape[0]
         if config.readout == "position":
             features = self.step_features(z).view(batch, config.steps, -1).transpose(0, 1)

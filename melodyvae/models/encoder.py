@@ -2,8 +2,8 @@
 
 Two read-outs:
 
-- ``position``: every encoder step gives a few numbers; those of all steps together give mean and log-variance. A note
-  then reaches z by a path of its own, whatever follows it, which is learned several times as fast.
+- ``position``: every encoder step gives a few numbers; those of all steps together give mean and log-variance. Each
+  note then reaches z by a path of its own, which is learned several times as fast.
 - ``last-state``: MusicVAE's. The last state of each direction alone gives mean and log-variance (Roberts et al., 2018,
   section 3.1, https://arxiv.org/abs/1803.05428).
 """

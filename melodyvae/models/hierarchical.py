@@ -60,13 +60,13 @@ class CodesPrior(nn.Module):
     def codes(self, relative: Tensor) -> Tensor:
         """The codes ``(B, S, C)`` that e ``(B, S, C)`` stands for: one after the other, as each hears those before."""
         heard, state = self._nothing(relative), None
-        found: list[Tensor] = []
+        codes: list[Tensor] = []
         for segment in range(relative.shape[1]):
             if segment:
-                heard, state = self.lstm(found[-1], state)
+                heard, state = self.lstm(codes[-1], state)
             prior = self._gaussian(heard)
-            found.append(prior.mean + torch.exp(0.5 * prior.log_variance) * relative[:, segment : segment + 1])
-        return torch.cat(found, dim=1)
+            codes.append(prior.mean + torch.exp(0.5 * prior.log_variance) * relative[:, segment : segment + 1])
+        return torch.cat(codes, dim=1)
 
     def _nothing(self, like: Tensor) -> Tensor:
         return like.new_zeros(len(like), 1, self.lstm.hidden_size)

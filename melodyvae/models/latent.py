@@ -48,7 +48,7 @@ class DiagonalGaussian:
         return -0.5 * (squares + self.log_variance + math.log(2 * math.pi)).sum(-1)
 
     def relative_to(self, prior: DiagonalGaussian) -> DiagonalGaussian:
-        """That of (z - m) / s for z of this one and a prior N(m, s^2): its KL to N(0, I) is this one's to the prior."""
+        """The Gaussian of (z - m) / s for a prior N(m, s^2): its KL to N(0, I) is the KL of this one to the prior."""
         mean = (self.mean - prior.mean) * torch.exp(-0.5 * prior.log_variance)
         return DiagonalGaussian(mean, self.log_variance - prior.log_variance)
 
@@ -59,7 +59,7 @@ class DiagonalGaussian:
     def widened(self, share: float) -> DiagonalGaussian:
         """The normalised self^share * N(0, I)^(1 - share): self at 1, the standard normal at 0, bits between.
 
-        Of all distributions of its rate it stays nearest to self: it minimises share * KL(. || self) + (1 - share) *
+        It is the distribution of its rate that is nearest to self: it minimises share * KL(. || self) + (1 - share) *
         KL(. || N(0, I)).
         """
         precision = share * torch.exp(-self.log_variance) + (1 - share)
@@ -74,7 +74,7 @@ def standard_normal(*shape: int, like: Tensor) -> DiagonalGaussian:
 
 
 def active_units(means: Tensor) -> int:
-    """How many latent dimensions are used: those whose posterior mean, ``(N, Z)``, varies over the data by above 0.01.
+    """Number of used latent dimensions: those whose posterior mean ``(N, Z)`` has a variance above 0.01 over the data.
 
     "Importance Weighted Autoencoders" (Burda, Grosse, Salakhutdinov, 2015): https://arxiv.org/abs/1509.00519
     """
@@ -90,7 +90,7 @@ def lerp(start: Tensor, end: Tensor, weights: Tensor) -> Tensor:
 def slerp(start: Tensor, end: Tensor, weights: Tensor) -> Tensor:
     """Points on the great arc from ``start`` to ``end`` (both ``(Z,)``) at ``weights`` ``(N,)``: ``(N, Z)``.
 
-    The direction turns at constant speed and the norm changes linearly, so both ends are met exactly, whatever their
+    The direction turns at constant speed and the norm changes linearly, so both ends are met exactly, for any
     norms. Draws from N(0, I) lie near a sphere, which a straight line would leave. Where no arc is defined (a zero
     vector, equal or opposite directions) the path is the straight line.
 

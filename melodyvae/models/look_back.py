@@ -1,4 +1,4 @@
-"""Look-back: what a decoder can take from the bars that it has written, and a mixture that copies from them.
+"""Look-back: a mixture of copies from earlier bars and free writing.
 
 The sources of a step are the tokens 1, 2, 4 and 8 bars before it: 94% of the bars that repeat an earlier one repeat it
 at one of these lags. A source is copied in three kinds:
@@ -51,8 +51,8 @@ class Sources:
         is_note = self.tokens >= FIRST_NOTE_ON
         rhythm = chosen.clamp(max=FIRST_NOTE_ON) != self.tokens.clamp(max=FIRST_NOTE_ON)
         transposed = torch.where(is_note & ~self.began.unsqueeze(-1), rhythm, chosen != self.transposed)
-        found = torch.cat([chosen != self.tokens, transposed, rhythm], dim=-1)
-        return found | ~self.available.repeat(1, 1, len(KINDS))
+        differs = torch.cat([chosen != self.tokens, transposed, rhythm], dim=-1)
+        return differs | ~self.available.repeat(1, 1, len(KINDS))
 
 
 class Written:
@@ -147,10 +147,10 @@ class Written:
         return Sources(tokens, transposed, began, available)
 
     def agreement(self, first: int, end: int, sources: Sources, dtype: torch.dtype = torch.float32) -> Tensor:
-        """How each kind of copy has done until each step, as shares 0 to 1: ``(B, N, 3 K)``.
+        """Success of each kind of copy before each step, as shares 0 to 1: ``(B, N, 3 K)``.
 
-        Whether it has not failed yet in this bar; the share of the last bar's length that it got right; whether it got
-        all of the bar before right. 0 where there is no source.
+        Three values: 1 if it has not failed yet in this bar; the share of the last bar's length that it got right; 1
+        if it got all of the bar before right. All are 0 without a source.
         """
         steps = torch.arange(first, end, device=self.tokens.device)
         bar = self.steps_per_bar
@@ -166,12 +166,12 @@ class Written:
 
 @dataclass(frozen=True)
 class Copying:
-    """What each kind of copy says of N steps.
+    """Prediction of each kind of copy for N steps.
 
     Attributes:
-        token: the token that it says, ``(B, N, K)``; 0 where it says none.
-        is_hard: where it says one token.
-        is_soft: where it says that there is an onset, at any pitch. Elsewhere it says nothing: free writing decides.
+        token: the predicted token, ``(B, N, K)``; 0 without one.
+        is_hard: where it predicts one token.
+        is_soft: where it predicts an onset at any pitch. Elsewhere it predicts nothing: free writing decides.
     """
 
     token: Tensor
@@ -184,16 +184,16 @@ class Copying:
         tokens, transposed, kinds = sources.tokens, sources.transposed, len(KINDS)
         is_note = (tokens >= FIRST_NOTE_ON) & sources.available
         open_pitch = torch.cat([torch.zeros_like(is_note), is_note & ~sources.began.unsqueeze(-1), is_note], dim=-1)
-        said = torch.cat([tokens, transposed, tokens], dim=-1)
-        is_legal = (said != NOTE_OFF) | sounding.unsqueeze(-1)
-        is_hard = ~open_pitch & (said < vocabulary_size) & is_legal & sources.available.repeat(1, 1, kinds)
-        return cls(torch.where(is_hard, said, 0), is_hard, open_pitch)
+        copies = torch.cat([tokens, transposed, tokens], dim=-1)
+        is_legal = (copies != NOTE_OFF) | sounding.unsqueeze(-1)
+        is_hard = ~open_pitch & (copies < vocabulary_size) & is_legal & sources.available.repeat(1, 1, kinds)
+        return cls(torch.where(is_hard, copies, 0), is_hard, open_pitch)
 
     def likelihood(self, tokens: Tensor, free: Tensor, slip: Tensor) -> Tensor:
         """P of ``tokens`` ``(B, N)`` by each component, ``(B, N, C)``.
 
         Args:
-            tokens: what came.
+            tokens: the true tokens.
             free: the probabilities of free writing, ``(B, N, V)``.
             slip: the probability that a copy leaves a step to free writing, ``(B, N, K)``.
         """

@@ -59,7 +59,7 @@ class MelodyModel(CheckpointedModel):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return self.encoder.posterior.weight.device
 
     def token_table(self) -> dict[str, Any]:
@@ -157,7 +157,7 @@ class MelodyModel(CheckpointedModel):
     def take_steps_from(self, longer: MelodyModel) -> None:
         """Start with the weights of a model whose windows have more steps, of the same sizes otherwise.
 
-        What its read-outs know of a step is that of the same number here, counted from the window's start.
+        The read-out of each step is taken from the step of the same number, counted from the window's start.
 
         Raises:
             ConfigError: if the sizes differ in anything but bars and meter.

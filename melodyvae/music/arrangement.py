@@ -27,12 +27,12 @@ DOUBLING_QUARTERS = 0.13  # how far apart two players begin the same note
 
 @dataclass(frozen=True, eq=False)
 class Accompaniment:
-    """What plays under a melody, and which tracks would play the old melody along with a new one.
+    """The parts that play under a melody, without those that double it.
 
     Attributes:
-        parts: times are quarters from the first bar's start; what doubles the melody is left out.
-        muted: the names of tracks that were left out, since they play the melody too.
-        thinned: the names of tracks of which only the notes that double the melody were left out.
+        parts: the other parts, without what doubles the melody; times in quarters from the first bar's start.
+        muted: names of the tracks left out because they double the melody.
+        thinned: names of the tracks that lost only the notes that double the melody.
     """
 
     parts: tuple[Part, ...]
@@ -40,18 +40,18 @@ class Accompaniment:
     thinned: tuple[str, ...] = ()
 
 
-def accompaniment_of(found: ReadMelody, first_bar: int, bars: int) -> Accompaniment:
-    """What :func:`backing_of` gives, without the tracks and notes that double the melody.
+def accompaniment_of(piece: ReadMelody, first_bar: int, bars: int) -> Accompaniment:
+    """The result of :func:`backing_of`, without the tracks and notes that double the melody.
 
-    A track doubles it if, over the whole piece, it has three fifths of the melody's notes, in whatever octave. Of a
-    track most of whose notes are others, only the doubling ones are left out.
+    A track doubles it if, over the whole piece, it has three fifths of the melody's notes, in any octave. If most
+    notes of the track are others, only the doubling ones are left out.
     """
-    if found.song is None:
+    if piece.song is None:
         return Accompaniment(())
     parts, muted, thinned = [], [], []
-    lead = found.song.parts[found.part_index]
-    for index, part in enumerate(found.song.parts):
-        if index == found.part_index:
+    lead = piece.song.parts[piece.part_index]
+    for index, part in enumerate(piece.song.parts):
+        if index == piece.part_index:
             continue
         name = part.name or f"track {index + 1}"
         doubles = _doubles(lead, part)
@@ -61,35 +61,35 @@ def accompaniment_of(found: ReadMelody, first_bar: int, bars: int) -> Accompanim
                 continue
             thinned.append(name)
             part = _notes_of(part, ~doubles)
-        cut = _in_bars(part, found, first_bar, bars)
+        cut = _in_bars(part, piece, first_bar, bars)
         if cut is not None:
             parts.append(cut)
     return Accompaniment(tuple(parts), tuple(muted), tuple(thinned))
 
 
-def backing_of(found: ReadMelody, first_bar: int, bars: int) -> tuple[Part, ...]:
+def backing_of(piece: ReadMelody, first_bar: int, bars: int) -> tuple[Part, ...]:
     """All parts of a piece but the melody's, over some bars of it.
 
     Notes keep their timing off the grid; those that sound across the borders of the bars are cut there.
 
     Args:
-        found: the piece, as it was read from a file.
+        piece: as it was read from a file.
         first_bar: of the melody's bars, from 0.
         bars: how many.
 
     Returns:
         Parts whose times are quarters from the first bar's start; parts without notes there are left out.
     """
-    if found.song is None:
+    if piece.song is None:
         return ()
-    others = [part for index, part in enumerate(found.song.parts) if index != found.part_index]
-    cut = [_in_bars(part, found, first_bar, bars) for part in others]
+    others = [part for index, part in enumerate(piece.song.parts) if index != piece.part_index]
+    cut = [_in_bars(part, piece, first_bar, bars) for part in others]
     return tuple(part for part in cut if part is not None)
 
 
-def _in_bars(part: Part, found: ReadMelody, first_bar: int, bars: int) -> Part | None:
+def _in_bars(part: Part, piece: ReadMelody, first_bar: int, bars: int) -> Part | None:
     """The notes of a part in some bars, times from their start; None if there are none."""
-    layout = found.layout
+    layout = piece.layout
     start = first_bar * layout.steps_per_bar / layout.steps_per_quarter
     length = bars * layout.steps_per_bar / layout.steps_per_quarter
     changes = layout.place(np.array([at for at, _ in part.program_changes])).tolist()
@@ -123,7 +123,7 @@ def _notes_of(part: Part, chosen: np.ndarray) -> Part:
 
 
 def _doubles(lead: Part, part: Part) -> np.ndarray:
-    """Which notes of a part are also the lead's, ``(N,)``; none of one that has less than three fifths of them."""
+    """Mask of a part's notes that are also the lead's, ``(N,)``; all False below three fifths of them."""
     none = np.zeros(len(part), bool)
     if part.is_drum or not len(part) or not len(lead):
         return none

@@ -1,8 +1,8 @@
-"""How a melody is played rather than written: swing, a constant delay, small timing, and how loud each note is.
+"""The feel of a performance: swing, a constant delay, small timing offsets, and the loudness of each note.
 
-A model writes on a grid and knows none of these. They are taken from the bars that it starts from, as a template, and
-put back on what is written. Conventions: times are in quarters from the first bar's start; offsets are in steps, later
-is positive; swing is where in a quarter the second eighth begins: 0.5 is straight, 0.67 a shuffle.
+A model writes on a grid and knows none of these. The feel of the source bars is a template that is applied to the
+written melody. Conventions: times are in quarters from the first bar's start; offsets are in steps, later is positive;
+swing is the position of the second eighth within a quarter: 0.5 is straight, 0.67 a shuffle.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MAX_SIXTEENTHS_SWING = 0.64  # of sixteenths; above it their places are a triple
 IN_PLACE_SIXTEENTHS = 0.15
 MIN_IN_PLACE_SHARE = 0.9
 MAX_BEAT_OFFSET_QUARTERS = 0.04  # of a shuffle's beats; those of a part that is late as a whole are later
-SIXTEENTH_QUARTERS = 0.25  # a delay is told by sixteenths, whatever the grid
+SIXTEENTH_QUARTERS = 0.25  # a delay is measured in sixteenths on any grid
 EARLIEST_SIXTEENTHS = -0.25  # a delay reaches from a quarter of one early to three quarters late
 MIN_DELAY_SIXTEENTHS = 0.08
 MIN_DELAYED_ONSETS = 6
@@ -46,7 +46,7 @@ MIN_APART_STEPS = 0.25  # two notes, wherever their offsets move them
 
 
 class FeelError(UserError, ValueError):
-    """A feel is asked for that there is not."""
+    """Unknown feel."""
 
 
 class PlayedNote(NamedTuple):
@@ -63,13 +63,13 @@ class Feel:
     """A template of T steps for the notes of melodies that are as long; a longer melody repeats it.
 
     Attributes:
-        swing: where in a quarter the second eighth begins.
+        swing: position of the second eighth within a quarter.
         steps_per_quarter: the grid.
-        offsets: how much later than its step a note begins, ``(T,)``; NaN where none does.
-        end_offsets: how much later than a step a note ends that ends on it, ``(T + 1,)``; NaN where none does.
-        velocities: of the notes that begin on each step, ``(T,)``; NaN where none does.
+        offsets: delay of the note that begins on each step, in steps, ``(T,)``; NaN without one.
+        end_offsets: delay of the end of the note that ends on each step, in steps, ``(T + 1,)``; NaN without one.
+        velocities: velocity of the note that begins on each step, ``(T,)``; NaN without one.
         volume: of the instrument's channel, 0..127; None if it was not set.
-        delay_quarters: how late all notes are.
+        delay_quarters: delay of all notes.
     """
 
     swing: float
@@ -86,15 +86,15 @@ class Feel:
         return cls(swing, steps_per_quarter, np.full(1, np.nan), np.full(2, np.nan), np.full(1, np.nan))
 
     @classmethod
-    def of(cls, found: ReadMelody, first_bar: int, bars: int) -> Feel:
+    def of(cls, piece: ReadMelody, first_bar: int, bars: int) -> Feel:
         """The feel of some bars of a piece, from ``first_bar`` (of the melody's bars, from 0)."""
-        melody = found.melody
+        melody = piece.melody
         first, steps = first_bar * melody.steps_per_bar, bars * melody.steps_per_bar
         offsets, end_offsets, velocities = np.full(steps, np.nan), np.full(steps + 1, np.nan), np.full(steps, np.nan)
-        if found.song is None:
+        if piece.song is None:
             line, of_starts, of_ends = melody.line, np.zeros(len(melody.notes)), np.zeros(len(melody.notes))
         else:
-            placed = found.layout.place_notes(found.song.parts[found.part_index])
+            placed = piece.layout.place_notes(piece.song.parts[piece.part_index])
             order = np.lexsort((placed.line[:, 2], placed.line[:, 0]))  # of notes on one step the highest comes last
             order = order[~placed.is_crowded_out[order]]
             line, of_starts, of_ends = placed.line[order], placed.offsets[order], placed.end_offsets[order]
@@ -105,8 +105,8 @@ class Feel:
                 offsets[start], velocities[start] = offset, velocity
             if 0 < end <= steps:
                 end_offsets[end] = end_offset
-        volume = None if found.song is None else found.song.parts[found.part_index].volume
-        layout = found.layout
+        volume = None if piece.song is None else piece.song.parts[piece.part_index].volume
+        layout = piece.layout
         return cls(
             layout.swing, melody.steps_per_quarter, offsets, end_offsets, velocities, volume, layout.delay_quarters
         )
@@ -152,8 +152,8 @@ class Feel:
     def play(self, melody: Melody) -> list[PlayedNote]:
         """The notes of a melody in time.
 
-        A note on a step that the template has is played as there; another one as those at the same place of the beat
-        are on average. No note lasts into the next.
+        A note takes the timing and loudness of the template at its step; at a step without a template note, it takes
+        the average at the same position of the beat. No note overlaps the next.
         """
         per_quarter = melody.steps_per_quarter
         length = len(self.offsets)
@@ -186,7 +186,7 @@ class Feel:
 
 
 def parse_feel(text: str) -> float | None:
-    """The swing that a feel asks for: 0.5 of ``straight``, 0.62 of ``swing=0.62``; None of ``keep``.
+    """Parse a feel into a swing: 0.5 for ``straight``, 0.62 for ``swing=0.62``, None for ``keep``.
 
     Raises:
         FeelError: if it is none of these.
@@ -209,11 +209,11 @@ def parse_feel(text: str) -> float | None:
 
 
 class Timing(NamedTuple):
-    """How all notes of a part lie against the beat.
+    """Swing and delay of a part against the beat.
 
     Attributes:
-        swing: where in a quarter the second eighths begin.
-        delay_quarters: how late all notes are; below 0 they are early.
+        swing: position of the second eighths within a quarter.
+        delay_quarters: delay of all notes; below 0 they are early.
     """
 
     swing: float = NO_SWING
@@ -223,8 +223,8 @@ class Timing(NamedTuple):
     def of(cls, quarters: np.ndarray) -> Timing:
         """The timing of onsets ``(N,)`` counted from a beat; straight and without delay where neither explains them.
 
-        Swing and delay are told apart by the beats: a shuffle's lie in place, those of a late part are late. Of a
-        late shuffle the delay is that of its beats.
+        The beats distinguish swing from delay: in a shuffle they lie in place, in a late part they are late. The
+        delay of a late shuffle is that of its beats.
         """
         swing = find_swing(quarters)
         if swing != NO_SWING:
@@ -243,7 +243,7 @@ class Timing(NamedTuple):
 
 
 def find_swing(quarters: np.ndarray) -> float:
-    """Where in a quarter the second eighths begin, of onsets ``(N,)`` counted from a beat; 0.5 if they do not swing.
+    """Swing of onsets ``(N,)`` counted from a beat: position of the second eighths within a quarter; 0.5 is none.
 
     They do if four fifths of the onsets between beats, and four at least, begin where a shuffle's second eighths do,
     hardly any where the first note of a triplet's two others does, and the beats are in place; or if, laid straight,
@@ -265,7 +265,7 @@ def find_swing(quarters: np.ndarray) -> float:
 
 
 def _has_swung_sixteenths(quarters: np.ndarray, swing: float) -> bool:
-    """Whether onsets come to sixteenths where a swing is laid straight; a swing of triplets is not told from them."""
+    """Whether onsets become sixteenths once the swing is removed; a swing of triplets counts as that, too."""
 
     def share_in_place(times: np.ndarray) -> float:
         sixteenths = times / SIXTEENTH_QUARTERS
@@ -277,9 +277,9 @@ def _has_swung_sixteenths(quarters: np.ndarray, swing: float) -> bool:
 
 
 def find_delay(quarters: np.ndarray) -> float:
-    """How late onsets ``(N,)`` counted from a beat are, in quarters, if nearly all are equally late; 0 otherwise.
+    """Delay in quarters of onsets ``(N,)`` counted from a beat, if nearly all are equally late; 0 otherwise.
 
-    Their mean on a circle of one sixteenth says whether they are, and their median by how much (Mardia and Jupp,
+    The mean on a circle of one sixteenth shows whether they are, the median is the delay (Mardia and Jupp,
     *Directional Statistics*, 2000): a few ornaments and triplets among notes in place make no delay.
     """
     phases = np.asarray(quarters) / SIXTEENTH_QUARTERS
@@ -300,12 +300,12 @@ def is_free(quarters: np.ndarray) -> bool:
 
 
 def concentration(quarters: np.ndarray, unit_quarters: float) -> float:
-    """How alike the phases of times ``(N,)`` within a unit are: 1 if they are equal, near 0 if spread evenly."""
+    """Concentration of the phases of times ``(N,)`` within a unit: 1 if equal, near 0 if spread evenly."""
     return float(abs(np.exp(2j * np.pi * np.asarray(quarters) / unit_quarters).mean()))
 
 
 def _beat_offsets(quarters: np.ndarray) -> np.ndarray:
-    """How late the onsets are that are less than a fifth of a quarter away from a beat."""
+    """Delays of the onsets that are less than a fifth of a quarter away from a beat."""
     offsets: np.ndarray = (np.asarray(quarters) + 0.5) % 1.0 - 0.5
     return np.asarray(offsets[np.abs(offsets) <= 0.2])
 
@@ -321,7 +321,7 @@ def straightened(quarters: np.ndarray, swing: float) -> np.ndarray:
 
 
 def _warped(quarters: np.ndarray, middle: float, target: float) -> np.ndarray:
-    """Each beat stretched so that what lies at ``middle`` of it comes to lie at ``target``."""
+    """Warp each beat so that its position ``middle`` moves to ``target``."""
     if middle == target:
         return quarters
     beats = np.floor(quarters)

@@ -1,4 +1,4 @@
-"""The place of a melody's bars in the piece that they are from, so that what is written lies over the piece.
+"""The place of a melody's bars in their source piece, so that a written melody lies over the piece.
 
 A melody has bars of one length and one tempo; a piece may have short bars, other meters and many tempi. A
 :class:`Frame` takes notes from the melody's grid back to their places in the piece. After the piece's end its last
@@ -42,11 +42,11 @@ class Frame:
     program_changes: tuple[tuple[float, int], ...] = ()
 
     @classmethod
-    def of(cls, found: ReadMelody, first_bar: int, bars: int) -> Frame | None:
+    def of(cls, piece: ReadMelody, first_bar: int, bars: int) -> Frame | None:
         """The frame of ``bars`` bars that begin at a bar of ``found``; None if that is not from a piece."""
-        if found.song is None:
+        if piece.song is None:
             return None
-        layout, song, meter = found.layout, found.song, found.melody.meter
+        layout, song, meter = piece.layout, piece.song, piece.melody.meter
         stretches, meters = list(layout.stretches), song.meters
         end_bar, end = first_bar + bars, stretches[-1].end_quarters
         if end_bar > layout.bars:
@@ -63,7 +63,7 @@ class Frame:
             steps_per_quarter=layout.steps_per_quarter,
             first_step=first_bar * layout.steps_per_bar,
             outline=replace(song, parts=(), meters=meters),
-            program_changes=song.parts[found.part_index].program_changes,
+            program_changes=song.parts[piece.part_index].program_changes,
         )
         last_step = end_bar * layout.steps_per_bar - 1
         end = float(frame._places(np.array([bars * layout.steps_per_bar / layout.steps_per_quarter]), [last_step])[0])
@@ -74,7 +74,7 @@ class Frame:
 
     @property
     def start_quarters(self) -> float:
-        """Where the melody's first bar begins in the piece; a bar that begins with silence, where that ends."""
+        """Start of the melody's first bar in the piece, in quarters; after the silence if the bar begins with one."""
         return float(self._places(np.zeros(1), [self.first_step])[0])
 
     def place(self, part: Part, line: np.ndarray | None = None) -> Part:

@@ -1,8 +1,8 @@
-"""What plays under a melody: the pitch classes that sound at each step, and the scale that they are in.
+"""The harmony under a melody: the pitch classes that sound at each step, and their scale.
 
-The first tune of a walk is played over its own accompaniment, and stays as it is. All others are guests, and keep to
-the scale of the accompaniment. Where no scale holds nine tenths of it, as it changes its key or is chromatic, what
-sounds in it at a step may come there, too.
+The first tune of a walk is played over its own accompaniment and stays as it is. All other tunes keep to the scale of
+the accompaniment. If no scale holds nine tenths of the accompaniment, because it modulates or is chromatic, a step may
+also use the pitch classes that sound there.
 
 Conventions: T steps; V tokens; pitch classes are 0..11 with C 0.
 """
@@ -115,7 +115,7 @@ class Harmony:
         return replace(melody, notes=tuple(notes)), moved
 
     def bonus(self, vocabulary: Vocabulary) -> np.ndarray:
-        """What is added to the logits of the notes of the chord on each beat, ``(T, V)``."""
+        """Bonus on the logits of the chord's notes on each beat, ``(T, V)``."""
         pitches = np.arange(vocabulary.size) - FIRST_NOTE_ON + vocabulary.lowest_pitch
         in_chord = self.sounding[:, pitches % 12] & (np.arange(vocabulary.size) >= FIRST_NOTE_ON)
         on_beat = np.arange(len(self.sounding)) % self.steps_per_quarter == 0
@@ -129,7 +129,7 @@ def harmony_under(parts: Sequence[Part], tune: Melody, piece: np.ndarray) -> Har
 
 
 def parts_in_scale(parts: Sequence[Part], tune: Melody, scale: Scale, key: Key | None) -> tuple[Part, ...]:
-    """What plays under a tune, moved as the tune from a piece in ``key`` is moved to ``scale``; drums stay."""
+    """The parts under a tune, transposed like the tune from ``key`` to ``scale``; drums stay."""
     shift = shift_to_scale(tune, scale, key)
     own = Scale(key.tonic, "minor" if key.is_minor else "major").transposed(shift) if key else scale
     nearest = np.array([nearest_degree(pitch, own, scale) for pitch in range(HIGHEST_PITCH + 1)])

@@ -22,7 +22,7 @@ from melodyvae.music.notes import TIME_RESOLUTION, KeySignature, Song
 if TYPE_CHECKING:
     from melodyvae.music.melody import Melody
 
-PITCH_CLASS_NAMES = ("C", "C#", "D", "E-", "E", "F", "F#", "G", "A-", "A", "B-", "B")
+PITCH_CLASS_NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 TONICS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 ACCIDENTALS = {"": 0, "#": 1, "b": -1, "-": -1}
 MINOR_BELOW_MAJOR = 3  # semitones from a major tonic down to that of its relative minor
@@ -42,7 +42,7 @@ class Key:
     is_minor: bool
 
     def __str__(self) -> str:
-        return f"{PITCH_CLASS_NAMES[self.tonic].replace('-', 'b')} {'minor' if self.is_minor else 'major'}"
+        return f"{PITCH_CLASS_NAMES[self.tonic]} {'minor' if self.is_minor else 'major'}"
 
     @property
     def short(self) -> str:
@@ -89,15 +89,15 @@ def key_of_piece(song: Song, part_index: int) -> Key | None:
         part_index: the part, from 0, whose notes choose among several signatures.
     """
     sounding = sum((_sounding(part.pitches, part.ends - part.starts) for part in song.parts if not part.is_drum), NONE)
-    found = _best_key(sounding, range(12))
-    if found is None or not says_a_key(song.key_signatures):
-        return found
+    key = _best_key(sounding, range(12))
+    if key is None or not says_a_key(song.key_signatures):
+        return key
     starts = [signature.start_quarters for signature in song.key_signatures]
     in_force = np.searchsorted(starts, song.parts[part_index].starts + TIME_RESOLUTION, "right") - 1
     signature = song.key_signatures[int(np.bincount(np.maximum(in_force, 0)).argmax())]
     major_tonic = 7 * signature.fifths % 12
-    if _share_in_scale(sounding, found.major_tonic) - _share_in_scale(sounding, major_tonic) > MAX_CONTRADICTION:
-        return found
+    if _share_in_scale(sounding, key.major_tonic) - _share_in_scale(sounding, major_tonic) > MAX_CONTRADICTION:
+        return key
     if signature.is_minor:
         return Key((major_tonic - MINOR_BELOW_MAJOR) % 12, is_minor=True)
     return _best_key(sounding, [major_tonic])
@@ -109,15 +109,15 @@ def says_a_key(signatures: Sequence[KeySignature]) -> bool:
 
 
 def find_key(pitches: np.ndarray, durations: np.ndarray) -> Key | None:
-    """The key of notes by MIDI pitch ``(N,)`` and duration ``(N,)``, in any unit; None of no notes.
+    """The key of notes by MIDI pitch ``(N,)`` and duration ``(N,)``, in any unit; None without notes.
 
-    Of keys that correlate equally the one with the higher tonic is taken, and of one tonic minor.
+    Among keys that correlate equally the highest tonic wins, then minor.
     """
     return _best_key(_sounding(pitches, durations), range(12))
 
 
 def _sounding(pitches: np.ndarray, durations: np.ndarray) -> np.ndarray:
-    """How long each pitch class sounds, ``(12,)``."""
+    """Total duration of each pitch class, ``(12,)``."""
     return np.bincount(np.asarray(pitches) % 12, weights=durations, minlength=12)
 
 
@@ -125,13 +125,13 @@ def _best_key(sounding: np.ndarray, major_tonics: Collection[int]) -> Key | None
     """The key that durations by pitch class ``(12,)`` correlate best with, of major keys and their relative minors."""
     if not sounding.any():
         return None
-    found = [
+    correlated_keys = [
         (float(correlation), tonic, is_minor)
         for is_minor, profile in ((False, MAJOR_PROFILE), (True, MINOR_PROFILE))
         for tonic, correlation in enumerate(_correlations(sounding, np.array(profile)))
         if Key(tonic, is_minor).major_tonic in major_tonics
     ]
-    _, tonic, is_minor = max(found)
+    _, tonic, is_minor = max(correlated_keys)
     return Key(tonic, is_minor)
 
 
@@ -165,5 +165,5 @@ def parse_tonic(name: str) -> int:
     """
     letter, accidental = name[:1].upper(), name[1:]
     if letter not in TONICS or accidental not in ACCIDENTALS:
-        raise ValueError(f"{name!r} is no key; give one such as C, F# or Bb")
+        raise ValueError(f"{name!r} is not a key; give one such as C, F# or Bb")
     return (TONICS[letter] + ACCIDENTALS[accidental]) % 12

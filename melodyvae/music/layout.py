@@ -1,12 +1,12 @@
 """The bars of a piece -> bars of one meter, all of the same number of steps, with nothing left out.
 
-Most pieces have bars that are not like the others: a pickup, a bar of 2/4 among 4/4, a part in another meter. A bar of
-the meter that is wanted becomes one bar. An opening pickup becomes one bar too, with silence before it. Other bars that
-follow each other are laid end to end, new bars are ruled over them, and silence makes the last one whole. A short bar
-and its complement, such as the end of a strain and the pickup of its repeat, are one bar.
+Most pieces have irregular bars: a pickup, a bar of 2/4 among 4/4, a part in another meter. A bar of the target meter
+becomes one bar. An opening pickup becomes one bar too, with silence before it. Consecutive other bars are joined, cut
+into new bars, and the last one is padded with silence. A short bar and its complement, such as the end of a strain and
+the pickup of its repeat, are one bar.
 
-All notes come to the grid here, for training and for generation: :meth:`Layout.place_notes`. Of two notes in a row that
-are nearest to the same step, one goes to the next step if nothing begins there; otherwise one is lost.
+All notes are quantised here, for training and for generation: :meth:`Layout.place_notes`. If two consecutive notes are
+nearest to the same step, one goes to the next step if nothing begins there; otherwise one is lost.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from melodyvae.music.voice import one_voice_line
 OFF_GRID_STEPS = 0.25  # an onset further than this from the nearest step is off the grid
 MAX_MOVED_STEPS = 0.75  # to a free step beside the nearest one
 TOGETHER_QUARTERS = 0.05  # between the first and the next note of a chord, as it is played
-TICKS_PER_QUARTER = 480  # of the times at which a part's voice is told before it comes to the grid
+TICKS_PER_QUARTER = 480  # resolution of the times at which a part's voice is chosen, before quantising
 WIDEST_LINE_SEMITONES = 12  # between two notes in a row; further apart are melody and bass
 
 
@@ -116,15 +116,15 @@ class PlacedNotes:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each time of a piece lies on a grid of equal bars.
+    """Map from times of a piece to a grid of equal bars.
 
     Attributes:
         stretches: in order, without a gap.
         sections: the bars of the piece.
         steps_per_quarter, steps_per_bar: the grid.
-        swing: where in a quarter the second eighths begin that are laid on the middle of it; see
+        swing: position within a quarter of the second eighths, which the grid moves to its middle; see
             :mod:`melodyvae.music.feel`.
-        delay_quarters: how late all notes are that are laid on the grid.
+        delay_quarters: delay of all notes, which the grid removes.
     """
 
     stretches: tuple[Stretch, ...]
@@ -136,13 +136,13 @@ class Layout:
 
     @property
     def bars(self) -> int:
-        """How many bars the grid has."""
+        """Number of bars of the grid."""
         last = self.stretches[-1]
         return last.first_grid_bar + last.bars
 
     @cached_property
     def bar_starts(self) -> tuple[float, ...]:
-        """Where each bar of the piece begins, in quarters."""
+        """Start of each bar of the piece, in quarters."""
         return tuple(bar.start_quarters for section in self.sections for bar in section.each_bar())
 
     def place_notes(self, part: Part) -> PlacedNotes:
@@ -176,13 +176,13 @@ class Layout:
         return self._nearest_ends(quarters)[0]
 
     def place(self, quarters: np.ndarray, *, is_end: bool = False) -> np.ndarray:
-        """Where each time of ``(N,)`` lies on the grid, in quarters from its first step, not rounded."""
+        """Positions of times ``(N,)`` on the grid, in quarters from its first step, not rounded."""
         chosen = self._stretches_at(quarters, is_end=is_end)
         placed: np.ndarray = (self._first_steps[chosen] + self._exact(quarters, chosen)) / self.steps_per_quarter
         return placed
 
     def quarters_of_bar(self, bar: int) -> float:
-        """Where a bar of the grid (from 0) begins in the piece; a bar that begins with silence, where that ends."""
+        """Start in the piece of a bar of the grid (from 0), in quarters; after the silence if it begins with one."""
         part = self._stretch_of(bar)
         into = max(bar * self.steps_per_bar - part.first_step, 0) / self.steps_per_quarter
         return part.start_quarters + into
@@ -265,9 +265,9 @@ def _firsts_of(onset: np.ndarray) -> np.ndarray:
 def _apart(
     part: Part, onset: np.ndarray, steps: np.ndarray, ends: np.ndarray, offsets: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Onsets that share their nearest step moved apart where the step beside it is free.
+    """Move onsets that share their nearest step apart if the step beside it is free.
 
-    Where it is not, of two notes in a row the one that is nearer to the step stays.
+    If it is not, the one of two consecutive notes that is nearer to the step stays.
 
     Returns:
         Steps and ends, ``(N,)``, and whether each note is crowded out.
@@ -330,11 +330,11 @@ def lay_out(sections: Sequence[Section], meter: tuple[int, int], steps_per_quart
     """The bars of a piece on a grid of bars of ``meter``; see the head of this file for the rules.
 
     Raises:
-        ValueError: if there is no bar, or a bar of ``meter`` is no whole number of steps.
+        ValueError: if there is no bar, or a bar of ``meter`` is not a whole number of steps.
     """
     if 4 * meter[0] * steps_per_quarter % meter[1]:
         raise ValueError(
-            f"a bar of {meter[0]}/{meter[1]} is no whole number of steps at {steps_per_quarter} per quarter"
+            f"a bar of {meter[0]}/{meter[1]} is not a whole number of steps at {steps_per_quarter} per quarter"
         )
     runs = _with_whole_bars(list(_runs(sections, meter)), 4 * meter[0] / meter[1])
     if not runs:
@@ -386,30 +386,30 @@ def _runs(sections: Sequence[Section], meter: tuple[int, int]) -> Iterator[_Run]
 
 def _with_whole_bars(runs: list[_Run], bar_quarters: float) -> list[_Run]:
     """The runs with every short bar and its complement as one bar; an opening pickup has none."""
-    found: list[_Run] = []
+    merged: list[_Run] = []
     for index, run in enumerate(_of_equal_bars(runs)):
         if index and run.bars == 2 and _is_near(2 * run.bar_quarters, bar_quarters):
             run = run._replace(bars=1, bar_quarters=bar_quarters, is_own=True)
-        before = found[-1] if found else None
+        before = merged[-1] if merged else None
         if before is not None and before.bars == run.bars == 1:
             is_pickup = index == 1 and before.bar_quarters < run.bar_quarters
             if not is_pickup and _is_near(before.bar_quarters + run.bar_quarters, bar_quarters):
-                found[-1] = before._replace(bar_quarters=bar_quarters, piece_bars=2, is_own=True)
+                merged[-1] = before._replace(bar_quarters=bar_quarters, piece_bars=2, is_own=True)
                 continue
-        found.append(run)
-    return found
+        merged.append(run)
+    return merged
 
 
 def _of_equal_bars(runs: list[_Run]) -> list[_Run]:
     """The runs, those as one that have bars of one length and follow each other."""
-    found = runs[:1]
+    merged = runs[:1]
     for run in runs[1:]:
-        before = found[-1]
+        before = merged[-1]
         if before.is_own == run.is_own and _is_near(before.bar_quarters, run.bar_quarters):
-            found[-1] = before._replace(bars=before.bars + run.bars, piece_bars=before.piece_bars + run.piece_bars)
+            merged[-1] = before._replace(bars=before.bars + run.bars, piece_bars=before.piece_bars + run.piece_bars)
         else:
-            found.append(run)
-    return found
+            merged.append(run)
+    return merged
 
 
 def _is_near(quarters: float, others: float) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
+from melodyvae.music.keys import PITCH_CLASS_NAMES
 from melodyvae.music.notes import Meter, Part, Song, Tempo
 from melodyvae.writing.midi import TICKS_PER_QUARTER, write_midi
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 DEFAULT_VELOCITY = 80
 MIN_QUARTERS_PER_MINUTE = 60e6 / (2**24 - 1)  # in a MIDI file: 24 bits of microseconds per quarter
-PITCH_NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 ALL_NOTES_OFF = 123  # MIDI controller
 
 
@@ -74,7 +74,7 @@ class Melody:
             )
         if min(self.meter) < 1 or 4 * self.meter[0] * self.steps_per_quarter % self.meter[1]:
             raise ValueError(
-                f"a bar of {self.meter[0]}/{self.meter[1]} is no whole number of steps at "
+                f"a bar of {self.meter[0]}/{self.meter[1]} is not a whole number of steps at "
                 f"{self.steps_per_quarter} steps per quarter"
             )
         free_from = 0
@@ -107,7 +107,7 @@ class Melody:
         return Melody.join([self, other]) if isinstance(other, Melody) else NotImplemented
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: a piano roll and a player."""
+        """HTML for a notebook: a piano roll and a player."""
         from melodyvae.writing.notebook import melody_html
 
         return melody_html(self)
@@ -125,7 +125,7 @@ class Melody:
 
     @property
     def bars(self) -> int:
-        """How many bars it takes, the last one perhaps not full."""
+        """Number of bars; the last one may be incomplete."""
         return -(-self.length_steps // self.steps_per_bar)
 
     @property
@@ -265,7 +265,7 @@ class Melody:
 
 def pitch_name(pitch: int) -> str:
     """The name of a MIDI pitch: 60 is C4."""
-    return f"{PITCH_NAMES[pitch % 12]}{pitch // 12 - 1}"
+    return f"{PITCH_CLASS_NAMES[pitch % 12]}{pitch // 12 - 1}"
 
 
 def notes_of(line: np.ndarray) -> tuple[MelodyNote, ...]:

@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 
 DEFAULT_QUARTERS_PER_MINUTE = 120.0
+OCTAVE = 12  # semitones
 TIME_RESOLUTION = 1e-6  # quarters; far below a tick of any file, far above rounding
 MAX_NAME = 200  # characters; a stranger's may have millions
 
@@ -24,7 +25,7 @@ def printable(name: str) -> str:
 
 
 class Notice(str):
-    """A few words for the user on what was mended on reading; ``kind`` is for ledgers to count."""
+    """A few words for the user on a fault fixed on reading; ledgers count by ``kind``."""
 
     kind: str
 
@@ -48,12 +49,12 @@ class Tempo:
 
 def quarters_per_minute_at(tempi: Sequence[Tempo], quarters: float) -> float:
     """The tempo in force at a time, of tempi sorted by time; before the first one 120, by the MIDI standard."""
-    found = DEFAULT_QUARTERS_PER_MINUTE
+    quarters_per_minute = DEFAULT_QUARTERS_PER_MINUTE
     for tempo in tempi:
         if tempo.start_quarters > quarters + TIME_RESOLUTION:
             break
-        found = tempo.quarters_per_minute
-    return found
+        quarters_per_minute = tempo.quarters_per_minute
+    return quarters_per_minute
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class Part:
         return len(self.starts)
 
     def shifted(self, quarters: float) -> Part:
-        """The part that much later; of the program changes until 0 the last is the one that it begins with."""
+        """The part, later by ``quarters``; the last program change before 0 becomes its first program."""
         changes = [(at + quarters, program) for at, program in self.program_changes]
         begun = [program for at, program in changes if at <= TIME_RESOLUTION]
         return replace(
@@ -134,7 +135,7 @@ class Section:
 
     @property
     def bars(self) -> int:
-        """How many bars there are, a cut one included."""
+        """Number of bars, including an incomplete one."""
         return self.whole_bars + bool(self.left_over_quarters)
 
     def each_bar(self) -> Iterator[Bar]:
@@ -156,7 +157,7 @@ class Song:
         tempi: sorted by time; empty means 120 quarters per minute.
         meters: sorted by time; empty means 4/4 from the start, by the MIDI standard.
         end_quarters: where the last event lies, which may be after the last note.
-        notices: what was mended on reading, for the user, each in a few words.
+        notices: the faults fixed on reading, for the user, each in a few words.
         key_signatures: sorted by time; empty if the file has none.
         lyric_quarters: where the syllables of the lyrics stand, sorted by time; empty if the file has none.
     """
@@ -183,7 +184,7 @@ class Song:
 
     @property
     def bars_end_quarters(self) -> float:
-        """Where the last bar, which is whole, ends: ``end_quarters`` or up to a bar later."""
+        """End of the last bar, taken as whole: ``end_quarters`` or up to a bar later."""
         last = self.sections[-1]
         return last.meter.start_quarters + last.whole_bars * last.meter.bar_quarters
 

@@ -1,4 +1,4 @@
-"""How much the name of a part says that it is the melody: by its words and their order, in many languages.
+"""Score a part's name as that of the melody, by its words and their order, in many languages.
 
 Conventions: names are compared without case, accents and widths. A word is looked up by how it begins, so that
 "melod" finds melody, Melodie and melodía; scripts without spaces between words by what the name contains.
@@ -148,7 +148,7 @@ EMPTY = _pattern(
 
 
 def name_terms(names: Sequence[str], parts: Sequence[Part]) -> list[float]:
-    """How much each part's name says that it is the melody, from -1 to 1, beside the names of the other parts.
+    """Score of each part's name as that of the melody, from -1 to 1, given the names of the other parts.
 
     - "Melody", "Lead vocal", "Gesang" and the like: 1; with other words .9, with a number from 2 on less.
     - "Lead", "Organ lead": .7; after another word, "Page lead": .4; of guitars, before an instrument ("lead gtr"), or
@@ -175,14 +175,14 @@ def _kinds(name: str) -> list[tuple[Kind, float]]:
     """The kind of each word of a name, and its value: an instrument's term, or the number after the word."""
     # "SupportMelody", "gtr2", "BassLine_1" are several words.
     split = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", " ", name)
-    found: list[tuple[Kind, float]] = []
+    kinds: list[tuple[Kind, float]] = []
     for word in re.findall(r"[^\W\d_]+|\d+", _plain(split)):
         if word.isdecimal():
-            if found and found[-1][0] in (Kind.TUNE, Kind.LEAD):
-                found[-1] = (found[-1][0], float(word[:3]))
+            if kinds and kinds[-1][0] in (Kind.TUNE, Kind.LEAD):
+                kinds[-1] = (kinds[-1][0], float(word[:3]))
             continue
-        found.append(_kind(word))
-    return found
+        kinds.append(_kind(word))
+    return kinds
 
 
 def _kind(word: str) -> tuple[Kind, float]:

@@ -1,8 +1,8 @@
-"""A melody -> the bars of it that somebody means who names the piece: the beginning of a phrase that comes back.
+"""Choose the most recognisable bars of a melody: the beginning of a phrase that recurs.
 
 Conventions: bars are counted from 0. Sections of songs and dances are counted in fours and eights, so the bar lines
-four and eight bars apart from the first full bar are *structural*. Singers rest: of real tunes a quarter is silence, so
-a long window may hold rests; a window of two bars has a note in each.
+four and eight bars apart from the first full bar are *structural*. Singers rest: a quarter of a real tune is silence,
+so a long window may hold rests; a window of two bars has a note in each.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Phrase:
     Attributes:
         first_bar: from 0.
         bars: how many.
-        times: how often they come in the melody, these included.
+        times: number of occurrences in the melody, these included.
         reason: in a few words for the user; empty if the melody has no other bars.
     """
 
@@ -66,20 +66,20 @@ def choose_phrase(melody: Melody, bars: int) -> Phrase:
     terms, times = phrase_terms(melody.window(first, last - first + bars), bars)
     total = sum(WEIGHTS[name] * values for name, values in terms.items())
     chosen = int(np.argmax(np.where(terms["varied"] > 0, np.round(total, 6), -np.inf)))  # never one without an onset
-    said = []
+    reasons = []
     if terms["phrase"][chosen] > 0:
-        said.append("a phrase begins there")
+        reasons.append("a phrase begins there")
     if first + chosen and terms["structure"][chosen] >= STRUCTURAL[4]:
-        said.append(f"on a line of {8 if terms['structure'][chosen] >= STRUCTURAL[8] else 4} bars")
+        reasons.append(f"on a line of {8 if terms['structure'][chosen] >= STRUCTURAL[8] else 4} bars")
     if times[chosen] > 1:
-        said.append("they come twice" if times[chosen] == 2 else f"they come {times[chosen]} times")
-    return Phrase(first + chosen, bars, int(times[chosen]), ", ".join(said))
+        reasons.append("they come twice" if times[chosen] == 2 else f"they come {times[chosen]} times")
+    return Phrase(first + chosen, bars, int(times[chosen]), ", ".join(reasons))
 
 
 def phrase_terms(melody: Melody, bars: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """What each window of a melody, which begins in its first bar with a note, is worth; and how often each comes.
+    """Terms of the phrase score of each window of a melody, and the number of its occurrences.
 
-    Both by first bar, ``(melody.bars - bars + 1,)``:
+    Both by first bar, ``(melody.bars - bars + 1,)``; the melody's first bar has a note:
 
     - ``downbeat``: 1 if a note begins on its first beat, 0.5 if one sounds there.
     - ``phrase``: 1 if its first note, or the pickup before it, comes after a rest or a long note.
@@ -153,7 +153,7 @@ def _is_after_break(line: np.ndarray, steps_per_quarter: int) -> np.ndarray:
 
 
 def _times(melody: Melody, bars: int) -> np.ndarray:
-    """How often each window comes, itself included, overlaps and repetitions at once left out, by first bar."""
+    """Occurrences of each window by first bar, itself included, without overlaps and immediate repetitions."""
     line, steps_per_bar = melody.line, melody.steps_per_bar
     marks = np.zeros((melody.bars, steps_per_bar * 128), np.float32)
     marks[line[:, 0] // steps_per_bar, line[:, 0] % steps_per_bar * 128 + line[:, 2]] = 1
@@ -166,9 +166,9 @@ def _times(melody: Melody, bars: int) -> np.ndarray:
     alike = (common >= RECURS_SHARE * either) & (in_window >= bars)[:, None]
     times = np.ones(count, np.int64)
     for place in np.flatnonzero(alike.sum(axis=1) > 1):
-        found, last = 1, place
+        repeats, last = 1, place
         for other in np.flatnonzero(alike[place]):
             if abs(other - place) >= max(bars, RETURN_BARS) and (last == place or other - last >= bars):
-                found, last = found + 1, other
-        times[place] = found
+                repeats, last = repeats + 1, other
+        times[place] = repeats
     return times

@@ -61,8 +61,7 @@ class ReadMelody:
         tempi: the piece's.
         song: the piece, where there is one.
         close_call: the part that was nearly chosen instead; None if there is none, or the part was asked for.
-        lost_steps: the steps that notes of the part's voice would have begun on, each once per note, to which other
-            notes came.
+        lost_steps: the nearest step of each note of the part's voice that was lost because another note has that step.
         moved_steps: the steps of the melody's notes that began further than a quarter of a step from them.
     """
 
@@ -83,22 +82,22 @@ class ReadMelody:
 
     @classmethod
     def of(cls, melody: Melody, meter: tuple[int, int] | None = None) -> Self:
-        """A melody as if it had been read, with bars of ``meter`` laid over it."""
+        """A melody in the form of one that was read, with bars of ``meter`` laid over it."""
         if meter is not None and melody.notes and is_compound(melody.meter) and counts_quarters(meter):
-            found = melody_of(_song_of(melody), 0, meter, melody.steps_per_quarter)
+            piece = melody_of(_song_of(melody), 0, meter, melody.steps_per_quarter)
             return cls(
-                **vars(found) | {"song": None, "description": found.description.replace("track 1 of 1", "a melody")}
+                **vars(piece) | {"song": None, "description": piece.description.replace("track 1 of 1", "a melody")}
             )
         section = Section(Meter(melody.start_quarters, *melody.meter), max(melody.bars, 1), 0.0)
         bars = list(section.each_bar())
         layout = lay_out([section], meter or melody.meter, melody.steps_per_quarter)
         laid_over = replace(melody, meter=meter or melody.meter)
-        said = (
+        description = (
             "a melody"
             if laid_over.meter == melody.meter
             else ", ".join(["a melody", *_said_of_bars(bars, layout, laid_over.meter)])
         )
-        return cls(laid_over.pad_to(laid_over.bars), 0, said, layout)
+        return cls(laid_over.pad_to(laid_over.bars), 0, description, layout)
 
     def window(self, first_bar: int, bars: int) -> Melody:
         """Bars ``first_bar`` (of the melody, from 0) to ``first_bar + bars``, in the tempo that is in force there."""
@@ -195,32 +194,32 @@ def melody_of(
     )
     off_grid = float(placed.is_off_grid.mean())
     moved = np.intersect1d(placed.line[placed.is_off_grid & ~placed.is_crowded_out, 0], voice[:, 0])
-    said = [f"track {part_index + 1} of {len(song.parts)}" + (f" ({part.name})" if part.name else "")]
-    said += song.notices
+    sentences = [f"track {part_index + 1} of {len(song.parts)}" + (f" ({part.name})" if part.name else "")]
+    sentences += song.notices
     if is_shuffled:
-        said.append(
+        sentences.append(
             f"in {own_meter[0]}/{own_meter[1]}, read as a shuffle: its dotted beats are the beats of {_name(meter)}"
         )
     if not is_shuffled or meter[0] % meter_in_beats(own_meter)[0]:
-        said += _said_of_bars(bars, layout, meter)
+        sentences += _said_of_bars(bars, layout, meter)
     if layout.swing != NO_SWING and not is_shuffled:
-        said.append(f"its swing of {layout.swing:.2f} is laid straight")
+        sentences.append(f"its swing of {layout.swing:.2f} is laid straight")
     if layout.delay_quarters:
         late = "late" if layout.delay_quarters > 0 else "early"
-        said.append(
+        sentences.append(
             f"its notes are {abs(layout.delay_quarters) * 4:.2g} of a sixteenth {late} and are taken on the beat"
         )
     if off_grid > SAID_OFF_GRID_SHARE and is_free(layout.place(part.starts)):
-        said.append(
+        sentences.append(
             f"it seems to be played freely, without a click: its onsets lie anywhere against the beat, "
             f"and {off_grid:.0%} of them are moved to the nearest 1/{4 * steps_per_quarter} note"
         )
     elif off_grid > SAID_OFF_GRID_SHARE:
-        said.append(f"{off_grid:.0%} of its onsets are moved to the nearest 1/{4 * steps_per_quarter} note")
+        sentences.append(f"{off_grid:.0%} of its onsets are moved to the nearest 1/{4 * steps_per_quarter} note")
     return ReadMelody(
         melody,
         part_index,
-        ", ".join(said),
+        ", ".join(sentences),
         layout,
         song.tempi,
         song,
@@ -268,7 +267,7 @@ def _timing_of(song: Song, part: Part, layout: Layout) -> Timing:
 
 
 def _said_of_bars(bars: Sequence[Bar], layout: Layout, meter: tuple[int, int]) -> list[str]:
-    """What the user should know of the bars that are not of the grid's meter."""
+    """Sentences for the user about the bars that are not of the grid's meter."""
     name = _name(meter)
     others = sum(stretch.piece_bars for stretch in layout.stretches if not stretch.is_own)
     if not others:

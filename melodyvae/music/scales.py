@@ -12,13 +12,13 @@ from typing import Literal, Self, get_args
 
 import numpy as np
 
-from melodyvae.music.keys import Key, parse_tonic
+from melodyvae.music.keys import MAJOR_SCALE, PITCH_CLASS_NAMES, Key, parse_tonic
 from melodyvae.music.melody import Melody
 from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
 from melodyvae.system.errors import UserError
 
 SCALES: dict[str, frozenset[int]] = {
-    "major": frozenset({0, 2, 4, 5, 7, 9, 11}),
+    "major": frozenset(MAJOR_SCALE),
     "minor": frozenset({0, 2, 3, 5, 7, 8, 10}),  # natural
     "harmonic-minor": frozenset({0, 2, 3, 5, 7, 8, 11}),
     "dorian": frozenset({0, 2, 3, 5, 7, 9, 10}),
@@ -35,7 +35,6 @@ ALIASES = {
     **{"m": "minor", "min": "minor", "aeolian": "minor", "natural-minor": "minor", "harmonic": "harmonic-minor"},
     **{"pent": "pentatonic", "minor-pent": "minor-pentatonic", "wholetone": "whole-tone", "mixo": "mixolydian"},
 }
-TONIC_NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 ScaleChoice = Literal["auto", "none"]
 KeyPlan = Literal["glide", "a", "b", "none"]
 TempoPlan = Literal["glide", "a", "b"]
@@ -47,7 +46,7 @@ TONIC_WEIGHT = 1e-4  # how much the notes of the tonic triad say where several s
 
 
 class ScaleError(UserError, ValueError):
-    """A name is not one of a scale."""
+    """Unknown name of a scale or key."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class Scale:
     kind: str = "major"
 
     def __str__(self) -> str:
-        return f"{TONIC_NAMES[self.tonic]} {self.kind.replace('-', ' ')}"
+        return f"{PITCH_CLASS_NAMES[self.tonic]} {self.kind.replace('-', ' ')}"
 
     @classmethod
     def parse(cls, name: str) -> Self:
@@ -67,17 +66,17 @@ class Scale:
         Raises:
             ScaleError: if the tonic or the kind is unknown.
         """
-        found = NAME.fullmatch(name)
-        if found is None:
-            raise ScaleError(f"{name!r} is no scale; give one such as G:major, Am or F# dorian")
-        kind = found["kind"]
+        match = NAME.fullmatch(name)
+        if match is None:
+            raise ScaleError(f"{name!r} is not a scale; give one such as G:major, Am or F# dorian")
+        kind = match["kind"]
         kind = "major" if kind in ("M", "MAJ") else re.sub(r"[\s:_-]+", "-", kind.lower())
         kind = ALIASES.get(kind, kind)
-        tonic = found["letter"].upper() + {"♯": "#", "♭": "b", None: ""}.get(found["accidental"], found["accidental"])
+        tonic = match["letter"].upper() + {"♯": "#", "♭": "b", None: ""}.get(match["accidental"], match["accidental"])
         try:
             scale = cls(parse_tonic(tonic), kind)
         except ValueError as error:
-            raise ScaleError(f"{name!r} is no scale; give one such as G:major, Am or F# dorian") from error
+            raise ScaleError(f"{name!r} is not a scale; give one such as G:major, Am or F# dorian") from error
         if kind not in SCALES:
             raise ScaleError(f"there is no scale {kind!r}; choose one of {', '.join(SCALES)}, as in G:major")
         return scale
@@ -93,7 +92,7 @@ class Scale:
         return Key(self.tonic, is_minor=3 in SCALES[self.kind] and 4 not in SCALES[self.kind])
 
     def __contains__(self, pitch: int) -> bool:
-        """Whether a MIDI pitch lies in it, in whatever octave."""
+        """Whether a MIDI pitch lies in it, in any octave."""
         return pitch % 12 in self.pitch_classes
 
     def allowed_tokens(self, vocabulary: Vocabulary) -> np.ndarray:
@@ -114,10 +113,10 @@ TRIADS = np.array([scale.key.triad for scale in CANDIDATES])
 
 
 def parse_choice(name: str | Scale | None) -> Scale | ScaleChoice:
-    """The scale that is asked for: ``auto``, ``none`` (also None), or a scale by name.
+    """Parse the choice of a scale: ``auto``, ``none`` (also None), or a scale by name.
 
     Raises:
-        ScaleError: if the name is none.
+        ScaleError: if the name is unknown.
     """
     if name is None:
         return "none"
@@ -130,7 +129,7 @@ def parse_choice(name: str | Scale | None) -> Scale | ScaleChoice:
 
 
 def parse_key(text: str) -> KeyPlan | Key:
-    """What ``key`` asks for: a plan, or a key such as ``C`` or ``Am``; ``a`` and ``b`` are the tunes'.
+    """Parse ``key``: a plan, or a key such as ``C`` or ``Am``; ``a`` and ``b`` are the tunes'.
 
     Raises:
         ScaleError: if it is neither.
@@ -150,7 +149,7 @@ def key_named(name: str) -> Key:
     Raises:
         ScaleError: if it is none.
     """
-    wrong = f"key: {name!r} is no key; give one such as G:major, A minor or Am"
+    wrong = f"key: {name!r} is not a key; give one such as G:major, A minor or Am"
     try:
         scale = Scale.parse(str(name))
     except ScaleError as error:
@@ -161,7 +160,7 @@ def key_named(name: str) -> Key:
 
 
 def parse_tempo(value: str | float) -> TempoPlan | float:
-    """What ``tempo`` asks for: a plan, or quarters per minute.
+    """Parse ``tempo``: a plan, or quarters per minute.
 
     Raises:
         ValueError: if it is neither.
@@ -181,19 +180,19 @@ def parse_tempo(value: str | float) -> TempoPlan | float:
 
 
 def pitch_class_weights(pitches: np.ndarray) -> np.ndarray:
-    """How many of MIDI pitches ``(N,)`` each pitch class has, ``(12,)``."""
+    """Count of each pitch class ``(12,)`` among MIDI pitches ``(N,)``."""
     return np.bincount(np.asarray(pitches, np.int64) % 12, minlength=12).astype(np.float64)
 
 
 def weights_of(melody: Melody) -> np.ndarray:
-    """How many notes of a melody each pitch class has, ``(12,)``."""
+    """Count of each pitch class ``(12,)`` among the notes of a melody."""
     return pitch_class_weights(melody.line[:, 2])
 
 
 def best_scale(weights: np.ndarray) -> Scale:
-    """Of the 12 major and 12 harmonic minor scales, the one that holds most of the weights ``(12,)``.
+    """The major or harmonic minor scale that holds most of the pitch class weights ``(12,)``.
 
-    Of several that hold as much, the one in whose tonic triad most lies; of these, major before minor.
+    Ties go to the scale with most weight on its tonic triad, then to major.
     """
     total = max(float(weights.sum()), 1e-12)
     held = IN_SCALE @ weights / total + TONIC_WEIGHT * (weights[TRIADS].sum(axis=1) + weights[TRIADS[:, 0]]) / total
@@ -201,7 +200,7 @@ def best_scale(weights: np.ndarray) -> Scale:
 
 
 def share_outside(weights: np.ndarray, scale: Scale | None = None) -> float:
-    """The share of the weights ``(12,)`` that lies outside a scale, by default the best one; 0 of no notes."""
+    """The share of the weights ``(12,)`` that lies outside a scale, by default the best one; 0 without notes."""
     inside = [pitch in (scale or best_scale(weights)) for pitch in range(12)]
     return 1 - float(weights[inside].sum() / weights.sum()) if weights.sum() else 0.0
 
@@ -248,13 +247,13 @@ def _own_scale(melody: Melody, key: Key | None) -> Scale:
 
 
 def nearest_degree(pitch: int, own: Scale, scale: Scale) -> int:
-    """The pitch of ``scale`` nearest to ``pitch``; of two equally near, the one of the same degree as in ``own``."""
+    """The pitch of ``scale`` nearest to ``pitch``; among two equally near, the one of the same degree as in ``own``."""
     if pitch in scale:
         return pitch
     near = min(abs(pitch - other) for other in range(pitch - 6, pitch + 7) if other in scale)
     choices = [other for other in (pitch - near, pitch + near) if other in scale]
     degrees = {tone: degree for degree, tone in enumerate(sorted(SCALES[own.kind]))}
-    wanted = degrees.get((pitch - own.tonic) % 12)
+    degree = degrees.get((pitch - own.tonic) % 12)
     in_scale = {tone: degree for degree, tone in enumerate(sorted(SCALES[scale.kind]))}
-    same = [other for other in choices if in_scale[(other - scale.tonic) % 12] == wanted]
+    same = [other for other in choices if in_scale[(other - scale.tonic) % 12] == degree]
     return (same if own.tonic == scale.tonic and same else choices)[0]

@@ -5,8 +5,8 @@
     2..89   note on at pitch 21..108; what sounded before ends there
 
 A sequence is *legal* if no note off comes while nothing sounds. Decoding and encoding are inverse over all legal
-sequences, so whatever a model draws can be written to a file, read again, and encoded to the same ids. (In Magenta's
-code they are not: https://github.com/magenta/magenta/issues/1944.)
+sequences, so any sequence that a model draws can be written to a file, read again, and encoded to the same ids. (In
+Magenta's code they are not: https://github.com/magenta/magenta/issues/1944.)
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Vocabulary:
 
     @property
     def size(self) -> int:
-        """How many ids there are."""
+        """Number of token ids."""
         return FIRST_NOTE_ON + self.highest_pitch - self.lowest_pitch + 1
 
     def to_dict(self) -> dict[str, Any]:
@@ -100,26 +100,13 @@ class Vocabulary:
         The same as encoding the windows of the melody: a note that sounds across a window's start starts anew there.
         """
         rows = tokens[first_steps[:, None] + np.arange(steps)]
-        rows[:, 0] = self.held(tokens)[first_steps]
+        rows[:, 0] = held(tokens)[first_steps]
         return rows
-
-    def held(self, tokens: np.ndarray) -> np.ndarray:
-        """The note on that sounds during each step, or no event where none does: int32 ``(..., T)``."""
-        steps = np.arange(1, tokens.shape[-1] + 1, dtype=np.int32)
-        events = np.where(tokens != NO_EVENT, 256 * steps + tokens, 0)
-        latest = np.maximum.accumulate(events, axis=-1) & 255
-        return np.where(latest >= FIRST_NOTE_ON, latest, NO_EVENT)
-
-    def sounding(self, tokens: np.ndarray) -> np.ndarray:
-        """Whether a note sounds just before each step: booleans ``(..., T)``."""
-        before = np.zeros(tokens.shape, dtype=bool)
-        before[..., 1:] = self.held(tokens)[..., :-1] != NO_EVENT
-        return before
 
     def is_legal(self, tokens: np.ndarray) -> np.ndarray:
         """Whether each sequence of ``(..., T)`` has known ids only and no note off in silence: booleans ``(...)``."""
         known = (tokens >= 0) & (tokens < self.size)
-        return np.asarray((known & ~((tokens == NOTE_OFF) & ~self.sounding(tokens))).all(axis=-1))
+        return np.asarray((known & ~((tokens == NOTE_OFF) & ~sounding_before(tokens))).all(axis=-1))
 
     def transpose(self, tokens: np.ndarray, semitones: int) -> np.ndarray:
         """The same rhythm, every note on shifted.
@@ -146,5 +133,20 @@ class Vocabulary:
             unknown = [int(token) for token in tokens if not 0 <= token < self.size]
             if unknown:
                 raise TokenError(f"token {unknown[0]} is not one of the ids 0..{self.size - 1}")
-            step = int(np.flatnonzero((tokens == NOTE_OFF) & ~self.sounding(tokens))[0])
+            step = int(np.flatnonzero((tokens == NOTE_OFF) & ~sounding_before(tokens))[0])
             raise TokenError(f"the note off at step {step} comes while nothing sounds")
+
+
+def held(tokens: np.ndarray) -> np.ndarray:
+    """The note on that sounds during each step, or no event in silence: integers ``(..., T)``, int32 for uint8."""
+    steps = np.arange(1, tokens.shape[-1] + 1, dtype=np.int32)
+    events = np.where(tokens != NO_EVENT, 256 * steps + tokens, 0)
+    latest = np.maximum.accumulate(events, axis=-1) & 255
+    return np.where(latest >= FIRST_NOTE_ON, latest, NO_EVENT)
+
+
+def sounding_before(tokens: np.ndarray) -> np.ndarray:
+    """Whether a note sounds just before each step: booleans ``(..., T)``."""
+    before = np.zeros(tokens.shape, dtype=bool)
+    before[..., 1:] = held(tokens)[..., :-1] != NO_EVENT
+    return before

@@ -1,4 +1,4 @@
-"""Which part of a piece is its melody, and which notes of a part are its one voice."""
+"""Choose the melody among the parts of a piece, and one voice among the notes of a part."""
 
 from __future__ import annotations
 
@@ -94,14 +94,14 @@ class DrumsOnlyError(MelodyError):
 
 
 class NoSuchTrackError(MelodyError):
-    """A track was asked for that the piece does not have."""
+    """The piece has no track of that number or name."""
 
     reason = "no_such_track"
 
 
 @dataclass(frozen=True)
 class PartScore:
-    """How much a part looks like the melody.
+    """Likelihood of a part to be the melody, as a score.
 
     Attributes:
         index: its place in ``Song.parts``.
@@ -161,7 +161,7 @@ class CloseCall:
     """The part that was nearly taken for the melody.
 
     Attributes:
-        margin: how much lower its score is.
+        margin: difference of its score from the chosen one's.
         index: its place in ``Song.parts``.
         name: its name; empty if it has none.
     """
@@ -174,7 +174,7 @@ class CloseCall:
 def close_call(song: Song) -> CloseCall | None:
     """The second likeliest melody, if its score is less than a quarter lower than the likeliest one's.
 
-    Of such choices about every other one is right: see docs/songs.md.
+    About half of such choices are right: see docs/songs.md.
     """
     scores = score_parts(song)
     if len(scores) < 2:
@@ -184,10 +184,9 @@ def close_call(song: Song) -> CloseCall | None:
 
 
 def own_names(parts: Sequence[Part]) -> list[str]:
-    """What each part's name says of that part alone.
+    """Each part's own name, without the words that all parts share.
 
-    Left out are the words that all pitched parts share, and a name of two words or more that most of them have: it is
-    the title of the piece.
+    A name of two words or more that most pitched parts have is left out too: that is the title of the piece.
     """
     words = [part.name.casefold().split() for part in parts]
     pitched = [own for part, own in zip(parts, words, strict=True) if not part.is_drum and len(part)]
@@ -205,8 +204,8 @@ def own_names(parts: Sequence[Part]) -> list[str]:
 def choose_part(song: Song, track: str = AUTO) -> int:
     """The index in ``song.parts`` of the melody, or of the track that is asked for by number (from 1) or by name.
 
-    A name may be a part of the track's, in any case: ``lead`` finds "Calliope Lead". Of several tracks with it the one
-    with just this name is taken, or else the likeliest melody.
+    A name may be a part of the track's, in any case: ``lead`` finds "Calliope Lead". If several
+    tracks have it, the one with exactly this name counts, or else the likeliest melody.
 
     Raises:
         NoNotesError, DrumsOnlyError: if there is nothing to choose from.
@@ -221,19 +220,19 @@ def choose_part(song: Song, track: str = AUTO) -> int:
         return scores[0].index
     if track.isdecimal() and 1 <= int(track) <= len(song.parts):
         return int(track) - 1
-    wanted = track.casefold().strip()
+    name_or_number = track.casefold().strip()
     likeliest_first = [score.index for score in score_parts(song)]
     likeliest_first += [index for index in range(len(song.parts)) if index not in likeliest_first]
     names = {index: song.parts[index].name.casefold() for index in likeliest_first}
-    same = [index for index, name in names.items() if name == wanted]
+    same = [index for index, name in names.items() if name == name_or_number]
     if same:
         return min(same)
-    if not wanted or track.isdecimal():
+    if not name_or_number or track.isdecimal():
         raise _no_such_track(song, track)
-    with_word = [index for index, name in names.items() if wanted in re.findall(r"\w+", name)]
-    found = with_word or [index for index, name in names.items() if wanted in name]
-    if found:
-        return found[0]
+    with_word = [index for index, name in names.items() if name_or_number in re.findall(r"\w+", name)]
+    matches = with_word or [index for index, name in names.items() if name_or_number in name]
+    if matches:
+        return matches[0]
     raise _no_such_track(song, track)
 
 
@@ -251,11 +250,11 @@ def one_voice(notes: Iterable[tuple[int, int, int, int]]) -> list[tuple[int, int
 def one_voice_line(line: np.ndarray) -> np.ndarray:
     """The melody line among notes that overlap, an array ``(notes, 4)`` like ``line``: in order, without overlap.
 
-    Of notes that begin together the highest stays. A note that begins while a lower one sounds cuts that one short. A
-    note that begins while a higher one sounds is left out, unless less than half of it is covered: then the higher one
-    was only held a little long, and is cut short.
+    The highest of the notes that begin together stays. A note cuts short a lower one that sounds when it begins. A note
+    that begins while a higher one sounds is left out, unless less than half of it is covered: then the higher one was
+    only held a little long, and is cut short.
 
-    Two kinds of highest notes are no tune, and are left out before:
+    Two kinds of highest notes do not belong to a tune, and are left out first:
 
     - Held notes over a voice that moves: at least two notes begin under each of them, in small intervals. Several in a
       row must hardly change their pitch; the line must leap to a single one and away from it, and not to what is under
@@ -274,8 +273,8 @@ def one_voice_line(line: np.ndarray) -> np.ndarray:
 def _skyline(line: np.ndarray) -> np.ndarray:
     """The highest line among notes that are sorted by start, then from the highest pitch and the latest end down.
 
-    Notes go their ways apart wherever a note begins in silence. Where no onset's highest note is left out, each lasts
-    until the next one at most; only the other places are walked through note by note.
+    Notes are independent of each other across silence. If no onset's highest note is left out, each note lasts until
+    the next one at most; only the other stretches are processed note by note.
     """
     starts, ends = line[:, 0], line[:, 1]
     is_highest = np.append(True, starts[1:] > starts[:-1])
@@ -291,8 +290,8 @@ def _skyline(line: np.ndarray) -> np.ndarray:
     is_entangled = np.zeros(place[-1] + 1, dtype=bool)
     is_entangled[place[is_highest][1:][is_left_out]] = True
     walked = _walk_skyline(map(tuple, line[is_entangled[place]].tolist()))
-    found = np.concatenate([heads[~is_entangled[place[is_highest]]], np.array(walked, np.int64)])
-    return np.asarray(found[np.argsort(found[:, 0])])
+    skyline = np.concatenate([heads[~is_entangled[place[is_highest]]], np.array(walked, np.int64)])
+    return np.asarray(skyline[np.argsort(skyline[:, 0])])
 
 
 def _walk_skyline(notes: Iterable[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
@@ -427,7 +426,7 @@ def _lyrics_term(starts: np.ndarray, lyrics: Sequence[float]) -> float:
 
 
 def _following(parts: Sequence[Part]) -> list[float]:
-    """How much each part has the rhythm of another that leads it, wherever it plays; from 0 to 1.
+    """Similarity of each part's rhythm, 0 to 1, to that of the most similar part that leads it.
 
     The part with more notes leads; but where all have about as many, as in a hymn, the higher one.
     """
@@ -448,7 +447,7 @@ def _following(parts: Sequence[Part]) -> list[float]:
 
 
 def _twelfths(quarters: np.ndarray) -> np.ndarray:
-    """Times in twelfths of a quarter: sixteenths and triplets are told apart, played and written ones are not."""
+    """Times in twelfths of a quarter: this separates sixteenths from triplets, and merges played and written timing."""
     return np.round(quarters * 12).astype(np.int64)
 
 

@@ -177,7 +177,7 @@ def locate(name_or_path: str | Path, run: Path | None = None) -> Path:
     if os.sep not in str(name_or_path) and shipped.is_file():
         return shipped
     names = ", ".join(shipped_names()) or "none"
-    raise CheckpointError(f"no model {str(name_or_path)!r}: it is no file, and the shipped models are: {names}")
+    raise CheckpointError(f"no model {str(name_or_path)!r}: it is not a file, and the shipped models are: {names}")
 
 
 def beside(checkpoint: Path, suffix: str) -> Path:
@@ -223,7 +223,7 @@ def _array(file: Any, name: str, path: str | Path) -> np.ndarray:
 
 
 def _check_provenance(provenance: Any, path: Path) -> None:
-    """Raise :class:`CheckpointError` unless what is told of a training, and of those before it, has the known form."""
+    """Raise :class:`CheckpointError` unless the provenance, with that of earlier trainings, has the known form."""
     made_by, generations = provenance, 0
     while made_by is not None:
         marks = made_by.get("trained_on", "") if isinstance(made_by, dict) else None

@@ -85,7 +85,7 @@ class ComposingPrior:
         self.next = weights.linear("next", config.conductor_size, 2 * (config.latent_size // config.segments))
 
     def __call__(self, tokens: np.ndarray) -> Gaussian:
-        """See the class; of ``tokens`` ``(B, T)`` the last segment is not read."""
+        """See the class; the last segment of ``tokens`` ``(B, T)`` is not read."""
         known = tokens[:, : tokens.shape[1] - self.segment_steps]
         states = np.zeros((len(tokens), 1, self.lstm.size), self.next.bias.dtype)
         if known.shape[1]:
@@ -142,7 +142,7 @@ class ComposingDecoder(Decoder):
 
     @cached_property
     def tables(self) -> Tables:
-        """What is the same for all windows and steps."""
+        """Tables that are the same for all windows and steps."""
         return Tables(self)
 
     def relative_to_prior(self, posterior: Gaussian, tokens: np.ndarray) -> Gaussian:
@@ -150,7 +150,7 @@ class ComposingDecoder(Decoder):
         return posterior.relative_to(self.prior(tokens)).flattened()
 
     def key(self, heard: np.ndarray) -> np.ndarray:
-        """What the key says of each pitch class ``(..., 12)``, from the share of each that was heard, ``(..., 12)``."""
+        """Key features of each pitch class ``(..., 12)``, from the share of each that was heard, ``(..., 12)``."""
         first, second = self.key_layers
         return second(np.tanh(first(heard[..., self.turned])))[..., 0]
 
@@ -166,7 +166,7 @@ class ComposingDecoder(Decoder):
         return np.ascontiguousarray(writing.tokens.T)
 
     def segment_features(self, z: np.ndarray, segment: int, tokens: np.ndarray) -> np.ndarray:
-        """What the steps of a segment read of z, ``(B, U, F)``, after ``tokens`` ``(B, segment * U)``."""
+        """Features of z at the steps of a segment, ``(B, U, F)``, after ``tokens`` ``(B, segment * U)``."""
         ahead = np.zeros((len(tokens), self.segment_steps), tokens.dtype)
         prior = self.prior(np.concatenate([tokens, ahead], axis=1))
         last = Gaussian(prior.mean[:, -1:], prior.log_variance[:, -1:])
@@ -174,7 +174,7 @@ class ComposingDecoder(Decoder):
         return self._segments(part, last)
 
     def _segments(self, z: np.ndarray, prior: Gaussian) -> np.ndarray:
-        """What each step reads of z, ``(B, S * U, F)``."""
+        """Features of z at each step, ``(B, S * U, F)``."""
         parts = z.reshape(len(z), -1, self.segment_latent)
         features = self.step_features(prior.mean + np.exp(0.5 * prior.log_variance) * parts)
         return features.reshape(len(z), parts.shape[1] * self.segment_steps, -1)
@@ -252,7 +252,7 @@ class ComposingDecoder(Decoder):
         return logits, back
 
     def _read(self, written: Written, features: np.ndarray) -> np.ndarray:
-        """What the LSTM reads at all steps, ``(B, T, H)``, before the rectifier; ``features`` are those of z."""
+        """Input of the LSTM at all steps, ``(B, T, H)``, before the rectifier; ``features`` are those of z."""
         tables, sources, tokens = self.tables, written.sources, written.tokens
         (batch, count), bar = tokens.shape, self.config.steps_per_bar
         steps = np.arange(count)

@@ -36,11 +36,11 @@ WIDEST_INTERVAL = 24  # semitones; wider ones count with it
 INTERVALS = 2 * WIDEST_INTERVAL + 1
 SOURCE_KINDS = INTERVALS + FIRST_NOTE_ON + 1  # no event, note off, none; then intervals
 WAIT_STEPS = 32  # steps since the last event; more count with it
-KNOWN_BARS = max(LAGS_BARS)  # a later bar is told from an earlier one only up to here
+KNOWN_BARS = max(LAGS_BARS)  # bars after this one are not distinguished
 
 
 class Tables:
-    """What is the same for all windows and steps, from a decoder's weights."""
+    """Tables from a decoder's weights that are the same for all windows and steps."""
 
     def __init__(self, decoder: ComposingDecoder) -> None:
         config = decoder.config
@@ -135,7 +135,7 @@ class ComposingSteps:
         return last
 
     def log_probabilities(self) -> Array:
-        """Of every token at the next step, ``(B, V)``; minus infinity of a note off while nothing sounds."""
+        """Log probability of every token at the next step, ``(B, V)``; minus infinity of a note off in silence."""
         step, decoder = self.step, self.decoder
         in_segment = step % decoder.segment_steps
         if in_segment == 0:
@@ -178,7 +178,7 @@ class ComposingSteps:
         self._hear()
 
     def _hear(self) -> None:
-        """What changes only where a note begins."""
+        """Update the features that change only at an onset."""
         tables, last = self.tables, self.last_onset[self.step]
         onsets = self.pitch_classes.sum(axis=1)
         middle = (self.onset_sum + onsets // 2) // np.maximum(onsets, 1)
@@ -216,7 +216,7 @@ class ComposingSteps:
         self.is_first = self.is_note & (self.last_onset_step < self.step - in_bar)[:, None]
 
     def _read(self, of_z: Array) -> Array:
-        """What the LSTM reads, ``(B, H)``."""
+        """Input of the LSTM, ``(B, H)``."""
         tables, step, bar = self.tables, self.step, self.bar
         now, on = self.misses[step], self.available_copies
         fine = (now == self.at_start) & on

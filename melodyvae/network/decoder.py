@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 
 from melodyvae.config import MelodyConfig
-from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
+from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF, sounding_before
 from melodyvae.network.draws import Draws
 from melodyvae.network.lstm import LSTM, State, Steps, joint_matrices
 from melodyvae.network.token_inputs import token_inputs
@@ -28,18 +28,18 @@ class NoProbabilitiesError(UserError):
 
     def __init__(self) -> None:
         super().__init__(
-            "the model's weights are so large that its probabilities are no numbers; it is damaged: train it again"
+            "the model's weights are so large that its probabilities are not numbers; it is damaged: train it again"
         )
 
 
 @dataclass(frozen=True)
 class Before:
-    """What a step must know of the steps before it.
+    """The past of a step: the features of the tokens before it.
 
     Attributes:
         token: of the step just before, ``(B,)``.
         sounding: whether a note sounds then, booleans ``(B,)``.
-        last_note: the last note on, ``(B,)``, 0 where there is none.
+        last_note: the last note on, ``(B,)``, 0 if there is none.
     """
 
     token: np.ndarray
@@ -52,7 +52,7 @@ class Before:
         return cls(np.full(batch, NO_EVENT), np.zeros(batch, bool), np.zeros(batch, np.int64))
 
     def then(self, token: np.ndarray) -> Before:
-        """What is known after one more step."""
+        """The past after one more step."""
         is_note = token >= FIRST_NOTE_ON
         return Before(
             token, np.where(token == NO_EVENT, self.sounding, is_note), np.where(is_note, token, self.last_note)
@@ -61,7 +61,7 @@ class Before:
 
 @dataclass(frozen=True)
 class Choice:
-    """How a decoder that writes step by step chooses each token.
+    """Rule by which a decoder chooses each token, step by step.
 
     Attributes:
         temperature: see :func:`draw`.
@@ -90,7 +90,7 @@ class Choice:
 
 
 class Decoder:
-    """What every decoder of melodies can do: latent vectors ``(B, Z)`` to windows ``(B, T)``."""
+    """Base of all melody decoders: latent vectors ``(B, Z)`` to windows ``(B, T)``."""
 
     def logits(self, z: np.ndarray, tokens: np.ndarray) -> np.ndarray:
         """Logits ``(B, T, V)`` of every step, each given z and the true tokens before it."""
@@ -128,7 +128,7 @@ class MelodyDecoder(Decoder):
         self.output = weights.linear("output", config.decoder_size, vocabulary_size + self.has_events)
 
     def _context(self, z: np.ndarray) -> tuple[np.ndarray, list[State]]:
-        """What the steps read of ``z`` ``(B, Z)``, ``(T, B, F)``, and the state they start from."""
+        """Features of ``z`` ``(B, Z)`` at each step, ``(T, B, F)``, and the initial state."""
         config, batch = self.config, len(z)
         if config.readout == "position":
             features = self.step_features(z).reshape(batch, config.steps, -1).transpose(1, 0, 2)
@@ -138,7 +138,7 @@ class MelodyDecoder(Decoder):
         return np.broadcast_to(z, (config.steps, *z.shape)), layers
 
     def _gates(self, features: np.ndarray, previous: np.ndarray) -> np.ndarray:
-        """What features ``(T, B, F)`` and the tokens before each step, ``(B, T)``, add to the first layer's gates."""
+        """Input of the first layer's gates from features ``(T, B, F)`` and the tokens before each step, ``(B, T)``."""
         steps, batch, size = features.shape
         if self.config.readout == "position":
             gates: np.ndarray = (features.reshape(-1, size) @ self.of_features).reshape(steps, batch, -1)
@@ -252,14 +252,6 @@ def before_each(tokens: np.ndarray) -> np.ndarray:
     return previous
 
 
-def sounding_before(tokens: np.ndarray) -> np.ndarray:
-    """Whether a note sounds just before each step: booleans ``(B, T)`` for ``tokens`` ``(B, T)``."""
-    steps = np.arange(tokens.shape[1])
-    latest = np.maximum.accumulate(np.where(tokens != NO_EVENT, steps, 0), axis=1)  # at step 0 there may be no event
-    sounding = np.take_along_axis(tokens, latest, axis=1) >= FIRST_NOTE_ON
-    return np.concatenate([np.zeros((len(tokens), 1), bool), sounding[:, :-1]], axis=1)
-
-
 def token_nats(logits: np.ndarray, tokens: np.ndarray) -> np.ndarray:
     """-log p of each token of ``(B, T)`` under logits ``(B, T, V)``, in nats: ``(B, T)``; its sum is -log p(x | z)."""
     chosen = np.take_along_axis(logits, tokens.astype(np.int64)[..., None], -1)[..., 0]
@@ -271,7 +263,7 @@ def draw(logits: np.ndarray, temperature: float, draws: Draws | None = None) -> 
     """One token id for each row of ``logits`` ``(B, V)``; temperature 0 takes the most probable.
 
     Raises:
-        NoProbabilitiesError: if the logits are no numbers.
+        NoProbabilitiesError: if the logits are not numbers.
     """
     if temperature == 0:
         return np.asarray(logits.argmax(axis=1))

@@ -1,4 +1,4 @@
-"""The source of all draws: the same seed gives the same numbers, whatever the version of NumPy.
+"""The source of all draws: the same seed gives the same numbers with every version of NumPy.
 
 The bits are those of Philox 4x64 with ten rounds, a generator that ciphers a counter ("Parallel Random Numbers: As Easy
 as 1, 2, 3", Salmon et al., 2011, https://doi.org/10.1145/2063384.2063405). The key is (seed, 0), the counter is 1 for

@@ -56,7 +56,7 @@ class Gaussian:
         return np.asarray(-0.5 * (squares + self.log_variance + math.log(2 * math.pi)).sum(axis=-1))
 
     def relative_to(self, prior: Gaussian) -> Gaussian:
-        """That of (z - m) / s for z of this one and a prior N(m, s^2): its KL to N(0, I) is this one's to the prior."""
+        """The Gaussian of (z - m) / s for a prior N(m, s^2): its KL to N(0, I) is the KL of this one to the prior."""
         mean = (self.mean - prior.mean) * np.exp(-0.5 * prior.log_variance)
         return Gaussian(mean, self.log_variance - prior.log_variance)
 
@@ -75,7 +75,7 @@ def lerp(start: np.ndarray, end: np.ndarray, weights: np.ndarray) -> np.ndarray:
 def slerp(start: np.ndarray, end: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Points on the great arc from ``start`` to ``end`` (both ``(Z,)``) at ``weights`` ``(N,)``: ``(N, Z)``.
 
-    The direction turns at constant speed and the norm changes linearly, so both ends are met exactly, whatever their
+    The direction turns at constant speed and the norm changes linearly, so both ends are met exactly, for any
     norms. Draws from N(0, I) lie near a sphere, which a straight line would leave. Where no arc is defined (a zero
     vector, equal or opposite directions) the path is the straight line.
 

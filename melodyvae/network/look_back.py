@@ -1,4 +1,4 @@
-"""What a composing decoder takes from the bars before: :mod:`melodyvae.models.look_back` says what it is, in torch.
+"""Copies from earlier bars for a composing decoder; :mod:`melodyvae.models.look_back` describes them, in torch.
 
 Here are the records of whole windows, for their likelihood; writing step by step is in
 :mod:`melodyvae.network.composing_steps`.
@@ -96,10 +96,10 @@ class Written:
         return Sources(tokens, transposed, began, available)
 
     def agreement(self) -> np.ndarray:
-        """How each kind of copy has done until each step, as shares 0 to 1: ``(B, T, 3 K)``.
+        """Success of each kind of copy before each step, as shares 0 to 1: ``(B, T, 3 K)``.
 
-        Whether it has not failed yet in this bar; the share of the last bar's length that it got right; whether it got
-        all of the bar before right. 0 where there is no source.
+        Three values: 1 if it has not failed yet in this bar; the share of the last bar's length that it got right; 1
+        if it got all of the bar before right. All are 0 without a source.
         """
         bar, now = self.steps_per_bar, self.misses
         steps = np.arange(now.shape[1])
@@ -112,7 +112,7 @@ class Written:
 
 
 def before(after: np.ndarray, first: int) -> np.ndarray:
-    """What holds before each step, from what holds after it, ``(B, T, ...)``, and before the first one."""
+    """Values before each step, from those after each step, ``(B, T, ...)``, and the one before the first."""
     found = np.empty_like(after)
     found[:, 0], found[:, 1:] = first, after[:, :-1]
     return found
@@ -120,12 +120,12 @@ def before(after: np.ndarray, first: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Copying:
-    """What each kind of copy says of all steps, each ``(B, T, K)``.
+    """Prediction of each kind of copy for all steps, each ``(B, T, K)``.
 
     Attributes:
-        token: the token that it says; 0 where it says none.
-        is_hard: where it says one token.
-        is_soft: where it says that there is an onset, at any pitch. Elsewhere it says nothing: free writing decides.
+        token: the predicted token; 0 without one.
+        is_hard: where it predicts one token.
+        is_soft: where it predicts an onset at any pitch. Elsewhere it predicts nothing: free writing decides.
     """
 
     token: np.ndarray

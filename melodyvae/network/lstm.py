@@ -49,7 +49,7 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Tape:
-    """What a layer's gradient needs of its pass over a sequence.
+    """Values of a layer's pass over a sequence that its gradient needs.
 
     Attributes:
         gates: after their functions, ``(T, 4, B, H)``.
@@ -107,13 +107,13 @@ class Layer:
         self.bias = ordered(biases)
 
     def gates(self, inputs: np.ndarray) -> np.ndarray:
-        """What inputs ``(..., I)`` and the bias add to the gates, ``(..., 4H)``."""
+        """Contribution of inputs ``(..., I)`` and the bias to the gates, ``(..., 4H)``."""
         found: np.ndarray = inputs.reshape(-1, inputs.shape[-1]) @ self.of_input
         found += self.bias
         return found.reshape(*inputs.shape[:-1], len(self.bias))
 
     def table(self, token_inputs: np.ndarray) -> np.ndarray:
-        """What each token adds to the gates, ``(V, 4H)``; the first inputs are those of ``token_inputs`` ``(V, I)``."""
+        """Contribution of each token to the gates, ``(V, 4H)``; the first inputs are ``token_inputs`` ``(V, I)``."""
         return np.asarray(token_inputs.astype(self.bias.dtype) @ self.of_input[: token_inputs.shape[1]] + self.bias)
 
     def run(

@@ -48,7 +48,7 @@ def one_thread() -> Iterator[None]:
 
 @cache
 def openblas() -> Setting | None:
-    """What gets and what sets the number of threads of the OpenBLAS in NumPy's wheel; None where there is none."""
+    """Getter and setter of the thread count of the OpenBLAS in NumPy's wheel; None without one."""
     package = Path(np.__file__).parent
     places = (package.parent / "numpy.libs", package / ".dylibs")  # of Linux and Windows, of macOS
     for path in (found for place in places for found in sorted(place.glob("*openblas*"))):

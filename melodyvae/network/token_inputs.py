@@ -1,4 +1,4 @@
-"""What an LSTM reads of a token: which one it is, and, if wanted, the pitch class and the octave of a note on."""
+"""Input features of a token: one-hot, and optionally the pitch class and the octave of a note on."""
 
 from __future__ import annotations
 

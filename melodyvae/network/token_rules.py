@@ -1,4 +1,4 @@
-"""Which tokens may come where, for windows that are decoded together.
+"""Rules: the tokens allowed at each step of windows that are decoded together.
 
 Conventions: B windows, T steps, V tokens; either of the first two may be 1, which then holds for all.
 """
@@ -20,8 +20,8 @@ OCTAVE = 12
 class TokenRules:
     """Tokens that are forbidden, and tokens that are preferred.
 
-    The probability of a forbidden note goes to the nearest allowed ones, half to each of two equally near: where the
-    model wants a C sharp, it gets a C or a D at that step, and not whatever else was likely. Notes with no allowed one
+    The probability of a forbidden note goes to the nearest allowed ones, half to each of two equally near: if the
+    model prefers a C sharp, it gets a C or a D at that step, and not some other likely token. Notes with no allowed one
     within :data:`MAX_MOVE_SEMITONES` are dropped, and the rest is renormalised.
 
     With ``no_wide_leaps``, a note more than an octave from the one before goes to the same pitch class within an octave

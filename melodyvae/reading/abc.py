@@ -277,11 +277,11 @@ def _lines(text: str) -> Iterator[_Line]:
             yield _Line(number, "", "I", line[2:])
             continue
         stripped = (COMMENT.sub("", line) if "%" in line else line).strip()
-        found = (BODY_FIELD if in_body else HEAD_FIELD).match(stripped)
-        if found is not None:
-            in_body = in_body or found[1] == "K"
-            if found[1] in READ_FIELDS:
-                yield _Line(number, stripped, found[1], found[2])
+        field = (BODY_FIELD if in_body else HEAD_FIELD).match(stripped)
+        if field is not None:
+            in_body = in_body or field[1] == "K"
+            if field[1] in READ_FIELDS:
+                yield _Line(number, stripped, field[1], field[2])
         elif in_body and stripped:
             yield _Line(number, stripped)
 
@@ -335,8 +335,8 @@ class _Reader:
             return
         if self.voice is self.template:
             self._choose(next(iter(self.voices), "1"))
-        if found := ENDING_AT_START.match(line.whole):  # the bar line is at the end of the line before
-            self._begin_ending(found[0])
+        if ending := ENDING_AT_START.match(line.whole):  # the bar line is at the end of the line before
+            self._begin_ending(ending[0])
         for token in TOKEN.finditer(line.whole):
             kind = token.lastgroup
             if kind is not None and kind != "words" and (not self.in_grace or kind in ("grace", "bar")):
@@ -467,7 +467,7 @@ class _Reader:
         sign, letter, octave, *length = token.group(*NOTE_GROUPS)
         units, voice = _units(*length, token[0]), self.voice
         if len(octave) > 11:
-            raise FieldError(f"{short(token[0])} is no octave")
+            raise FieldError(f"{short(token[0])} is not an octave")
         name = letter + octave
         key = letter.upper() if self.carry == "pitch" else name
         if self.chord is None:
@@ -548,7 +548,7 @@ class _Reader:
         notes, time, count = token.group(*TUPLET_GROUPS)
         values = [_number(text, token[0]) if text else None for text in (notes, time, count)]
         if any(value is not None and not 0 < value <= MAX_TUPLET for value in values):
-            raise FieldError(f"{short(token[0])} is no tuplet")
+            raise FieldError(f"{short(token[0])} is not a tuplet")
         signature, of = self.voice.signature, values[0] or 1
         is_compound = signature is not None and signature[0] % 3 == 0 and signature[0] > 3
         self.voice.flush()
@@ -648,10 +648,10 @@ def _with_implied_starts(bars: list[WrittenBar], double_bars: Sequence[int]) -> 
     return bars
 
 
-def _order_of_parts(bars: list[WrittenBar], labels: list[tuple[int, str]], wanted: str) -> list[int] | None:
+def _order_of_parts(bars: list[WrittenBar], labels: list[tuple[int, str]], played_labels: str) -> list[int] | None:
     """The bars part after part, if the tune says an order of its parts."""
     starts = {label: start for start, label in reversed(labels)}
-    if not wanted or not set(wanted) <= set(starts):
+    if not played_labels or not set(played_labels) <= set(starts):
         return None
     places = [*sorted(starts.values()), len(bars)]
     orders: dict[str, list[int]] = {}
@@ -659,7 +659,7 @@ def _order_of_parts(bars: list[WrittenBar], labels: list[tuple[int, str]], wante
         stop = places[places.index(start) + 1]
         orders[label] = [start + index for index in playing_order(bars[start:stop])]
     order = list(range(places[0]))
-    for label in wanted:
+    for label in played_labels:
         order += orders[label]
         if len(order) > MAX_BARS:
             raise PlayedTooLongError(f"with its parts in the order of P: it has more than {MAX_BARS} bars")
@@ -673,15 +673,15 @@ def _transposed(fifths: int, semitones: int) -> int:
 
 def _passes(text: str) -> frozenset[int]:
     """The numbers of an ending: ``1``, ``1,3`` or ``1-3``."""
-    found: set[int] = set()
+    passes: set[int] = set()
     for first, last in ENDING_RANGE.findall(text):
-        found.update(range(int(first), min(int(last or first), MAX_PASSES) + 1))
-    return frozenset(found) - {0}
+        passes.update(range(int(first), min(int(last or first), MAX_PASSES) + 1))
+    return frozenset(passes) - {0}
 
 
 def _number(text: str, whole: str) -> int:
     if len(text) > MAX_DIGITS:
-        raise FieldError(f"{short(whole)} is no number of music")
+        raise FieldError(f"{short(whole)} is not a number of music")
     return int(text)
 
 
@@ -689,11 +689,11 @@ def _number(text: str, whole: str) -> int:
 def _units(over: str, slashes: str, under: str, whole: str) -> Fraction:
     """The length of a note in units: ``3/2``, ``/``, ``//``; ``whole`` is what errors call it, empty for a rest."""
     if len(over) > MAX_DIGITS or len(under) > MAX_DIGITS or len(slashes) > MAX_SLASHES:
-        raise FieldError(f"{short(whole or over + slashes + under)} is no note's length")
+        raise FieldError(f"{short(whole or over + slashes + under)} is not a note's length")
     divisor = int(under) * 2 ** (len(slashes) - 1) if under and slashes else 2 ** len(slashes)
     numerator = int(over or 1)
     if whole and not (numerator and divisor):
-        raise FieldError(f"{short(whole)} is no note: its length is zero")
+        raise FieldError(f"{short(whole)} is not a note: its length is zero")
     if divisor > MAX_DENOMINATOR:
-        raise FieldError(f"{short(whole or over + slashes + under)} is no note's length")
+        raise FieldError(f"{short(whole or over + slashes + under)} is not a note's length")
     return Fraction(numerator, divisor) if divisor else Fraction(0)

@@ -106,10 +106,10 @@ def _marks(value: str) -> dict[str, int]:
 def _signature(fifths: int) -> dict[str, int]:
     """Semitones by letter of so many sharps, or flats below 0; double ones beyond seven."""
     letters = SHARPS_IN_ORDER if fifths >= 0 else SHARPS_IN_ORDER[::-1]
-    found = dict.fromkeys(letters[: abs(fifths)], 0)
+    alterations = dict.fromkeys(letters[: abs(fifths)], 0)
     for place in range(abs(fifths)):
-        found[letters[place % 7]] += 1 if fifths > 0 else -1
-    return found
+        alterations[letters[place % 7]] += 1 if fifths > 0 else -1
+    return alterations
 
 
 def options_of(value: str) -> dict[str, str]:
@@ -141,11 +141,11 @@ def meter_of(value: str) -> tuple[int, int] | None:
         return 2, 2
     if not value or value.lower().startswith(("none", "free", "frei")):  # the last in the Essen collection
         return None
-    error = FieldError(f"M:{short(value)} is no meter; write it such as M:4/4")
-    found = None if _is_absurd(value) else METER.match(value)
-    if found is None:
+    error = FieldError(f"M:{short(value)} is not a meter; write it such as M:4/4")
+    match = None if _is_absurd(value) else METER.match(value)
+    if match is None:
         raise error
-    numerator, denominator = sum(map(int, NUMBER.findall(found[1]))), int(found[2])
+    numerator, denominator = sum(map(int, NUMBER.findall(match[1]))), int(match[2])
     if not 0 < numerator <= MAX_METER_NUMERATOR or not 0 < denominator <= MAX_DENOMINATOR:
         raise error
     return numerator, denominator
@@ -157,12 +157,12 @@ def unit_of(value: str) -> Fraction:
     Raises:
         FieldError: if it is none.
     """
-    found = None if _is_absurd(value) else re.match(r"(\d+)(?:\s*/\s*(\d+))?", value.strip())
-    if found is not None:
-        over, under = int(found[1]), int(found[2] or 1)
+    match = None if _is_absurd(value) else re.match(r"(\d+)(?:\s*/\s*(\d+))?", value.strip())
+    if match is not None:
+        over, under = int(match[1]), int(match[2] or 1)
         if 0 < over <= MAX_LENGTH_NUMERATOR and 0 < under <= MAX_DENOMINATOR:
             return Fraction(4 * over, under)
-    raise FieldError(f"L:{short(value.strip())} is no note length; write it such as L:1/8")
+    raise FieldError(f"L:{short(value.strip())} is not a note length; write it such as L:1/8")
 
 
 def tempo_of(value: str, unit: Fraction) -> float | None:
@@ -174,7 +174,7 @@ def tempo_of(value: str, unit: Fraction) -> float | None:
         FieldError: if it is none.
     """
     plain = QUOTED.sub("", value).strip()
-    error = FieldError(f"Q:{short(value.strip())} is no tempo; write it such as Q:1/4=120")
+    error = FieldError(f"Q:{short(value.strip())} is not a tempo; write it such as Q:1/4=120")
     if _is_absurd(plain):
         raise error
     beats, equals, _ = plain.partition("=")

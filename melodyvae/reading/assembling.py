@@ -26,7 +26,7 @@ Event = TypeVar("Event", Tempo, KeySignature)
 
 
 class WrittenPart(NamedTuple):
-    """What a score says of a part, beside its notes."""
+    """Data of a score's part, beside its notes."""
 
     name: str = ""
     program: int = 0

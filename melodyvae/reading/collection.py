@@ -29,20 +29,20 @@ def collection_files(name: str) -> list[tuple[Path, str]]:
         NoSuchCollectionError: if there is no such collection.
     """
     root, files = _root_and_files()
-    found = [path for path in files if path.relative_to(root).parts[0] == name]
-    if not found:
+    scores = [path for path in files if path.relative_to(root).parts[0] == name]
+    if not scores:
         names = ", ".join(_names(root, files)) or "none: it is installed without its corpus"
         raise NoSuchCollectionError(f"music21 has no collection {name!r}; it has {names}")
-    return sorted(((path, path.relative_to(root).as_posix()) for path in found), key=lambda pair: pair[1])
+    return sorted(((path, path.relative_to(root).as_posix()) for path in scores), key=lambda pair: pair[1])
 
 
 def collection_names() -> list[str]:
-    """The collections there are."""
+    """Names of the collections that music21 installs."""
     return _names(*_root_and_files())
 
 
 def licence_words(name: str) -> str:
-    """What music21 says of a collection's provenance and licence, from the nearest such file, without its banner."""
+    """Text of music21 on a collection's provenance and licence, from the nearest such file, without its banner."""
     from music21.common import getCorpusFilePath
 
     root = Path(getCorpusFilePath())

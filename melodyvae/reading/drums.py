@@ -1,4 +1,4 @@
-"""Drums are told by what they are: their channel, bank or mode, their name, or notes that only drums have.
+"""Recognise drums by their channel, bank or mode, by their name, or by notes that only drums have.
 
 "General MIDI 2" (MIDI Manufacturers Association, 1999) has rhythm on channel 10 and in bank 120; Roland's GS and
 Yamaha's XG change it by exclusive messages, XG by banks 126 and 127 too.
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from melodyvae.music.keys import MAJOR_SCALE
 from melodyvae.reading.smf import CONTROL, Track
 
 DRUM_CHANNEL = 9
@@ -38,8 +39,8 @@ PITCHED_NAMES = re.compile(
 STRUCK_PROGRAMS = {*range(8, 16), 47, 108, *range(112, 128)}
 KICKS, SNARES, METALS = {35, 36}, {37, 38, 39, 40}, {42, 44, 46, 49, 51, 52, 53, 54, 55, 56, 57, 59, 81}
 KIT = np.isin(np.arange(128), [*range(35, 60), 81])
-DIATONIC = np.array([(np.array([0, 2, 4, 5, 7, 9, 11]) + tonic) % 12 for tonic in range(12)])
-MIN_SCALE_PITCHES = 5  # pitch classes; fewer are no scale, and lie in one by chance
+DIATONIC = np.array([(np.array(MAJOR_SCALE) + tonic) % 12 for tonic in range(12)])
+MIN_SCALE_PITCHES = 5  # pitch classes; fewer are not a scale, and lie in one by chance
 IN_SCALE_SHARE = 0.97
 SHORT_QUARTERS = 0.5
 KIT_SHARE = 0.98
@@ -50,7 +51,7 @@ MIN_NOTES = 16
 
 
 def drum_channels(tracks: Iterable[Track]) -> tuple[set[int], set[int]]:
-    """The channels that are drums' by bank or exclusive message, and those that are not although they are number 10."""
+    """Channels that are drums by bank or exclusive message, and channels 10 that are not."""
     tracks = list(tracks)
     messages = [(16 * track.port, message) for track in tracks for message in track.sysexes]
     is_gs = any(GS_RESET.search(message) for _, message in messages)
@@ -64,27 +65,27 @@ def drum_channels(tracks: Iterable[Track]) -> tuple[set[int], set[int]]:
             elif bank == MELODY_BANK:
                 others.add(channel)
     for first_channel, message in messages:
-        for found in GS_PART_MODE.finditer(message):
-            part = found[1][0] & 0x0F  # GS calls channel 10 part 0, and channels 1 to 9 parts 1 to 9
+        for match in GS_PART_MODE.finditer(message):
+            part = match[1][0] & 0x0F  # GS calls channel 10 part 0, and channels 1 to 9 parts 1 to 9
             channel = DRUM_CHANNEL if part == 0 else part - 1 if part <= DRUM_CHANNEL else part
-            (drums if found[2][0] else others).add(first_channel + channel)
-        for found in XG_PART_MODE.finditer(message):
-            (drums if found[2][0] else others).add(first_channel + found[1][0])
+            (drums if match[2][0] else others).add(first_channel + channel)
+        for match in XG_PART_MODE.finditer(message):
+            (drums if match[2][0] else others).add(first_channel + match[1][0])
     return drums, others - drums
 
 
 def are_named_drums(name: str, program: int, pitches: np.ndarray) -> bool:
-    """Whether notes are drums since their track says so, and they are no tune."""
+    """Whether the track's name says drums and its notes are not a tune."""
     if not DRUM_NAMES.search(name) or PITCHED_NAMES.search(name) or program in STRUCK_PROGRAMS:
         return False
     return not _are_of_a_scale(pitches)
 
 
 def are_drums_by_notes(quarters: np.ndarray, starts: np.ndarray, pitches: np.ndarray) -> bool:
-    """Whether notes of lengths ``quarters`` ``(N,)`` are what only a drum kit plays.
+    """Whether only a drum kit plays such notes, of lengths ``quarters`` ``(N,)``.
 
-    They are short, of a kit's pitches, no scale; kicks, snares and cymbals all occur, some of them struck together. A
-    bass of short low notes is none of that.
+    They are short, of a kit's pitches, and in no scale; kicks, snares and cymbals all occur, some of them struck
+    together. A bass of short low notes does not qualify.
     """
     if len(pitches) < MIN_NOTES or KIT[pitches].mean() < KIT_SHARE or (quarters <= SHORT_QUARTERS).mean() < KIT_SHARE:
         return False

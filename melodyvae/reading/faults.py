@@ -1,4 +1,4 @@
-"""What can be wrong with a score, whatever its format."""
+"""Faults of scores in any format."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MAX_SCORE_NOTES = 100_000
 
 
 class NotAScoreError(MidiError):
-    """The file is no score of the kind that its name says."""
+    """The file is not a score of the kind that its name says."""
 
     reason = "not_a_score"
 

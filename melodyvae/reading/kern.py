@@ -109,7 +109,7 @@ def read_kern(text: str, name: str) -> WrittenScore:
         CorruptScoreError: if its spines do not fit together, or a token has no length.
     """
     if not re.search(r"^\*\*kern\b|\t\*\*kern\b", text, re.M):
-        raise NotAScoreError(f"{name} is no kern: no spine of it is **kern")
+        raise NotAScoreError(f"{name} is not kern: no spine of it is **kern")
     spines = 1 + max(line.count("\t") for line in text.split("\n"))
     tokens = text.count("\t") + text.count("\n") + text.count(" ")
     if spines > MAX_SPINES:
@@ -204,10 +204,10 @@ def _chord(token: str) -> tuple[Fraction, tuple[tuple[int, str | None], ...]]:
 
 def _length(sign: str) -> Fraction:
     """In quarters: 4 is a quarter, 0 a breve, 00 a long, 3%2 two thirds of a whole note."""
-    found = _RECIPROCAL.search(sign)
-    if found is None:
+    match = _RECIPROCAL.search(sign)
+    if match is None:
         raise ValueError(f"the token {sign[:20]!r} has no length, such as 4 for a quarter note")
-    number, over, dots = found.groups()
+    number, over, dots = match.groups()
     if len(dots) > MAX_DOTS or over == "0" or (len(number) > 3 and not int(number)):
         raise ValueError(f"{sign[:20]!r} has no length that music has")
     whole = Fraction(int(over or 1), int(number)) if int(number) else Fraction(2 ** len(number))
@@ -303,28 +303,28 @@ def _tandem(reading: _Reading, spine: _Spine, token: str) -> None:
     assert part is not None  # for mypy
     is_first = spine.part == 0
     now = float(reading.quarters(spine.end))
-    if found := _METER.match(token):
-        beats, unit = sum(map(int, found[1].split("+"))), int(found[2])
+    if match := _METER.match(token):
+        beats, unit = sum(map(int, match[1].split("+"))), int(match[2])
         signature = (beats, unit) if unit else (2 * beats, 1)
         if not 0 < beats < 1000 or unit > 1024:
-            raise reading.fault(f"{token[:20]} is no meter; write it such as *M4/4")
+            raise reading.fault(f"{token[:20]} is not a meter; write it such as *M4/4")
         if signature != reading.signature:
             _cut_bar(reading)
             reading.signature = signature
-    elif found := _TEMPO.match(token):
-        reading.tempi.append(Tempo(now, float(found[1])))
-    elif is_first and (found := _KEY_SIGNATURE.fullmatch(token)):
-        fifths = sum(1 if sign == "#" else -1 for sign in found[1] if sign in "#-")
+    elif match := _TEMPO.match(token):
+        reading.tempi.append(Tempo(now, float(match[1])))
+    elif is_first and (match := _KEY_SIGNATURE.fullmatch(token)):
+        fifths = sum(1 if sign == "#" else -1 for sign in match[1] if sign in "#-")
         reading.keys.append(KeySignature(now, min(max(fifths, -7), 7)))
-    elif is_first and (found := _KEY.match(token)):
+    elif is_first and (match := _KEY.match(token)):
         if reading.keys:
-            is_minor = found[1].islower() and found[2] in ("", "aeo")
+            is_minor = match[1].islower() and match[2] in ("", "aeo")
             reading.keys[-1] = replace(reading.keys[-1], is_minor=is_minor)
-    elif is_first and (found := _EXPANSION.fullmatch(token)):
-        reading.expansion = [label.strip() for label in found[1].split(",")]
-    elif is_first and (found := _LABEL.fullmatch(token)):
+    elif is_first and (match := _EXPANSION.fullmatch(token)):
+        reading.expansion = [label.strip() for label in match[1].split(",")]
+    elif is_first and (match := _LABEL.fullmatch(token)):
         _cut_bar(reading)
-        reading.labels.setdefault(found[1], len(reading.bars))
+        reading.labels.setdefault(match[1], len(reading.bars))
     elif token.startswith('*I"'):
         reading.parts[part] = reading.parts[part]._replace(name=token[3:])
     elif token.startswith("*clefX"):

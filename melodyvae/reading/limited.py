@@ -1,8 +1,8 @@
-"""The one way to read a file that a stranger sent: within limits of size, notes, time and memory.
+"""Read an untrusted file within limits of size, notes, time and memory.
 
 MIDI and ABC are read here, which is quick: their size, their events and their notes are bounded. The tree of elements
-of a MusicXML file can take gigabytes: other scores are read in a process of its own, which is started when it is first
-needed, is kept for the next file, and ends with this one.
+of a MusicXML file can take gigabytes: other scores are read in a separate process, which is started on first use, kept
+for the next file, and ends with this one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The notes of a MIDI file's tracks -> lines: what one player plays, whatever its channels and programs.
+"""The notes of a MIDI file's tracks -> lines: the notes of one player, on any channels and programs.
 
 Times are ticks. A note-off ends the oldest note of its pitch and channel. Where a pitch has fewer ends than beginnings,
 each of its notes ends with the next event of that pitch instead.
@@ -87,8 +87,8 @@ def _ends(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The end of each note that begins, whether the file has none, and whether the note is to be kept, ``(notes,)``.
 
-    Of the beginnings and ends of notes are given the time, a key that stands for channel and pitch, by which they are
-    sorted, and whether they begin one, ``(N,)`` each.
+    The events are note ons and note offs, sorted by key: their times, a key for channel and pitch, and whether they
+    are note ons, ``(N,)`` each.
     """
     begins = np.ones(len(key), bool)
     begins[1:] = key[1:] != key[:-1]
@@ -114,7 +114,7 @@ def _ends(
 
 
 def _ends_nothing(is_on: np.ndarray, begins: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Which events would end a note while none sounds, ``(N,)``: those at which the count of open notes of their group
+    """Mask ``(N,)`` of the note offs while nothing sounds: those at which the count of open notes of their group
     would fall to a new depth below 0.
     """
     count = np.cumsum(np.where(is_on, 1, -1))
@@ -131,7 +131,7 @@ def _ends_nothing(is_on: np.ndarray, begins: np.ndarray, group: np.ndarray) -> n
 def _with_next_ends(
     notes: Notes, chosen: np.ndarray, ticks: np.ndarray, group: np.ndarray, note_group: np.ndarray, end_tick: int
 ) -> Notes:
-    """The notes, of which the ``chosen`` end with the next later event of their group; those begun twice at once are
+    """The notes, with the ``chosen`` ending at the next later event of their group; notes begun twice at once are
     one.
     """
     span = int(ticks.max()) + 1
@@ -144,12 +144,12 @@ def _with_next_ends(
     has_no_end = chosen & ~has_next
     again = np.zeros(len(notes), bool)
     again[1:] = chosen[1:] & (note_group[1:] == note_group[:-1]) & (notes.starts[1:] == notes.starts[:-1])
-    found = Notes(notes.starts, ends, notes.pitches, notes.velocities, notes.channels, has_no_end)
-    return found.where(~again)
+    ended = Notes(notes.starts, ends, notes.pitches, notes.velocities, notes.channels, has_no_end)
+    return ended.where(~again)
 
 
 def _until_next(notes: Notes, track: Track) -> Notes:
-    """The notes, of which those without an end last to the next later one in their channel, or until all are off."""
+    """The notes; those without an end last until the next later one in their channel, or until all are off."""
     ends = notes.ends.copy()
     is_silence = (track.statuses == CONTROL) & np.isin(track.first, SILENCES)
     for channel in np.unique(notes.channels[notes.has_no_end]):
@@ -263,7 +263,7 @@ def _overlap(spans: Sequence[_Span]) -> float:
 
 
 def _joined_where_apart(lines: Sequence[list[int]], spans: dict[int, _Span]) -> list[list[int]]:
-    """Lines, of which those that hardly overlap are one; the first one first."""
+    """The lines, with those joined that hardly overlap; the first one first."""
     joined: list[list[int]] = []
     for line in lines:
         own = _joined([spans[channel] for channel in line])

@@ -1,6 +1,6 @@
 """MIDI file -> notes, and the errors a file can raise. :mod:`melodyvae.writing.midi` is the inverse.
 
-A part is a line: what one player plays, on whatever channels and with whatever programs. Forgiven with a notice, since
+A part is a line: the notes of one player, on any channels and with any programs. Forgiven with a notice, since
 players forgive it: a last note without its end, data bytes over 127, wrong chunk lengths, a file that is cut, RIFF
 around the file, type 2 with one track, time in film frames. Forgiven without: a wrong count of tracks, bytes after the
 last chunk, chunks of other kinds, a missing end of track. Left out: a tempo of zero. The file format: "Standard MIDI
@@ -79,7 +79,7 @@ class NotMidiError(MidiError):
 
 
 class NotAFileError(MidiError):
-    """It is a pipe or a device, which may never end."""
+    """The path is a pipe or a device, which may never end."""
 
     reason = "not_a_file"
 
@@ -97,7 +97,7 @@ class TruncatedMidiError(MidiError):
 
 
 class CorruptMidiError(MidiError):
-    """The file breaks the rules of MIDI in its inside."""
+    """The file breaks the rules of MIDI."""
 
     reason = "corrupt"
 
@@ -132,11 +132,11 @@ def file_bytes(path: str | Path) -> bytes:
         NotAFileError: if it is a pipe or a device.
         OSError: if it cannot be opened.
     """
-    found = os.stat(path)
-    if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
-        raise NotAFileError(f"{path} is no regular file but a pipe or a device; save what it gives, and give that")
-    if found.st_size > MAX_FILE_BYTES:
-        raise FileTooLargeError(f"{path} is {found.st_size / 2**20:.0f} MiB; a piece of music in MIDI is under 64")
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+        raise NotAFileError(f"{path} is not a regular file but a pipe or a device; save what it gives, and give that")
+    if status.st_size > MAX_FILE_BYTES:
+        raise FileTooLargeError(f"{path} is {status.st_size / 2**20:.0f} MiB; a piece of music in MIDI is under 64")
     with open(path, "rb") as file:
         return file.read()
 
@@ -213,7 +213,7 @@ def utf8_names(midi: pretty_midi.PrettyMIDI) -> Iterator[None]:
 
 
 class _Header(NamedTuple):
-    """What a file begins with: ``end`` is where its chunks of tracks begin."""
+    """Header of a file; ``end`` is the offset of its first track chunk."""
 
     end: int
     kind: int
@@ -290,13 +290,13 @@ class _Clock:
 
 def _metas(tracks: Sequence[Track], kind: int, least_bytes: int) -> list[tuple[int, bytes]]:
     """The tick and content of each meta event of a kind, by time."""
-    found = [
+    metas = [
         (tick, content)
         for track in tracks
         for tick, of_kind, content in track.metas
         if of_kind == kind and len(content) >= least_bytes
     ]
-    return sorted(found, key=lambda meta: meta[0])
+    return sorted(metas, key=lambda meta: meta[0])
 
 
 def _lyric_quarters(tracks: Sequence[Track], clock: _Clock) -> tuple[float, ...]:
@@ -425,7 +425,7 @@ def _part(
 
 
 class _Settings:
-    """The programs and volumes of channels: of the track's own, or else those that other tracks send for them."""
+    """The programs and volumes of channels: from the track itself, or else from other tracks."""
 
     def __init__(self, tracks: Sequence[Track]) -> None:
         self._by_track = {id(track): _settings_of(track) for track in tracks}
@@ -465,7 +465,7 @@ class _Settings:
 
 def _settings_of(track: Track) -> dict[tuple[int, int], list[tuple[int, int]]]:
     """The time and value of each program and volume, by kind and channel."""
-    found: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    settings: dict[tuple[int, int], list[tuple[int, int]]] = {}
     is_volume = (track.statuses == CONTROL) & (track.first == VOLUME)
     for kind, chosen, values in (
         (PROGRAM, track.statuses == PROGRAM, track.first),
@@ -475,8 +475,8 @@ def _settings_of(track: Track) -> dict[tuple[int, int], list[tuple[int, int]]]:
         if len(rows):
             triples = zip(track.channels[rows].tolist(), track.ticks[rows].tolist(), values[rows].tolist(), strict=True)
             for channel, tick, value in triples:
-                found.setdefault((kind, channel), []).append((tick, value))
-    return found
+                settings.setdefault((kind, channel), []).append((tick, value))
+    return settings
 
 
 def _name(track: Track) -> bytes:
@@ -496,10 +496,10 @@ def _meters(tracks: Sequence[Track], clock: _Clock) -> tuple[Meter, ...]:
 
 def _key_signatures(tracks: Sequence[Track], clock: _Clock) -> tuple[KeySignature, ...]:
     """The key signatures by time; of several at one time the last counts."""
-    found = [
+    signatures = [
         (tick, int.from_bytes(content[:1], "big", signed=True), content[1] == 1)
         for tick, content in _metas(tracks, KEY, 2)
     ]
-    by_time = {tick: (fifths, is_minor) for tick, fifths, is_minor in found if abs(fifths) <= MAX_FIFTHS}
+    by_time = {tick: (fifths, is_minor) for tick, fifths, is_minor in signatures if abs(fifths) <= MAX_FIFTHS}
     starts = clock.quarters(np.array(list(by_time), np.int64)).tolist()
     return tuple(KeySignature(start, *value) for start, value in zip(starts, by_time.values(), strict=True))

@@ -71,7 +71,7 @@ class _Note(NamedTuple):
 
 @dataclass
 class _Measure:
-    """What all parts together say of a measure; times are in ticks from its start."""
+    """A measure as all parts together describe it; times are in ticks from its start."""
 
     length: int = 0
     signature: tuple[int, int] | None = None
@@ -120,7 +120,7 @@ class _Score:
     def number(self, text: str | None, what: str) -> float:
         """The number in an element's text."""
         if text is None or not _NUMBER.fullmatch(text):
-            raise self.fault(f"{what} of {(text or '').strip()[:20]!r} is no number that music has")
+            raise self.fault(f"{what} of {(text or '').strip()[:20]!r} is not a number that music has")
         return float(text)
 
 
@@ -136,9 +136,9 @@ def read_musicxml(data: bytes, name: str) -> WrittenScore:
         raise EmptyFileError(f"{name} is empty (0 bytes)")
     text = _xml_text(_unpacked(data, name) if data.startswith(b"PK") else data, name)
     if not _ROOT.search(text):
-        raise NotAScoreError(f"{name} is no MusicXML: it has no <score-partwise>")
+        raise NotAScoreError(f"{name} is not MusicXML: it has no <score-partwise>")
     if "<!ENTITY" in text:
-        raise NotAScoreError(f"{name} is no MusicXML: it defines entities, which no score needs")
+        raise NotAScoreError(f"{name} is not MusicXML: it defines entities, which no score needs")
     if (notes := sum(1 for _ in _NOTE.finditer(text))) > MAX_SCORE_NOTES:
         raise FileTooLargeError(
             f"{name} has {notes} notes; a score of more than {MAX_SCORE_NOTES} is not read. Export it as MIDI."
@@ -151,7 +151,7 @@ def read_musicxml(data: bytes, name: str) -> WrittenScore:
     try:
         root = ElementTree.fromstring(text)
     except ElementTree.ParseError as error:
-        raise CorruptScoreError(f"{name} cannot be read: it is no well-formed XML: {error}") from error
+        raise CorruptScoreError(f"{name} cannot be read: it is not well-formed XML: {error}") from error
     if root.tag.startswith("{"):
         for element in root.iter():
             element.tag = element.tag.rpartition("}")[2]
@@ -216,16 +216,16 @@ def _measures_of_parts(root: Element) -> dict[str, list[Element]]:
 
 
 def _instrument(part: Element, score: _Score) -> _Instrument:
-    """What the list of parts says of a part's name and instruments."""
-    found = _Instrument(name=part.findtext("part-name") or "")
+    """Name and instruments of a part, from the list of parts."""
+    instrument = _Instrument(name=part.findtext("part-name") or "")
     for midi in part.iterfind("midi-instrument"):
         instrument_id = midi.get("id", "")
-        for tag, numbers in (("midi-program", found.programs), ("midi-unpitched", found.drum_pitches)):
+        for tag, numbers in (("midi-program", instrument.programs), ("midi-unpitched", instrument.drum_pitches)):
             if (text := midi.findtext(tag)) is not None:
                 numbers[instrument_id] = min(max(int(score.number(text, f"a {tag}")) - 1, 0), 127)
         if (text := midi.findtext("midi-channel")) is not None:
-            found.is_drum = found.is_drum or score.number(text, "a midi-channel") == DRUM_CHANNEL
-    return found
+            instrument.is_drum = instrument.is_drum or score.number(text, "a midi-channel") == DRUM_CHANNEL
+    return instrument
 
 
 def _info(staff: _Staff, instrument: _Instrument, first_instrument: str) -> WrittenPart:
@@ -341,8 +341,10 @@ class _PartReader:
             if instrument_id in self.instrument.drum_pitches:
                 return self.instrument.drum_pitches[instrument_id], True
             step, octave = ("display-step", "display-octave")
-            found = (None, None) if unpitched is None else (unpitched.findtext(step), unpitched.findtext(octave))
-            return _midi_pitch(found[0] or "B", found[1] or "4", "0"), True
+            step_and_octave = (
+                (None, None) if unpitched is None else (unpitched.findtext(step), unpitched.findtext(octave))
+            )
+            return _midi_pitch(step_and_octave[0] or "B", step_and_octave[1] or "4", "0"), True
         except ValueError as error:
             raise self.score.fault(str(error)) from error
 
@@ -385,7 +387,7 @@ class _PartReader:
             if not 0 < sum(terms) <= MAX_BEATS or not 0 < beat_type <= MAX_BEAT_TYPE:
                 raise CorruptScoreError(
                     f"{self.score.name} is damaged: {(over.text or '').strip()[:20]} beats to a bar of "
-                    f"1/{beat_type} are no meter. Export it again."
+                    f"1/{beat_type} are not a meter. Export it again."
                 )
             total, unit = total + Fraction(sum(terms), beat_type), lcm(unit, beat_type)
             if unit > MAX_BEAT_TYPE:
@@ -467,14 +469,14 @@ def _midi_pitch(step: str | None, octave: str | None, alter: str) -> int:
 
 
 def _tie(note: Element) -> str | None:
-    """Which end of a tie a note is: what sounds before what is seen."""
-    found = [tie.get("type") for tie in note.findall("tie") or note.findall("notations/tied")]
-    is_start, is_stop = "start" in found, "stop" in found
+    """The end of a tie that a note is; ``tie`` (sound) counts before ``tied`` (notation)."""
+    types = [tie.get("type") for tie in note.findall("tie") or note.findall("notations/tied")]
+    is_start, is_stop = "start" in types, "stop" in types
     return "continue" if is_start and is_stop else "start" if is_start else "stop" if is_stop else None
 
 
 def _velocity(dynamics: str | None) -> int:
-    """Of per cent of forte."""
+    """MIDI velocity of a loudness in per cent of forte."""
     if dynamics is None or not _NUMBER.fullmatch(dynamics):
         return DEFAULT_VELOCITY
     return min(max(round(FORTE * float(dynamics) / 100), 1), 127)
@@ -516,7 +518,7 @@ def _repeat_measures(staves: Sequence[_Staff], count: int, name: str) -> None:
 
 
 def _measure_starts(score: _Score) -> list[Fraction]:
-    """Where each measure starts, and where the last one ends, in quarters; lengths are set where they are rounded."""
+    """Start of each measure and end of the last one, in quarters; sets the lengths that are rounded."""
     now = 0
     starts = [Fraction(0)]
     signature = None
@@ -583,8 +585,8 @@ def _unpacked(data: bytes, name: str) -> bytes:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = archive.namelist()
             container = _member(archive, "META-INF/container.xml", name) if "META-INF/container.xml" in names else b""
-            found = _ROOT_FILE.search(container)
-            root = found[1].decode() if found else ""
+            match = _ROOT_FILE.search(container)
+            root = match[1].decode() if match else ""
             if root not in names:
                 scores = [
                     entry
@@ -592,14 +594,14 @@ def _unpacked(data: bytes, name: str) -> bytes:
                     if entry.lower().endswith((".xml", ".musicxml")) and not entry.startswith("META-INF/")
                 ]
                 if not scores:
-                    raise NotAScoreError(f"{name} is no compressed MusicXML: there is no score in it")
+                    raise NotAScoreError(f"{name} is not compressed MusicXML: there is no score in it")
                 root = scores[0]
             return _member(archive, root, name)
     except MidiError:
         raise
     except Exception as error:  # zipfile raises half a dozen kinds, zlib and struct their own
-        said = str(error) if isinstance(error, zipfile.BadZipFile | RuntimeError | NotImplementedError) else ""
-        why = said or "what is in it cannot be unpacked"
+        message = str(error) if isinstance(error, zipfile.BadZipFile | RuntimeError | NotImplementedError) else ""
+        why = message or "what is in it cannot be unpacked"
         raise CorruptScoreError(f"{name} is damaged: {why}. Export it again.") from error
 
 
@@ -617,11 +619,11 @@ def _xml_text(data: bytes, name: str) -> str:
     declared = re.match(rb"\s*<\?xml[^>]{1,200}encoding\s*=\s*[\"']([\w.-]{1,40})", data[:1000])
     encoding = "utf-16" if is_wide else declared[1].decode() if declared else "utf-8-sig"
     if declared and not ENCODINGS.fullmatch(encoding):
-        raise NotAScoreError(f"{name} is no MusicXML: its encoding is declared as {encoding!r}; save it as UTF-8")
+        raise NotAScoreError(f"{name} is not MusicXML: its encoding is declared as {encoding!r}; save it as UTF-8")
     try:
         text = data.decode("utf-8-sig" if re.fullmatch("utf-?8", encoding, re.I) else encoding)
     except LookupError as error:
-        raise NotAScoreError(f"{name} is no MusicXML: there is no encoding {encoding!r}; save it as UTF-8") from error
+        raise NotAScoreError(f"{name} is not MusicXML: there is no encoding {encoding!r}; save it as UTF-8") from error
     except UnicodeError as error:
-        raise NotAScoreError(f"{name} is no MusicXML: it is no text in {encoding.removesuffix('-sig')}") from error
+        raise NotAScoreError(f"{name} is not MusicXML: it is not text in {encoding.removesuffix('-sig')}") from error
     return re.sub(r"^\s*<\?xml[^>]*\?>", "", text)

@@ -104,15 +104,15 @@ def lay_out(piece: WrittenPiece, order: Sequence[int]) -> WrittenPiece:
         shift = now - begin
         bars += [bar._replace(start=bar.start + shift, marks=NO_MARKS) for bar in piece.bars[first:stop]]
         for laid, part, times in zip(parts, sorted_parts, starts, strict=True):
-            found = part[bisect_left(times, begin) : len(part) if is_last else bisect_left(times, end)]
-            count += len(found)
+            own_notes = part[bisect_left(times, begin) : len(part) if is_last else bisect_left(times, end)]
+            count += len(own_notes)
             if count > MAX_PLAYED_NOTES:
                 raise PlayedTooLongError(f"with its repeats played out it has more than {MAX_PLAYED_NOTES} notes")
             laid += [
                 note._replace(
                     start=note.start + shift, length=note.length if is_last else min(note.length, end - note.start)
                 )
-                for note in found
+                for note in own_notes
             ]
         _lay_out_events(tempi, all_tempi, begin, end, now)
         _lay_out_events(keys, all_keys, begin, end, now)
@@ -182,7 +182,7 @@ def _start(event: Tempo | KeySignature) -> float:
 
 
 def _runs(order: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Stretches of bars that follow each other as they are written: the first and the one after the last."""
+    """Stretches of bars in written order: the index of the first and of the one after the last."""
     first = 0
     for place in range(1, len(order) + 1):
         if place == len(order) or order[place] != order[place - 1] + 1:

@@ -74,23 +74,25 @@ def tunes_of(data: bytes, suffix: str, name: str) -> Iterator[Tune]:
 
 
 def read_score(path: str | Path, repeats: Repeats = "written") -> Song:
-    """One tune of a score file: the one that a path such as ``book.abc#12`` or ``book.abc#Drowsy Maggie`` names.
+    """One tune of a score file, named by a path such as ``book.abc#12`` or ``book.abc#Drowsy Maggie``.
 
-    Of a file of several tunes the first one is taken otherwise, and a notice says so.
+    Without a name, a file of several tunes gives its first one and a notice.
 
     Raises:
         MidiError: one of its kinds, naming the file.
         OSError: if the file cannot be opened.
     """
-    file, wanted = split_tune(path)
+    file, number_or_title = split_tune(path)
     if file.suffix.lower() not in MANY_TUNES_SUFFIXES:
         return next(read_scores(file, repeats))[1]
     data = file_bytes(file)
     tunes = tunes_of(data, file.suffix, str(file))
-    tune = next((tune for tune in tunes if not wanted or is_called(tune, wanted)), None)
-    count = count_tunes(text_of(data), file.suffix) if not wanted or tune is None else 0
+    tune = next((tune for tune in tunes if not number_or_title or is_called(tune, number_or_title)), None)
+    count = count_tunes(text_of(data), file.suffix) if not number_or_title or tune is None else 0
     if tune is None:
-        raise NoSuchTuneError(f"{file} has no tune {printable(wanted)}: it holds {count}; give a number or a title")
+        raise NoSuchTuneError(
+            f"{file} has no tune {printable(number_or_title)}: it holds {count}; give a number or a title"
+        )
     number = f"#{tune.number}" if tune.number else ""
     song = song_from_tune(tune.text, file.suffix, f"{file}{number}", tune.line_in_file, repeats)
     if count > 1:
@@ -116,5 +118,5 @@ def song_from_tune(
     if suffix.lower() == ".krn":
         return song_of(read_kern(text, name), name, repeats)
     if not re.search(r"^K:", text, re.M):
-        raise NotAScoreError(f"{name} is no ABC: it has no key (K:), with which every tune in ABC begins")
+        raise NotAScoreError(f"{name} is not ABC: it has no key (K:), with which every tune in ABC begins")
     return song_of(read_abc(text, name, line_in_file), name, repeats)

@@ -52,7 +52,7 @@ _RUNS_THAT_GO_ON = {data_bytes: _run_pattern(data_bytes, b"?") for data_bytes in
 
 
 class BrokenTrackError(UserError, ValueError):
-    """A track is no sequence of MIDI events; the message says why."""
+    """A track is not a sequence of MIDI events; the message says why."""
 
 
 class TooManyEventsError(UserError, ValueError):
@@ -85,7 +85,7 @@ class Track:
 
 @dataclass
 class _Walk:
-    """What has been read of a track."""
+    """State of reading a track."""
 
     position: int
     tick: int = 0
@@ -100,7 +100,7 @@ class _Walk:
 
 
 def read_tracks(data: bytes, position: int) -> tuple[list[Track], Counter[str]]:
-    """The tracks from a position on, and what had to be forgiven: how often, by kind.
+    """The tracks from a position on, and the number of forgiven faults by kind.
 
     The kinds are ``clipped`` (data bytes), ``chunk_length`` (tracks) and ``cut`` (the file).
 
@@ -185,8 +185,9 @@ def _go_on(walk: _Walk, data: bytes, end: int) -> bool:
 
 
 def _take_run(walk: _Walk, data: bytes, end: int, data_bytes: int) -> None:
-    """Take channel messages that all have so many data bytes: of each message exactly the last byte of its delta time
-    and its data bytes are below 128, which tells where it begins.
+    """Take channel messages of equal length.
+
+    In each, exactly the last byte of its delta time and its data bytes are below 128, which shows where it begins.
     """
     run = np.frombuffer(data, np.uint8, end - walk.position, walk.position)
     is_low = run < 0x80

@@ -48,7 +48,7 @@ ACCEPTED = (
 
 
 class SourceError(UserError, TypeError):
-    """Something was given as a piece that is none."""
+    """The object given as a piece holds none."""
 
 
 def song_of_source(source: PieceSource, limits: Limits | None = None, repeats: Repeats = "written") -> tuple[str, Song]:

@@ -1,7 +1,7 @@
-"""Names in a MIDI file -> text: the format says nothing of their encoding, and programs write that of their country.
+"""Decode the names in a MIDI file, whose format does not state an encoding; programs write that of their country.
 
-What is UTF-8 is taken as that. The rest of a file's names are decoded alike, by the encoding in which they look most
-like words; a name is too short for statistics of bytes.
+Names in valid UTF-8 are decoded as that. All other names of a file are decoded with one encoding, the one in which they
+look most like words; a single name is too short for statistics of bytes.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ def _decoded(name: bytes, encoding: str) -> str:
 
 
 def _encoding_of(names: Sequence[bytes]) -> str:
-    """The encoding in which the names look most like words; of equals the first."""
+    """The encoding in which the names look most like words; the first of equal ones."""
     scores = {encoding: _score(names, encoding) for encoding in (LATIN, "cp1251", "cp932", "gbk")}
     return max(scores, key=lambda encoding: scores[encoding])
 
 
 def _score(names: Sequence[bytes], encoding: str) -> float:
-    """The mean over all characters beyond ASCII of how usual they are where they stand; -1 at the least."""
+    """Mean plausibility of the non-ASCII characters in their context; at least -1."""
     values: list[float] = []
     for name in names:
         try:

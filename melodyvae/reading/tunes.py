@@ -66,8 +66,7 @@ class Tune:
 def tunes_in(text: str, suffix: str) -> Iterator[Tune]:
     """The tunes in the text of a ``.abc`` or ``.krn`` file, in its order; numbers that repeat get a second number.
 
-    They are found as they are asked for. A text without any beginning of a tune is one tune: it is for its reader to
-    say what is wrong with it.
+    The iterator is lazy. A text without any beginning of a tune is one tune: its reader reports what is wrong with it.
 
     Raises:
         TooMuchTextError: if there are more than 100,000, or one is too long.
@@ -88,14 +87,14 @@ def tunes_in(text: str, suffix: str) -> Iterator[Tune]:
 
 
 def split_tune(path: str | os.PathLike[str]) -> tuple[Path, str]:
-    """The file and the tune that a path names: ``book.abc#12`` is tune 12 of ``book.abc``; empty if it names none.
+    """Split a path into file and tune: ``book.abc#12`` is tune 12 of ``book.abc``; the tune is empty without ``#``.
 
-    A file whose own name is so is meant first.
+    An existing file of that whole name comes first.
     """
-    found = _WITH_TUNE.fullmatch(os.fspath(path))
-    if found is None or os.path.lexists(path):
+    match = _WITH_TUNE.fullmatch(os.fspath(path))
+    if match is None or os.path.lexists(path):
         return Path(path), ""
-    return Path(found[1]), found[2].strip()
+    return Path(match[1]), match[2].strip()
 
 
 def count_tunes(text: str, suffix: str) -> int:
@@ -105,14 +104,14 @@ def count_tunes(text: str, suffix: str) -> int:
     return sum(1 for _ in islice(_kern_tunes(text), MAX_TUNES))
 
 
-def is_called(tune: Tune, wanted: str) -> bool:
-    """Whether a tune has this number, or this title, or the title this in it; capitals are not told from others."""
-    if wanted in (tune.number, "1" if not tune.number else None):
+def is_called(tune: Tune, number_or_title: str) -> bool:
+    """Whether a tune has this number, or a title that equals or contains this; case is ignored."""
+    if number_or_title in (tune.number, "1" if not tune.number else None):
         return True
     own = _NUMBER_FIELD.search(tune.text) if not tune.number else None
-    if wanted.isdigit():
-        return own is not None and own[1] == wanted
-    return any(wanted.casefold() in title.casefold() for title in _TITLE.findall(tune.text))
+    if number_or_title.isdigit():
+        return own is not None and own[1] == number_or_title
+    return any(number_or_title.casefold() in title.casefold() for title in _TITLE.findall(tune.text))
 
 
 def text_of(data: bytes) -> str:
@@ -126,23 +125,23 @@ def text_of(data: bytes) -> str:
 
 def _abc_tunes(text: str) -> Iterator[Tune]:
     starts = _ABC_START.finditer(text)
-    found = next(starts, None)
-    if found is None:
+    start_match = next(starts, None)
+    if start_match is None:
         yield Tune("", text)
         return
-    head = [line[0].rstrip() for line in _ABC_INHERITED.finditer(text, 0, found.start())]
+    head = [line[0].rstrip() for line in _ABC_INHERITED.finditer(text, 0, start_match.start())]
     head_characters = sum(map(len, head))
     line, counted_to, place = 1, 0, 0
-    while found is not None:
+    while start_match is not None:
         following = next(starts, None)
         place += 1
         if place * head_characters > MAX_HEAD_CHARACTERS:
             raise TooMuchTextError(f"its head of {head_characters} characters is part of each of its tunes; shorten it")
-        line += text.count("\n", counted_to, found.start())
-        counted_to = found.start()
-        body = _abc_body(text, found.start(), following.start() if following else len(text))
-        yield Tune(found[1] or str(place), _text([*head, *body]), len(head), line)
-        found = following
+        line += text.count("\n", counted_to, start_match.start())
+        counted_to = start_match.start()
+        body = _abc_body(text, start_match.start(), following.start() if following else len(text))
+        yield Tune(start_match[1] or str(place), _text([*head, *body]), len(head), line)
+        start_match = following
 
 
 def _abc_body(text: str, start: int, end: int) -> Iterator[str]:
@@ -165,13 +164,13 @@ def _abc_body(text: str, start: int, end: int) -> Iterator[str]:
 def _kern_tunes(text: str) -> Iterator[Tune]:
     """The text cut where a spine begins after all have ended; line ends are as they were."""
     start, line, has_ended, place = 0, 1, False, 1
-    for found in _KERN_END_OR_START.finditer(text):
-        if found["end"] is not None:
+    for match in _KERN_END_OR_START.finditer(text):
+        if match["end"] is not None:
             has_ended = True
         elif has_ended:
-            yield Tune(str(place), text[start : found.start()], 0, line)
-            line += text.count("\n", start, found.start())
-            start, has_ended, place = found.start(), False, place + 1
+            yield Tune(str(place), text[start : match.start()], 0, line)
+            line += text.count("\n", start, match.start())
+            start, has_ended, place = match.start(), False, place + 1
     yield Tune(str(place), text[start:] + "\n", 0, line)
 
 

@@ -55,7 +55,7 @@ NO_MARKS = Marks()
 
 
 class WrittenBar(NamedTuple):
-    """What lies between two bar lines; ``signature`` is None for free time."""
+    """A bar between two bar lines; ``signature`` is None for free time."""
 
     start: Fraction
     length: Fraction

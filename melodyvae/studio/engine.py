@@ -2,7 +2,7 @@
 
 With the name ``auto`` there are up to three: that of 4/4, that of 3/4 and 6/8, and the one that composes, each loaded
 when it is first asked for and kept (together 21 MB of files). With any other name there is that one, and the one that
-composes once the notes of a tune are scored, as it judges them whatever the model.
+composes once the notes of a tune are scored, as it judges them for every model.
 
 Jobs are done in the order in which they came; a job on the same *channel* as an older one (the pad of one page, say)
 makes the older one stale: if it waits it is dropped, if it runs it is cancelled. A running job looks at its
@@ -32,7 +32,7 @@ WATCHED = frozenset({"encode", "decode", "logits", "fill_in"})
 
 
 class JobError(RuntimeError):
-    """A job that came to nothing; the sentence is for its sender."""
+    """A failed job; the sentence is for its sender."""
 
 
 class StaleError(JobError):
@@ -71,7 +71,7 @@ class Job:
 
     @property
     def share(self) -> float | None:
-        """How much of it is done, 0 to 1; None while it waits, and of a kind that was never done before."""
+        """Finished share, 0 to 1; None while it waits, and for a kind of work that was never done before."""
         if self.deadline is None or not self.expected_calls:
             return None
         return min(self.calls / self.expected_calls, MAX_TOLD_SHARE)
@@ -154,7 +154,7 @@ class Engine:
         """A model by its name, the first one by default; loaded if it is not there yet.
 
         Raises:
-            Exception: whatever the loading raised.
+            Exception: any error of loading.
         """
         with self._loading:
             name = name or self.first_name
@@ -168,7 +168,7 @@ class Engine:
         return tuple(self._models)
 
     def choice(self, choose: Callable[[], ModelChoice]) -> ModelChoice:
-        """What ``choose`` chooses, or the one model that there is."""
+        """The result of ``choose``, or the only model there is."""
         from melodyvae.verbs.meters import ModelChoice
 
         return choose() if self.chooses else ModelChoice(self.first_name)

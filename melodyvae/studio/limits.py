@@ -1,4 +1,4 @@
-"""What one request, one session and one server may take."""
+"""Limits of one request, one session and one server."""
 
 from __future__ import annotations
 

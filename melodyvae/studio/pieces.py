@@ -2,7 +2,8 @@
 
 A *reference* is a text that a page may send in place of a file: ``example/0`` of those in the package, ``opened/1`` of
 those that the command was given, ``upload/`` and a SHA-256 of one that a page sent before. Uploads, and pieces that
-were read, are kept within bounds; who asks for an upload that is not kept any more is told which, and sends it again.
+were read, are kept within bounds; a request for an upload that is no longer kept gets its reference, and sends it
+again.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ class Pieces:
 
     @property
     def _held(self) -> int:
-        """How much the kept pieces hold: their notes, and their files at a note per 32 bytes."""
+        """Size of the kept pieces: their notes, and their files at a note per 32 bytes."""
         return sum(piece.notes + len(upload.data) // 32 for upload, piece in self._pieces.items())
 
     @property

@@ -72,7 +72,7 @@ class Upload:
 
 @dataclass(frozen=True)
 class Piece:
-    """What was read from an upload.
+    """A piece read from an upload.
 
     Attributes:
         found: the melody; without the song, unless that was wanted.
@@ -86,7 +86,7 @@ class Piece:
 
     @property
     def notes(self) -> int:
-        """How many notes it holds."""
+        """Number of notes it holds."""
         return len(self.found.melody) + sum(map(len, self.found.song.parts if self.found.song else ()))
 
 
@@ -153,7 +153,7 @@ def shown_name(name: str) -> str:
 
 
 def _tracks(song: Song, chosen: int) -> tuple[tuple[dict[str, Any], ...], str]:
-    """What the page shows of each track, and why the melody is the one it is."""
+    """Data of each track for the page, and the reasons for the chosen melody."""
     scores = {score.index: score for score in score_parts(song)}
     told = tuple(
         {

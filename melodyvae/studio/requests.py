@@ -56,8 +56,8 @@ def sized(low: int, high: int, **more: Any) -> Any:
 class TuneSource:
     """A tune: a ``melody``, or the bars from ``first_bar`` on of a track of a ``file``, given by its reference.
 
-    Of a melody the first bars are taken, of a file a phrase unless it is said from where. The key and the scale of a
-    file are those of the whole piece, as in the commands.
+    Without ``first_bar``, a melody gives its first bars and a file a phrase. The key and the scale of a file are those
+    of the whole piece, as in the commands.
     """
 
     melody: Melody | None = None
@@ -151,7 +151,7 @@ class VerbRequest:
 
     @property
     def labels(self) -> str:
-        """What tells the tunes apart in the flags of the command; empty where they share theirs."""
+        """Labels that distinguish the tunes in the flags of the command; empty if they share their flags."""
         return "ab" if VERBS[self.verb].tunes == ("a", "b") else ""
 
 
@@ -239,7 +239,7 @@ def parse_verb(verb: str, value: Any, limits: StudioLimits) -> VerbRequest:
 
 
 def _hidden(value: Any, tune: TuneSource) -> dict[str, Any]:
-    """Which bars are filled in, and how many are added after the last one with a note, of bars that are hidden."""
+    """The hidden bars to fill in, and the number to add after the last one with a note."""
     if not (isinstance(value, list) and 1 <= len(value) <= MAX_HIDDEN and all(_is_integer(bar) for bar in value)):
         raise RequestError(f"hidden_bars is {_shown(value)}; it must be a list of 1 to {MAX_HIDDEN} bars")
     assert tune.melody is not None  # for mypy: the field is called melody

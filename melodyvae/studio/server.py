@@ -218,7 +218,7 @@ async def _opened(studio: Studio, request: Request) -> Response:
 
 
 async def _piece(studio: Studio, request: Request, reference: str) -> Response:
-    """What the page shows of a piece; the query may ask for a ``track``, its first ``bar``, and how many ``bars``."""
+    """Data of a piece for the page; the query may ask for a ``track``, its first ``bar``, and how many ``bars``."""
     await _loaded(studio)
     from melodyvae.studio.requests import MAX_BARS, TuneSource
     from melodyvae.studio.verbs import show_piece
@@ -429,7 +429,7 @@ async def _json(request: Request) -> Any:
     try:
         return json.loads(await request.body())
     except (ValueError, RecursionError) as error:
-        raise RefusedError(400, "the request is no JSON") from error
+        raise RefusedError(400, "the request is not JSON") from error
 
 
 def _number(text: str | None, name: str) -> int | None:
@@ -441,7 +441,7 @@ def _number(text: str | None, name: str) -> int | None:
 
 
 def soundfont_path() -> Path | None:
-    """Where the installed pretty_midi keeps its General MIDI soundfont."""
+    """Path of the General MIDI soundfont of the installed pretty_midi."""
     import pretty_midi
 
     path = Path(pretty_midi.__file__).parent / "TimGM6mb.sf2"

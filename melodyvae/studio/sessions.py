@@ -1,4 +1,4 @@
-"""What a reload of the page brings back: texts by id, with a bound on their size, their number and their age."""
+"""Sessions that survive a reload of the page: texts by id, with a bound on their size, number and age."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def choose(request: VerbRequest | None, meters: Sequence[tuple[int, int]], names
 
 
 def describe(model: Any, name: str, chooses: bool) -> dict[str, Any]:
-    """What the page must know of the model; ``chooses`` is whether others take its place by meter and purpose."""
+    """Description of the model for the page; ``chooses``: whether meter and purpose select another one."""
     config: MelodyConfig = model.config
     try:
         AttributeVectors.from_extras(model.extras, model.device, config.latent_size)
@@ -121,7 +121,7 @@ def show_piece(
 
 
 def perform(model: Any, request: VerbRequest, sources: Sequence[MelodySource]) -> dict[str, Any]:
-    """What the page shows of a verb: its melodies, and what was decided and measured.
+    """Results of a verb for the page: its melodies, decisions and measurements.
 
     Args:
         model: whose calls are counted.
@@ -182,7 +182,7 @@ def _shown_result(result: Result) -> dict[str, Any]:
 
 
 def _scores(result: Scores, request: VerbRequest) -> dict[str, Any]:
-    """How unusual the windows are, and the doubtful notes: each once, as doubtful as in its worst window."""
+    """Scores of the windows, and the doubtful notes: each once, with the doubt of its worst window."""
     worst: dict[tuple[int, int], NoteScore] = {}
     (tune,) = request.tunes
     assert tune.melody is not None  # for mypy: what is scored is a melody
@@ -254,7 +254,7 @@ def zip_file(request: ZipRequest) -> bytes:
 
 
 def size_of(request: VerbRequest) -> tuple[Any, ...]:
-    """What the number of model calls of a request depends on: a key for progress."""
+    """Key for progress: the parts of a request that its number of model calls depends on."""
     lengths = [tune.melody.length_steps if tune.melody else None for tune in request.tunes]
     names = ("count", "candidates", "ends", "spacing", "extend", "bars")
     hidden = len(request.options.hidden_bars) if isinstance(request.options, CompleteOptions) else 0
@@ -262,7 +262,7 @@ def size_of(request: VerbRequest) -> tuple[Any, ...]:
 
 
 def safe_name(name: str) -> str:
-    """A name that every system takes for a file: letters, digits, dashes, underscores and spaces, at most 60."""
+    """A file name that is valid on every system: letters, digits, dashes, underscores and spaces, at most 60."""
     kept = "".join(letter if letter.isalnum() or letter in "-_ " else "-" for letter in shown_name(name))
     return kept.strip(" -")[:60] or "tune"
 

@@ -1,1 +1,1 @@
-"""What any program needs: errors, files written whole, locks, limits of time and memory."""
+"""Parts any program needs: errors, files written whole, locks, limits of time and memory."""

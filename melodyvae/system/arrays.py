@@ -1,4 +1,4 @@
-"""Arrays of strangers, opened where they lie."""
+"""Memory-map untrusted ``.npy`` files."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ __all__ = ["array_on_disk"]
 
 
 def array_on_disk(path: Path) -> np.ndarray:
-    """A memory map of a ``.npy`` file, never of an archive or a pickle, which ``np.load`` opens, too.
+    """Memory map of a ``.npy`` file; unlike ``np.load``, it never opens an archive or a pickle.
 
     Raises:
         OSError: if it cannot be opened.
-        ValueError: if it is no such file.
+        ValueError: if it is not such a file.
     """
-    if path.exists() and not path.is_file():  # a pipe would be waited for
-        raise ValueError(f"{path.name} is no regular file")
+    if path.exists() and not path.is_file():  # opening a pipe would block
+        raise ValueError(f"{path.name} is not a regular file")
     try:
-        found: np.ndarray = np.lib.format.open_memmap(path, mode="r")
+        array: np.ndarray = np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError):
         raise
-    except Exception as error:  # the parser of the header is Python's, and raises what it likes
-        raise ValueError(f"{path.name} has no header of NumPy") from error
-    return found
+    except Exception as error:  # the header is parsed as Python, which raises many kinds
+        raise ValueError(f"{path.name} has no NumPy header") from error
+    return array

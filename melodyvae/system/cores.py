@@ -1,4 +1,4 @@
-"""How many CPU cores this process may use."""
+"""Number of CPU cores this process may use."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 
 class UserError(Exception):
-    """Something is wrong with what the user gave; the message is a sentence that says what, and what to do.
+    """An error in the user's input; the message says what is wrong and what to do.
 
     The base of every such error of both packages. Commands print the message and exit with status 1.
 

@@ -16,16 +16,16 @@ MAX_NAME_BYTES = 200  # file systems take 255, and some names are made longer
 
 
 def short_name(name: str) -> str:
-    """``name``, or of one with more than 200 bytes the beginning, and what tells it from others that begin so."""
+    """Truncate a name to 200 bytes, with a hash suffix."""
     data = os.fsencode(name)
     if len(data) <= MAX_NAME_BYTES:
         return name
-    told_apart = f"-{hashlib.sha256(data).hexdigest()[:8]}"
-    return data[: MAX_NAME_BYTES - len(told_apart)].decode(errors="ignore") + told_apart
+    suffix = f"-{hashlib.sha256(data).hexdigest()[:8]}"
+    return data[: MAX_NAME_BYTES - len(suffix)].decode(errors="ignore") + suffix
 
 
 def hidden_prefix(name: str) -> str:
-    """How the names of what is written for ``name`` begin, beside it: ``.NAME.``."""
+    """Prefix of the temporary names beside ``name`` while it is written: ``.NAME.``."""
     return f".{short_name(name)}."
 
 
@@ -68,11 +68,11 @@ def new_folder_beside(path: Path) -> Path:
 def _new_beside(path: Path, folder: bool) -> Path:
     """A new file or folder with a hidden name beside ``path``; unlike those of tempfile, others may read it."""
     for _ in range(MAX_ATTEMPTS):
-        found = path.parent / f"{hidden_prefix(path.name)}{secrets.token_hex(4)}{UNFINISHED}"
+        path_beside = path.parent / f"{hidden_prefix(path.name)}{secrets.token_hex(4)}{UNFINISHED}"
         with suppress(FileExistsError):
             if folder:
-                found.mkdir()
+                path_beside.mkdir()
             else:
-                os.close(os.open(found, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-            return found
+                os.close(os.open(path_beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            return path_beside
     raise FileExistsError(f"no free name for a temporary file beside {path}")

@@ -1,7 +1,7 @@
-"""Work in a process of its own that may be slow, hungry, or crash, and costs only the item at hand.
+"""Run work in a separate process with limits of time and memory; a crash loses only the current item.
 
 The process is started as a program, not forked and not by importing the caller's main module, so that a script needs
-no guard and threads of the caller do no harm. It ends when the caller is gone, in the middle of its work if need be.
+no guard and threads of the caller do no harm. It ends with the caller, in the middle of its work if need be.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ATTEMPTS_ALONE = 2  # a process may be killed from outside, which says nothing a
 
 @dataclass(frozen=True)
 class Limits:
-    """What one item may take: seconds, and bytes of memory beyond what the process has when it starts."""
+    """Limits of one item: seconds, and bytes of memory beyond those in use at the start."""
 
     seconds: float = 60.0
     memory_bytes: int = 2 * 2**30
@@ -36,7 +36,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Lost(Generic[Item]):
-    """An item that came to nothing: ``too_slow``, ``too_much_memory`` or ``crashed``."""
+    """A failed item: ``too_slow``, ``too_much_memory`` or ``crashed``."""
 
     item: Item
     reason: str
@@ -46,8 +46,8 @@ class Lost(Generic[Item]):
 class LimitedProcess(Generic[Item, Result]):
     """One process that calls ``function``, started with the first item; what goes to it must be picklable.
 
-    Several items are sent at a time. If the process dies on them, or they take longer than one may, a new process takes
-    its place and they are given to it one at a time, so that its end is then the end of one item alone.
+    Several items are sent at a time. If the process dies on them, or they exceed the time limit of one item, a new
+    process gets them one at a time, so that each further failure costs one item alone.
     """
 
     def __init__(self, function: Callable[[Item], Result], limits: Limits) -> None:
@@ -210,7 +210,7 @@ def serve(lifeline: int | None) -> None:
 
 
 def _end_with_the_caller(lifeline: int) -> None:
-    """Let the system end this process when the other end of a pipe, which only the caller has, is closed.
+    """Let the system end this process when the caller closes its end of a pipe, or dies.
 
     A thread that watches would wait for the interpreter's lock, which a regular expression holds until it is done.
     """
@@ -240,7 +240,7 @@ def _next(requests: IO[bytes]) -> Any:
 
 
 def _limit_memory(more_bytes: int) -> None:
-    """Let the process take so many bytes more than it has now; where the system cannot, nothing is limited."""
+    """Limit the process to ``memory_bytes`` more than it has now; without support of the system there is no limit."""
     try:
         import resource
 

@@ -1,7 +1,7 @@
-"""Folders that one process at a time may write to.
+"""Locks of folders: one process at a time may write to each.
 
-The lock is the system's, on a file beside the results: it ends with its process, however that ends. The file says who
-holds it, for the sentence that the next one gets; without a lock on it, it means nothing.
+The lock is the operating system's, on a file beside the results, so it ends with its process, even in a crash. The file
+names the holder, for the error message of the next process; the file alone, without a lock on it, means nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from melodyvae.system.errors import UserError
 
 __all__ = ["InUseError", "sole_use"]
 
-MAX_COMMAND = 200  # characters of it that are told
+MAX_COMMAND = 200  # characters of it that are stored
 CANNOT_LOCK = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 
 
@@ -31,12 +31,12 @@ class InUseError(UserError):
 
 @contextmanager
 def sole_use(lock_file: Path, what: str) -> Iterator[None]:
-    """Within the block, no other process is in such a block with the same ``lock_file``; errors call it ``what``.
+    """Hold the lock on ``lock_file`` during the block; ``what`` names the locked thing in errors.
 
-    Where the system or the file system has no locks, nothing is held back.
+    Without support of the system or the file system for locks, nothing is locked.
 
     Raises:
-        InUseError: if another process is.
+        InUseError: if another process holds it.
         OSError: if the file cannot be made.
     """
     descriptor = _locked(lock_file, what)

@@ -69,7 +69,7 @@ PAIRINGS = (
 
 @dataclass(frozen=True)
 class Calibration:
-    """How far each knob was turned, and the statistics of training windows, and of samples before and after."""
+    """The value of each knob, and the statistics of training windows, and of samples before and after."""
 
     knobs: dict[str, float]
     windows: dict[str, float]
@@ -85,15 +85,15 @@ def calibrate(
     seed: int = 0,
     tell: Callable[[int], object] | None = None,
 ) -> Calibration:
-    """Turn the knobs of a model that composes, in place, until it writes what is like ``windows`` ``(N, T)``.
+    """Turn the knobs of a model that composes, in place, until its samples are like ``windows`` ``(N, T)``.
 
-    Of more than 4,000 windows as many are drawn.
+    At most 4,000 windows are used, drawn at random.
 
     Args:
         model: one whose decoder looks back.
         windows: training windows as they are written.
-        rounds: how often samples are drawn; at least 2.
-        windows_per_round: how many.
+        rounds: number of times samples are drawn; at least 2.
+        windows_per_round: number of samples a round.
         seed: of the draws.
         tell: is called after each round with its number, from 1.
 
@@ -119,9 +119,9 @@ def calibrate(
     turned, kept = np.zeros(len(PAIRINGS)), []
     before: dict[str, float] = {}
     for number in range(rounds):
-        found = heard(turned)
-        before = before or found
-        gaps = np.array([_log_odds(target[p.statistic]) - _log_odds(found[p.statistic]) for p in PAIRINGS])
+        reached = heard(turned)
+        before = before or reached
+        gaps = np.array([_log_odds(target[p.statistic]) - _log_odds(reached[p.statistic]) for p in PAIRINGS])
         shrunk = FULL_STEPS / max(number + 1, FULL_STEPS)
         turned = (turned + shrunk * gains * gaps).clip(-MAX_KNOB, MAX_KNOB)
         if 2 * (number + 1) > rounds:
@@ -137,9 +137,9 @@ def calibrate(
 def statistics(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int) -> dict[str, float]:
     """Shares, 0 to 1, of windows ``(N, T)``.
 
-    Of :func:`~melodyvae.evaluation.structure.tune_metrics` those that the knobs move, but of the bars that repeat in
-    some key only those that do not repeat exactly, and likewise of those that repeat in rhythm; ``onsets``, the share
-    of steps at which a note begins, and ``off_beat``, the share of these steps that are odd.
+    These are the values of :func:`~melodyvae.evaluation.structure.tune_metrics` that the knobs move, except that bars
+    that repeat in some key exclude those that repeat exactly, and likewise bars that repeat in rhythm; ``onsets``, the
+    share of steps at which a note begins, and ``off_beat``, the share of these steps that are odd.
     """
     shares = tune_metrics(windows, vocabulary, steps_per_bar).shares
     exact, transposed, rhythm = (shares[f"repeats_{kind}"] for kind in KINDS)

@@ -1,6 +1,6 @@
-"""What goes with a trained network: its prior, attribute vectors, quantiles of scores, novelty index and metrics.
+"""Companions of a trained network: its prior, attribute vectors, quantiles of scores, novelty index and metrics.
 
-Of a dataset of several speeds and phases the windows are taken that are as fast as written and begin at bar lines.
+In a dataset of several speeds and phases only the windows at the written speed that begin at bar lines count.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ def _without_budget(training: MelodyTrainConfig, changes: dict[str, Any]) -> Mel
 
 
 def _fine_tuning(provenance: dict[str, Any], default: MelodyTrainConfig) -> MelodyTrainConfig:
-    """How a model of this provenance is trained on: with the options it had, as far as this version knows them."""
+    """Configuration to train a model of this provenance further: its own options, as far as this version knows them."""
     known = {entry.name for entry in fields(MelodyTrainConfig)}
     options = {name: value for name, value in provenance.get("training", {}).items() if name in known}
     training = from_dict(MelodyTrainConfig, options) if options else default
@@ -184,10 +184,10 @@ def melody_trainer(
 
 
 def held_out_loss(metrics: Metrics, config: MelodyTrainConfig) -> float:
-    """What the best weights minimise, in nats per window: reconstruction + beta * max(KL - free nats, 0).
+    """Objective of the best weights, in nats per window: reconstruction + beta * max(KL - free nats, 0).
 
-    With a target rate beta changes during training and cannot be compared by. A nat above the target then counts as a
-    nat of reconstruction, and a nat below it counts nothing.
+    With a target rate, beta changes during training, so losses with beta cannot be compared. A nat above the target
+    then counts as a nat of reconstruction, and a nat below it counts nothing.
     """
     nats, beta, free = metrics["kl_bits"] * math.log(2), config.beta, config.free_nats
     if config.target_bits is not None:
@@ -196,13 +196,13 @@ def held_out_loss(metrics: Metrics, config: MelodyTrainConfig) -> float:
 
 
 def collapse_warning(metrics: Metrics, beta: float, looks_back: bool = False) -> str | None:
-    """What to tell the user if, by held-out metrics, the decoder has begun to ignore z; None if it has not.
+    """Warning for the user if, by held-out metrics, the decoder has begun to ignore z; else None.
 
-    It has if z tells next to nothing about a window, or if neither the most probable melody at the mean nor draws at
-    z ~ q are better than silence while each step is guessed well from the true past: the decoder then is a language
-    model ("Generating Sentences from a Continuous Space", Bowman et al., 2016, https://arxiv.org/abs/1511.06349).
-    A decoder that ``looks_back`` is one by intent, and its z is told relative to a learned prior in few bits: of it
-    only the first counts.
+    It has if z holds almost no information about a window, or if neither the most probable melody at the mean nor
+    draws at z ~ q are better than silence while each step is guessed well from the true past: the decoder then is a
+    language model ("Generating Sentences from a Continuous Space", Bowman et al., 2016, https://arxiv.org/abs/1511.06349).
+    A decoder that ``looks_back`` is one by intent, and its z, standardised by a learned prior, holds few bits: only
+    the first condition applies to it.
     """
     if "held_out_kl_bits" not in metrics:
         return None

@@ -1,4 +1,4 @@
-"""What a checkpoint says about how it was made."""
+"""Provenance in a checkpoint: version, command and data."""
 
 from __future__ import annotations
 

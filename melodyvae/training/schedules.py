@@ -56,7 +56,7 @@ def steered(steering: Tensor, kl: Tensor, config: TrainConfig, update: int) -> T
 
 
 def teacher_forcing_share(config: MelodyTrainConfig, update: int) -> float:
-    """The probability that a decoder step is fed the true previous token and not a draw of its own.
+    """The probability that a decoder step reads the true previous token and not a draw of its own.
 
     The inverse sigmoid k / (k + exp(update / k)) with k = ``scheduled_sampling_rate``, as in MusicVAE; always 1 when
     the rate is 0. "Scheduled Sampling for Sequence Prediction with Recurrent Neural Networks" (Bengio et al., 2015),

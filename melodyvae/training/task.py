@@ -1,4 +1,4 @@
-"""What a training is about: a model, its loss, its held-out metrics, and how it is saved. The loop knows no more."""
+"""Interface of the training loop to a model: its loss, its held-out metrics, and how it is saved."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Metrics = dict[str, float]
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a training has come.
+    """State of progress of a training run.
 
     Attributes:
         update: updates made.

@@ -95,7 +95,7 @@ class Trainer:
 
     @property
     def progress(self) -> Progress:
-        """Where the training stands now."""
+        """Current progress of the training."""
         minutes = self._minutes_before + (time.monotonic() - self._started) / 60
         shares = [0.0]
         if self.config.max_updates is not None:
@@ -105,7 +105,7 @@ class Trainer:
         return Progress(self.update, minutes, min(max(shares), 1.0), dict(self.metrics))
 
     def stop(self) -> None:
-        """Ask :meth:`run` to end after the update at hand and to save; safe to call from a signal handler."""
+        """Ask :meth:`run` to end after the current update and to save; safe to call from a signal handler."""
         self._stop_asked = True
 
     def run(self) -> Iterator[Progress]:
@@ -189,7 +189,7 @@ class Trainer:
             raise CheckpointError(f"{self.folder} holds no {STATE_FILE}; there is no training to resume")
         tensors, header = read_tensors(path)
         if "training" not in header:
-            raise CheckpointError(f"{path} is no state of a training")
+            raise CheckpointError(f"{path} is not a training state")
         weights = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
         sizes = {name: tuple(value.shape) for name, value in weights.items()}
         if sizes != {name: tuple(value.shape) for name, value in self.model.state_dict().items()}:
@@ -255,7 +255,7 @@ class Trainer:
         return terms, gradient_norm
 
     def _report(self) -> None:
-        """Take the means over the updates since the last report into the metrics; called before whatever is saved."""
+        """Take the means over the updates since the last report into the metrics; called before each save."""
         if not self._since_report:
             return
         reconstruction, kl, gradient_norm = self.ranks.mean(torch.stack(self._since_report).mean(dim=0)).tolist()
@@ -274,12 +274,12 @@ class Trainer:
         improved = True
         self.model.eval()
         with torch.inference_mode(), autocast(self.device, self.precision):
-            found = self.task.evaluate()
+            metrics = self.task.evaluate()
         self.model.train()
-        if found is not None:
-            self.metrics |= {f"held_out_{name}": value for name, value in found.items()}
-            improved = found["loss"] <= self.best_loss or self.config.keep == "last"
-            self.best_loss = min(self.best_loss, found["loss"])
+        if metrics is not None:
+            self.metrics |= {f"held_out_{name}": value for name, value in metrics.items()}
+            improved = metrics["loss"] <= self.best_loss or self.config.keep == "last"
+            self.best_loss = min(self.best_loss, metrics["loss"])
         progress = self.progress
         with (self.folder / METRICS_FILE).open("a", encoding="utf-8") as file:
             line = {

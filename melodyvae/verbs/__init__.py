@@ -1,4 +1,4 @@
-"""What can be done with a trained model: a file for each verb, with its options and its function.
+"""Verbs of a trained model: a file for each, with its options and its function.
 
 ``function(vae, *sources, options)`` returns a result; :class:`~melodyvae.vae.MelodyVAE` has each as a method.
 """

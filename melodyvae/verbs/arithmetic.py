@@ -29,7 +29,7 @@ from melodyvae.verbs.sources import MelodySource
 
 @dataclass(frozen=True, kw_only=True)
 class ArithmeticOptions(Options):
-    """How to add melodies up."""
+    """Options for adding melodies up."""
 
     first_bar: FirstBarOfEach = None
     track: TrackOfEach = "auto"

@@ -49,7 +49,7 @@ class AttributeVectorsError(UserError, ValueError):
 
 @dataclass(frozen=True)
 class AttributeVectors:
-    """What was fitted, float32.
+    """Fitted attribute vectors, float32.
 
     Attributes:
         vectors: ``(A, Z)``; adding one moves its attribute by about 1, or as far as a straight move can.
@@ -140,7 +140,7 @@ def quartile_directions(z: np.ndarray, standardised: np.ndarray) -> np.ndarray:
 def _calibrate(model: MelodyModel, z: Tensor, vectors: np.ndarray, deviations: np.ndarray) -> np.ndarray:
     """The least length tried, ``(A,)``, at which adding each unit vector raises its attribute by 1 on average.
 
-    Of an attribute that none raises that far, the length that raises it most, or if none does at all
+    If no length raises an attribute that far, the length that raises it most, or if none does at all
     :data:`FALLBACK_LENGTH`.
     """
     before = measure(decode_tokens(model, z), model.config)

@@ -1,4 +1,4 @@
-"""What a listener would call a window's character, in numbers: density, range, interval, syncopation, scale.
+"""Attributes of a window: density, range, interval, syncopation, scale.
 
 The attributes are those of "A Hierarchical Latent Vector Model for Learning Long-Term Structure in Music" (Roberts,
 Engel, Raffel, Hawthorne, Eck, 2018), https://arxiv.org/abs/1803.05428, where it treats of attribute vectors, and the

@@ -199,7 +199,7 @@ def _candidates(
 
 
 def _scores(own: np.ndarray, others: np.ndarray, filled: np.ndarray, usual: float) -> np.ndarray:
-    """How good candidates ``filled`` ``(N, T)`` are, in nats: by :func:`_candidates`, and as dense as is ``usual``."""
+    """Scores of candidates ``filled`` ``(N, T)``, in nats: by :func:`_candidates`, and as dense as is ``usual``."""
     notes = (filled >= FIRST_NOTE_ON).sum(axis=1)
     dense = np.abs(np.log((notes + 1) / (usual * filled.shape[1] + 1)))
     return np.asarray(others + OWN_WEIGHT * own - DENSITY_NATS * dense)

@@ -121,7 +121,7 @@ def decode_melodies(
 
 
 def fields_of(melody: Melody) -> dict[str, Any]:
-    """What a melody made from ``melody`` keeps of it."""
+    """Fields that a melody made from ``melody`` keeps of it."""
     return {
         "quarters_per_minute": melody.quarters_per_minute,
         "program": melody.program,

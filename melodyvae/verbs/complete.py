@@ -43,7 +43,7 @@ def parse_bars(bars: str | Iterable[int]) -> list[int]:
 
 @dataclass(frozen=True, kw_only=True)
 class CompleteOptions(Options):
-    """What to fill in, and how."""
+    """Options for filling in bars."""
 
     hide: Annotated[
         str | Sequence[int],

@@ -162,7 +162,7 @@ class Wish:
         return max(low, table.lowest_pitch), min(high, table.highest_pitch)
 
     def distance(self, melody: Melody, before: Melody | None = None) -> float:
-        """How far a tune is from the wish; 0 is as wished.
+        """Distance of a tune from the wish; 0 meets it.
 
         Another key counts 4; density by the logarithm of its ratio, four times, and 4 more beyond a third; the form as
         by :func:`distance_from_song`. ``before`` is what the tune goes on from.
@@ -212,7 +212,7 @@ def is_near_density(reached: float, wanted: float) -> bool:
 
 
 def distance_from_song(melody: Melody, before: Melody | None = None) -> float:
-    """How far a melody that has notes is from the form of a song: its :func:`distance_from_close`, and up to 4 more.
+    """Distance of a melody that has notes from the form of a song: its :func:`distance_from_close`, and up to 4 more.
 
     Fewer than three pitches count 1. A melody of eight bars or more that takes no bar of two notes up again, in
     whatever key, counts 1, and so does one that does little else. A note longer than a bar that is not the last counts
@@ -249,7 +249,7 @@ def _in_any_key(bar: Melody) -> tuple[tuple[int, int, int], ...]:
 
 
 def distance_from_close(melody: Melody, key: Key | None = None) -> float:
-    """How far a melody that has notes is from coming to its close, 0 to 4.
+    """Distance of a melody that has notes from a proper close, 0 to 4.
 
     The last note should be the tonic, on a beat of the last bar, and at least a beat long. Another note of the tonic
     triad counts 1, any other 2; that it comes before the last bar 1; off the beat, or shorter than a beat, 0.5 each.
@@ -346,7 +346,7 @@ def compose(
 def _rules_of_each(
     model: MelodyModel, rows: np.ndarray, shifts: Sequence[int], scale: Scale | ScaleChoice, wish: Wish
 ) -> TokenRules:
-    """What keeps tunes that were written as ``rows`` ``(N, T)`` in their scale and range once they are moved."""
+    """Rules that keep tunes written as ``rows`` ``(N, T)`` in their scale and range once they are moved."""
     table = model.vocabulary
     allowed = np.stack([wish.allowed_pitches(shift, table) for shift in shifts])
     if isinstance(scale, Scale):
@@ -376,8 +376,8 @@ def go_on(
 ) -> list[Melody]:
     """``count`` melodies that are ``melody`` and ``bars`` bars more, written after its last ``MAX_HEARD_BARS`` bars.
 
-    Of ``DRAFTS`` times as many continuations those are kept that are as dense as the melody and, with the form of a
-    song, come to their close and take up a bar. All keep to the melody's range, and to the :func:`scale_after` it.
+    ``DRAFTS`` times as many continuations are drawn; those are kept that are as dense as the melody and, with the form
+    of a song, come to their close and take up a bar. All keep to the melody's range, and to the :func:`scale_after` it.
 
     The segments that are heard have the z that they say, those to be written one from the learned prior, given all
     before. A note that sounds at the end may be held on.

@@ -28,7 +28,7 @@ from melodyvae.verbs.sources import MelodySource
 
 @dataclass(frozen=True, kw_only=True)
 class ContinueOptions(Options):
-    """How a melody goes on."""
+    """Options for continuing a melody."""
 
     bars: Annotated[int, Option("Bars to add.", low=1, high=10_000)] = 8
     count: Tunes = 4

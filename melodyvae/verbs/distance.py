@@ -1,4 +1,4 @@
-"""How far apart two windows are to the ear: what begins when, and what sounds when."""
+"""Perceptual distance of two windows: by their onsets and by their sounding pitches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which notes of a tune are doubtful, by a model that hears the tune: it knows keys, and that bars come back.
+"""Find the doubtful notes of a tune with a model that hears the tune: it knows keys, and that bars repeat.
 
 A note's doubt is by how many nats the whole tune would be likelier with the note at another pitch near, all that comes
 later included: a theme that comes back gives away a wrong note where it stood first. :data:`NATS_A_SEMITONE` less for
@@ -49,7 +49,7 @@ def can_hear(composer: MelodyModel, tune: Melody) -> bool:
 def note_doubts(
     composer: MelodyModel, tune: Melody, scale: np.ndarray, only: Sequence[int] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Of each note of ``tune``, ``(N,)``: its doubt, in nats, and the shift in semitones to the likelier pitch.
+    """Doubt of each note of ``tune`` in nats, ``(N,)``, and its shift in semitones to the likelier pitch, ``(N,)``.
 
     Those of :func:`recurring_notes` are not judged.
 
@@ -120,7 +120,7 @@ def at_other_pitches(
 
 
 def _first_bar(bar: int, bars: int, segment: int) -> int:
-    """Where the window of :data:`CONTEXT_BARS` begins in which a bar is heard: half of them before it, if there are."""
+    """First bar of the window of :data:`CONTEXT_BARS` that holds a bar: half of them before it, if there are."""
     half = CONTEXT_BARS // 2 // segment * segment
     start = (bar - half // 2) // half * half
     return max(min(start, -(-(bars - CONTEXT_BARS) // segment) * segment), 0)

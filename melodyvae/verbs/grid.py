@@ -27,7 +27,7 @@ from melodyvae.verbs.sources import MelodySource
 
 @dataclass(frozen=True, kw_only=True)
 class GridOptions(Options):
-    """How to fill a grid; nothing in it is drawn by chance."""
+    """Options for filling a grid; nothing in it is drawn by chance."""
 
     count: Annotated[int, Option("Rows, and columns.", low=2, high=100, flags=("n",))] = 5
     ends: Annotated[

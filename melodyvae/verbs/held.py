@@ -1,4 +1,4 @@
-"""What a verb needs: a model that is held, and what goes with it."""
+"""Protocol of the model that a verb needs, with its companions."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class HeldModel:
 
     @cached_property
     def novelty(self) -> NoveltyIndex | None:
-        """What tells how near a melody is to the training windows; None of a model that came without."""
+        """Index of the training windows, to measure how near a melody is; None if the model came without."""
         return find_index(self.model)
 
     @cached_property

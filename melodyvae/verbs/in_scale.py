@@ -1,4 +1,4 @@
-"""What keeps the melodies between some tunes in their scale, and in their range.
+"""Rules that keep the melodies between some tunes in their scale and range.
 
 A melody on the way from A to B keeps to the one major or harmonic minor scale that holds most of the notes of both,
 those of the nearer one counting more. A note outside it comes only where A or B has that very note at that very step:
@@ -41,7 +41,7 @@ NEAR_MARGIN = 5  # semitones
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What melodies between tunes keep to.
+    """Surroundings that melodies between tunes keep to.
 
     Attributes:
         vocabulary: the model's.
@@ -178,12 +178,12 @@ def rules_near(
 
 
 def rules_of(model: MelodyModel, scale: Scale) -> TokenRules:
-    """What keeps any melody in ``scale``, on the model's device."""
+    """Rules that keep any melody in ``scale``, on the model's device."""
     return TokenRules.only(torch.from_numpy(scale.allowed_tokens(model.vocabulary)).to(model.device))
 
 
 def rules_within(model: MelodyModel, scale: Scale | None, lowest: int, highest: int) -> TokenRules:
-    """What keeps any melody between two MIDI pitches, both included, and in ``scale``; None allows all notes.
+    """Rules that keep any melody between two MIDI pitches, both included, and in ``scale``; None allows all notes.
 
     A note beyond the range goes to its end.
     """
@@ -198,7 +198,7 @@ def rules_within(model: MelodyModel, scale: Scale | None, lowest: int, highest: 
 
 
 def rules_of_each(model: MelodyModel, windows: np.ndarray) -> TokenRules:
-    """What keeps each of N melodies in the scale that fits the window ``(N, T)`` best."""
+    """Rules that keep each of N melodies in the scale that fits the window ``(N, T)`` best."""
     return TokenRules(torch.from_numpy(allowed_in_each(model.vocabulary, windows)[:, None]).to(model.device))
 
 

@@ -2,8 +2,8 @@
 
 For each hidden bar a window of the model is laid so that the bar stands in it as late as it can, after bars that are
 known. Into it go guesses, the known bars near by; their latent vectors, moved at random, are what the decoder writes
-the bar from, given the visible steps before it, in the scale and the range of the bars around. Of all these candidates
-the one is taken that is most like its surroundings: as likely as they are under the model, as dense, in a rhythm of
+the bar from, given the visible steps before it, in the scale and the range of the bars around. The candidate
+that is most like its surroundings is taken: as likely as they are under the model, as dense, in a rhythm of
 theirs, with intervals as wide, and joined to its neighbours without a leap.
 """
 
@@ -171,7 +171,7 @@ def _best_of_each(bars: list[tuple[MelodyNote, ...]], costs: np.ndarray) -> list
 
 
 def rules_around(model: MelodyModel, near: list[Melody], scale: Scale | ScaleChoice) -> TokenRules | None:
-    """What keeps a bar in the scale and the range of those near by."""
+    """Rules that keep a bar in the scale and the range of those near by."""
     pitches = np.array([note.pitch for melody in near for note in melody.notes], np.int64)
     if scale == "none" or not len(pitches):
         return None
@@ -180,7 +180,7 @@ def rules_around(model: MelodyModel, near: list[Melody], scale: Scale | ScaleCho
 
 
 def _strangeness(melody: Melody, bar: int, near: list[Melody]) -> float:
-    """How unlike the bars near by a bar of a melody is: in density, rhythm and intervals, and at its borders."""
+    """Dissimilarity of a bar from the bars near by: in density, rhythm and intervals, and at its borders."""
     new = melody.window(bar, 1)
     counts = [len(other.notes) for other in near]
     usual_count = float(np.mean(counts)) if counts else len(new.notes)

@@ -29,7 +29,7 @@ from melodyvae.verbs.walk import pick_ends, walk
 
 @dataclass(frozen=True, kw_only=True)
 class InterpolateOptions(Options):
-    """How to walk from one tune to another."""
+    """Options for the walk from one tune to another."""
 
     count: Annotated[int, Option("Tunes, ends included.", low=2, high=10_000, flags=("n",))] = 8
     first_bar: FirstBarOfEach = None

@@ -1,4 +1,4 @@
-"""Which shipped model fits the meter of a tune.
+"""Choose the shipped model that fits the meter of a tune.
 
 There are two: bars of 4/4, and bars of twelve sixteenths, which are those of 3/4 and of 6/8. Beats in threes are all
 taken by the second: bars of 9/8 and 12/8 are then cut into windows of four dotted beats. Everything else is taken by
@@ -60,7 +60,7 @@ def model_for_windows(bars: int, meter: Meter) -> str:
 def choose_model(meters: Sequence[Meter], labels: Sequence[str] = (), duple: str = DUPLE_MODEL) -> ModelChoice:
     """The model of the first tune's meter, into whose bars the other tunes are fitted.
 
-    Of tunes in 6/8, 9/8 and 12/8 and tunes that are not in threes it is the model of 4/4, where their beats meet.
+    For tunes in 6/8, 9/8 and 12/8 beside tunes that are not in threes it is the model of 4/4, where their beats meet.
 
     Args:
         meters: of each tune; without any it is the default model.

@@ -26,7 +26,7 @@ AMOUNTS = ("density", "range", "interval", "syncopation", "syncopation_8", "sync
 
 @dataclass(frozen=True, kw_only=True)
 class MorphOptions(Options):
-    """How to move the character of a melody; amounts are in standard deviations over the training windows."""
+    """Options for moving the attributes of a melody; amounts are in standard deviations over the training windows."""
 
     density: Annotated[float, Option("More notes (+) or fewer (-).", **AMOUNT)] = 0.0
     range: Annotated[float, Option("More semitones from lowest to highest note, or fewer.", **AMOUNT)] = 0.0

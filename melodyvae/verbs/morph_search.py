@@ -190,7 +190,7 @@ def deviations_of(directions: AttributeVectors) -> np.ndarray:
 
 
 def _rounds(candidates: int) -> list[int]:
-    """How many candidates each round has."""
+    """Number of candidates of each round."""
     sizes = [candidates // ROUNDS + (number < candidates % ROUNDS) for number in range(ROUNDS)]
     return [size for size in sizes if size]
 

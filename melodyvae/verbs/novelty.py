@@ -1,4 +1,4 @@
-"""How near a melody is to the nearest one of the training windows, in whatever key.
+"""Similarity of a melody to the nearest training window, in any key.
 
 The index keeps 16 bits for each beat of each training window: a hash of its rhythm and of the intervals by which its
 notes follow each other, which no transposition changes. Two windows are compared beat by beat; beats of equal content
@@ -48,7 +48,7 @@ class NoveltyIndex:
 
     @property
     def beats(self) -> int:
-        """How many beats a window has."""
+        """Number of beats of a window."""
         return int(self.hashes.shape[1])
 
     @classmethod
@@ -80,9 +80,9 @@ class NoveltyIndex:
             np.save(file, self.hashes)
 
     def beats_alike(self, windows: np.ndarray) -> np.ndarray:
-        """How many beats of each window of ``(M, T)`` are as in the training window that shares most: ``(M,)``.
+        """Number of beats of each window ``(M, T)`` shared with the most similar training window, ``(M,)``.
 
-        A shorter window than those of training is laid on each beat of theirs at which it fits; of a longer one, the
+        A shorter window than those of training is laid on each beat of theirs at which it fits; for a longer one, the
         part that shares most counts.
         """
         steps = self.beats * self.steps_per_beat
@@ -98,7 +98,7 @@ class NoveltyIndex:
         return np.array(alike, np.int64)
 
     def comparable_beats(self, steps: int) -> int:
-        """How many beats of a window of so many steps are compared at a time."""
+        """Number of beats compared at a time in a window of ``steps`` steps."""
         return min(-(-steps // self.steps_per_beat), self.beats)
 
     def copied_beats(self, steps: int) -> int:

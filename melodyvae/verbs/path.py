@@ -13,9 +13,9 @@ REPEAT_COST = 1e6  # above any sum of such costs of distances of 1 at most
 
 
 def even_places(distances: np.ndarray, count: int) -> np.ndarray:
-    """Which ``count`` of the melodies along a path to take, in order, the first and the last included: ``(count,)``.
+    """Indices of ``count`` evenly spaced melodies along a path, ascending, with the first and the last: ``(count,)``.
 
-    Of all choices, the one with the fewest repeats between neighbours and, among these, the smallest sum of the fourth
+    The choice has the fewest repeats between neighbours and, among such choices, the smallest sum of the fourth
     powers of the distances from neighbour to neighbour: in a metric, that is where the steps are alike and no detour is
     taken.
 

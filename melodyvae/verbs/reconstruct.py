@@ -15,7 +15,7 @@ from melodyvae.verbs.sources import MelodySource
 
 @dataclass(frozen=True, kw_only=True)
 class ReconstructOptions(Options):
-    """How to reconstruct melodies."""
+    """Options for reconstructing melodies."""
 
     track: Track = "auto"
     temperature: Temperature = 0.0

@@ -1,4 +1,4 @@
-"""What the verbs of :class:`~melodyvae.vae.MelodyVAE` return: melodies, and what is known of how they came about.
+"""Results of the verbs of :class:`~melodyvae.vae.MelodyVAE`: melodies, and how they came about.
 
 Conventions: a result is a sequence of its melodies; ``facts`` are values (see :mod:`melodyvae.verbs.facts`), ``sheet``
 is what is written and drawn; bars are counted from 1; ``seed`` is None where a generator was given instead.
@@ -142,7 +142,7 @@ class Samples(Result):
 
     @cached_property
     def beats_known(self) -> tuple[int, ...] | None:
-        """How many beats of each melody are as in the most similar training window, in any key; None if unknown."""
+        """Number of beats of each melody shared with the most similar training window, in any key; None if unknown."""
         if self.known is None:
             return None
         tokens = np.stack([self.vocabulary.encode(melody) for melody in self.melodies])
@@ -150,7 +150,7 @@ class Samples(Result):
 
     @property
     def near_copies(self) -> int | None:
-        """How many melodies are near-copies of a part of a training window; None if unknown."""
+        """Number of melodies that are near-copies of a part of a training window; None if unknown."""
         if self.known is None or self.beats_known is None:
             return None
         return sum(beats >= self.known.copied_beats(self.melodies[0].length_steps) for beats in self.beats_known)
@@ -278,7 +278,7 @@ class Grid(Result):
 
     @property
     def size(self) -> int:
-        """How many rows, and how many columns."""
+        """Number of rows and number of columns."""
         return math.isqrt(len(self.melodies))
 
     @property
@@ -293,7 +293,7 @@ class Grid(Result):
 
     @property
     def distinct(self) -> int:
-        """How many of the melodies are different from all before them."""
+        """Number of melodies that differ from all before them."""
         return len({melody.notes for melody in self.melodies})
 
     @property
@@ -401,7 +401,7 @@ class Reconstruction(Result):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Scores(Sequence["WindowScore"]):
-    """How unusual the windows and the notes of a melody are to the model.
+    """Scores: how unusual the windows and the notes of a melody are to the model.
 
     Attributes:
         windows: a bar apart; those without notes are left out. Their bars are those of the piece, from 1.

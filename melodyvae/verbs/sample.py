@@ -23,7 +23,7 @@ from melodyvae.verbs.results import Samples
 
 @dataclass(frozen=True, kw_only=True)
 class SampleOptions(Options):
-    """How to draw new melodies; all but count, tempo, scale and draws is for models that look back."""
+    """Options for drawing new melodies; all but count, tempo, scale and draws is for models that look back."""
 
     count: Tunes = 8
     bars: Annotated[int | None, Option("How long.", low=1, high=10_000, default="the model's")] = None
@@ -51,7 +51,7 @@ class SampleOptions(Options):
     scale: ScaleName = "auto"
     prior: Annotated[
         Literal["fitted", "normal"] | None,
-        Option("Of melody-2bar: z from a Gaussian fitted to the training melodies (its default), or from N(0, I)."),
+        Option("For melody-2bar: z from a Gaussian fitted to the training melodies (its default), or from N(0, I)."),
     ] = None
     novel: Novel = False
     temperature: Temperature = 1.0
@@ -60,7 +60,7 @@ class SampleOptions(Options):
     ] = None
 
     def wish(self, is_song: bool = False) -> composing.Wish:
-        """What is wished of the tunes."""
+        """The wish for the tunes."""
         low, high = self.pitches or (None, None)
         key = None if self.key is None else key_named(self.key)
         return composing.Wish(key, self.density, low, high, is_song)

@@ -15,7 +15,7 @@ from melodyvae.verbs.sources import MelodySource
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreOptions(Options):
-    """How to score a melody."""
+    """Options for scoring a melody."""
 
     track: Track = "auto"
 

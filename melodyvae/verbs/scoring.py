@@ -1,4 +1,4 @@
-"""How unusual each window of a tune is, and which of its notes are.
+"""Scores of the windows and the notes of a tune: how unusual they are.
 
 A window's score is its negative ELBO, in nats per step; beside it stands the percentile among held-out windows of the
 model's own training data, whose quantiles are kept with the model. A note's score is by how many nats its window's

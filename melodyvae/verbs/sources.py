@@ -61,7 +61,7 @@ class WindowError(UserError, ValueError):
 
 @dataclass(frozen=True)
 class Taken:
-    """What was taken from one source of a verb.
+    """Bars taken from one source of a verb.
 
     Attributes:
         label: what the sentences call it, such as ``A``.
@@ -87,12 +87,12 @@ class Taken:
 
     @property
     def moved(self) -> int:
-        """How many notes began further than a quarter of a step from the grid."""
+        """Number of notes that began further than a quarter of a step from the grid."""
         return len(self.found.moved_steps) if self.window is None else self.window.moved
 
     @cached_property
     def feel(self) -> Feel:
-        """How the bars that were taken are played."""
+        """Feel of the bars that were taken."""
         first_bar = 0 if self.window is None else self.window.grid_bar
         return Feel.of(self.found, first_bar, self.melody.bars)
 

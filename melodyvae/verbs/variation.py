@@ -127,7 +127,7 @@ def grid(
 
 
 def grid_shares(count: int) -> np.ndarray:
-    """How much of each corner there is in each melody of a grid, row by row: ``(count ** 2, 4)``."""
+    """Weights of the corners in each melody of a grid, row by row: ``(count ** 2, 4)``."""
     down, across = np.meshgrid(np.linspace(0, 1, count), np.linspace(0, 1, count), indexing="ij")
     corners = [(1 - down) * (1 - across), (1 - down) * across, down * (1 - across), down * across]
     return np.stack([corner.ravel() for corner in corners], axis=1)

@@ -29,7 +29,7 @@ from melodyvae.verbs.sources import MelodySource
 
 @dataclass(frozen=True, kw_only=True)
 class VaryOptions(Options):
-    """How to vary a melody."""
+    """Options for varying a melody."""
 
     count: Tunes = 8
     amount: Annotated[float, Option("How far away: 0 is the tune itself, 1 a new one.", low=0, high=1)] = (

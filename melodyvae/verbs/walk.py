@@ -4,8 +4,8 @@ The two ends are encoded; their latents are refined until the tunes come back ex
 (:mod:`melodyvae.verbs.refine`); the great arc between them is decoded on a fine grid, and of what is found there
 melodies are taken that are evenly far apart (:mod:`melodyvae.verbs.path`). The walk is made in one key and
 register, the first tune's, since z also holds the pitch: otherwise a walk between two keys passes through neither. It
-keeps to the scale of the two tunes (:mod:`melodyvae.verbs.in_scale`). Of longer tunes than the model's, walked
-window by window, bars come back where those of the ends do (:mod:`melodyvae.verbs.ties`). Key and tempo stay the
+keeps to the scale of the two tunes (:mod:`melodyvae.verbs.in_scale`). Longer tunes than the model's are walked
+window by window, and bars repeat where those of the ends do (:mod:`melodyvae.verbs.ties`). Key and tempo stay the
 first tune's, or glide to the second's, or are any others.
 """
 
@@ -172,7 +172,7 @@ def walk(
 
 @dataclass(frozen=True)
 class WalkEnds:
-    """What is taken from two pieces.
+    """The ends of a walk, from two pieces.
 
     Attributes:
         windows: of the first and of the second, equally long.
@@ -195,8 +195,8 @@ def pick_ends(
 ) -> WalkEnds:
     """The bars to walk between: those asked for, or phrases.
 
-    Of two pieces of which one has fewer than ``bars`` bars, as many are taken as that one has (and the model takes at
-    least); from the other one, unless told where, those that are most like them in rhythm and contour.
+    If one of the two pieces has fewer than ``bars`` bars, both give as many as it has (at least the model's); the other
+    one, unless its first bar is given, gives those that are most like them in rhythm and contour.
 
     Args:
         model: the model.
@@ -249,7 +249,7 @@ def _surroundings(
     shift: int,
     harmony: Harmony | None,
 ) -> Surroundings:
-    """What the walk keeps to; ``end`` has been moved by ``shift``, its piece has not."""
+    """Surroundings of the walk; ``end`` has been moved by ``shift``, its piece has not."""
     tunes = [windows_of(model, melody) for melody in (start, end)]
     in_key = None if pieces is None else (pieces[0], np.roll(pieces[1], shift))
     return Surroundings.of(model.vocabulary, tunes, scale, in_key, harmony)
@@ -291,7 +291,7 @@ def _walked_tokens(
     generator: torch.Generator | None,
     around: Surroundings,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where on the path the melodies are, from 0 to 1, ``(count,)``, and their tokens, ``(count, W * T)``."""
+    """Positions of the melodies on the path, 0 to 1, ``(count,)``, and their tokens, ``(count, W * T)``."""
     ties = None
     if len(first) > 1:
         ends = _decoded(model, first, last, np.array([0.0, 1.0]), around, None)
@@ -312,7 +312,7 @@ def _places(
     around: Surroundings,
     ties: Ties | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where on the path the melodies are taken, ``(count,)``, from 0 to 1, and their greedy tokens."""
+    """Positions on the path at which melodies are taken, 0 to 1, ``(count,)``, and their greedy tokens."""
     if options.spacing == "latent":
         places = np.linspace(0, 1, options.count)
         return places, _decoded(model, first, last, places, around, ties)
@@ -374,7 +374,7 @@ def _shares(count: int) -> np.ndarray:
 
 
 def _distinct(walked: list[Melody], shifts: list[int]) -> list[int]:
-    """Which melodies, moved by ``shifts``, are not those before them over again; the first and the last always are."""
+    """Indices of the melodies that, moved by ``shifts``, differ from those before; always the first and the last."""
     heard: set[object] = set()
     kept = []
     keys = [(melody.notes, shift) for melody, shift in zip(walked, shifts, strict=True)]

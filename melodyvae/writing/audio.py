@@ -46,7 +46,7 @@ def write_wav(midi_file: Path, path: Path) -> None:
 
 
 def samples_of(midi: pretty_midi.PrettyMIDI, seconds: float) -> np.ndarray:
-    """What a ``PrettyMIDI`` object sounds like, so many seconds of it; the last 0.02 fade out."""
+    """The first ``seconds`` of a ``PrettyMIDI`` object as audio samples; the last 0.02 seconds fade out."""
     samples = np.zeros(round(seconds * SAMPLES_PER_SECOND))
     sound = _sound(midi)[: len(samples)]
     samples[: len(sound)] = sound
@@ -56,7 +56,7 @@ def samples_of(midi: pretty_midi.PrettyMIDI, seconds: float) -> np.ndarray:
 
 
 def player() -> str:
-    """What plays: ``tinysoundfont``, ``fluidsynth`` or, if neither is installed, ``plain tones``."""
+    """Name of the synthesiser: ``tinysoundfont``, ``fluidsynth`` or, if neither is installed, ``plain tones``."""
     for name in ("tinysoundfont", "fluidsynth"):
         if find_spec(name) and SOUNDFONT.is_file():
             return name

@@ -52,21 +52,21 @@ def output_folder(
 
 def check_replaceable(folder: Path, names: Sequence[str], replace: bool, inputs: Iterable[Path] = ()) -> None:
     """Raise :class:`OutputExistsError` if one of ``names`` is in ``folder`` and may not be replaced."""
-    taken = [name for name in names if (folder / name).exists()]
-    if not taken:
+    existing = [name for name in names if (folder / name).exists()]
+    if not existing:
         return
     if not replace:
         raise OutputExistsError(
-            f"{folder} already holds {taken[0]}{f' and {len(taken) - 1} more' if len(taken) > 1 else ''}; "
+            f"{folder} already holds {existing[0]}{f' and {len(existing) - 1} more' if len(existing) > 1 else ''}; "
             "choose another folder, or allow replacing",
             options=("output", "force"),
         )
     kept = {path.resolve() for path in inputs}
-    for name in taken:
+    for name in existing:
         if (folder / name).resolve() in kept:
             raise OutputExistsError(f"{folder} holds {name}, an input, which is not replaced; choose another folder")
-    for picture in (name for name in names if name.endswith(".png") and name not in taken):
+    for picture in (name for name in names if name.endswith(".png") and name not in existing):
         raise OutputExistsError(
-            f"{folder} holds {taken[0]}, but no {picture} beside it, so it is no folder of results and nothing in it "
-            "is replaced; choose another folder"
+            f"{folder} holds {existing[0]}, but no {picture} beside it, so it is not a folder of results and nothing "
+            "in it is replaced; choose another folder"
         )

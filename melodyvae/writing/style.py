@@ -1,4 +1,4 @@
-"""What the pictures share: their colours, and the error of one that would be empty."""
+"""Common parts of the pictures: their colours, and the error of an empty one."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def _tune(index: int, roll: Roll, shown: tuple[int, int]) -> str:
 
 
 def _playable(melody: Melody, feel: Feel | None, backing: Sequence[Part] | None) -> dict[str, Any]:
-    """What the page's synthesiser needs: times in seconds, pitches and velocities as in MIDI.
+    """Data of the page's synthesiser: times in seconds, pitches and velocities as in MIDI.
 
     The fifth entry of a note of the backing says whether it is a drum's.
     """

@@ -1,4 +1,4 @@
-"""What each slider of ``melodyvae morph`` does to each attribute of held-out windows: markdown tables and a picture.
+"""Effect of each slider of ``melodyvae morph`` on each attribute of held-out windows: markdown tables and a picture.
 
     python -m tests.benchmarks.attribute_effects DATASET --model MODEL [-o effects.png]
     python -m tests.benchmarks.attribute_effects DATASET --only straight --amounts 1

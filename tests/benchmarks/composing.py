@@ -1,4 +1,4 @@
-"""How tunes go on, beside how they really go on, and how often a wish is met.
+"""Continuations beside the real ones, and the share of wishes that are met.
 
 python -m tests.benchmarks.composing DATASET
 

@@ -1,4 +1,4 @@
-"""How many multiplications and additions the matrix products of a model take, from its sizes.
+"""Count the multiplications and additions of a model's matrix products, from its sizes.
 
 Conventions: a product of (m, k) and (k, n) counts 2 m k n. Training counts each product three times (forward, gradient
 of the weights, gradient of the inputs), but twice where nothing needs the latter: the encoder's one-hot tokens, and a

@@ -1,4 +1,4 @@
-"""How often the key that is found is the one that a file's signature says; relative keys count as right.
+"""Agreement of the estimated key with a file's signature; relative keys count as right.
 
     python -m tests.benchmarks.key_agreement FOLDER [FOLDER ...]
 

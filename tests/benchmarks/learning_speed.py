@@ -1,4 +1,4 @@
-"""How fast is it learned? Windows and minutes until 95% of the steps come back, for the presets and for what was tried.
+"""Learning speed: windows and minutes until 95% of the steps come back, for the presets and for what was tried.
 
     python -m tests.benchmarks.learning_speed DATASET --out FOLDER [--only baseline ...] [--windows 204800]
     python -m tests.benchmarks.learning_speed DATASET --out FOLDER --minutes 6 --anneal-steps 300 [--init-from MODEL]

@@ -1,4 +1,4 @@
-"""What share of an update is spent on getting its batch, at a million windows? And does memory grow with them?
+"""Share of an update that is spent on getting its batch, at a million windows, and growth of memory.
 
 python -m tests.benchmarks.loader_share [--windows 1000000] [--batch 128]
 """

@@ -1,4 +1,4 @@
-"""Where the bars are that are taken of a song, by the rule before (an onset in every bar) and by phrases.
+"""Place of the bars taken of a song, by the rule before (an onset in every bar) and by phrases.
 
     python -m tests.benchmarks.phrases ../shared/data/benchmark/pop909-melody --bars 2 8 16 --songs 20
 

@@ -1,4 +1,4 @@
-"""What the process that gathers a dataset needs for so many files: memory, and seconds at the end.
+"""Memory of the process that gathers a dataset of many files, and its seconds at the end.
 
     python -m tests.benchmarks.prep_memory 100000
 

@@ -1,4 +1,4 @@
-"""How fast ``prep`` is beside note-seq, and with two workers beside one.
+"""Speed of ``prep`` beside note-seq, and with two workers beside one.
 
     python3 -m venv note-seq-venv && note-seq-venv/bin/pip install note-seq==0.0.5 "setuptools<81"
     python -m tests.benchmarks.prep_speed FOLDER... --note-seq-python note-seq-venv/bin/python

@@ -1,4 +1,4 @@
-"""Which prior makes samples most like held-out melodies? N(0, I), mixtures and a normalising flow, and Gibbs steps.
+"""Similarity of samples to held-out melodies by prior: N(0, I), mixtures and a normalising flow, and Gibbs steps.
 
     python -m tests.benchmarks.priors DATASET [--model melody-2bar] [--split valid] [--samples 2000]
 

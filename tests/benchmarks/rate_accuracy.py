@@ -1,4 +1,4 @@
-r"""What does a bit of z buy? Accuracy against KL for both read-outs at several betas, as a table and a plot.
+r"""Accuracy against KL for both read-outs at several betas, as a table and a plot.
 
     melodyvae train DATASET --steps 14000 -o sharp
     melodyvae train DATASET --preset musicvae-small --steps 15000 -o small

@@ -1,4 +1,4 @@
-"""What a bit of z buys, for any models and without training: one table and one plot over the KL.
+"""Accuracy against KL, for any models and without training: one table and one plot over the KL.
 
     python -m tests.benchmarks.rate_curve DATASET --models melody-16bar melody-compose sharp.safetensors
         [--shares 1 0.7 0.45 0.25 0.1] [--windows 512] [--json FILE] [--plot FILE]

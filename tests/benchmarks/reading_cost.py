@@ -1,4 +1,4 @@
-"""What a good score costs that is read in a process of its own, as all commands do, beside one read in the command's.
+"""Cost of reading a score in a separate process, as all commands do, beside reading it in the command's own.
 
 python -m tests.benchmarks.reading_cost
 

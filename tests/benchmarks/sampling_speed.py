@@ -1,4 +1,4 @@
-"""How fast are melodies drawn? Melodies per second, beside the same LSTM called step by step through ``nn.LSTM``.
+"""Sampling speed: melodies per second, beside the same LSTM called step by step through ``nn.LSTM``.
 
     python -m tests.benchmarks.sampling_speed [--models melody-2bar ...] [--batches 1 64 512 4096] [--threads 1]
 

@@ -1,4 +1,4 @@
-"""What the benchmarks of speed share: timing in turn, one table of ratios, and what they ran on."""
+"""Common parts of the benchmarks of speed: timing in turn, one table of ratios, and what they ran on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long until something happens? Fresh processes, beside one that only imports torch.
+"""Start-up time: fresh processes, beside one that only imports torch.
 
 python -m tests.benchmarks.start_up
 """

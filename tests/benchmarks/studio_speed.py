@@ -1,4 +1,4 @@
-"""How quick the studio is: `python -m tests.benchmarks.studio_speed [--minutes 10] [--no-browser]`.
+"""Response times of the studio: `python -m tests.benchmarks.studio_speed [--minutes 10] [--no-browser]`.
 
 Printed are, side by side in one run: the start of the studio (page served, model ready) and `import torch` alone; from
 a dropped file to its first roll; from a drag on the pad to the first note of the tune there; the pad's grid; memory of

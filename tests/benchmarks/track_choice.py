@@ -1,4 +1,4 @@
-"""How often ``--track auto`` finds the tune, on two sets with known answers.
+"""Share of songs in which ``--track auto`` finds the tune, on two sets with known answers.
 
     python -m tests.benchmarks.track_choice ../shared/data [POP909]
 

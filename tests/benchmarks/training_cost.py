@@ -1,4 +1,4 @@
-"""What would an epoch of MusicVAE's own data cost? 28 million windows of two bars, from the rate measured here.
+"""Cost of an epoch of MusicVAE's own data: 28 million windows of two bars, from the rate measured here.
 
     python -m tests.benchmarks.training_cost [--threads 2]
 

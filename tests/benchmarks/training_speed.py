@@ -1,4 +1,4 @@
-"""How fast is a model trained? Windows per second, in float32 and bf16, and beside what the machine can multiply.
+"""Training speed: windows per second, in float32 and bf16, beside the machine's peak of matrix products.
 
     python -m tests.benchmarks.training_speed [--presets melody-2bar musicvae-small] [--batch 512] [--device cpu]
 

@@ -37,7 +37,7 @@ from melodyvae.evaluation.keys import chance_outside_scale, has_wide_leap, share
 from melodyvae.models.melody import MelodyModel
 from melodyvae.models.token_rules import TokenRules
 from melodyvae.music.melody import Melody
-from melodyvae.music.tokens import NO_EVENT, NOTE_OFF, Vocabulary
+from melodyvae.music.tokens import NO_EVENT, NOTE_OFF, Vocabulary, sounding_before
 from melodyvae.music.voice import MelodyError
 from melodyvae.reading.midi import MidiError
 from melodyvae.verbs.interpolate import InterpolateOptions
@@ -143,7 +143,7 @@ def _crossfade(ends: tuple[Melody, Melody], vocabulary: Vocabulary, generator: n
     for share in np.linspace(0, 1, COUNT)[1:-1]:
         row = np.where(generator.random(len(first)) < share, last, first)
         while not vocabulary.is_legal(row):
-            row = np.where((row == NOTE_OFF) & ~vocabulary.sounding(row), NO_EVENT, row)
+            row = np.where((row == NOTE_OFF) & ~sounding_before(row), NO_EVENT, row)
         mixed.append(vocabulary.decode(row))
     return mixed
 

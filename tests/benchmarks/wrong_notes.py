@@ -1,4 +1,4 @@
-"""How well ``melodyvae score`` finds wrong notes, by ROC AUC, in held-out windows of 4/4 with planted errors.
+"""ROC AUC of ``melodyvae score`` on wrong notes, in held-out windows of 4/4 with planted errors.
 
     python -m tests.benchmarks.wrong_notes DATASET [--split all] [--windows 100] [--notes 5] [--seed 0]
 

@@ -183,7 +183,7 @@ def test_force_replaces_results_only_and_never_an_input(tunes, run_folder, tmp_p
         (album / f"0{number}.mid").write_bytes(Path(tunes[0]).read_bytes())
     (album / "all.mid").write_bytes(b"mine")
     output = run("sample", "-n", "2", "-o", album, "--model", run_folder, "--force", status=1)
-    assert "album holds all.mid, but no piano-rolls.png beside it, so it is no folder of results" in output
+    assert "album holds all.mid, but no piano-rolls.png beside it, so it is not a folder of results" in output
     run("sample", "-n", "2", "-o", tmp_path / "own", "--model", run_folder)
     joined = tmp_path / "own" / "all.mid"
     before = joined.read_bytes()
@@ -214,15 +214,15 @@ def test_bars_and_tracks_can_be_chosen(tunes, run_folder, tmp_path):
         (["--bar-a", "99"], 1, "no bar 99: the melody has bars 1 to 4"),
         (["--track-a", "lead"], 1, "there is no track 'lead'; the tracks are: 1"),
         (["--model", "nonsense"], 1, "no model 'nonsense'"),
-        (["--device", "quantum"], 2, "'quantum' is no device; choose one of auto"),
+        (["--device", "quantum"], 2, "'quantum' is not a device; choose one of auto"),
         (["--temperature", "-1"], 2, "not in the range"),
         (["--temperature", "nan"], 2, "'nan' is not a finite number"),
         (["--temperature", "inf"], 2, "'inf' is not a finite number"),
         (["--seed", "-1"], 2, "not in the range"),
         (["--seed", "99999999999999999999"], 2, "not in the range"),
-        (["--device", "cpu:foo"], 2, "'cpu:foo' is no device"),
+        (["--device", "cpu:foo"], 2, "'cpu:foo' is not a device"),
         (["--device", "cuda:99"], 1, "device 'cuda:99' is not available here"),
-        (["--device", ""], 2, "'' is no device"),
+        (["--device", ""], 2, "'' is not a device"),
     ],
 )
 def test_bad_options_get_a_sentence(tunes, run_folder, tmp_path, options, status, message):
@@ -386,7 +386,7 @@ def test_morph_names_its_folder_after_the_file(tunes, run_folder, tmp_path, monk
         (["--density", "1", "--candidates", "0"], 2, "not in the range"),
         (["--density", "1", "--bar", "99"], 1, "there is no bar 99: the melody has bars 1 to 4"),
         (["--scale", "G:happy"], 2, "there is no scale 'happy'; choose one of major"),
-        (["--scale", "X"], 2, "'X' is no scale"),
+        (["--scale", "X"], 2, "'X' is not a scale"),
     ],
 )
 def test_bad_morphs_get_a_sentence_and_write_nothing(tunes, run_folder, tmp_path, options, status, message):
@@ -418,19 +418,19 @@ def test_sample_keeps_to_a_scale(run_folder, tmp_path):
             (command, files, option, value, message)
             for command, files in (("interpolate", 2), ("grid", 4), ("arithmetic", 2))
             for option, value, message in (
-                ("--scale", "H:major", "'H:major' is no scale; give one such as G:major"),
+                ("--scale", "H:major", "'H:major' is not a scale; give one such as G:major"),
                 ("--key", "5", "key is '5'; choose one of glide, a, b and none, or a key such as C or Am"),
                 ("--tempo", "fast", "tempo is 'fast'; choose one of glide, a and b, or a number"),
             )
         ),
-        *((command, 1, "--scale", "H", "'H' is no scale") for command in ("vary", "morph", "complete")),
-        ("sample", 0, "--scale", "H", "'H' is no scale"),
-        ("sample", 0, "--key", "5", "'5' is no key; give one such as G:major"),
-        ("sample", 0, "--device", "cuda:x", "'cuda:x' is no device"),
-        ("score", 1, "--device", "gpu", "'gpu' is no device"),
+        *((command, 1, "--scale", "H", "'H' is not a scale") for command in ("vary", "morph", "complete")),
+        ("sample", 0, "--scale", "H", "'H' is not a scale"),
+        ("sample", 0, "--key", "5", "'5' is not a key; give one such as G:major"),
+        ("sample", 0, "--device", "cuda:x", "'cuda:x' is not a device"),
+        ("score", 1, "--device", "gpu", "'gpu' is not a device"),
         ("continue", 1, "--feel", "odd", "there is no feel 'odd'"),
         ("prep", 1, "--meter", "4/0", "meter is '4/0'; it must be such as 4/4"),
-        ("prep", 1, "--key", "H", "key: 'H' is no key; give one such as C"),
+        ("prep", 1, "--key", "H", "key: 'H' is not a key; give one such as C"),
         ("prep", 1, "--speeds", "0", "speeds are (0,)"),
     ],
 )
@@ -516,7 +516,7 @@ def test_inspect_of_nothing_is_an_error():
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
 def test_inspect_does_not_wait_for_a_pipe(tmp_path):
     os.mkfifo(tmp_path / "a.mid")
-    assert "a.mid is no regular file but a pipe or a device" in run("inspect", tmp_path / "a.mid", status=1)
+    assert "a.mid is not a regular file but a pipe or a device" in run("inspect", tmp_path / "a.mid", status=1)
 
 
 def test_train_writes_model_state_metrics_and_curves_and_resumes(dataset_folder, tmp_path):
@@ -637,7 +637,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(dataset_folder, tmp_path):
         (["--init-from", "melody-2bar", "--bars", "4"], 1, "melody-2bar has its number of bars already"),
         (["--preset", "huge"], 2, "there is no preset 'huge'"),
         (["--learning-rate", "0"], 2, "learning_rate is 0.0"),
-        (["--device", "tpu"], 2, "'tpu' is no device; choose one of auto, cpu, cuda and mps"),
+        (["--device", "tpu"], 2, "'tpu' is not a device; choose one of auto, cpu, cuda and mps"),
         (["--resume"], 1, "no training to resume"),
         (["--init-from", "nobody"], 1, "no model 'nobody'"),
     ],

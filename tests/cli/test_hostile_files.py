@@ -50,7 +50,7 @@ def test_every_command_refuses_a_bad_score_in_a_sentence(
     model = [] if arguments[0] in ("inspect", "continue") else ["--model", str(run_folder)]
     result = CliRunner().invoke(main, [*(files.get(word, word) for word in arguments), *model])
     assert result.exit_code == 1
-    assert result.output.endswith("bad.krn cannot be read: line 3: *M0/4 is no meter; write it such as *M4/4\n")
+    assert result.output.endswith("bad.krn cannot be read: line 3: *M0/4 is not a meter; write it such as *M4/4\n")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.krn", "good.krn"]
 
 

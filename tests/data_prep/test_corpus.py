@@ -98,7 +98,7 @@ def test_every_file_is_in_the_ledger_once_with_its_reason(tmp_path: Path) -> Non
     assert sum(report.counts.values()) == 5  # of six bars, stride one
 
 
-def test_what_was_mended_on_reading_is_in_the_ledger_and_counted_by_kind(tmp_path: Path) -> None:
+def test_faults_fixed_on_reading_are_in_the_ledger_and_counted_by_kind(tmp_path: Path) -> None:
     files = {"good.mid": random_tune(1), "cut.mid": random_tune(2)[:-9], "short.mid": tune([60] * 4)[:-6]}
     report = run(folder_of(tmp_path / "midi", files))
     lines = ledger(report.output)
@@ -224,7 +224,7 @@ def test_stride(tmp_path: Path) -> None:
     [
         ({"bars": 0}, "bars is 0"),
         ({"meter": "4"}, "meter is '4'; it must be such as 4/4"),
-        ({"meter": "1/32"}, "a bar of 1/32 is no whole number of steps"),
+        ({"meter": "1/32"}, "a bar of 1/32 is not a whole number of steps"),
     ],
 )
 def test_options_out_of_range_are_refused(options: dict[str, object], message: str) -> None:
@@ -248,16 +248,16 @@ class TestOutput:
             "album": {"01.mid": random_tune(1), "meta.json": b'{"artist": "somebody"}'},
         }.items():
             kept = folder_of(tmp_path / name, files)
-            with pytest.raises(PrepError, match=f"{name} is no dataset of melodyvae, so it is not replaced"):
+            with pytest.raises(PrepError, match=f"{name} is not a dataset of melodyvae, so it is not replaced"):
                 prepare([folder], kept, workers=0, force=True)
             assert {path.name: path.read_bytes() for path in kept.iterdir()} == files
         (tmp_path / "notes.txt").write_text("mine")
-        with pytest.raises(PrepError, match=r"notes\.txt is no dataset"):
+        with pytest.raises(PrepError, match=r"notes\.txt is not a dataset"):
             prepare([folder], tmp_path / "notes.txt", workers=0, force=True)
         assert (tmp_path / "notes.txt").read_text() == "mine"
         dataset = prepare([folder], tmp_path / "out", workers=0).output
         (dataset / "thoughts.txt").write_text("mine")
-        with pytest.raises(PrepError, match=r"out also holds thoughts\.txt, which is not of the dataset"):
+        with pytest.raises(PrepError, match=r"out also holds thoughts\.txt, which is not part of the dataset"):
             prepare([folder], dataset, workers=0, force=True)
         (dataset / "thoughts.txt").unlink()
         (tmp_path / "link").symlink_to(dataset)
@@ -282,7 +282,7 @@ class TestOutput:
         ):
             with pytest.raises(PrepError, match=problem):
                 prepare(inputs, dataset, workers=0, force=True)
-        with pytest.raises(PrepError, match="is no dataset of melodyvae"):
+        with pytest.raises(PrepError, match="is not a dataset of melodyvae"):
             prepare([folder], folder, workers=0, force=True)
         assert len(list(folder.glob("*.mid"))) == len(list(inner.glob("*.mid"))) == 3
         assert arrays(dataset) == held
@@ -318,7 +318,7 @@ class TestOutput:
 
     def test_of_a_single_file_that_gives_nothing_it_is_told_why(self, tmp_path: Path) -> None:
         (tmp_path / "a.abc").write_text("X:1\nM:4/0\nK:C\nc4|\n", encoding="utf-8")
-        wrong = r"nothing usable in 1 file: 1 corrupt \(a\.abc, line 2: M:4/0 is no meter; write it such as M:4/4\)$"
+        wrong = r"nothing usable in 1 file: 1 corrupt \(a\.abc, line 2: M:4/0 is not a meter; write it such as M:4/4\)$"
         with pytest.raises(PrepError, match=wrong):
             prepare([tmp_path / "a.abc"], tmp_path / "out", workers=0)
 

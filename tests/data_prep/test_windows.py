@@ -1,4 +1,4 @@
-"""Which windows of a piece are taken, and what is said of a track that has none."""
+"""The windows taken of a piece, and the reason for a track without any."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class TestKey:
         assert (plain.key, plain.shift) == ("", 0)
 
     def test_a_key_that_is_none_is_refused(self) -> None:
-        with pytest.raises(PrepError, match="key: 'H' is no key; give one such as C"):
+        with pytest.raises(PrepError, match="key: 'H' is not a key; give one such as C"):
             PrepOptions(key="H")
 
 
@@ -159,7 +159,7 @@ class TestMixture:
             ({"speeds": (1, 1)}, r"speeds are \(1, 1\); they must be different whole numbers of at least 1"),
             (
                 {"speeds": (1, 4), "meter": "5/8"},
-                "a bar of 5/8 is no whole number of steps at 4 per quarter at 4",
+                "a bar of 5/8 is not a whole number of steps at 4 per quarter at 4",
             ),
             ({"phases": 3}, "a bar of 16 steps has no 3 evenly spaced places; phases must divide it"),
             ({"off_grid": 1.5}, "off_grid is 1.5; it must lie between 0 and 1"),

@@ -1,4 +1,4 @@
-"""Which windows a model has not seen: by prefixes of its training files' hashes, which must not collide."""
+"""Windows that a model has not seen, by prefixes of its training files' hashes, which must not collide."""
 
 import base64
 import hashlib

@@ -133,7 +133,7 @@ def test_bad_data_exits_with_1_and_a_sentence(data, tmp_path):
     (data / "t10k-labels-idx1-ubyte.gz").write_bytes(b"no idx file")
     result = run("train", "--data", data, *QUICK, "-o", tmp_path / "run")
     assert result.exit_code == 1
-    assert "t10k-labels-idx1-ubyte.gz is no idx file" in result.output
+    assert "t10k-labels-idx1-ubyte.gz is not an idx file" in result.output
     assert "Traceback" not in result.output
 
 

@@ -80,8 +80,8 @@ def test_a_hand_made_file(tmp_path):
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (b"", "no idx file: it starts with nothing"),
-        (b"\x89PNG\r\n", "no idx file: it starts with 89 50 4e 47"),
+        (b"", "not an idx file: it starts with nothing"),
+        (b"\x89PNG\r\n", "not an idx file: it starts with 89 50 4e 47"),
         (bytes.fromhex("00000d0100000001 00000000"), "type 13 with 1 dimensions"),
         (bytes.fromhex("00000804"), "type 8 with 4 dimensions"),
         (bytes.fromhex("0000080300000001"), "ends within its header"),

@@ -1,4 +1,4 @@
-"""How much of a melody lies outside its best scale, beside chance."""
+"""The share of a melody outside its best scale, beside chance."""
 
 import numpy as np
 import pytest

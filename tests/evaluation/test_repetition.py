@@ -46,7 +46,7 @@ def test_random_walks_repeat_nothing_and_their_doubles_everything():
 
 
 def test_self_similarity_is_one_with_itself_and_where_a_bar_comes_again():
-    found = self_similarity(np.concatenate([A, B, A, SILENCE])[None], VOCABULARY, 16)
+    found = self_similarity(np.concatenate([A, B, A, SILENCE])[None], 16)
     assert found.shape == (4, 4)
     assert np.diag(found)[:3].tolist() == [1, 1, 1]
     assert found[0, 2] == 1

@@ -1,4 +1,4 @@
-"""The network that composes: causality, stepwise equals parallel, and a z that is told relative to what is written."""
+"""The network that composes: causality, stepwise equals parallel, and a z standardised by a learned prior."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""How melodies are played: what is taken from a piece comes back on what is written, swing and all."""
+"""The feel of a piece, with its swing, comes back in written melodies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keeps bars of a piece lies over the piece: the same places, tempi and meters."""
+"""A tune that keeps bars of a piece lies over the piece: the same places, tempi and meters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What plays under a melody: its scale, and the notes that are preferred on the beats."""
+"""The harmony under a melody: its scale, and the notes that are preferred on the beats."""
 
 import numpy as np
 

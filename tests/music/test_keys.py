@@ -102,7 +102,7 @@ def test_names_of_keys(name: str, pitch_class: int) -> None:
 
 @pytest.mark.parametrize("name", ["", "H", "C##", "major"])
 def test_other_names_are_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="is no key; give one such as C"):
+    with pytest.raises(ValueError, match="is not a key; give one such as C"):
         parse_tonic(name)
 
 

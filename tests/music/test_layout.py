@@ -107,7 +107,7 @@ def test_bars_of_another_meter_are_ruled_anew() -> None:
 
 
 def test_bars_off_the_grid_and_no_bars_are_refused() -> None:
-    with pytest.raises(ValueError, match="no whole number of steps"):
+    with pytest.raises(ValueError, match="not a whole number of steps"):
         layout_of(bars_of((4, 4)), (5, 32), 4)
     with pytest.raises(ValueError, match="no bar"):
         layout_of([], (4, 4), 4)

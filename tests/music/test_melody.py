@@ -44,7 +44,7 @@ class TestContract:
     def test_4_a_bar_is_a_whole_number_of_steps(self) -> None:
         assert [Melody((), 0, meter=meter).steps_per_bar for meter in ((4, 4), (3, 4), (6, 8))] == [16, 12, 12]
         assert Melody((), 0, steps_per_quarter=12, meter=(5, 8)).steps_per_bar == 30
-        with pytest.raises(ValueError, match=r"a bar of 1/32 is no whole number of steps"):
+        with pytest.raises(ValueError, match=r"a bar of 1/32 is not a whole number of steps"):
             Melody((), 0, meter=(1, 32))
 
     def test_5_silence_at_the_end_counts_and_survives_a_file(self, tmp_path: Path) -> None:

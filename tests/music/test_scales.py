@@ -63,8 +63,8 @@ def test_names(name, pitch_classes):
     ("name", "message"),
     [
         ("G:happy", "there is no scale 'happy'; choose one of major, minor"),
-        ("H:major", "'H:major' is no scale; give one such as G:major, Am or F# dorian"),
-        ("", "'' is no scale; give one such as G:major, Am or F# dorian"),
+        ("H:major", "'H:major' is not a scale; give one such as G:major, Am or F# dorian"),
+        ("", "'' is not a scale; give one such as G:major, Am or F# dorian"),
         ("Gb#", "there is no scale '#'"),
     ],
 )

@@ -116,7 +116,7 @@ def test_weights_that_overflow_are_told_in_a_sentence():
     model = small_model("position").float()
     with torch.no_grad():
         model.decoder.output.weight.fill_(3e38)
-    with pytest.raises(NoProbabilitiesError, match="so large that its probabilities are no numbers"):
+    with pytest.raises(NoProbabilitiesError, match="so large that its probabilities are not numbers"):
         model.network().decode(np.ones((2, 16), np.float32), 1.0, Draws(1))
 
 

@@ -315,14 +315,14 @@ class TestFaults:
     @pytest.mark.parametrize(
         ("music", "sentence"),
         [
-            ("C4|\n[M:4/0]C4|", "line 7: M:4/0 is no meter; write it such as M:4/4"),
-            ("C4|\nL:0/8\nC4|", "line 7: L:0/8 is no note length; write it such as L:1/8"),
-            ("C4|\nQ:fast\nC4|", "line 7: Q:fast is no tempo; write it such as Q:1/4=120"),
-            ("C4|\nC0|", "line 7: C0 is no note: its length is zero"),
-            ("C100000|", "line 6: C100000 is no note's length"),
-            ("C/1025|", "line 6: C/1025 is no note's length"),
-            ("(0CCC", "line 6: (0 is no tuplet"),
-            ("c''''''''''''", "line 6: c'''''''''''' is no octave"),
+            ("C4|\n[M:4/0]C4|", "line 7: M:4/0 is not a meter; write it such as M:4/4"),
+            ("C4|\nL:0/8\nC4|", "line 7: L:0/8 is not a note length; write it such as L:1/8"),
+            ("C4|\nQ:fast\nC4|", "line 7: Q:fast is not a tempo; write it such as Q:1/4=120"),
+            ("C4|\nC0|", "line 7: C0 is not a note: its length is zero"),
+            ("C100000|", "line 6: C100000 is not a note's length"),
+            ("C/1025|", "line 6: C/1025 is not a note's length"),
+            ("(0CCC", "line 6: (0 is not a tuplet"),
+            ("c''''''''''''", "line 6: c'''''''''''' is not an octave"),
         ],
     )
     def test_the_line_and_the_remedy(self, music: str, sentence: str) -> None:

@@ -1,4 +1,4 @@
-"""Drums are told by what they are: channel, bank, mode, name, or notes that only drums have."""
+"""Drums are recognised by channel, bank, mode, name, or notes that only drums have."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def test_repeats_are_played_on_request(text: str, expected: list[int]) -> None:
         ("**kern **kern\n4c\n*- *-", r"line 2: it has 1 columns, but there are 2 spines"),
         ("**kern\nc\n*-", r"line 2: the token 'c' has no length, such as 4 for a quarter note"),
         ("**kern\n4...........c\n*-", r"line 2: .* has no length that music has"),
-        ("**kern\n*M0/4\n4c\n*-", r"line 2: \*M0/4 is no meter; write it such as \*M4/4"),
+        ("**kern\n*M0/4\n4c\n*-", r"line 2: \*M0/4 is not a meter; write it such as \*M4/4"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_its_line(text: str, sentence: str) -> None:

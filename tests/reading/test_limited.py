@@ -35,7 +35,7 @@ COSTLY = (
 )
 SENTENCES = {
     "a long header and 20,000 short tunes": None,  # its first tune is read
-    "a meter of 10^9/1": (CorruptScoreError, "line 2: M:1000000000/1 is no meter; write it such as M:4/4"),
+    "a meter of 10^9/1": (CorruptScoreError, "line 2: M:1000000000/1 is not a meter; write it such as M:4/4"),
     "1 MiB of unclosed {": (FileTooLargeError, "has 1048593 characters of music; a tune has at most 400000"),
     "1 MiB of unclosed [": (FileTooLargeError, "has 1048593 characters of music; a tune has at most 400000"),
     "1 MiB of unclosed +": (FileTooLargeError, "has 1048593 characters of music; a tune has at most 400000"),
@@ -46,11 +46,11 @@ SENTENCES = {
     "1 MiB of punycode": (NotAScoreError, "its encoding is declared as 'punycode'; save it as UTF-8"),
     "200,000 notes": (FileTooLargeError, "has 200000 notes; a score of more than 100000 is not read"),
     "spines that split 17 times": (FileTooLargeError, "has 131072 spines side by side"),
-    "zero in L:": (CorruptScoreError, "line 3: L:1/0 is no note length; write it such as L:1/8"),
-    "less than zero in L:": (CorruptScoreError, "line 3: L:-1/8 is no note length; write it such as L:1/8"),
-    "less than zero in M:": (CorruptScoreError, "line 2: M:-4/4 is no meter; write it such as M:4/4"),
-    "zero in M:": (CorruptScoreError, "line 2: M:4/0 is no meter; write it such as M:4/4"),
-    "zero in Q:": (CorruptScoreError, "line 4: Q:1/4=0 is no tempo; write it such as Q:1/4=120"),
+    "zero in L:": (CorruptScoreError, "line 3: L:1/0 is not a note length; write it such as L:1/8"),
+    "less than zero in L:": (CorruptScoreError, "line 3: L:-1/8 is not a note length; write it such as L:1/8"),
+    "less than zero in M:": (CorruptScoreError, "line 2: M:-4/4 is not a meter; write it such as M:4/4"),
+    "zero in M:": (CorruptScoreError, "line 2: M:4/0 is not a meter; write it such as M:4/4"),
+    "zero in Q:": (CorruptScoreError, "line 4: Q:1/4=0 is not a tempo; write it such as Q:1/4=120"),
 }
 
 
@@ -127,13 +127,13 @@ def test_a_good_file_is_read_as_without_limits(tmp_path: Path, name: str, data: 
 def test_the_line_in_a_message_is_that_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "a.abc"
     path.write_text("% a comment\n%%format x\n\nX:1\nL:1/4\nM:4/0\nK:C\nc4|\n", encoding="utf-8")
-    with pytest.raises(CorruptScoreError, match=r"a\.abc, line 6: M:4/0 is no meter"):
+    with pytest.raises(CorruptScoreError, match=r"a\.abc, line 6: M:4/0 is not a meter"):
         read_score(path)
     path.write_text("\nX:1\nL:1/4\nM:four\nK:C\nc4|\n", encoding="utf-8")
-    with pytest.raises(CorruptScoreError, match=r"a\.abc, line 4: M:four is no meter"):
+    with pytest.raises(CorruptScoreError, match=r"a\.abc, line 4: M:four is not a meter"):
         read_score(path)
     path.write_text("X:1\nL:1/4\nM:4/4\nK:C\ncdef|\n[M:3/0]cde|\n", encoding="utf-8")
-    with pytest.raises(CorruptScoreError, match=r"a\.abc, line 6: M:3/0 is no meter"):
+    with pytest.raises(CorruptScoreError, match=r"a\.abc, line 6: M:3/0 is not a meter"):
         read_score(path)
 
 
@@ -147,7 +147,7 @@ def test_a_pipe_or_a_device_is_not_waited_for(tmp_path: Path, name: str) -> None
     os.mkfifo(tmp_path / name)
     (tmp_path / f"endless-{name}").symlink_to("/dev/zero")
     for path in (tmp_path / name, tmp_path / f"endless-{name}"):
-        with pytest.raises(NotAFileError, match=f"{name} is no regular file but a pipe or a device; save what it"):
+        with pytest.raises(NotAFileError, match=f"{name} is not a regular file but a pipe or a device; save what it"):
             read_song(path, AMPLE)
 
 

@@ -1,4 +1,4 @@
-"""What files are read as, and how those are refused that cannot be: each fixture is the file, byte by byte."""
+"""MIDI files are read, or refused with a reason: each fixture is the file, byte by byte."""
 
 from __future__ import annotations
 

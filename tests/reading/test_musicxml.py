@@ -129,7 +129,7 @@ def test_a_part_is_drums_by_its_channel_or_most_of_its_notes() -> None:
         ('<sound tempo="72.5"/>', 72.5),
         ("<metronome><beat-unit>quarter</beat-unit><beat-unit-dot/><per-minute>80</per-minute></metronome>", 120),
         ("<metronome><beat-unit>half</beat-unit><per-minute>c. 33-40</per-minute></metronome>", 66),
-        ("<metronome><beat-unit>quarter</beat-unit><beat-unit>half</beat-unit></metronome>", 120),  # is no tempo
+        ("<metronome><beat-unit>quarter</beat-unit><beat-unit>half</beat-unit></metronome>", 120),  # is not a tempo
         ("<words>Allegro</words>", 120),  # neither
     ],
 )
@@ -271,10 +271,10 @@ def test_a_repeat_in_the_middle_of_a_measure() -> None:
     ("measure", "sentence"),
     [
         (note("H5"), r"measure 1: a pitch of 'H' in octave '5' is none"),
-        (note("C5").replace(">4<", ">long<"), r"measure 1: a duration of 'long' is no number"),
+        (note("C5").replace(">4<", ">long<"), r"measure 1: a duration of 'long' is not a number"),
         (note("C5").replace(">4<", ">-4<"), r"measure 1: a duration of -4 is less than nothing"),
         ("<attributes><divisions>0</divisions></attributes>", r"0 divisions of a quarter note are none"),
-        ("<attributes><time><beats>9999</beats><beat-type>4</beat-type></time></attributes>", r"are no meter"),
+        ("<attributes><time><beats>9999</beats><beat-type>4</beat-type></time></attributes>", r"are not a meter"),
     ],
 )
 def test_what_cannot_be_is_refused_with_its_measure(measure: str, sentence: str) -> None:

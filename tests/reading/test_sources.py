@@ -1,4 +1,4 @@
-"""All things that hold a piece give the same notes; whatever holds none gets a sentence."""
+"""All things that hold a piece give the same notes; a thing without a piece gets a sentence."""
 
 from __future__ import annotations
 

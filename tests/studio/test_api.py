@@ -362,7 +362,7 @@ def test_every_verb_says_what_is_wrong_with_a_request(client, melodies):
     overlapping = melodies[0] | {"notes": [[0, 8, 60, 80], [4, 9, 62, 80]]}
     assert "must not overlap" in do(client, "score", 422, melody=overlapping)["error"]
     assert "at most 4096" in do(client, "score", 422, melody=melodies[0] | {"notes": [[0, 1, 60, 80]] * 5000})["error"]
-    assert "no scale" in do(client, "sample", 422, scale="H:major")["error"]
+    assert "not a scale" in do(client, "sample", 422, scale="H:major")["error"]
     assert "a field 'odd'" in do(client, "morph", 422, tune=tune, odd=1)["error"]
     assert "nothing to move" in do(client, "morph", 422, tune=tune)["error"]
     assert client.post("/api/do/odd", json={}).status_code == 404

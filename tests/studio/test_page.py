@@ -1,4 +1,4 @@
-"""What a person does on the page, in a real browser; each numbered line of the studio's promise has a test."""
+"""Actions of a person on the page, in a real browser; each numbered line of the studio's promise has a test."""
 
 import base64
 import re

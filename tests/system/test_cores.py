@@ -1,4 +1,4 @@
-"""How many processes make sense: the affinity mask, lowered by a container's CPU quota."""
+"""Number of usable cores: the affinity mask, lowered by a container's CPU quota."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One process at a time: the second is told who the first is, and a crash leaves no lock behind."""
+"""One process at a time: the error of the second names the first, and a crash leaves no lock behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a training is told that its decoder ignores z."""
+"""The warning of a training whose decoder ignores z."""
 
 import pytest
 

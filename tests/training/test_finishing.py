@@ -1,4 +1,4 @@
-"""What goes with a network is fitted to the dataset that is given, and the network stays as it is."""
+"""The companions of a network are fitted to the given dataset, and the network stays as it is."""
 
 import numpy as np
 import pytest

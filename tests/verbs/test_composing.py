@@ -269,7 +269,7 @@ def test_keys_are_read(name, key):
 
 @pytest.mark.parametrize("name", ["H:major", "G:blues"])
 def test_what_is_no_key_is_refused(name):
-    with pytest.raises(ScaleError, match="is no key; give one such as G:major"):
+    with pytest.raises(ScaleError, match="is not a key; give one such as G:major"):
         key_named(name)
 
 

@@ -1,4 +1,4 @@
-"""A wrong note is told by the tune around it, by the likelihood of the whole tune and nothing less."""
+"""A wrong note is detected by the likelihood of the whole tune."""
 
 from dataclasses import replace
 

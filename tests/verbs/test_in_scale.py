@@ -1,4 +1,4 @@
-"""What lies between tunes keeps to their scale, and to their own notes at their own steps."""
+"""Tunes between tunes keep to their scale, and to their own notes at their own steps."""
 
 import numpy as np
 import torch

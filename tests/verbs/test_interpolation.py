@@ -45,7 +45,7 @@ def scale(tonic: int = 60, **fields) -> Melody:
         ({"key": "h"}, "key is 'h'; choose one of glide, a, b and none, or a key such as C or Am"),
         ({"tempo": "fast"}, "tempo is 'fast'; choose one of glide, a and b, or a number from 10 to 400"),
         ({"tempo": 5}, "tempo is 5; choose"),
-        ({"scale": "H:major"}, "'H:major' is no scale"),
+        ({"scale": "H:major"}, "'H:major' is not a scale"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options, message):

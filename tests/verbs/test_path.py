@@ -1,4 +1,4 @@
-"""What an interpolation is made of: a distance, places that are evenly apart, and ends that come back exactly."""
+"""Parts of an interpolation: a distance, evenly spaced places, and ends that come back exactly."""
 
 from dataclasses import replace
 

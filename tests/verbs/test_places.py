@@ -1,4 +1,4 @@
-"""What ``complete``, ``continue`` and ``reconstruct`` write lies over the file that it is from."""
+"""The tunes of ``complete``, ``continue`` and ``reconstruct`` lie over their source file."""
 
 from __future__ import annotations
 

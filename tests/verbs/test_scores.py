@@ -1,4 +1,4 @@
-"""What is told of a scored tune: all of a short one, and of a long one what is most unusual."""
+"""Sentences about a scored tune: all of a short one, the most unusual ones of a long one."""
 
 from __future__ import annotations
 

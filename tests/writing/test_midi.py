@@ -1,4 +1,4 @@
-"""What is written is read again, by this package and by others, and every track ends on the bar line."""
+"""Written files are read again, by this package and by others, and every track ends on the bar line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``melodyvae digits anomaly``: what is no digit, told by its negative ELBO."""
+"""``melodyvae digits anomaly``: detect images that are not digits, by their negative ELBO."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from melodyvae.cli.options import input_files, known_errors
 @data_option(STAND_IN_HELP)
 @picture_options("digits-5d", "digit-anomalies")
 def anomaly(count: int, data: Path | None, output: Path, model_name: str, seed: int, device: str, force: bool) -> None:
-    """Tell what is no digit by its negative ELBO.
+    """Detect images that are not digits, by their negative ELBO.
 
     \b
     melodyvae digits anomaly
@@ -29,8 +29,8 @@ def anomaly(count: int, data: Path | None, output: Path, model_name: str, seed: 
 
     Scores digits, letters, shuffled pixels and digits upside down, prints the ROC AUC of each kind against the digits
     (1 is perfect, 0.5 is guessing) and draws anomalies.png. The digits that look strange
-    upside down (2, 3, 4, 5, 7) have an AUC of their own. A z of five numbers tells letters from digits better than one
-    of twenty: a model that can draw more can draw letters, too.
+    upside down (2, 3, 4, 5, 7) have an AUC of their own. A z of five numbers separates letters from digits better than
+    one of twenty: a model that can draw more can draw letters, too.
     """
     import torch
 

@@ -32,7 +32,7 @@ LABELS = {
     show_default=True,
     help="Draws of z an image for the importance-weighted bound; 0 leaves it out.",
 )
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Of everything random.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of everything random.")
 @click.option("--save", is_flag=True, help="Write the metrics into the header of MODEL, a file or a run folder.")
 @device_option
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: the cores it may use]")

@@ -1,4 +1,4 @@
-"""What the digit commands share: the data set or its stand-in, the models, the known errors."""
+"""Common options of the digit commands: the data set or its stand-in, the models, the known errors."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def picture_options(default_model: str | None, folder: str) -> Callable[[Command
             show_default=default_model is not None,
             help="A shipped model, a checkpoint file, or a run folder.",
         ),
-        click.option("--seed", type=SEED, default=0, show_default=True, help="Of everything random."),
+        click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of everything random."),
         device_option,
         click.option("--force", is_flag=True, help="Replace results that are already there."),
     )
@@ -99,8 +99,8 @@ def image_of(digits: Digits, label: int, generator: torch.Generator) -> torch.Te
 
     from melodyvae.digits.data import DigitDataError
 
-    found = digits.of_class(label)
-    if len(found) == 0:
+    of_class = digits.of_class(label)
+    if len(of_class) == 0:
         raise DigitDataError(f"there is no {label} among the {len(digits)} digits")
-    row = int(torch.randint(len(found), (), generator=generator))
-    return found[row : row + 1].grey()[0]
+    row = int(torch.randint(len(of_class), (), generator=generator))
+    return of_class[row : row + 1].grey()[0]

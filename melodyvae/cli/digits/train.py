@@ -87,10 +87,10 @@ def train(
             click.echo(f"Stopped and saved. To go on, give the same command with --resume (run folder {folder}).")
             return
         plot_digit_curves(read_metrics(folder), folder / "curves.png")
-    found = trainer.metrics
-    if "held_out_loss" in found:
+    metrics = trainer.metrics
+    if "held_out_loss" in metrics:
         click.echo(
-            f"Held-out digits: negative ELBO {found['held_out_negative_elbo_nats']:.2f} nats = reconstruction "
-            f"{found['held_out_reconstruction_nats']:.2f} + KL {found['held_out_kl_nats']:.2f}"
+            f"Held-out digits: negative ELBO {metrics['held_out_negative_elbo_nats']:.2f} nats = reconstruction "
+            f"{metrics['held_out_reconstruction_nats']:.2f} + KL {metrics['held_out_kl_nats']:.2f}"
         )
     click.echo(f"Wrote {folder / MODEL_FILE} and {folder / 'curves.png'}. Try: melodyvae digits plot --model {folder}")
