@@ -108,7 +108,7 @@ def take_bars_of_each(
 def in_one_key(
     vae: HeldModel, taken: Sequence[Taken], key: str, tempo: str | float, scale: Scale | ScaleChoice
 ) -> AlignedTunes:
-    """What was taken, in the key and register of the first, and the key and tempo of what is made of it."""
+    """Bring the tunes into the key and register of the first, and plan the key and tempo of the results."""
     keys = [one.found.key for one in taken]
     return AlignedTunes.of(vae.model.vocabulary, [one.melody for one in taken], keys, key, tempo, scale)
 

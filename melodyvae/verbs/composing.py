@@ -180,7 +180,7 @@ class Wish:
         return far
 
     def shortfalls(self, melodies: Sequence[Melody]) -> list[Fact]:
-        """What was not met, and what was reached in its place."""
+        """Unmet wishes, each with the value reached instead."""
         found: list[Fact] = []
         keys_found = [keys.key_of(melody) for melody in melodies]
         others = [(number, key) for number, key in enumerate(keys_found, 1) if self.key not in (None, key)]

@@ -1,4 +1,4 @@
-"""What a verb decided and measured, as values; :mod:`melodyvae.verbs.sentences` has the words.
+"""Decisions and measurements of a verb, as values; :mod:`melodyvae.verbs.sentences` has the words.
 
 Conventions: bars and the numbers of tunes are counted from 1; tempi are in quarters per minute, shifts in semitones, up
 above 0. ``label`` is what a tune is called: ``A``, or ``the tune``.
@@ -86,7 +86,7 @@ class SameTune:
 
 @dataclass(frozen=True)
 class TakenOfBoth:
-    """How many bars are taken of two tunes of which ``label`` has fewer than asked for.
+    """Number of bars taken of both tunes, since ``label`` has fewer than asked for.
 
     ``matched`` is the other one, if its bars are those most like it.
     """
@@ -140,7 +140,7 @@ class TempoPlan:
 
 @dataclass(frozen=True)
 class FittedToHarmony:
-    """How many of B's notes went to the nearest degree of the scale of A's accompaniment."""
+    """Number of B's notes moved to the nearest degree of the scale of A's accompaniment."""
 
     moved: int
     notes: int
@@ -182,7 +182,7 @@ class CameBack:
 
 @dataclass(frozen=True)
 class Distinct:
-    """How many melodies differ from all before them, and how far each is from the next, from 0 (the same) to 1."""
+    """Number of melodies that differ from all before them, and the distance to the next, from 0 (the same) to 1."""
 
     distinct: int
     count: int
@@ -200,7 +200,7 @@ class Changed:
 
 @dataclass(frozen=True)
 class Novelty:
-    """How many beats of each melody are as in the most similar training window, in any key.
+    """Beats that each melody shares with the most similar training window, in any key.
 
     Attributes:
         beats_known: of each melody; None if it is unknown.
@@ -217,7 +217,7 @@ class Novelty:
 
 @dataclass(frozen=True)
 class Measured:
-    """Of each attribute: of the tune, of the first and last melody, and what was asked for (None: to stay)."""
+    """Four values per attribute: the tune, the first melody, the last melody, the request (None: to stay)."""
 
     attributes: Mapping[str, tuple[float, float, float, float | None]]
 

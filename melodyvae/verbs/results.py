@@ -65,19 +65,19 @@ class Result(Sequence[Melody]):
         return f"<{type(self).__name__} of {len(self)} {'melody' if len(self) == 1 else 'melodies'}{seed}>"
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: the sentences, and each melody's piano roll and player."""
+        """HTML for a notebook: the sentences, and each melody's piano roll and player."""
         from melodyvae.writing.notebook import sheet_html
 
         return sheet_html(self.sheet, self.sentences)
 
     @property
     def measured(self) -> tuple[Fact, ...]:
-        """What was measured."""
+        """Measurements."""
         return ()
 
     @property
     def facts(self) -> tuple[Fact, ...]:
-        """What was read, decided and measured."""
+        """Sources, decisions and measurements."""
         return (*self.sources, *self.decisions, *self.measured)
 
     @property
@@ -92,7 +92,7 @@ class Result(Sequence[Melody]):
 
     @cached_property
     def sheet(self) -> Sheet:
-        """What is written, drawn and joined."""
+        """The sheet to write, draw and join."""
         stems = ", ".join(source.stem for source in self.sources)
         title = f"{type(self).__name__}: {stems}" if stems else type(self).__name__
         return Sheet(title, tuple(self._rolls()), self._columns())
@@ -157,7 +157,7 @@ class Samples(Result):
 
     @property
     def measured(self) -> tuple[Fact, ...]:
-        """How similar they are to training melodies."""
+        """Similarity to training melodies."""
         if self.known is None:
             return (Novelty(None),)
         beats = self.known.comparable_beats(self.melodies[0].length_steps)
@@ -178,7 +178,7 @@ class Variations(Samples):
 
     @property
     def measured(self) -> tuple[Fact, ...]:
-        """How far away they are, and how similar to training melodies."""
+        """Distance from the melody, and similarity to training melodies."""
         changed = Changed(self.steps_changed, self.original.length_steps, self.original.steps_per_quarter)
         (novelty,) = super().measured
         if self.near_copies and self.known is not None and isinstance(novelty, Novelty):
@@ -387,7 +387,7 @@ class Reconstruction(Result):
 
     @property
     def measured(self) -> tuple[Fact, ...]:
-        """How much of each came back."""
+        """Share of each that came back."""
         found = zip(_came_back(self.steps_right, self.originals, self.sources), self.sources, strict=True)
         return tuple(replace(fact, label=source.name or "the melody", is_walked=False) for fact, source in found)
 
@@ -440,7 +440,7 @@ class Scores(Sequence["WindowScore"]):
 
     @property
     def sentences(self) -> list[str]:
-        """What was read and found, a sentence each: every window and every doubtful note."""
+        """Sentences about the source, every window and every doubtful note."""
         return scores_told(self, every=True)
 
     @property
@@ -452,7 +452,7 @@ class Scores(Sequence["WindowScore"]):
 def _came_back(
     steps_right: Sequence[int], melodies: Sequence[Melody], sources: Sequence[Taken]
 ) -> tuple[CameBack, ...]:
-    """How much of the melody of each source came back."""
+    """Share of each source that came back."""
     return tuple(
         CameBack(
             taken.label,

@@ -140,7 +140,7 @@ def _told(fact: Fact, naming: Naming | None) -> Iterator[str]:
 
 
 def description(found: ReadMelody, label: str = "", naming: Naming | None = by_name) -> str:
-    """How a melody was read, and the track that was nearly chosen instead."""
+    """Describe the melody that was read, and the track that was nearly chosen instead."""
     call = found.close_call
     if call is None:
         return found.description
@@ -150,7 +150,7 @@ def description(found: ReadMelody, label: str = "", naming: Naming | None = by_n
 
 
 def loss(taken: Taken) -> str:
-    """How many notes the grid could not hold, and in which bars; empty if none."""
+    """Count the notes that the grid could not hold, with their bars; empty if none."""
     count = len(taken.lost_bars)
     if not count:
         return ""
@@ -215,7 +215,7 @@ def _of_novelty(fact: facts.Novelty) -> Iterator[str]:
 
 
 def _how_much(fact: facts.CameBack) -> str:
-    """How much of a melody came back; it is exact only if no note was lost on the way to the grid."""
+    """Tell the share of a melody that came back; it is exact only if no note was lost on the way to the grid."""
     if fact.right < fact.steps:
         return f"{fact.right} of {fact.steps} {_unit(fact.steps_per_quarter)} are right"
     if fact.lost:
@@ -226,7 +226,7 @@ def _how_much(fact: facts.CameBack) -> str:
 
 
 def scores_told(scores: Scores, naming: Naming | None = by_name, *, every: bool = False) -> list[str]:
-    """What was read and found: of a long tune the middle of its windows, and the most unusual ones and notes.
+    """Summarise scores: the median window of a long tune, and its most unusual windows and notes.
 
     With ``every``, each window and each doubtful note.
     """
@@ -268,7 +268,7 @@ def _how_unusual(window: WindowScore, width: int = 3) -> str:
 
 
 def _fitted(meter: tuple[int, int], into_triple: bool, name: str = "") -> str:
-    """How bars of a meter, of this name, become bars of the model; empty for those that are of its length."""
+    """Describe the way bars of a meter become bars of the model; empty for bars of its length."""
     name = name or _meter(meter)
     if is_compound(meter) and not into_triple:
         as_quarters = _fitted(meter_in_beats(meter), False, name) or f"a bar of {name} is one of 4/4"
@@ -299,5 +299,5 @@ def _shift(semitones: int) -> str:
 
 
 def _unit(steps_per_quarter: int) -> str:
-    """What the steps of a grid are called."""
+    """Name of the steps of a grid."""
     return {2: "eighths", 4: "sixteenths", 8: "thirty-seconds"}.get(steps_per_quarter, "places on the grid")

@@ -368,7 +368,7 @@ def _keys(
 
 
 def _shares(count: int) -> np.ndarray:
-    """How much of the first and of the last there is in each of so many melodies, ``(count, 2)``."""
+    """Shares of the first and of the last tune in each of ``count`` melodies, ``(count, 2)``."""
     far = np.linspace(0, 1, count)
     return np.stack([1 - far, far], axis=1)
 

@@ -1,4 +1,4 @@
-"""What is written, drawn, played and joined of some melodies, as plain values."""
+"""Melodies to write, draw, play and join, as plain values."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Sheet:
 
     @property
     def melodies(self) -> list[Melody]:
-        """What is drawn."""
+        """Rolls to draw."""
         return [roll.melody for roll in self.rolls]
 
     def played(self, feel: str) -> Sheet:
