@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from melodyvae.datasets.batches import random_rows
 from melodyvae.evaluation.keys import has_wide_leap, key_metrics
 from melodyvae.evaluation.repetition import repetition_metrics
 from melodyvae.evaluation.samples import histograms, jensen_shannon_bits
 from melodyvae.music.keys import find_key
 from melodyvae.music.scales import SCALES
 from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
+from melodyvae.network.rows import random_rows
 
 OCTAVE = 12
 PHRASE_BARS = 4

@@ -64,7 +64,7 @@ def describe(model: Any, name: str, chooses: bool) -> dict[str, Any]:
     """What the page must know of the model; ``chooses`` is whether others take its place by meter and purpose."""
     config: MelodyConfig = model.config
     try:
-        AttributeVectors.from_extras(model.extras, model.device, config.latent_size)
+        AttributeVectors.from_extras(model.extras, config.latent_size)
         attributes = [{"name": attribute, "unit": UNITS[attribute]} for attribute in ATTRIBUTES]
     except AttributeVectorsError:
         attributes = []

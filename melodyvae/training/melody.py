@@ -11,13 +11,14 @@ import torch
 
 from melodyvae.config import ConfigError, MelodyConfig, MelodyTrainConfig, from_dict, override, to_dict
 from melodyvae.datasets.augmentation import Augmentation
-from melodyvae.datasets.batches import TrainingBatches, random_rows
+from melodyvae.datasets.batches import TrainingBatches
 from melodyvae.datasets.held_out import source_marks
 from melodyvae.datasets.windows import WindowDataset
 from melodyvae.evaluation.reconstruction import reconstruction_metrics
 from melodyvae.models.loss import LossTerms
 from melodyvae.models.melody import MelodyModel
 from melodyvae.network.checkpoint import locate
+from melodyvae.network.rows import random_rows
 from melodyvae.presets import preset_named
 from melodyvae.ranks import ALONE, Ranks
 from melodyvae.training.provenance import provenance_of

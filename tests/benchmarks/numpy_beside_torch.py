@@ -22,13 +22,13 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 import torch
 
-from melodyvae.datasets.batches import random_rows
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.models.loss import token_nats
 from melodyvae.models.melody import MelodyModel
 from melodyvae.models.token_rules import TokenRules as TorchRules
 from melodyvae.network.draws import Draws
 from melodyvae.network.network import MelodyNetwork
+from melodyvae.network.rows import random_rows
 from melodyvae.network.token_rules import TokenRules
 from tests.benchmarks.side_by_side import machine
 
