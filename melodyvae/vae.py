@@ -183,6 +183,11 @@ class MelodyVAE(HeldModel):
     def torch(self) -> MelodyModel:
         """The same model in torch, as it is trained: the weights of its checkpoint, on the CPU.
 
+        >>> from melodyvae import MelodyVAE
+        >>> model = MelodyVAE.from_pretrained("melody-2bar").torch()
+        >>> len(list(model.parameters())) > 10
+        True
+
         Raises:
             MissingTorchError: if torch is not installed.
             CheckpointError: if the model was not read from a checkpoint.

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from melodyvae.cli.main import main
-from melodyvae.music import regions
 from melodyvae.network.network import MelodyNetwork
+from melodyvae.reading import sources
 from tests.conftest import tune
 
 TUNES = ["a.mid", "b.mid", "c.mid", "d.mid"]
@@ -22,7 +22,7 @@ def counted(monkeypatch, tmp_path) -> tuple[Counter[str], Counter[str]]:
     """How often each file is read, and each model loaded."""
     reads: Counter[str] = Counter()
     loads: Counter[str] = Counter()
-    read_song, read_model = regions.read_song, MelodyNetwork.read
+    read_song, read_model = sources.read_song, MelodyNetwork.read
 
     def read(path, *others):
         reads[Path(path).name] += 1
@@ -32,7 +32,7 @@ def counted(monkeypatch, tmp_path) -> tuple[Counter[str], Counter[str]]:
         loads[str(name)] += 1
         return read_model(name)
 
-    monkeypatch.setattr(regions, "read_song", read)
+    monkeypatch.setattr(sources, "read_song", read)
     monkeypatch.setattr(MelodyNetwork, "read", staticmethod(load))
     monkeypatch.chdir(tmp_path)
     for number, name in enumerate(TUNES):

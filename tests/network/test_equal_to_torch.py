@@ -10,7 +10,7 @@ from melodyvae.models.melody import MelodyModel
 from melodyvae.network import decoder as decoders
 from melodyvae.network.draws import Draws
 from melodyvae.network.network import MelodyNetwork
-from melodyvae.verbs.refine import refine_latents
+from melodyvae.network.refine import DECAYS, LEARNING_RATE, sure_steps
 from tests.network.models import NAMES, small_model
 from tests.windows import random_windows
 
@@ -137,14 +137,22 @@ def test_refining_brings_windows_back():
 
 
 @pytest.mark.parametrize("name", ["melody-2bar", "melody-compose"])
-def test_refining_is_as_in_torch(name):
+def test_refining_moves_as_adam_in_torch(name):
     model = MelodyModel.from_pretrained(name).double()
     network, windows = model.network(), random_windows(60, low=85, high=101).astype(np.int64)
     if model.config.bars > 2:
         windows = windows[:48].reshape(6, -1)
     missed = (network.decode(network.encode(windows).mean) != windows).any(axis=1)
-    windows = windows[missed][:4]
-    start, tokens = network.encode(windows).mean, torch.from_numpy(windows)
-    theirs = refine_latents(model.logits, tokens, torch.from_numpy(start), updates=8)
-    np.testing.assert_allclose(network.refine(start, windows, updates=8), theirs, rtol=1e-6, atol=1e-7)
-    assert not np.allclose(theirs, start)
+    windows = windows[missed][:1]
+    start, tokens, right = network.encode(windows).mean, torch.from_numpy(windows), []
+    z = torch.tensor(start, requires_grad=True)
+    adam, places = torch.optim.Adam([z], lr=LEARNING_RATE, betas=DECAYS), []
+    for _ in range(9):
+        logits = model.logits(z, tokens)
+        places.append(z.detach().clone().numpy())
+        right.append(int(sure_steps(logits.detach().numpy(), windows)[0]))
+        (z.grad,) = torch.autograd.grad(token_nats(logits, tokens).sum(), z)
+        adam.step()
+    best = places[int(np.argmax(right))]
+    np.testing.assert_allclose(network.refine(start, windows, updates=8), best, rtol=1e-6, atol=1e-7)
+    assert not np.allclose(best, start)
