@@ -118,6 +118,7 @@ class MelodyTask(Task):
 
     Raises:
         DatasetError: if the dataset does not fit the model or has nothing to train on.
+        ConfigError: if a model that looks back is to be trained with scheduled sampling.
     """
 
     model: MelodyModel
@@ -126,6 +127,11 @@ class MelodyTask(Task):
         self, model: MelodyModel, config: MelodyTrainConfig, dataset: WindowDataset, ranks: Ranks = ALONE
     ) -> None:
         dataset.check_fits(model.config)
+        if model.config.look_back and config.scheduled_sampling_rate:
+            raise ConfigError(
+                f"scheduled_sampling_rate is {config.scheduled_sampling_rate:g}; a model that looks back is trained on "
+                "true tokens alone: leave it at 0"
+            )
         self.model = model
         self.config = config
         self.fingerprint = {"dataset_sha256": dataset.fingerprint}

@@ -61,19 +61,13 @@ def test_many_windows_are_as_few(pair, monkeypatch):
     np.testing.assert_allclose(network.logits(z, windows), few, **EXACT)
 
 
-def test_greedy_tokens(pair):
-    model, network = pair
-    z = latents(model, 20)
-    theirs = model.decode(torch.from_numpy(z)).numpy()
-    assert len(np.unique(theirs)) > 3
-    np.testing.assert_array_equal(network.decode(z), theirs)
-
-
 def test_greedy_tokens_are_those_of_the_highest_logits(pair):
     model, network = pair
-    z = latents(model)
+    z = latents(model, 20)
     written = network.decode(z)
-    np.testing.assert_array_equal(network.logits(z, written).argmax(axis=-1), written)
+    assert len(np.unique(written)) > 3
+    theirs = model.logits(torch.from_numpy(z), torch.from_numpy(written)).argmax(dim=-1)
+    np.testing.assert_array_equal(written, theirs)
 
 
 def test_gradients(pair):
@@ -88,13 +82,13 @@ def test_gradients(pair):
     np.testing.assert_allclose(logits, network.logits(z, windows), **EXACT)
 
 
-def test_what_is_visible_stays_and_the_rest_is_as_in_torch(pair):
+def test_what_is_visible_stays_and_the_rest_has_the_highest_logits(pair):
     model, network = pair
     z, windows = latents(model), windows_of(model)
     visible = np.arange(model.config.steps) < model.config.steps // 2 + 3
-    theirs = model.fill_in(*map(torch.from_numpy, (z, windows, visible))).numpy()
     ours = network.fill_in(z, windows, visible)
-    np.testing.assert_array_equal(ours, theirs)
+    theirs = model.logits(torch.from_numpy(z), torch.from_numpy(ours)).argmax(dim=-1).numpy()
+    np.testing.assert_array_equal(ours[:, ~visible], theirs[:, ~visible])
     np.testing.assert_array_equal(ours[:, visible], windows[:, visible])
 
 
@@ -117,11 +111,13 @@ def test_shipped_models(name):
     tokens = torch.from_numpy(windows)
     with torch.inference_mode():
         z = model.encode(tokens).mean
-        theirs, greedy = model.logits(z, tokens).softmax(dim=-1).numpy(), model.decode(z).numpy()
+        theirs, written = model.logits(z, tokens).softmax(dim=-1).numpy(), network.decode(z.numpy())
+        logits = model.logits(z, torch.from_numpy(written)).numpy()
     np.testing.assert_allclose(network.encode(windows).mean, z, atol=1e-5)
     ours = decoders.softmax(network.logits(z.numpy(), windows))
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
-    np.testing.assert_array_equal(network.decode(z.numpy()), greedy)
+    chosen = np.take_along_axis(logits, written[..., None], -1)[..., 0]
+    assert (logits.max(axis=-1) - chosen).max() < 1e-3  # but for ties
 
 
 def test_refining_brings_windows_back():
