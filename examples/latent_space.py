@@ -5,7 +5,7 @@ python examples/latent_space.py
 
 from pathlib import Path
 
-import torch
+import numpy as np
 
 from melodyvae import Melody, MelodyVAE
 
@@ -15,8 +15,7 @@ tune = Melody.from_midi(Path(__file__).parent / "tunes" / "twinkle.mid").window(
 z = vae.encode(tune)
 print(f"two bars of {len(tune)} notes became {len(z)} numbers")
 
-generator = torch.Generator().manual_seed(0)
-direction = torch.randn(z.shape, generator=generator)
+direction = np.random.default_rng(0).standard_normal(len(z))
 for distance in (0.0, 0.2, 0.5, 1.0):
     nearby = vae.decode(z + distance * direction)
     same = len(set(nearby.notes) & set(tune.notes))

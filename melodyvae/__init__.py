@@ -14,9 +14,9 @@ The folders, in the order of the flow; each imports only from those above it:
 - :mod:`~melodyvae.writing`: melodies -> MIDI files, a page, pictures, sound.
 - ``options``, ``config``, ``presets``: what can be asked of a verb; hyper-parameters.
 - :mod:`~melodyvae.network`: a trained model in NumPy: encode, decode under rules, compose, refine; checkpoints.
-- ``device``, ``ranks``, :mod:`~melodyvae.models`, :mod:`~melodyvae.datasets`: the networks in torch, and their batches.
 - :mod:`~melodyvae.verbs`: what can be done with a trained model, a file for each verb.
-- :mod:`~melodyvae.vae`: :class:`MelodyVAE`, the verbs as methods.
+- :mod:`~melodyvae.vae`: :class:`MelodyVAE`, the verbs as methods. No folder so far needs torch, nor does the studio.
+- ``device``, ``ranks``, :mod:`~melodyvae.models`, :mod:`~melodyvae.datasets`: the networks in torch, and their batches.
 - :mod:`~melodyvae.evaluation`: how good a model is.
 - :mod:`~melodyvae.training`: dataset -> model.
 - :mod:`~melodyvae.digits`: the sanity model of handwritten digits, on the same latent, loss and loop.

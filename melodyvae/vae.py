@@ -13,17 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from melodyvae.device import choose_device
-from melodyvae.models.melody import MelodyModel
 from melodyvae.music.tokens import TokenError
+from melodyvae.network.checkpoint import CheckpointError
+from melodyvae.network.network import MelodyNetwork
 from melodyvae.options import verb
 from melodyvae.reading.repeats import Repeats
+from melodyvae.system.errors import MissingTorchError
 from melodyvae.system.limits import Limits
 from melodyvae.verbs.arithmetic import arithmetic as _arithmetic
 from melodyvae.verbs.codec import decode_melodies, exact_latents, posterior_means
@@ -44,7 +43,10 @@ from melodyvae.verbs.score import score as _score
 from melodyvae.verbs.sources import MelodySource
 from melodyvae.verbs.vary import vary as _vary
 
-Encodable: TypeAlias = "MelodySource | np.ndarray | Tensor"
+if TYPE_CHECKING:
+    from melodyvae.models.melody import MelodyModel
+
+Encodable: TypeAlias = "MelodySource | np.ndarray"
 
 
 class MelodyVAE(HeldModel):
@@ -54,7 +56,6 @@ class MelodyVAE(HeldModel):
     def from_pretrained(
         cls,
         name: str | Path | None = None,
-        device: str | torch.device = "cpu",
         *,
         limits: Limits | None = None,
         repeats: Repeats = "written",
@@ -70,17 +71,14 @@ class MelodyVAE(HeldModel):
 
         Raises:
             CheckpointError: if there is none of that name, or it cannot be used.
-            DeviceError: if this machine has no such device.
         """
-        place = choose_device(str(device))
-        return cls(MelodyModel.from_pretrained(name).to(place), limits, repeats=repeats)
+        return cls(MelodyNetwork.read(name), limits, repeats=repeats)
 
     @classmethod
     def for_tunes(
         cls,
         *tunes: MelodySource,
         track: str | tuple[str, ...] = "auto",
-        device: str | torch.device = "cpu",
         limits: Limits | None = None,
     ) -> Self:
         """The shipped 2-bar model for the meter of the first of some tunes, as the commands choose it.
@@ -98,7 +96,7 @@ class MelodyVAE(HeldModel):
         """
         tracks: list[str] = for_each(track, len(tunes), "track")
         name = choose_model_for(list(zip(tunes, tracks, strict=True)), limits=limits).name
-        return cls.from_pretrained(name, device, limits=limits)
+        return cls.from_pretrained(name, limits=limits)
 
     def encode(
         self,
@@ -107,18 +105,18 @@ class MelodyVAE(HeldModel):
         track: str = "auto",
         first_bar: int | None = None,
         exact: bool = False,
-    ) -> Tensor:
-        """The latent vector of one window ``(Z,)``, or of several ``(N, Z)``, on the model's device.
+    ) -> np.ndarray:
+        """The latent vector of one window ``(Z,)``, or of several ``(N, Z)``, float32.
 
         >>> from melodyvae import MelodyVAE
         >>> vae = MelodyVAE.from_pretrained("melody-2bar")
         >>> a, b = vae.sample(2, seed=1)
         >>> vae.encode(a).shape, vae.encode([a, b]).shape
-        (torch.Size([256]), torch.Size([2, 256]))
+        ((256,), (2, 256))
 
         Args:
-            x: a source, or token ids ``(T,)`` as a NumPy array or a tensor; or a list or tuple of these, or token ids
-                ``(N, T)``.
+            x: a source, or token ids ``(T,)`` as a NumPy array or a tensor of torch; or a list or tuple of these, or
+                token ids ``(N, T)``.
             track: ``auto``, a number (from 1) or a name.
             first_bar: from 1; None takes a phrase.
             exact: refine z until the windows come back; otherwise it is the posterior mean.
@@ -133,7 +131,7 @@ class MelodyVAE(HeldModel):
 
     def decode(
         self,
-        z: Tensor | np.ndarray | list[Tensor] | list[np.ndarray],
+        z: np.ndarray | Sequence[np.ndarray],
         *,
         tempo: float = 120.0,
         program: int = 0,
@@ -149,7 +147,7 @@ class MelodyVAE(HeldModel):
         [2, 2]
 
         Args:
-            z: a tensor, a NumPy array, or a list of them.
+            z: a NumPy array, a tensor of torch, or a list of them.
             tempo: quarters per minute.
             program: the MIDI instrument, from 0.
             temperature: of the notes; 0 takes the most probable ones.
@@ -162,13 +160,13 @@ class MelodyVAE(HeldModel):
         Raises:
             ValueError: if the vectors are not of the model's latent size.
         """
-        stacked = torch.stack([torch.as_tensor(one) for one in z]) if isinstance(z, list) else torch.as_tensor(z)
-        if stacked.ndim not in (1, 2) or stacked.shape[-1] != self.config.latent_size:
-            shape = tuple(stacked.shape)
-            raise ValueError(f"z has shape {shape}; it must be (Z,) or (N, Z) with Z = {self.config.latent_size}")
-        rows = stacked.reshape(-1, self.config.latent_size).to(self.model.device, torch.float32)
-        generator = self.draws(seed)
-        melodies = decode_melodies(self.model, rows, temperature, generator, quarters_per_minute=tempo, program=program)
+        stacked = np.stack([_array(one) for one in z]) if isinstance(z, list | tuple) else _array(z)
+        size = self.config.latent_size
+        if stacked.ndim not in (1, 2) or stacked.shape[-1] != size:
+            raise ValueError(f"z has shape {stacked.shape}; it must be (Z,) or (N, Z) with Z = {size}")
+        rows = stacked.reshape(-1, size).astype(np.float32)
+        draws = self.draws(seed)
+        melodies = decode_melodies(self.model, rows, temperature, draws, quarters_per_minute=tempo, program=program)
         return melodies[0] if stacked.ndim == 1 else Result(melodies=tuple(melodies), seed=seed or 0)
 
     interpolate = verb(_interpolate)
@@ -182,12 +180,32 @@ class MelodyVAE(HeldModel):
     continue_ = verb(_continue)
     score = verb(_score)
 
+    def torch(self) -> MelodyModel:
+        """The same model in torch, as it is trained: the weights of its checkpoint, on the CPU.
+
+        >>> from melodyvae import MelodyVAE
+        >>> model = MelodyVAE.from_pretrained("melody-2bar").torch()
+        >>> len(list(model.parameters())) > 10
+        True
+
+        Raises:
+            MissingTorchError: if torch is not installed.
+            CheckpointError: if the model was not read from a checkpoint.
+        """
+        if self.model.path is None:
+            raise CheckpointError("this model is from no checkpoint; use the MelodyModel that it was made from")
+        try:
+            from melodyvae.models.melody import MelodyModel
+        except ModuleNotFoundError as error:
+            raise MissingTorchError() from error
+        return MelodyModel.from_pretrained(self.model.path)
+
     def _encodable(
         self, x: Encodable | Sequence[Encodable], track: str, first_bar: int | None
     ) -> tuple[np.ndarray, bool]:
         """Token windows ``(N, T)`` of what :meth:`encode` takes, and whether it was one and not several."""
-        if isinstance(x, np.ndarray | Tensor):
-            tokens = np.asarray(x.cpu() if isinstance(x, Tensor) else x)
+        if hasattr(x, "ndim"):
+            tokens = _array(x)
             rows = np.atleast_2d(tokens)
             if tokens.ndim > 2 or rows.shape[1] != self.config.steps:
                 raise TokenError(f"token ids have shape {tokens.shape}; a window has {self.config.steps} steps")
@@ -200,3 +218,8 @@ class MelodyVAE(HeldModel):
             return np.concatenate([self._encodable(one, track, first_bar)[0] for one in x]), False
         window = take_bars(self, x, track, first_bar).melody
         return self.model.vocabulary.encode(window)[None], True
+
+
+def _array(values: Any) -> np.ndarray:
+    """An array, or a tensor of torch wherever it is, as an array."""
+    return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from melodyvae.device import autocast
+from melodyvae.device import DeviceError, autocast, choose_device
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,9 @@ def test_only_gpus_that_multiply_bf16_train_in_it(monkeypatch, card, capability,
     assert asked == ([("cuda", torch.bfloat16)] if native else []), card
     autocast(torch.device("cuda"), "bf16")
     assert asked[-1] == ("cuda", torch.bfloat16)
+
+
+def test_a_device_that_is_not_there_is_said_in_a_sentence(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(DeviceError, match="device 'cuda' is not available here; this machine has: cpu"):
+        choose_device("cuda")

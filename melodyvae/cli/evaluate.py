@@ -119,9 +119,10 @@ def evaluate(
     Without DATASET, the metrics that were measured at the end of the model's training are printed. In brackets are 95%
     intervals (bootstrap over windows).
     """
-    from melodyvae.cli.options import load_model
     from melodyvae.datasets.windows import open_dataset
+    from melodyvae.device import choose_device, use_threads
     from melodyvae.evaluation import report as reports
+    from melodyvae.models.melody import MelodyModel
     from melodyvae.system.files import whole_file
     from melodyvae.verbs.meters import BY_METER, DUPLE_MODEL, model_for_windows
     from melodyvae.writing.curves import plot_interpolations
@@ -135,7 +136,8 @@ def evaluate(
         if model_name == BY_METER:
             grid = None if windows is None else windows.meta
             model_name = DUPLE_MODEL if grid is None else model_for_windows(grid["bars"], tuple(grid["meter"]))
-        model = load_model(model_name, device).model
+        use_threads()
+        model = MelodyModel.from_pretrained(model_name).to(choose_device(device))
         if dataset is None or windows is None:
             _print_recorded(model_name, model.metrics)
             return

@@ -54,9 +54,9 @@ def fit(
     With --calibrate a few numbers of the output of a model that composes are changed first, until what it writes
     repeats itself, rests, leaps and keeps its key as often as the training windows of DATASET do (two minutes).
     """
-    from melodyvae.cli.options import load_model
     from melodyvae.datasets.windows import open_dataset
-    from melodyvae.device import use_threads
+    from melodyvae.device import choose_device, use_threads
+    from melodyvae.models.melody import MelodyModel
     from melodyvae.network.checkpoint import locate, shipped_names
     from melodyvae.training.finishing import fit_companions, save_with_novelty
 
@@ -67,7 +67,7 @@ def fit(
             raise click.ClickException(f"{model_name} came with melodyvae and stays; say with -o where the model goes")
         if output is not None and output.exists():
             raise click.ClickException(f"{output} exists; choose another file")
-        model = load_model(model_name, device).model
+        model = MelodyModel.from_pretrained(model_name).to(choose_device(device))
         use_threads(threads)
         marks: dict[str, object] = {"dataset_sha256": windows.fingerprint}
         if calibrates:

@@ -13,6 +13,7 @@ import click
 
 from melodyvae import __version__
 from melodyvae.cli.signals import ENDED_BY_SIGPIPE, ending_in_good_order, has_no_reader
+from melodyvae.system.errors import MissingTorchError
 
 COMMANDS = {  # in the order of a first session
     "prep": "Turn a folder of music files into a dataset.",
@@ -40,9 +41,13 @@ class LazyGroup(click.Group):
     """A group whose commands are imported by name when they are asked for."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; end quietly when what reads its output has enough."""
+        """Run the command; end quietly when what reads its output has enough, and in words without torch."""
         try:
             return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            raise click.ClickException(str(MissingTorchError())) from error
         except BrokenPipeError:
             if not has_no_reader():
                 raise

@@ -103,7 +103,6 @@ class Generation:
     Attributes:
         output: the folder for the results; None for the command's own.
         model_name: ``auto``, a shipped model, a checkpoint file or a run folder.
-        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         feel: the feel of the melodies: ``keep``, ``straight`` or such as ``swing=0.62``.
         audio: write WAV files, too.
         play: open the page of the results in the browser.
@@ -112,7 +111,6 @@ class Generation:
 
     output: Path | None
     model_name: str
-    device: str
     feel: str
     audio: bool
     play: bool
@@ -142,7 +140,7 @@ class Generation:
         check_replaceable(place, names_written(names, joined, self.audio), self.force, input_files())
         tracks = track if isinstance(track, tuple) else (track,) * len(tunes)
         of_tunes = [(path, str(own)) for path, own in zip(tunes, tracks, strict=True)]
-        return place, load_model(self.model_name, self.device, of_tunes, duple, by_name)
+        return place, load_model(self.model_name, of_tunes, duple, by_name)
 
     def finish(self, result: Result, folder: Path) -> None:
         """Print what a verb found, write its melodies, and say where."""
@@ -193,7 +191,6 @@ def generation_options(command: Callable[..., Any]) -> Callable[..., Any]:
         gathered,
         click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for the results."),
         model_option,
-        device_option,
         click.option(
             "--feel",
             default="keep",
@@ -352,20 +349,18 @@ def device_options(command: Command) -> Command:
 
 def load_model(
     name: str,
-    device: str,
     tunes: Sequence[tuple[Path, str]] = (),
     duple: str | None = None,
     by_name: bool = False,
     held: dict[str, MelodyVAE] | None = None,
 ) -> MelodyVAE:
-    """The model on its device; with the name ``auto`` the one for the meter of ``tunes`` (files and their tracks).
+    """The model; with the name ``auto`` the one for the meter of ``tunes`` (files and their tracks).
 
     ``duple`` is that of tunes that are not in threes, melody-2bar by default. The tunes are read, and need not be read
     again; nor need models be loaded again, or tunes be read, that are ``held`` from earlier calls.
 
     Unless all of them are in 4/4, it says which model that is, and how the tunes are fitted into its bars.
     """
-    from melodyvae.device import choose_device, use_threads
     from melodyvae.music.notes import printable
     from melodyvae.system.limits import Limits
     from melodyvae.vae import MelodyVAE
@@ -373,7 +368,6 @@ def load_model(
     from melodyvae.verbs.sentences import sentences_of
     from melodyvae.verbs.sources import TunesRead, read_tunes
 
-    use_threads()
     held = {} if held is None else held
     read: TunesRead = next((vae.tunes_read for vae in held.values()), {})
     read |= read_tunes([tune for tune in tunes if tune not in read], Limits(), chosen_repeats())
@@ -385,7 +379,7 @@ def load_model(
         for sentence in sentences_of(choice.facts, by_flag):
             click.echo(sentence)
     if name not in held:
-        held[name] = MelodyVAE.from_pretrained(name, choose_device(device), limits=Limits(), repeats=chosen_repeats())
+        held[name] = MelodyVAE.from_pretrained(name, limits=Limits(), repeats=chosen_repeats())
         held[name].tunes_read = read
     return held[name]
 

@@ -9,7 +9,6 @@ import click
 
 from melodyvae.cli.options import (
     by_flag,
-    device_option,
     known_errors,
     load_model,
     midi_file,
@@ -28,9 +27,8 @@ if TYPE_CHECKING:
 @click.argument("files", nargs=-1, required=True, type=midi_file)
 @verb_options(ScoreOptions)
 @model_option
-@device_option
 @click.option("--all", "every", is_flag=True, help="Print every bar and every doubtful note of long tunes, too.")
-def score(files: tuple[Path, ...], model_name: str, device: str, every: bool, options: ScoreOptions) -> None:
+def score(files: tuple[Path, ...], model_name: str, every: bool, options: ScoreOptions) -> None:
     """Say how unusual the bars of FILES, MIDI files, are to the model, and which notes are doubtful.
 
     \b
@@ -47,7 +45,7 @@ def score(files: tuple[Path, ...], model_name: str, device: str, every: bool, op
     held: dict[str, MelodyVAE] = {}
     with known_errors():
         for path in files:
-            vae = load_model(model_name, device, [(path, str(options.track))], held=held)
+            vae = load_model(model_name, [(path, str(options.track))], held=held)
             found = judge(vae, path, options)
             for sentence in scores_told(found, by_flag, every=every):
                 click.echo(sentence)

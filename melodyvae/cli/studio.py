@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from melodyvae.cli.options import device_option, midi_file
+from melodyvae.cli.options import midi_file
 
 
 @click.command()
@@ -19,11 +19,10 @@ from melodyvae.cli.options import device_option, midi_file
     show_default=True,
     help="auto (by what is asked and the tunes' meter), a shipped model, a checkpoint file, or a run folder.",
 )
-@device_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen; loopback is this machine only.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port.  [default: a free one]")
 @click.option("--no-browser", is_flag=True, help="Print the address only.")
-def studio(files: tuple[Path, ...], model_name: str, device: str, host: str, port: int, no_browser: bool) -> None:
+def studio(files: tuple[Path, ...], model_name: str, host: str, port: int, no_browser: bool) -> None:
     """Open a page in the browser that plays the latent space, with FILES (MIDI files or scores) on its shelf.
 
     \b
@@ -39,7 +38,7 @@ def studio(files: tuple[Path, ...], model_name: str, device: str, host: str, por
     from melodyvae.studio.server import Studio
 
     with known_errors():
-        found = Studio(model_name, files, device=device, host=host, port=port)
+        found = Studio(model_name, files, host=host, port=port)
     if host not in LOOPBACK_NAMES:
         click.echo(
             f"Anyone who can reach {host} on the network and has the address below can use this studio, and the "

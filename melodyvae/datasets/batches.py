@@ -25,16 +25,6 @@ def token_batches(windows: np.ndarray, size: int, device: torch.device | None = 
         yield torch.from_numpy(windows[start : start + size].astype(np.int64)).to(device or torch.device("cpu"))
 
 
-def random_rows(rows: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """``count`` of ``rows`` ``(N, ...)`` drawn by ``seed`` without repetition, in their order; at most N."""
-    return np.asarray(rows[random_places(len(rows), count, seed)])
-
-
-def random_places(of: int, count: int, seed: int) -> np.ndarray:
-    """``count`` of the numbers below ``of`` drawn by ``seed`` without repetition, ascending; at most ``of``."""
-    return np.sort(np.random.default_rng(seed).permutation(of)[:count])
-
-
 class TrainingBatches:
     """Endless batches: each epoch is a new shuffle of all windows, each window newly transposed.
 

@@ -10,11 +10,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from melodyvae.evaluation.ngram import NgramModel
-from melodyvae.models.latent import slerp
-from melodyvae.models.melody import MelodyModel
+from melodyvae.network.latent import slerp
+from melodyvae.network.network import MelodyNetwork
 from melodyvae.verbs.codec import decode_tokens, posterior_means
 
 POINTS = 11
@@ -45,7 +44,7 @@ class InterpolationCurves:
 
 
 def interpolation_curves(
-    model: MelodyModel, windows: np.ndarray, language_model: NgramModel, pairs: int = 1024, seed: int = 0
+    model: MelodyNetwork, windows: np.ndarray, language_model: NgramModel, pairs: int = 1024, seed: int = 0
 ) -> InterpolationCurves:
     """The curves over random pairs of ``windows`` ``(N, T)``; a window may be in several pairs."""
     if len(windows) < 2:
@@ -56,9 +55,8 @@ def interpolation_curves(
     starts, ends = windows[first], windows[second]
     alphas = np.linspace(0, 1, POINTS)
     means = posterior_means(model, starts), posterior_means(model, ends)
-    places = torch.from_numpy(alphas).to(means[0])
-    path = torch.stack([slerp(a, b, places) for a, b in zip(*means, strict=True)], dim=1)
-    latent = decode_tokens(model, path.flatten(0, 1)).reshape(POINTS, pairs, -1)
+    path = np.stack([slerp(a, b, alphas) for a, b in zip(*means, strict=True)], axis=1)
+    latent = decode_tokens(model, path.reshape(POINTS * pairs, -1)).reshape(POINTS, pairs, -1)
     takes_end = generator.random(latent.shape) < alphas[:, None, None]
     mixed = np.where(takes_end, ends, starts)
     costs = language_model.cost(starts), language_model.cost(ends)

@@ -18,6 +18,7 @@ from melodyvae.models.latent import active_units
 from melodyvae.models.loss import token_nats
 from melodyvae.models.melody import MelodyModel
 from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT
+from melodyvae.network.draws import Draws
 
 RESAMPLES = 1000
 RESAMPLES_AT_ONCE = 50
@@ -95,7 +96,8 @@ def window_ratios(
     """
     if len(windows) == 0:
         raise ValueError("there are no windows to evaluate on")
-    generator = torch.Generator(model.device).manual_seed(seed)
+    generator, draws = torch.Generator(model.device).manual_seed(seed), Draws(seed)
+    network = model.network()
     columns: dict[str, list[np.ndarray]] = {}
     means: list[Tensor] = []
 
@@ -108,10 +110,11 @@ def window_ratios(
             z, mean = posterior.sample(generator), posterior.mean
             if shuffle_z:
                 z, mean = z.roll(1, dims=0), mean.roll(1, dims=0)
-            greedy = model.decode(mean)
+            greedy = torch.from_numpy(network.decode(_array(mean))).to(tokens)
+            drawn = torch.from_numpy(network.decode(_array(z), 1.0, draws)).to(tokens)
             logits = model.logits(z, tokens)
             add("teacher_forced_accuracy", (logits.argmax(-1) == tokens).sum(1))
-            add("sampled_accuracy", (model.decode(z, 1.0, generator) == tokens).sum(1))
+            add("sampled_accuracy", (drawn == tokens).sum(1))
             add("greedy_accuracy", (greedy == tokens).sum(1))
             add("no_event_accuracy", (tokens == NO_EVENT).sum(1))
             add("exact_windows", (greedy == tokens).all(dim=1))
@@ -161,6 +164,10 @@ def note_f1(decoded: Tensor, tokens: Tensor) -> float:
     counts = {name: int(values.sum()) for name, values in notes_right(decoded, tokens).items()}
     notes = counts["decoded"] + counts["true"]
     return 2 * counts["note"] / notes if notes else 1.0
+
+
+def _array(z: Tensor) -> np.ndarray:
+    return np.asarray(z.float().cpu().numpy())
 
 
 def _histograms(tokens: Tensor, size: int) -> Tensor:

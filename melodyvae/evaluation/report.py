@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from melodyvae.datasets.batches import random_places, random_rows
 from melodyvae.datasets.held_out import held_out_windows, splits_of
 from melodyvae.datasets.windows import DatasetError, WindowDataset
 from melodyvae.evaluation.interpolation import interpolation_curves
@@ -39,6 +38,9 @@ from melodyvae.evaluation.structure import (
 from melodyvae.evaluation.two_sample import MIN_WINDOWS, two_sample_accuracy
 from melodyvae.models.latent import active_units
 from melodyvae.models.melody import MelodyModel
+from melodyvae.network.draws import Draws
+from melodyvae.network.network import MelodyNetwork
+from melodyvae.network.rows import random_places, random_rows
 from melodyvae.verbs.codec import decode_tokens
 from melodyvae.verbs.composing import compose
 from melodyvae.verbs.prior import Prior, draw_latents, has_fitted_prior
@@ -119,19 +121,19 @@ def evaluate(
         DatasetError: if the dataset does not fit the model, or has too few windows.
     """
     dataset.check_fits(model.config)
-    data = _Data.of(model, dataset, split).some(max_windows, seed)
+    data, network = _Data.of(model, dataset, split).some(max_windows, seed), model.network()
     report = Report(dataset.fingerprint, split, len(data.windows), seed, data.nearest_among)
 
     @functools.cache  # two parts measure the same samples
     def draw(prior: Prior) -> np.ndarray:
-        return _drawn(model, samples, prior, seed)
+        return _drawn(network, samples, prior, seed)
 
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "reconstruction": lambda: _reconstruction(model, data, seed),
         "bound": lambda: _bound(model, data, bound_windows, seed),
-        "samples": lambda: _samples(model, data, draw, samples, seed),
-        "structure": lambda: _structure(model, data, draw, samples, seed),
-        "interpolations": lambda: _interpolations(model, data, pairs, seed),
+        "samples": lambda: _samples(network, data, draw, samples, seed),
+        "structure": lambda: _structure(network, data, draw, samples, seed),
+        "interpolations": lambda: _interpolations(network, data, pairs, seed),
     }
     unknown = set(metrics) - set(parts)
     if unknown:
@@ -232,13 +234,13 @@ def _bound(model: MelodyModel, data: _Data, count: int, seed: int) -> dict[str, 
     return bounds
 
 
-def _priors(model: MelodyModel) -> tuple[Prior, ...]:
+def _priors(model: MelodyNetwork) -> tuple[Prior, ...]:
     """Those that samples can be drawn from, the one that `sample` draws from first."""
     return ("fitted", "normal") if has_fitted_prior(model) else ("normal",)
 
 
 def _samples(
-    model: MelodyModel, data: _Data, draw: Callable[[Prior], np.ndarray], count: int, seed: int
+    model: MelodyNetwork, data: _Data, draw: Callable[[Prior], np.ndarray], count: int, seed: int
 ) -> dict[str, Any]:
     table, bar = model.vocabulary, model.config.steps_per_bar
     metrics: dict[str, Any] = {"count": count}
@@ -251,7 +253,7 @@ def _samples(
 
 
 def _structure(
-    model: MelodyModel, data: _Data, draw: Callable[[Prior], np.ndarray], count: int, seed: int
+    model: MelodyNetwork, data: _Data, draw: Callable[[Prior], np.ndarray], count: int, seed: int
 ) -> dict[str, Any]:
     """Structure of windows and samples, and the distance between them.
 
@@ -263,7 +265,7 @@ def _structure(
     """
     config = model.config
     compared = {"windows": random_rows(data.windows, count, seed), "samples": draw(_priors(model)[0])}
-    short = MelodyModel.from_pretrained().to(model.device)
+    short = MelodyNetwork.read()
     chained, rest = divmod(config.steps, short.config.steps)
     if chained > 1 and not rest and short.config.steps_per_bar == config.steps_per_bar:
         compared["chained"] = _drawn(short, count * chained, None, seed).reshape(count, config.steps)
@@ -306,15 +308,15 @@ def _structure(
     return metrics_by_name
 
 
-def _drawn(model: MelodyModel, count: int, prior: Prior | None, seed: int) -> np.ndarray:
+def _drawn(model: MelodyNetwork, count: int, prior: Prior | None, seed: int) -> np.ndarray:
     """Sampled windows ``(count, T)`` at temperature 1; of a model that composes in the keys that tunes come in."""
-    generator = torch.Generator(model.device).manual_seed(seed)
+    draws = Draws(seed)
     if model.config.look_back and prior != "fitted":
-        return np.stack([model.vocabulary.encode(melody) for melody in compose(model, count, generator=generator)])
-    return decode_tokens(model, draw_latents(model, count, prior, generator), 1.0, generator)
+        return np.stack([model.vocabulary.encode(melody) for melody in compose(model, count, draws=draws)])
+    return decode_tokens(model, draw_latents(model, count, prior, draws), 1.0, draws)
 
 
-def _interpolations(model: MelodyModel, data: _Data, pairs: int, seed: int) -> dict[str, Any]:
+def _interpolations(model: MelodyNetwork, data: _Data, pairs: int, seed: int) -> dict[str, Any]:
     """Interpolation metrics; if windows are training windows too, the n-gram model has the other half of the files."""
     windows, train = data.windows, data.train
     if data.overlap:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from melodyvae.datasets.batches import random_rows
 from melodyvae.evaluation.keys import has_wide_leap, key_metrics
 from melodyvae.evaluation.repetition import repetition_metrics
 from melodyvae.evaluation.samples import histograms, jensen_shannon_bits
@@ -19,6 +18,7 @@ from melodyvae.music.keys import find_key
 from melodyvae.music.notes import OCTAVE
 from melodyvae.music.scales import IN_SCALE, pitch_class_weights
 from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary, held
+from melodyvae.network.rows import random_rows
 
 PHRASE_BARS = 4
 BATCH = 2000

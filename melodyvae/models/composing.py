@@ -27,11 +27,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from melodyvae.config import MelodyConfig
-from melodyvae.models.composing_steps import ComposingSteps, Tables
-from melodyvae.models.decoder import AutoregressiveDecoder, Choice, forbid_silent_note_off
+from melodyvae.models.decoder import forbid_silent_note_off
 from melodyvae.models.latent import DiagonalGaussian
 from melodyvae.models.look_back import Copying, Sources, Written, component_weights
-from melodyvae.models.token_rules import OCTAVE
 from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.network.composing import BAR_CODE, BAR_TOKEN_FEATURES, KEY_UNITS
 from melodyvae.network.composing_steps import (
@@ -48,10 +46,9 @@ from melodyvae.network.composing_steps import (
     WIDEST_INTERVAL,
 )
 from melodyvae.network.look_back import COPIES, KINDS, LAGS_BARS, PITCH_CLASSES, TINY
+from melodyvae.network.token_rules import OCTAVE
 
 FIRST_SLIP = -3.0  # logit of the probability that a copy slips, before training
-
-LayerStates = tuple[list[Tensor], list[Tensor]]  # hidden and cell of each layer, each (B, H)
 
 
 class Table(nn.Embedding):
@@ -127,7 +124,7 @@ class ComposingPrior(nn.Module):
         return DiagonalGaussian.bounded(self.next(states).to(self.next.weight.dtype))
 
 
-class ComposingDecoder(AutoregressiveDecoder):
+class ComposingDecoder(nn.Module):
     """e ``(B, S * W)`` to windows, hearing what is written; see the module."""
 
     of_notes: Tensor
@@ -173,47 +170,11 @@ class ComposingDecoder(AutoregressiveDecoder):
         return posterior.relative_to(self.prior(tokens)).flattened()
 
     def forward(self, z: Tensor, tokens: Tensor, hidden: Tensor | None = None) -> Tensor:
-        """See :meth:`AutoregressiveDecoder.forward`; windows of ``hidden`` ``(B,)`` look back at nothing."""
+        """Logits ``(B, T, V)`` of all steps given the true tokens before; ``hidden`` windows ``(B,)`` do not look back."""
         tokens = tokens.long()
         previous = F.pad(tokens, (1, -1), value=NO_EVENT)
         written = Written.of(previous, self.config.steps_per_bar, self.vocabulary_size, hidden)
         return self._all_steps(self._segments(z, self.prior(tokens)), previous, written)
-
-    def raw_logits(self, z: Tensor, previous: Tensor) -> Tensor:
-        """See :meth:`AutoregressiveDecoder.raw_logits`; a note off while nothing sounds is illegal here, too."""
-        tokens = F.pad(previous[:, 1:], (0, 1), value=NO_EVENT)
-        logits: Tensor = self(z, tokens)
-        return logits
-
-    def roll_out(self, z: Tensor, choice: Choice) -> tuple[Tensor, Tensor]:
-        """See :meth:`AutoregressiveDecoder.roll_out`; as many segments as ``z`` has parts."""
-        if not torch.is_grad_enabled() and z.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
-            return self._roll_out_fast(z, choice)
-        config, batch = self.config, len(z)
-        steps = z.shape[1] // self.segment_latent * self.segment_steps
-        written = Written(batch, steps, config.steps_per_bar, self.vocabulary_size, z.device)
-        zeros = [z.new_zeros(batch, config.decoder_size)] * config.decoder_layers
-        state, all_logits = (zeros, zeros), []
-        components = slips = zeros[0]
-        previous = torch.full((batch,), NO_EVENT, device=z.device)
-        for step in range(steps):
-            in_segment = step % self.segment_steps
-            if in_segment == 0:
-                features = self.segment_features(z, step // self.segment_steps, written.tokens[:, :step])
-            sources = written.sources(step, step + 1)
-            inputs = self._read(previous.unsqueeze(1), features[:, in_segment : in_segment + 1], written, sources, step)
-            state = _lstm_step(self.lstm, inputs[:, 0], state)
-            outputs = state[0][-1].unsqueeze(1).to(self.output.weight.dtype)
-            if step % config.steps_per_bar == 0:
-                components, slips = self.of_bar(outputs, sources.available)
-            free = self._free(outputs, written, sources, step)
-            copying = Copying.of(sources, written.sounding[:, step : step + 1], self.vocabulary_size)
-            logits = copying.predict(components.softmax(-1), free, slips).clamp(min=TINY).log()[:, 0]
-            all_logits.append(forbid_silent_note_off(logits, written.sounding[:, step]))
-            previous = choice.make(logits.detach(), written.sounding[:, step], step, written.last_onset[:, step])
-            components = components + copying.likelihood(previous.unsqueeze(1), free, slips).log()
-            written.write(step, previous, sources)
-        return written.tokens[:, :steps], torch.stack(all_logits, dim=1)
 
     @torch.no_grad()
     def turn(self, knobs: Mapping[str, float]) -> None:
@@ -239,26 +200,6 @@ class ComposingDecoder(AutoregressiveDecoder):
         of_tokens[NOTE_OFF] += knobs.get("note_off", 0.0)
         for part in (of_intervals[: WIDEST_INTERVAL - OCTAVE], of_intervals[WIDEST_INTERVAL + OCTAVE + 1 :]):
             part += knobs.get("wide", 0.0)
-
-    def steps(self, z: Tensor) -> ComposingSteps:
-        """Windows in the making from ``z`` ``(B, S * W)``, on the CPU and without a gradient."""
-        tables = Tables(self, WIDEST_INTERVAL, WAIT_STEPS)
-        return ComposingSteps(self, tables, z, z.shape[1] // self.segment_latent * self.segment_steps)
-
-    def _roll_out_fast(self, z: Tensor, choice: Choice) -> tuple[Tensor, Tensor]:
-        """As :meth:`roll_out`."""
-        writing, all_logits = self.steps(z), []
-        for step in range(writing.steps):
-            all_logits.append(writing.log_probabilities())
-            writing.write(choice.choose(all_logits[-1], step, writing.last_note))
-        return torch.from_numpy(writing.tokens.T.copy()), torch.stack(all_logits, dim=1)
-
-    def segment_features(self, z: Tensor, segment: int, tokens: Tensor) -> Tensor:
-        """Features of z at the steps of a segment, ``(B, U, F)``, after ``tokens`` ``(B, segment * U)``."""
-        prior = self.prior(F.pad(tokens, (0, self.segment_steps)))
-        last = DiagonalGaussian(prior.mean[:, -1:], prior.log_variance[:, -1:])
-        part = z[:, segment * self.segment_latent : (segment + 1) * self.segment_latent]
-        return self._segments(part, last)
 
     def _segments(self, z: Tensor, prior: DiagonalGaussian) -> Tensor:
         """Features of z at each step, ``(B, S * U, F)``."""
@@ -348,18 +289,3 @@ class ComposingDecoder(AutoregressiveDecoder):
         pointed = torch.where(is_there, pointed, 0)
         free: Tensor = (logits.softmax(-1) * shares[..., -1:]).scatter_add(-1, pointed, shares[..., :-1])
         return free
-
-
-def _lstm_step(lstm: nn.LSTM, inputs: Tensor, state: LayerStates) -> LayerStates:
-    """The LSTM's states after a step that reads ``(B, H)``: a call of it for one step would pack its weights anew.
-
-    Gates in PyTorch's order: input, forget, cell, output (https://docs.pytorch.org/docs/stable/nn.html#lstm).
-    """
-    hidden, cell = [], []
-    for (of_input, of_hidden, bias, other_bias), before, kept in zip(lstm.all_weights, *state, strict=True):
-        gates = torch.addmm(bias + other_bias, inputs, of_input.T) + before @ of_hidden.T
-        into, forget, new, out = gates.chunk(4, dim=-1)
-        cell.append(torch.addcmul(into.sigmoid() * new.tanh(), forget.sigmoid(), kept))
-        inputs = out.sigmoid() * cell[-1].tanh()
-        hidden.append(inputs)
-    return hidden, cell

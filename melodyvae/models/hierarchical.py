@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from melodyvae.config import MelodyConfig
-from melodyvae.models.decoder import AutoregressiveDecoder, Before, Choice, MelodyDecoder
+from melodyvae.models.decoder import AutoregressiveDecoder, MelodyDecoder
 from melodyvae.models.encoder import MelodyEncoder
 from melodyvae.models.latent import DiagonalGaussian
 
@@ -99,11 +99,11 @@ class CodesDecoder(AutoregressiveDecoder):
         logits = self.segment_decoder.raw_logits(codes, previous.reshape(len(codes), -1))
         return logits.reshape(*previous.shape, -1)
 
-    def roll_out(self, z: Tensor, choice: Choice) -> tuple[Tensor, Tensor]:
-        """See :meth:`AutoregressiveDecoder.roll_out`."""
-        before, parts = Before.nothing(len(z), z.device), []
+    def drawn(self, z: Tensor, tokens: Tensor, keep: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """See :meth:`AutoregressiveDecoder.drawn`."""
+        written, steps = tokens[:, :0], self.segment_decoder.config.steps
         for segment, code in enumerate(self.codes(z).unbind(dim=1)):
-            first_step = segment * self.segment_decoder.config.steps
-            tokens, logits, before = self.segment_decoder.write(code, choice, before, first_step)
-            parts.append((tokens, logits))
-        return torch.cat([tokens for tokens, _ in parts], dim=1), torch.cat([logits for _, logits in parts], dim=1)
+            part = slice(segment * steps, (segment + 1) * steps)
+            found = self.segment_decoder.drawn(code, tokens[:, part], keep[:, part], generator, written)
+            written = torch.cat([written, found], dim=1)
+        return written

@@ -108,23 +108,6 @@ class Written:
         record.misses[:, 1:] = misses.long().cumsum(dim=1)
         return record
 
-    def write(self, step: int, chosen: Tensor, sources: Sources) -> None:
-        """Write the tokens ``(B,)`` of a step, whose ``sources`` are those of that step alone."""
-        is_onset = chosen >= FIRST_NOTE_ON
-        self.tokens[:, step] = chosen
-        self.last_onset[:, step + 1] = torch.where(is_onset, chosen, self.last_onset[:, step])
-        self.last_onset_step[:, step + 1] = torch.where(is_onset, step, self.last_onset_step[:, step])
-        self.last_event_step[:, step + 1] = torch.where(chosen != NO_EVENT, step, self.last_event_step[:, step])
-        self.sounding[:, step + 1] = torch.where(chosen == NO_EVENT, self.sounding[:, step], is_onset)
-        classes = F.one_hot(chosen % PITCH_CLASSES, PITCH_CLASSES) * is_onset.unsqueeze(-1)
-        self.pitch_classes[:, step + 1] = self.pitch_classes[:, step] + classes
-        heights = torch.where(is_onset, chosen, 0)
-        self.onset_sum[:, step + 1] = self.onset_sum[:, step] + heights
-        self.highest[:, step + 1] = torch.maximum(self.highest[:, step], heights)
-        lower = is_onset & ((chosen < self.lowest[:, step]) | (self.lowest[:, step] == 0))
-        self.lowest[:, step + 1] = torch.where(lower, chosen, self.lowest[:, step])
-        self.misses[:, step + 1] = self.misses[:, step] + sources.misses(chosen.unsqueeze(1))[:, 0]
-
     def middle(self, first: int, end: int) -> Tensor:
         """The mean token of the onsets before each step, rounded, ``(B, N)``; 0 before the first one."""
         count = self.pitch_classes[:, first:end].sum(-1)

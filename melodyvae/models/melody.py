@@ -21,9 +21,8 @@ from melodyvae.models.composing import ComposingDecoder, ComposingEncoder
 from melodyvae.models.decoder import MelodyDecoder
 from melodyvae.models.encoder import MelodyEncoder
 from melodyvae.models.hierarchical import CodesDecoder, CodesEncoder
-from melodyvae.models.latent import DiagonalGaussian, standard_normal
+from melodyvae.models.latent import DiagonalGaussian
 from melodyvae.models.loss import LossTerms, token_nats
-from melodyvae.models.token_rules import TokenRules
 from melodyvae.music.tokens import Vocabulary
 from melodyvae.network.network import DEFAULT, KIND, MelodyNetwork
 
@@ -81,39 +80,10 @@ class MelodyModel(CheckpointedModel):
             return self.decoder.relative_to_prior(posterior, tokens)
         return posterior
 
-    def decode(
-        self,
-        z: Tensor,
-        temperature: float = 0.0,
-        generator: torch.Generator | None = None,
-        rules: TokenRules | None = None,
-    ) -> Tensor:
-        """Legal token windows ``(B, T)`` for ``z`` ``(B, Z)``; greedy at temperature 0, drawn otherwise.
-
-        ``rules`` say which tokens may come where; None allows all.
-        """
-        return self.decoder.generate(z, temperature, generator, rules)
-
     def logits(self, z: Tensor, tokens: Tensor) -> Tensor:
         """Logits ``(B, T, V)`` of each step of ``(B, T)`` given z ``(B, Z)`` and the true tokens before it."""
         logits: Tensor = self.decoder(z, tokens)
         return logits
-
-    def fill_in(
-        self,
-        z: Tensor,
-        tokens: Tensor,
-        visible: Tensor,
-        temperature: float = 0.0,
-        generator: torch.Generator | None = None,
-        rules: TokenRules | None = None,
-    ) -> Tensor:
-        """Windows ``(B, T)``: ``tokens`` where ``visible`` ``(T,)``, elsewhere drawn given z ``(B, Z)``."""
-        return self.decoder.fill_in(z, tokens, visible, temperature, generator, rules)
-
-    def prior(self, count: int) -> DiagonalGaussian:
-        """N(0, I), parameters ``(count, Z)``."""
-        return standard_normal(count, self.config.latent_size, like=self.encoder.posterior.weight)
 
     def loss_terms(
         self,
@@ -125,15 +95,17 @@ class MelodyModel(CheckpointedModel):
         """Reconstruction and KL of token windows ``(B, T)``, each ``(B,)`` in nats, at one z drawn from q(z | x).
 
         With ``teacher_forcing`` below 1 the decoder reads draws of its own at that share of the steps (scheduled
-        sampling). From a share ``look_back_hidden`` of the windows a look-back decoder may not copy.
+        sampling), but for one that looks back, which may not copy in a share ``look_back_hidden`` of the windows.
         """
         posterior = self.encode(batch)
         z = posterior.sample(generator)
-        if teacher_forcing < 1:
+        if isinstance(self.decoder, ComposingDecoder):
+            hidden = None
+            if look_back_hidden:
+                hidden = torch.rand(len(batch), generator=generator, device=batch.device) < look_back_hidden
+            logits = self.decoder(z, batch, hidden)
+        elif teacher_forcing < 1:
             logits = self.decoder.scheduled_sampling_logits(z, batch, teacher_forcing, generator)
-        elif look_back_hidden and isinstance(self.decoder, ComposingDecoder):
-            drawn = torch.rand(len(batch), generator=generator, device=batch.device)
-            logits = self.decoder(z, batch, drawn < look_back_hidden)
         else:
             logits = self.decoder(z, batch)
         return LossTerms(token_nats(logits, batch).sum(dim=1), posterior.kl_to_standard_normal())

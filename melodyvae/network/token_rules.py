@@ -12,7 +12,7 @@ import numpy as np
 
 from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT
 
-MAX_MOVE_SEMITONES = 2  # a forbidden note further from any allowed one is dropped, not moved
+MAX_MOVE_SEMITONES = 2  # of a scale's notes: a forbidden note further from any allowed one is dropped, not moved
 OCTAVE = 12
 
 
@@ -22,7 +22,7 @@ class TokenRules:
 
     The probability of a forbidden note goes to the nearest allowed ones, half to each of two equally near: if the
     model prefers a C sharp, it gets a C or a D at that step, and not some other likely token. Notes with no allowed one
-    within :data:`MAX_MOVE_SEMITONES` are dropped, and the rest is renormalised.
+    within ``reach`` are dropped, and the rest is renormalised.
 
     With ``no_wide_leaps``, a note more than an octave from the one before goes to the same pitch class within an octave
     of it first, unless one of some tunes goes from the one note to the other at that very step.
@@ -34,6 +34,7 @@ class TokenRules:
         no_wide_leaps: in which windows leaps of more than an octave are kept out, booleans ``(B,)``; None in none.
         leaps: the tokens of the last note before each step, and of the step, in some tunes: ``(tunes, T, 2)``.
         before: the token of the last note before each window, ``(B,)``, 0 where there is none.
+        reach: how many semitones a forbidden note may move.
     """
 
     allowed: np.ndarray
@@ -42,6 +43,7 @@ class TokenRules:
     no_wide_leaps: np.ndarray | None = None
     leaps: np.ndarray | None = None
     before: np.ndarray | None = None
+    reach: int = MAX_MOVE_SEMITONES
 
     def __post_init__(self) -> None:
         if self.allowed.ndim != 3:
@@ -92,7 +94,7 @@ class TokenRules:
         if self.no_wide_leaps is not None and last_note is not None:
             probabilities, allowed = self._without_wide_leaps(probabilities, allowed, step, last_note)
         ruled = probabilities * allowed
-        ruled[:, FIRST_NOTE_ON:] = _moved(probabilities[:, FIRST_NOTE_ON:], allowed[:, FIRST_NOTE_ON:])
+        ruled[:, FIRST_NOTE_ON:] = _moved(probabilities[:, FIRST_NOTE_ON:], allowed[:, FIRST_NOTE_ON:], self.reach)
         with np.errstate(divide="ignore"):
             np.log(ruled, out=ruled)
         np.maximum(ruled[:, NO_EVENT], math.log(tiny), out=ruled[:, NO_EVENT])  # so that something can be drawn
@@ -122,17 +124,29 @@ def added_by_place(places: np.ndarray, values: np.ndarray, size: int) -> np.ndar
     return summed.reshape(len(places), size).astype(values.dtype, copy=False)
 
 
-def _moved(probabilities: np.ndarray, allowed: np.ndarray) -> np.ndarray:
+def _moved(probabilities: np.ndarray, allowed: np.ndarray, reach: int) -> np.ndarray:
     """Probabilities ``(B, P)`` of pitches in a row, those of forbidden ones given to the nearest allowed ones."""
     found, left = probabilities * allowed, probabilities * ~allowed
-    for distance in range(1, MAX_MOVE_SEMITONES + 1):
+    for distance in range(1, min(reach, MAX_MOVE_SEMITONES) + 1):
         below, above = np.zeros_like(allowed), np.zeros_like(allowed)  # whether an allowed one is so near
         below[:, distance:], above[:, :-distance] = allowed[:, :-distance], allowed[:, distance:]
         share = left * np.where(below & above, left.dtype.type(0.5), left.dtype.type(1))
         found[:, :-distance] += (share * below)[:, distance:]
         found[:, distance:] += (share * above)[:, :-distance]
         left = left * ~(below | above)
-    return np.asarray(found)
+    return found + _moved_far(left, allowed, reach) if reach > MAX_MOVE_SEMITONES else np.asarray(found)
+
+
+def _moved_far(left: np.ndarray, allowed: np.ndarray, reach: int) -> np.ndarray:
+    """As :func:`_moved`, of probabilities that are all of forbidden pitches; its time does not grow with ``reach``."""
+    size = allowed.shape[1]
+    places, far = np.arange(size), size + reach
+    below = np.maximum.accumulate(np.where(allowed, places, -far), axis=1)
+    above = np.minimum.accumulate(np.where(allowed, places, size + far)[:, ::-1], axis=1)[:, ::-1]
+    down, up = places - below, above - places
+    share = left * (np.minimum(down, up) <= reach) * np.where(down == up, left.dtype.type(0.5), left.dtype.type(1))
+    targets = np.concatenate([below, above], axis=1).clip(0, size - 1)
+    return added_by_place(targets, np.concatenate([share * (down <= up), share * (down >= up)], axis=1), size)
 
 
 def _at(table: np.ndarray, step: int) -> np.ndarray:

@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING, Any
 from melodyvae.studio.limits import StudioLimits
 
 if TYPE_CHECKING:
-    from melodyvae.models.melody import MelodyModel
+    from melodyvae.network.network import MelodyNetwork
     from melodyvae.verbs.meters import ModelChoice
 
 AUTO = "auto"  # as in the commands
 MAX_TOLD_SHARE = 0.97  # of a job that is not done yet
-WATCHED = frozenset({"encode", "decode", "logits", "fill_in"})
+WATCHED = frozenset({"encode", "decode", "fill_in", "gradient", "nats"})
 
 
 class JobError(RuntimeError):
@@ -131,16 +131,15 @@ class Engine:
         loaded: done when that model is there, or failed with the reason.
     """
 
-    def __init__(self, model_name: str = AUTO, device: str = "auto", limits: StudioLimits | None = None):
+    def __init__(self, model_name: str = AUTO, limits: StudioLimits | None = None):
         from melodyvae.verbs.meters import DUPLE_MODEL
 
         self.limits = limits or StudioLimits()
         self.model_name = model_name
         self.chooses = model_name == AUTO
         self.first_name = DUPLE_MODEL if self.chooses else model_name
-        self.device = device
         self.loaded: Future[None] = Future()
-        self._models: dict[str, MelodyModel] = {}
+        self._models: dict[str, MelodyNetwork] = {}
         self._loading = threading.Lock()
         self._expected: dict[Hashable, int] = {}
         self._jobs: deque[Job] = deque()
@@ -150,7 +149,7 @@ class Engine:
         self._thread = threading.Thread(target=self._serve, name="engine", daemon=True)
         self._thread.start()
 
-    def model(self, name: str | None = None) -> MelodyModel:
+    def model(self, name: str | None = None) -> MelodyNetwork:
         """A model by its name, the first one by default; loaded if it is not there yet.
 
         Raises:
@@ -242,10 +241,8 @@ class Engine:
         self._expected[job.kind] = job.calls
         job.future.set_result(result)
 
-    def _load(self, name: str) -> MelodyModel:
-        from melodyvae.device import choose_device, use_threads
-        from melodyvae.models.melody import MelodyModel
+    def _load(self, name: str) -> MelodyNetwork:
+        from melodyvae.network.network import MelodyNetwork
 
-        use_threads()
         known = Path(name) if Path(name).exists() else name
-        return MelodyModel.from_pretrained(known).to(choose_device(self.device))
+        return MelodyNetwork.read(known)

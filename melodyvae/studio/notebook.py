@@ -34,15 +34,12 @@ class OpenStudio:
         return f"melodyvae studio at {self.url}"
 
 
-def open_studio(
-    *files: str | Path, model: str = "auto", device: str = "auto", height: int = 860, port: int = 0
-) -> OpenStudio:
+def open_studio(*files: str | Path, model: str = "auto", height: int = 860, port: int = 0) -> OpenStudio:
     """A running studio, for a notebook on this machine, with ``files`` on its shelf.
 
     Args:
         files: MIDI files or scores.
         model: ``auto`` (by the tunes' meter), a shipped model, a checkpoint file, or a run folder.
-        device: auto, cpu, cuda or mps.
         height: of the frame, in pixels.
         port: 0 takes a free one.
 
@@ -54,6 +51,6 @@ def open_studio(
     for path in paths:
         if not path.is_file():
             raise FileNotFoundError(f"there is no file {path}")
-    studio = Studio(model, paths, device=device, port=port, framed=True)
+    studio = Studio(model, paths, port=port, framed=True)
     studio.start()
     return OpenStudio(studio, height)

@@ -76,7 +76,6 @@ class Studio:
         model_name: str = AUTO,
         files: Sequence[Path] = (),
         *,
-        device: str = "auto",
         host: str = "127.0.0.1",
         port: int = 0,
         limits: StudioLimits | None = None,
@@ -88,7 +87,7 @@ class Studio:
         self.host = host
         self._socket = _listening(host, port)
         self.port: int = self._socket.getsockname()[1]
-        self.engine = Engine(model_name, device, self.limits)
+        self.engine = Engine(model_name, self.limits)
         self.reader = Reader(self.limits)
         self.reader.start()
         self.pieces = Pieces(self.limits, self.reader, _examples(), self.files)

@@ -66,7 +66,7 @@ def describe(model: Any, name: str, chooses: bool) -> dict[str, Any]:
     """Description of the model for the page; ``chooses``: whether meter and purpose select another one."""
     config: MelodyConfig = model.config
     try:
-        AttributeVectors.from_extras(model.extras, model.device, config.latent_size)
+        AttributeVectors.from_extras(model.extras, config.latent_size)
         attributes = [{"name": attribute, "unit": UNITS[attribute]} for attribute in ATTRIBUTES]
     except AttributeVectorsError:
         attributes = []

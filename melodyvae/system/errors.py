@@ -13,3 +13,10 @@ class UserError(Exception):
     def __init__(self, *arguments: object, options: tuple[str, ...] = ()) -> None:
         super().__init__(*arguments)
         self.options = options
+
+
+class MissingTorchError(UserError, ImportError):
+    """Something needs PyTorch, which an installation that only plays does without."""
+
+    def __init__(self) -> None:
+        super().__init__("this needs PyTorch, which is not installed; install it with: pip install torch")

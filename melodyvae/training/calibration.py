@@ -15,14 +15,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from melodyvae.datasets.batches import random_rows
 from melodyvae.evaluation.structure import tune_metrics
 from melodyvae.models.composing import ComposingDecoder
 from melodyvae.models.melody import MelodyModel
 from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
+from melodyvae.network.draws import Draws
 from melodyvae.network.look_back import KINDS
+from melodyvae.network.rows import random_rows
 from melodyvae.system.errors import UserError
 from melodyvae.verbs.codec import decode_tokens
 from melodyvae.verbs.prior import draw_latents
@@ -105,13 +105,14 @@ def calibrate(
         raise CalibrationError("this model does not compose: only one of the preset melody-compose can be calibrated")
     if not len(windows):
         raise CalibrationError("there are no training windows to calibrate to")
-    generator = torch.Generator().manual_seed(seed)
+    draws = Draws(seed)
     own = {name: values.clone() for name, values in decoder.state_dict().items()}
 
     def heard(turned: np.ndarray) -> dict[str, float]:
         decoder.load_state_dict(own)
         decoder.turn(dict(zip((pairing.knob for pairing in PAIRINGS), turned.tolist(), strict=True)))
-        drawn = decode_tokens(model, draw_latents(model, windows_per_round, None, generator), 1.0, generator)
+        network = model.network()
+        drawn = decode_tokens(network, draw_latents(network, windows_per_round, None, draws), 1.0, draws)
         return statistics(drawn, model.vocabulary, model.config.steps_per_bar)
 
     target = statistics(random_rows(windows, MAX_WINDOWS, seed), model.vocabulary, model.config.steps_per_bar)

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from melodyvae.datasets.batches import random_rows
 from melodyvae.datasets.windows import SPLITS, WindowDataset
 from melodyvae.evaluation.reconstruction import reconstruction_metrics
 from melodyvae.models.melody import MelodyModel
 from melodyvae.network.checkpoint import beside
+from melodyvae.network.rows import random_rows
 from melodyvae.training.trainer import MODEL_FILE
 from melodyvae.verbs.attribute_vectors import fit_attribute_vectors
 from melodyvae.verbs.key_shares import MAX_WINDOWS, count_key_shares
@@ -59,13 +59,14 @@ def fit_companions(
     windows = {split: dataset.as_written(split) for split in SPLITS}
     measured = {split: _some(windows[split], max_measured) for split in ("valid", "test") if len(windows[split])}
     model.metrics = {split: reconstruction_metrics(model, rows) for split, rows in measured.items()}
-    train = _some(windows["train"], max_windows)
-    model.extras |= fit_attribute_vectors(model, train).to_extras()
+    train, network = _some(windows["train"], max_windows), model.network()
+    fitted = fit_attribute_vectors(network, train).to_extras()
     if not model.config.has_learned_prior:  # else N(0, I) is it
-        model.extras |= fit_prior(model, train).to_extras()
-    model.extras |= fit_quantiles(model, _some(windows["valid"], max_windows))
+        fitted |= fit_prior(network, train).to_extras()
+    fitted |= fit_quantiles(network, _some(windows["valid"], max_windows))
     if model.config.look_back:
-        model.extras |= count_key_shares(_some(windows["train"], MAX_WINDOWS), model.vocabulary)
+        fitted |= count_key_shares(_some(windows["train"], MAX_WINDOWS), model.vocabulary)
+    model.extras |= {name: torch.from_numpy(array) for name, array in fitted.items()}
 
 
 def save_with_novelty(model: MelodyModel, dataset: WindowDataset, path: Path) -> None:

@@ -11,13 +11,14 @@ import torch
 
 from melodyvae.config import ConfigError, MelodyConfig, MelodyTrainConfig, from_dict, override, to_dict
 from melodyvae.datasets.augmentation import Augmentation
-from melodyvae.datasets.batches import TrainingBatches, random_rows
+from melodyvae.datasets.batches import TrainingBatches
 from melodyvae.datasets.held_out import source_marks
 from melodyvae.datasets.windows import WindowDataset
 from melodyvae.evaluation.reconstruction import reconstruction_metrics
 from melodyvae.models.loss import LossTerms
 from melodyvae.models.melody import MelodyModel
 from melodyvae.network.checkpoint import locate
+from melodyvae.network.rows import random_rows
 from melodyvae.presets import preset_named
 from melodyvae.ranks import ALONE, Ranks
 from melodyvae.training.provenance import provenance_of
@@ -117,6 +118,7 @@ class MelodyTask(Task):
 
     Raises:
         DatasetError: if the dataset does not fit the model or has nothing to train on.
+        ConfigError: if a model that looks back is to be trained with scheduled sampling.
     """
 
     model: MelodyModel
@@ -125,6 +127,11 @@ class MelodyTask(Task):
         self, model: MelodyModel, config: MelodyTrainConfig, dataset: WindowDataset, ranks: Ranks = ALONE
     ) -> None:
         dataset.check_fits(model.config)
+        if model.config.look_back and config.scheduled_sampling_rate:
+            raise ConfigError(
+                f"scheduled_sampling_rate is {config.scheduled_sampling_rate:g}; a model that looks back is trained on "
+                "true tokens alone: leave it at 0"
+            )
         self.model = model
         self.config = config
         self.fingerprint = {"dataset_sha256": dataset.fingerprint}

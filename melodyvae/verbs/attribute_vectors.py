@@ -18,21 +18,18 @@ amount of 1 is one standard deviation of the attribute over the training windows
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from melodyvae.datasets.batches import random_places, random_rows
 from melodyvae.network.checkpoint import check_extras
+from melodyvae.network.network import MelodyNetwork
+from melodyvae.network.rows import random_places, random_rows
 from melodyvae.system.errors import UserError
 from melodyvae.verbs.attributes import ATTRIBUTES, measure
 from melodyvae.verbs.codec import decode_tokens, posterior_means
-
-if TYPE_CHECKING:
-    from melodyvae.models.melody import MelodyModel
 
 EXTRA = "attributes."
 MAX_WINDOWS = 20_000  # 8,000 give the same effects; encoding takes most of the time
@@ -58,18 +55,18 @@ class AttributeVectors:
         spread: the standard deviation of each latent dimension's posterior mean over the training windows, ``(Z,)``.
     """
 
-    vectors: Tensor
-    means: Tensor
-    deviations: Tensor
-    spread: Tensor
+    vectors: np.ndarray
+    means: np.ndarray
+    deviations: np.ndarray
+    spread: np.ndarray
 
-    def to_extras(self) -> dict[str, Tensor]:
-        """The tensors as a checkpoint holds them: float16, each under a name of its own."""
-        return {EXTRA + entry.name: getattr(self, entry.name).detach().cpu().half() for entry in fields(self)}
+    def to_extras(self) -> dict[str, np.ndarray]:
+        """The arrays as a checkpoint holds them: float16, each under a name of its own."""
+        return {EXTRA + entry.name: getattr(self, entry.name).astype(np.float16) for entry in fields(self)}
 
     @classmethod
-    def from_extras(cls, extras: dict[str, Tensor], device: torch.device, latent_size: int) -> Self:
-        """The directions that a checkpoint holds, on ``device``.
+    def from_extras(cls, extras: Mapping[str, np.ndarray], latent_size: int) -> Self:
+        """The directions that a checkpoint holds.
 
         Raises:
             AttributeVectorsError: if there are none, or not for this version's attributes.
@@ -81,7 +78,7 @@ class AttributeVectors:
                 "the model has no attribute directions, which `melodyvae train` fits at its end; use a model that "
                 "was trained with this version of melodyvae"
             )
-        count = extras[EXTRA + "vectors"].shape[:1].numel()
+        count = int(np.prod(extras[EXTRA + "vectors"].shape[:1]))
         if count != len(ATTRIBUTES):
             raise AttributeVectorsError(
                 f"the model has directions for {count} attributes, this version of melodyvae has {len(ATTRIBUTES)}; "
@@ -89,11 +86,11 @@ class AttributeVectors:
             )
         shapes = {"vectors": (count, latent_size), "means": (count,), "deviations": (count,), "spread": (latent_size,)}
         check_extras(extras, {EXTRA + name: shape for name, shape in shapes.items()})
-        return cls(**{name: extras[EXTRA + name].to(device, torch.float32) for name in names})
+        return cls(**{name: extras[EXTRA + name].astype(np.float32) for name in names})
 
 
 def fit_attribute_vectors(
-    model: MelodyModel, windows: np.ndarray, seed: int = 0, max_windows: int = MAX_WINDOWS
+    model: MelodyNetwork, windows: np.ndarray, seed: int = 0, max_windows: int = MAX_WINDOWS
 ) -> AttributeVectors:
     """The directions of a trained model, from training windows ``(N, T)``, of which at most ``max_windows`` are drawn.
 
@@ -103,14 +100,11 @@ def fit_attribute_vectors(
     measured = measure(chosen, model.config)
     means, deviations = measured.mean(axis=0), measured.std(axis=0)
     z = posterior_means(model, chosen)
-    vectors = joint_directions(z.cpu().double().numpy(), (measured - means) / _not_zero(deviations))
+    vectors = joint_directions(z.astype(np.float64), (measured - means) / _not_zero(deviations))
     some = random_places(len(chosen), CALIBRATION_WINDOWS, seed + 1)
-    lengths = _calibrate(model, z[torch.from_numpy(some).to(z.device)], vectors, deviations)
+    lengths = _calibrate(model, z[some], vectors, deviations)
     return AttributeVectors(
-        torch.from_numpy(vectors * lengths[:, None]).float(),
-        torch.from_numpy(means).float(),
-        torch.from_numpy(deviations).float(),
-        z.std(dim=0, correction=0).float().cpu(),
+        *(found.astype(np.float32) for found in (vectors * lengths[:, None], means, deviations, z.std(axis=0)))
     )
 
 
@@ -137,7 +131,7 @@ def quartile_directions(z: np.ndarray, standardised: np.ndarray) -> np.ndarray:
     )
 
 
-def _calibrate(model: MelodyModel, z: Tensor, vectors: np.ndarray, deviations: np.ndarray) -> np.ndarray:
+def _calibrate(model: MelodyNetwork, z: np.ndarray, vectors: np.ndarray, deviations: np.ndarray) -> np.ndarray:
     """The least length tried, ``(A,)``, at which adding each unit vector raises its attribute by 1 on average.
 
     If no length raises an attribute that far, the length that raises it most, or if none does at all
@@ -146,7 +140,7 @@ def _calibrate(model: MelodyModel, z: Tensor, vectors: np.ndarray, deviations: n
     before = measure(decode_tokens(model, z), model.config)
     lengths = np.where(deviations > 0, FALLBACK_LENGTH, 0.0)
     for index in np.flatnonzero(deviations > 0):
-        direction = torch.from_numpy(vectors[index]).to(z)
+        direction = vectors[index].astype(z.dtype)
         best = MIN_EFFECT
         for length in TRIED_LENGTHS:
             after = measure(decode_tokens(model, z + length * direction), model.config)

@@ -14,25 +14,21 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from melodyvae.models.composing import ComposingDecoder
-from melodyvae.models.decoder import Choice
-from melodyvae.models.latent import DiagonalGaussian
-from melodyvae.models.token_rules import TokenRules
 from melodyvae.music.melody import Melody
 from melodyvae.music.scales import Scale, ScaleChoice
 from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
+from melodyvae.network.composing import ComposingDecoder
+from melodyvae.network.composing_steps import ComposingSteps
+from melodyvae.network.decoder import Choice
+from melodyvae.network.draws import Draws
+from melodyvae.network.latent import Gaussian
+from melodyvae.network.network import MelodyNetwork
+from melodyvae.network.token_rules import TokenRules
 from melodyvae.verbs.codec import fields_of, tied_like
 from melodyvae.verbs.inpainting import InpaintingError, near_bars, rules_around, silent
-
-if TYPE_CHECKING:
-    from melodyvae.models.composing_steps import ComposingSteps
-    from melodyvae.models.melody import MelodyModel
 
 CANDIDATES = 96  # for each run, at least so many for each tune as MIN_CANDIDATES_EACH
 MIN_CANDIDATES_EACH = 8
@@ -44,12 +40,12 @@ DENSITY_NATS = 6.0  # what a factor of e in density from the bars near by costs
 
 
 def complete_from_both_sides(
-    model: MelodyModel,
+    model: MelodyNetwork,
     melody: Melody,
     hidden_bars: Collection[int],
     count: int = 1,
     temperature: float = 1.0,
-    generator: torch.Generator | None = None,
+    draws: Draws | None = None,
     scale: Scale | ScaleChoice = "auto",
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Melody]:
@@ -74,9 +70,8 @@ def complete_from_both_sides(
         around = [visible.window(bar, 1) for bar in range(bars) if known[bar] and bar not in hidden]
         near = [visible.window(bar, 1) for bar in near_bars(first, known) if bar not in hidden] or around
         rules = rules_around(model, near, scale)
-        with torch.inference_mode():
-            usual = sum(len(piece.notes) for piece in near) / sum(piece.length_steps for piece in near)
-            tokens = _fill(model, tokens, known, (first, end), usual, rules, temperature, generator)
+        usual = sum(len(piece.notes) for piece in near) / sum(piece.length_steps for piece in near)
+        tokens = _fill(model, tokens, known, (first, end), usual, rules, temperature, draws)
         known[first:end] = [True] * (end - first)
         done += end - first
         if progress is not None:
@@ -103,14 +98,14 @@ def _runs(hidden: list[int]) -> list[tuple[int, int]]:
 
 
 def _fill(
-    model: MelodyModel,
+    model: MelodyNetwork,
     tokens: np.ndarray,
     known: list[bool],
     run: tuple[int, int],
     usual: float,
     rules: TokenRules | None,
     temperature: float,
-    generator: torch.Generator | None,
+    draws: Draws | None,
 ) -> np.ndarray:
     """The tunes ``(count, T)`` with one more run in them, of which ``usual`` is the share of steps with a note.
 
@@ -127,7 +122,7 @@ def _fill(
         members = np.flatnonzero(groups.ravel() == group)
         candidates = max(CANDIDATES // len(alike), MIN_CANDIDATES_EACH * len(members))
         place = slice((run[0] - start) * bar, (run[1] - start) * bar)
-        drawn, own, others = _candidates(model, row, place, candidates, rules, temperature, generator)
+        drawn, own, others = _candidates(model, row, place, candidates, rules, temperature, draws)
         scores = _scores(own, others, drawn[:, place], usual)
         best = _best(drawn[:, place], scores, len(members))
         for member, choice in zip(members, best, strict=True):
@@ -149,13 +144,13 @@ def _best(filled: np.ndarray, scores: np.ndarray, count: int) -> list[int]:
 
 
 def _candidates(
-    model: MelodyModel,
+    model: MelodyNetwork,
     row: np.ndarray,
     place: slice,
     count: int,
     rules: TokenRules | None,
     temperature: float,
-    generator: torch.Generator | None,
+    draws: Draws | None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Candidates for the steps ``place`` of a stretch ``(T,)``: ``(count, T)``, and two logarithms ``(count,)``.
 
@@ -165,12 +160,11 @@ def _candidates(
     assert isinstance(decoder, ComposingDecoder)
     unit, width = decoder.segment_steps, decoder.segment_latent
     segments = -(-len(row) // unit)
-    padded = np.full(segments * unit, NO_EVENT)
-    padded[: len(row)] = row
-    z = torch.randn(count, segments * width, generator=generator, device=model.device)
+    known = np.full(segments * unit, NO_EVENT)
+    known[: len(row)] = row
+    z = (draws or Draws()).normal(count, segments * width).astype(np.float32)
     before = place.start // unit  # segments that are heard as they are
     after = -(-place.stop // unit)  # the first one that lies after the run as a whole
-    known = torch.from_numpy(padded)
     if before:
         z[:, : before * width] = model.encode(known[None, : before * unit]).mean
     writing = decoder.steps(z[:1] if before else z)
@@ -179,8 +173,8 @@ def _candidates(
         writing.write(known[step : step + 1])
     if before:
         writing = writing.chosen(np.zeros(count, np.int64), z)
-    choice = Choice(temperature, generator, rules=rules)
-    own, others = torch.zeros(count), torch.zeros(count)
+    choice = Choice(temperature, draws, rules=rules)
+    own, others = np.zeros(count), np.zeros(count)
     for step in range(before * unit, len(row)):
         if step == after * unit and step < len(row):
             others -= _read_the_rest(model, writing, known, z, after)
@@ -189,13 +183,13 @@ def _candidates(
             chosen = choice.choose(logits, step, writing.last_note)
             own += _of(logits, chosen)
         else:
-            chosen = known[step].expand(count)
+            chosen = np.full(count, known[step])
             if step == place.stop and chosen[0] == NO_EVENT:  # nothing is held on into a silence
-                chosen = torch.where(writing.sounding, NOTE_OFF, chosen)
+                chosen = np.where(writing.sounding, NOTE_OFF, chosen)
             others += _of(logits, chosen)
-        writing.write(chosen.contiguous())
+        writing.write(chosen)
     drawn = writing.tokens.T[:, : len(row)]
-    return drawn, own.numpy(), others.numpy()
+    return drawn, own, others
 
 
 def _scores(own: np.ndarray, others: np.ndarray, filled: np.ndarray, usual: float) -> np.ndarray:
@@ -205,19 +199,21 @@ def _scores(own: np.ndarray, others: np.ndarray, filled: np.ndarray, usual: floa
     return np.asarray(others + OWN_WEIGHT * own - DENSITY_NATS * dense)
 
 
-def _of(logits: Tensor, chosen: Tensor) -> Tensor:
+def _of(logits: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """The log-probabilities of tokens ``(B,)``, from those of all ``(B, V)``."""
-    return logits.gather(1, chosen.unsqueeze(1))[:, 0].clamp(min=-50.0)
+    return np.asarray(np.maximum(np.take_along_axis(logits, chosen[:, None], 1)[:, 0], -50.0))
 
 
-def _read_the_rest(model: MelodyModel, writing: ComposingSteps, known: Tensor, z: Tensor, after: int) -> Tensor:
+def _read_the_rest(
+    model: MelodyNetwork, writing: ComposingSteps, known: np.ndarray, z: np.ndarray, after: int
+) -> np.ndarray:
     """Set z of the segments from ``after`` on to what they say after each candidate; the nats it takes, ``(B,)``."""
     decoder = model.decoder
     assert isinstance(decoder, ComposingDecoder)
     unit, width = decoder.segment_steps, decoder.segment_latent
-    tokens = known.repeat(len(z), 1)
-    tokens[:, : after * unit] = torch.from_numpy(writing.tokens[: after * unit].T.copy())
+    tokens = np.tile(known, (len(z), 1))
+    tokens[:, : after * unit] = writing.tokens[: after * unit].T
     said = model.encode(tokens)
-    rest = DiagonalGaussian(said.mean[:, after * width :], said.log_variance[:, after * width :])
+    rest = Gaussian(said.mean[:, after * width :], said.log_variance[:, after * width :])
     z[:, after * width :] = rest.mean
     return rest.kl_to_standard_normal()

@@ -1,7 +1,7 @@
 """Melodies <-> latent vectors: what every use of a trained model is made of.
 
 Conventions: a *window* is a melody of exactly the model's bars and grid; everything drawn comes from the
-``torch.Generator`` that is passed in, so the same seed gives the same melodies.
+``Draws`` that is passed in, so the same seed gives the same melodies.
 """
 
 from __future__ import annotations
@@ -9,18 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from melodyvae.models.token_rules import TokenRules
 from melodyvae.music.melody import Melody, MelodyNote
-from melodyvae.verbs.refine import refine_latents
-
-if TYPE_CHECKING:
-    from melodyvae.models.melody import MelodyModel
+from melodyvae.network.draws import Draws
+from melodyvae.network.network import MelodyNetwork
+from melodyvae.network.refine import refine_latents
+from melodyvae.network.rows import in_parts
+from melodyvae.network.token_rules import TokenRules
 
 DECODING_BATCH = 1024
 
@@ -43,50 +41,49 @@ def tied_like(melody: Melody, original: Melody, window_bars: int) -> Melody:
     return replace(melody, notes=tuple(notes))
 
 
-def whole_melody(model: MelodyModel, row: np.ndarray, like: Melody) -> Melody:
+def whole_melody(model: MelodyNetwork, row: np.ndarray, like: Melody) -> Melody:
     """The melody of tokens ``(W * T,)``, window by window, as long as ``like`` and with its ties over the borders."""
     windows = [model.vocabulary.decode(part, **fields_of(like)) for part in row.reshape(-1, model.config.steps)]
     joined = replace(Melody.join(windows).window(0, like.bars), steps_per_quarter=model.config.steps_per_quarter)
     return tied_like(joined, like, model.config.bars)
 
 
-def matching_steps(model: MelodyModel, melody: Melody, other: Melody) -> int:
+def matching_steps(model: MelodyNetwork, melody: Melody, other: Melody) -> int:
     """On how many steps two windows have the same token."""
     return int((model.vocabulary.encode(melody) == model.vocabulary.encode(other)).sum())
 
 
-def token_windows(model: MelodyModel, windows: Sequence[Melody] | np.ndarray) -> np.ndarray:
+def token_windows(model: MelodyNetwork, windows: Sequence[Melody] | np.ndarray) -> np.ndarray:
     """The tokens of windows, of melodies or of tokens already, int64 ``(N, T)``."""
     if not isinstance(windows, np.ndarray):
         windows = np.stack([model.vocabulary.encode(window) for window in windows])
     return windows.astype(np.int64)
 
 
-def posterior_means(model: MelodyModel, windows: Sequence[Melody] | np.ndarray) -> Tensor:
-    """The mean of q(z | x) of each window, of melodies or of tokens ``(N, T)``: ``(N, Z)``, on the model's device."""
-    batches = torch.split(torch.from_numpy(token_windows(model, windows)), DECODING_BATCH)
-    with torch.inference_mode():
-        return torch.cat([model.encode(batch.to(model.device)).mean.float() for batch in batches])
+def posterior_means(model: MelodyNetwork, windows: Sequence[Melody] | np.ndarray) -> np.ndarray:
+    """The mean of q(z | x) of each window, of melodies or of tokens ``(N, T)``: ``(N, Z)``, float32."""
+    parts = in_parts(token_windows(model, windows), DECODING_BATCH)
+    return np.concatenate([model.encode(part).mean.astype(np.float32) for part in parts])
 
 
-def exact_latents(model: MelodyModel, windows: Sequence[Melody] | np.ndarray) -> Tensor:
+def exact_latents(model: MelodyNetwork, windows: Sequence[Melody] | np.ndarray) -> np.ndarray:
     """Latent vectors ``(N, Z)`` from which the windows come back greedily, as far as they can be refined to that.
 
     They are the posterior means where these are enough, and moved from there where not.
     """
     tokens = token_windows(model, windows)
-    z = posterior_means(model, tokens).clone()
+    z = posterior_means(model, tokens)
     missed = np.flatnonzero((decode_tokens(model, z) != tokens).any(axis=1))
     if len(missed):
-        z[missed] = refine_latents(model.logits, torch.from_numpy(tokens[missed]).to(z.device), z[missed])
+        z[missed] = refine_latents(model.gradient, tokens[missed], z[missed])
     return z
 
 
 def decode_tokens(
-    model: MelodyModel,
-    z: Tensor,
+    model: MelodyNetwork,
+    z: np.ndarray,
     temperature: float = 0.0,
-    generator: torch.Generator | None = None,
+    draws: Draws | None = None,
     rules: TokenRules | None = None,
 ) -> np.ndarray:
     """Token windows, uint8 ``(N, T)``, for latent vectors ``(N, Z)``; ``rules`` say which tokens may come where.
@@ -96,27 +93,25 @@ def decode_tokens(
     """
     if not 0 <= temperature < math.inf:
         raise ValueError(f"temperature is {temperature}; it must be a number from 0 up")
-    with torch.inference_mode():
-        parts = []
-        for start in range(0, len(z), DECODING_BATCH):
-            stop = start + DECODING_BATCH
-            ruled = None if rules is None else rules.rows(start, stop)
-            parts.append(model.decode(z[start:stop], temperature, generator, ruled))
-        tokens = torch.cat(parts)
-    return tokens.cpu().numpy().astype(np.uint8)
+    parts = []
+    for start in range(0, len(z), DECODING_BATCH):
+        stop = start + DECODING_BATCH
+        ruled = None if rules is None else rules.rows(start, stop)
+        parts.append(model.decode(z[start:stop], temperature, draws, ruled))
+    return np.concatenate(parts).astype(np.uint8)
 
 
 def decode_melodies(
-    model: MelodyModel,
-    z: Tensor,
+    model: MelodyNetwork,
+    z: np.ndarray,
     temperature: float,
-    generator: torch.Generator | None,
+    draws: Draws | None,
     rules: TokenRules | None = None,
     **fields: Any,
 ) -> list[Melody]:
     """A melody for each latent vector of ``(N, Z)``; ``fields`` are their tempo, program and so on."""
     grid = {"steps_per_quarter": model.config.steps_per_quarter, "meter": model.config.meter}
-    rows = decode_tokens(model, z, temperature, generator, rules)
+    rows = decode_tokens(model, z, temperature, draws, rules)
     return [model.vocabulary.decode(row, **(grid | fields)) for row in rows]
 
 

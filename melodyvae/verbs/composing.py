@@ -13,28 +13,25 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from melodyvae.models.token_rules import OCTAVE, TokenRules
 from melodyvae.music import keys
 from melodyvae.music.keys import PITCH_CLASS_NAMES, Key
 from melodyvae.music.melody import Melody
 from melodyvae.music.scales import CANDIDATES as CHOSEN_SCALES
 from melodyvae.music.scales import PIECE_WEIGHT, Scale, ScaleChoice, best_scale, shift_to_scale, weights_of
 from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
+from melodyvae.network.draws import Draws
+from melodyvae.network.network import MelodyNetwork
+from melodyvae.network.token_rules import OCTAVE, TokenRules
 from melodyvae.system.errors import UserError
 from melodyvae.verbs.codec import check_count, decode_tokens, fields_of, tied_like
 from melodyvae.verbs.facts import CloseMissed, DensityMissed, Fact, KeyMissed
 from melodyvae.verbs.in_scale import allowed_in_each, rules_within
 from melodyvae.verbs.key_shares import draw_signatures
 from melodyvae.verbs.sources import sounding_bars
-
-if TYPE_CHECKING:
-    from melodyvae.models.melody import MelodyModel
 
 Form = Literal["song", "any"]
 SONG_BARS = 8  # shorter ones need take nothing up again
@@ -271,11 +268,11 @@ def key_of(melody: Melody) -> Key:
 
 
 def compose(
-    model: MelodyModel,
+    model: MelodyNetwork,
     count: int,
     bars: int | None = None,
     temperature: float = 1.0,
-    generator: torch.Generator | None = None,
+    draws: Draws | None = None,
     scale: Scale | ScaleChoice = "none",
     wish: Wish | None = None,
     **fields: Any,
@@ -290,7 +287,7 @@ def compose(
         count: how many, at least 1.
         bars: how long; any number.
         temperature: of the notes; z is drawn from the learned prior in any case.
-        generator: the source of all draws.
+        draws: the source of all draws.
         scale: ``auto`` keeps each tune to the scale that fits it best; ``none`` does not; a scale keeps all to it.
         wish: what the tunes should be like.
         fields: what else they carry, such as ``quarters_per_minute``.
@@ -304,17 +301,18 @@ def compose(
     length = bars or config.bars
     wanted.check(scale, length, config.steps_per_bar, table)
     drawn = count if wanted.is_open else max(min(count * CANDIDATES, MAX_DRAWN), count)
-    z = _draw_latents(model, drawn, length, generator)
+    draws = draws or Draws()
+    z = _draw_latents(model, drawn, length, draws)
     grid = {"steps_per_quarter": config.steps_per_quarter, "meter": config.meter}
 
-    def written(rules: TokenRules | None) -> tuple[np.ndarray, list[Melody]]:
-        rows = decode_tokens(model, z, temperature, generator, rules)[:, : length * config.steps_per_bar]
+    def written(source: Draws, rules: TokenRules | None) -> tuple[np.ndarray, list[Melody]]:
+        rows = decode_tokens(model, z, temperature, source, rules)[:, : length * config.steps_per_bar]
         return rows, [table.decode(row, **(grid | fields)) for row in rows]
 
-    before = None if generator is None else generator.get_state()
-    rows, melodies = written(None)
+    again = draws.copy()
+    rows, melodies = written(draws, None)
     is_free = wanted.key is None and not isinstance(scale, Scale)
-    signatures = draw_signatures(drawn, model.extras, generator) if is_free else None
+    signatures = draw_signatures(drawn, model.extras, draws) if is_free else None
     shifts = [
         wanted.shift(melody, scale, None if signatures is None else signatures[index], table)
         for index, melody in enumerate(melodies)
@@ -324,17 +322,12 @@ def compose(
         for melody, shift in zip(melodies, shifts, strict=True)
     ]
     if scale != "none" or wanted.lowest_pitch is not None or any(outside):
-        after = None if generator is None else generator.get_state()
-        if generator is not None and before is not None:
-            generator.set_state(before)
-        _, melodies = written(_rules_of_each(model, rows, shifts, scale, wanted))
-        if generator is not None and after is not None:
-            generator.set_state(after)
+        _, melodies = written(again, _rules_of_each(model, rows, shifts, scale, wanted))
     if wanted.key is not None and not isinstance(scale, Scale):  # the notes that have changed may have changed the key
-        again = [wanted.shift(melody, scale, None, table) for melody in melodies]
+        others = [wanted.shift(melody, scale, None, table) for melody in melodies]
         shifts = [
             other if not melody.notes or not wanted.outside(melody, other, table) else shift
-            for melody, shift, other in zip(melodies, shifts, again, strict=True)
+            for melody, shift, other in zip(melodies, shifts, others, strict=True)
         ]
     moved = [melody.transpose(shift) for melody, shift in zip(melodies, shifts, strict=True)]
     if wanted.is_open:
@@ -344,7 +337,7 @@ def compose(
 
 
 def _rules_of_each(
-    model: MelodyModel, rows: np.ndarray, shifts: Sequence[int], scale: Scale | ScaleChoice, wish: Wish
+    model: MelodyNetwork, rows: np.ndarray, shifts: Sequence[int], scale: Scale | ScaleChoice, wish: Wish
 ) -> TokenRules:
     """Rules that keep tunes written as ``rows`` ``(N, T)`` in their scale and range once they are moved."""
     table = model.vocabulary
@@ -353,7 +346,7 @@ def _rules_of_each(
         allowed &= np.stack([scale.transposed(-shift).allowed_tokens(table) for shift in shifts])
     elif scale == "auto":
         allowed &= allowed_in_each(table, rows)
-    return TokenRules(torch.from_numpy(allowed[:, None]).to(model.device), reach=table.size)
+    return TokenRules(allowed[:, None], reach=table.size)
 
 
 def _best(melodies: Sequence[Melody], far: Sequence[float], count: int) -> list[Melody]:
@@ -365,12 +358,12 @@ def _best(melodies: Sequence[Melody], far: Sequence[float], count: int) -> list[
 
 
 def go_on(
-    model: MelodyModel,
+    model: MelodyNetwork,
     melody: Melody,
     bars: int,
     count: int = 1,
     temperature: float = 1.0,
-    generator: torch.Generator | None = None,
+    draws: Draws | None = None,
     scale: Scale | ScaleChoice = "auto",
     form: Form = "song",
 ) -> list[Melody]:
@@ -392,23 +385,21 @@ def go_on(
     heard = melody.pad_to(melody.bars).window(start, melody.bars - start)
     if not heard.notes:
         raise ComposingError(f"bars {start + 1} to {melody.bars} have no note, so there is nothing to go on from")
-    known = torch.from_numpy(model.vocabulary.encode(heard).astype(np.int64)).to(model.device)
+    known = model.vocabulary.encode(heard)
     length, drafts = heard.bars + bars, max(min(count * DRAFTS, MAX_DRAWN), count)
-    z = _draw_latents(model, drafts, length, generator)
+    z = _draw_latents(model, drafts, length, draws)
     segment_steps = model.config.steps // model.config.segments
     whole = len(known) // segment_steps * segment_steps
     steps = z.shape[1] // (model.config.latent_size // model.config.segments) * segment_steps
-    tokens = torch.zeros(drafts, steps, dtype=torch.long, device=model.device)
+    tokens = np.zeros((drafts, steps), np.int64)
     tokens[:, : len(known)] = known
     pitches = [note.pitch for note in melody.notes]
     rules = rules_within(model, scale_after(melody, scale), min(pitches), max(pitches))
-    with torch.inference_mode():
-        if whole:
-            said = model.encode(tokens[:1, :whole]).mean
-            z[:, : said.shape[1]] = said
-        visible = torch.arange(steps, device=model.device) < len(known)
-        filled = model.fill_in(z, tokens, visible, temperature, generator, rules)
-    rows = filled[:, : length * model.config.steps_per_bar].cpu().numpy().astype(np.uint8)
+    if whole:
+        said = model.encode(tokens[:1, :whole]).mean
+        z[:, : said.shape[1]] = said
+    filled = model.fill_in(z, tokens, np.arange(steps) < len(known), temperature, draws, rules)
+    rows = filled[:, : length * model.config.steps_per_bar].astype(np.uint8)
     grid = {"steps_per_quarter": model.config.steps_per_quarter}
     written = [model.vocabulary.decode(row, **(grid | fields_of(melody))) for row in rows]
     wish = Wish(density=usual_density(melody), is_song=form == "song")
@@ -438,7 +429,7 @@ def usual_density(melody: Melody) -> float:
     return len(melody.notes) / (end - first)
 
 
-def check_composes(model: MelodyModel, *asked: str) -> None:
+def check_composes(model: MelodyNetwork, *asked: str) -> None:
     """Raise :class:`ComposingError` unless the model looks back, naming what was ``asked`` of it."""
     if not model.config.look_back:
         told = f"{' and '.join(asked)} cannot be chosen: " if asked else ""
@@ -448,9 +439,9 @@ def check_composes(model: MelodyModel, *asked: str) -> None:
         )
 
 
-def _draw_latents(model: MelodyModel, count: int, bars: int, generator: torch.Generator | None) -> Tensor:
+def _draw_latents(model: MelodyNetwork, count: int, bars: int, draws: Draws | None) -> np.ndarray:
     """A draw from the prior for as many segments as ``bars`` bars take."""
     config = model.config
     segments = -(-bars // (config.segment_bars or config.bars))
     shape = count, segments * (config.latent_size // config.segments)
-    return torch.randn(shape, generator=generator, device=model.device)
+    return (draws or Draws()).normal(*shape).astype(np.float32)

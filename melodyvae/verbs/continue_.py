@@ -57,9 +57,9 @@ def continue_(vae: HeldModel, source: MelodySource, options: ContinueOptions) ->
     composing.check_composes(vae.model)
     scale = parse_choice(options.scale)
     taken = take_all(vae, source, options.track)
-    melody, generator = until_its_end(taken), vae.draws(options.seed)
+    melody, draws = until_its_end(taken), vae.draws(options.seed)
     melodies = composing.go_on(
-        vae.model, melody, options.bars, options.count, options.temperature, generator, scale, options.form
+        vae.model, melody, options.bars, options.count, options.temperature, draws, scale, options.form
     )
     decisions: list[Fact] = [added_bars(taken, melody, options.bars)]
     kept = composing.scale_after(melody, scale)

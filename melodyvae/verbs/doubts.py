@@ -17,18 +17,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from melodyvae.datasets.batches import token_batches
-from melodyvae.models.loss import token_nats
 from melodyvae.music.melody import Melody
 from melodyvae.music.tokens import FIRST_NOTE_ON
-
-if TYPE_CHECKING:
-    from melodyvae.models.melody import MelodyModel
+from melodyvae.network.network import MelodyNetwork
+from melodyvae.network.rows import in_parts
 
 NEAR = (-2, -1, 1, 2)  # semitones; tried for every note
 FURTHER = (-4, -3, 3, 4)  # tried for the notes that one of the near ones makes likelier
@@ -39,7 +34,7 @@ CONTEXT_BARS = 16  # heard around a note; the model looks back eight
 ROWS_AT_ONCE = 64
 
 
-def can_hear(composer: MelodyModel, tune: Melody) -> bool:
+def can_hear(composer: MelodyNetwork, tune: Melody) -> bool:
     """Whether a model that looks back takes a tune as it is: of its grid, with bars of its length."""
     config = composer.config
     grid = (tune.steps_per_quarter, tune.steps_per_bar)
@@ -47,7 +42,7 @@ def can_hear(composer: MelodyModel, tune: Melody) -> bool:
 
 
 def note_doubts(
-    composer: MelodyModel, tune: Melody, scale: np.ndarray, only: Sequence[int] | None = None
+    composer: MelodyNetwork, tune: Melody, scale: np.ndarray, only: Sequence[int] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Doubt of each note of ``tune`` in nats, ``(N,)``, and its shift in semitones to the likelier pitch, ``(N,)``.
 
@@ -82,7 +77,7 @@ def recurring_notes(tune: Melody) -> np.ndarray:
 
 
 def _gains(
-    composer: MelodyModel, tune: Melody, numbers: Sequence[int], shifts: Sequence[int]
+    composer: MelodyNetwork, tune: Melody, numbers: Sequence[int], shifts: Sequence[int]
 ) -> Iterator[tuple[int, int, float]]:
     """By how many nats the tune is likelier with each of these notes moved by each of the shifts."""
     segment = composer.config.segment_bars or composer.config.bars
@@ -126,13 +121,12 @@ def _first_bar(bar: int, bars: int, segment: int) -> int:
     return max(min(start, -(-(bars - CONTEXT_BARS) // segment) * segment), 0)
 
 
-def _nats(composer: MelodyModel, rows: np.ndarray) -> np.ndarray:
+def _nats(composer: MelodyNetwork, rows: np.ndarray) -> np.ndarray:
     """-log p of windows ``(N, T)`` at the mean of the learned prior, in nats: ``(N,)``."""
     segment_steps = composer.config.steps // composer.config.segments
     latent = composer.config.latent_size // composer.config.segments * (rows.shape[1] // segment_steps)
     found = []
-    with torch.inference_mode():
-        for tokens in token_batches(rows, ROWS_AT_ONCE, composer.device):
-            z = torch.zeros(len(tokens), latent, device=composer.device)
-            found.append(token_nats(composer.logits(z, tokens), tokens).sum(dim=1))
-    return torch.cat(found).double().cpu().numpy()
+    for tokens in in_parts(rows, ROWS_AT_ONCE):
+        z = np.zeros((len(tokens), latent), np.float32)
+        found.append(composer.nats(z, tokens).sum(axis=1))
+    return np.concatenate(found).astype(np.float64)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import cached_property
-
-import torch
+from typing import Protocol
 
 from melodyvae.config import MelodyConfig
-from melodyvae.models.melody import MelodyModel
 from melodyvae.music.melody import Melody
+from melodyvae.network.draws import Draws
+from melodyvae.network.network import MelodyNetwork
 from melodyvae.reading.repeats import Repeats
 from melodyvae.system.limits import Limits
 from melodyvae.verbs.doubts import can_hear
@@ -17,28 +17,37 @@ from melodyvae.verbs.novelty import NoveltyIndex, find_index
 from melodyvae.verbs.sources import TunesRead
 
 
+class Trained(Protocol):
+    """A model in another form, such as :class:`~melodyvae.models.melody.MelodyModel`, in torch."""
+
+    def network(self) -> MelodyNetwork:
+        """The model as it is now, in NumPy."""
+        ...
+
+
 class HeldModel:
     """A trained model, with its index of training melodies, the model that judges whole tunes, and its draws.
 
     Attributes:
-        model: the network.
+        model: the network, which plays on one thread of the processor.
         limits: of time and memory for reading a score, in a process of its own; None reads it in this one.
         repeats: of scores that its verbs read: ``written`` takes every bar once, ``play`` as often as it is played.
         tunes_read: the melodies of files that need not be read again, by file and track; empty unless it is filled.
 
     Args:
+        model: the network, or what gives it.
         composer: a model that looks back, held already, to judge notes by; None loads ``melody-compose`` when needed.
     """
 
     def __init__(
         self,
-        model: MelodyModel,
+        model: MelodyNetwork | Trained,
         limits: Limits | None = None,
         *,
-        composer: MelodyModel | None = None,
+        composer: MelodyNetwork | None = None,
         repeats: Repeats = "written",
     ) -> None:
-        self.model = model
+        self.model: MelodyNetwork = model.network() if hasattr(model, "network") else model
         self.limits = limits
         self.repeats = repeats
         self._given_composer = composer
@@ -55,19 +64,19 @@ class HeldModel:
         return find_index(self.model)
 
     @cached_property
-    def composer(self) -> MelodyModel:
+    def composer(self) -> MelodyNetwork:
         """The model that hears whole tunes: this one if it looks back, else the one given, else ``melody-compose``."""
         if self.config.look_back:
             return self.model
         if self._given_composer is not None:
             return self._given_composer
-        return MelodyModel.from_pretrained(COMPOSING_MODEL).to(self.model.device)
+        return MelodyNetwork.read(COMPOSING_MODEL)
 
     def can_be_heard(self, melody: Melody) -> bool:
         """Whether the composer can hear a melody; ``melody-compose`` is not loaded for bars that it cannot hear."""
         may_hear = self.config.look_back or self._given_composer is not None or self.config.meter == (4, 4)
         return may_hear and can_hear(self.composer, melody)
 
-    def draws(self, seed: int | None) -> torch.Generator:
+    def draws(self, seed: int | None) -> Draws:
         """The source of all draws of a call; a seed of None is 0."""
-        return torch.Generator(self.model.device).manual_seed(seed or 0)
+        return Draws(seed or 0)

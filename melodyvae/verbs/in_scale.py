@@ -12,13 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from melodyvae.models.token_rules import TokenRules
 from melodyvae.music.harmony import Harmony
 from melodyvae.music.melody import Melody
 from melodyvae.music.scales import (
@@ -30,11 +27,11 @@ from melodyvae.music.scales import (
     weights_of,
 )
 from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
+from melodyvae.network.draws import Draws
+from melodyvae.network.network import MelodyNetwork
+from melodyvae.network.token_rules import TokenRules
 from melodyvae.verbs.codec import decode_tokens
 from melodyvae.verbs.facts import ScaleKept
-
-if TYPE_CHECKING:
-    from melodyvae.models.melody import MelodyModel
 
 NEAR_MARGIN = 5  # semitones
 
@@ -88,22 +85,20 @@ class Surroundings:
 
     def decode(
         self,
-        model: MelodyModel,
-        path: Tensor,
+        model: MelodyNetwork,
+        path: np.ndarray,
         shares: np.ndarray,
         temperature: float = 0.0,
-        generator: torch.Generator | None = None,
+        draws: Draws | None = None,
         **options: Any,
     ) -> np.ndarray:
         """The tokens ``(N, W * T)`` of latent vectors ``(N, W, Z)``, under the :meth:`rules` of ``shares``."""
-        ruled = self.rules(shares, path.device, **options)
+        ruled = self.rules(shares, **options)
         written: list[np.ndarray] = []
         before = np.zeros(len(path), np.int64)
-        for window, z in enumerate(path.unbind(dim=1)):
-            rules = None
-            if ruled is not None:
-                rules = replace(ruled[window], before=torch.from_numpy(before).to(path.device))
-            written.append(decode_tokens(model, z, temperature, generator, rules))
+        for window, z in enumerate(path.transpose(1, 0, 2)):
+            rules = None if ruled is None else replace(ruled[window], before=before)
+            written.append(decode_tokens(model, z, temperature, draws, rules))
             latest = last_notes(written[-1]).astype(np.int64)
             before = np.where(latest > 0, latest, before)
         return np.concatenate(written, axis=1)
@@ -128,20 +123,17 @@ class Surroundings:
             own[np.arange(steps), tune[window]] = True
         return own
 
-    def rules(
-        self, shares: np.ndarray, device: torch.device, free_ends: bool = True, margin: int = 0
-    ) -> list[TokenRules] | None:
+    def rules(self, shares: np.ndarray, free_ends: bool = True, margin: int = 0) -> list[TokenRules] | None:
         """The rules of N melodies at ``shares`` ``(N, tunes)``, for each of their W windows; None if there are none.
 
         Args:
             shares: how much of each tune there is in each melody, adding up to 1.
-            device: where the rules are to be.
             free_ends: leave a melody free that is all of one tune, as it comes back from its own latent vector.
             margin: how many semitones beyond the range of the tunes a melody may go.
         """
         if self.scale == "none":
             return None
-        vocabulary, is_end = self.vocabulary, torch.from_numpy(free_ends & (shares.max(axis=1) == 1)).to(device)
+        vocabulary, is_end = self.vocabulary, free_ends & (shares.max(axis=1) == 1)
         allowed = np.stack([self._allowed(share) for share in shares])  # (N, W * T, V), or of all steps (N, 1, V)
         is_note = np.arange(vocabulary.size) >= FIRST_NOTE_ON
         notes = self.tokens[self.tokens >= FIRST_NOTE_ON]
@@ -150,22 +142,21 @@ class Surroundings:
             lowest, highest = int(notes.min()) - margin, int(notes.max()) + margin  # the tokens are uint8: no wrapping
             allowed &= ~is_note | ((lowest <= places) & (places <= highest))
         bonus = None if self.harmony is None else self.harmony.bonus(vocabulary).astype(np.float32)
-        leaps = torch.from_numpy(_leaps(self.tokens)).to(device)
+        leaps = _leaps(self.tokens)
         windows, steps = self.tokens.shape[1:]
         ruled = []
         for window in range(windows):
             here = slice(window * steps, (window + 1) * steps) if allowed.shape[1] > 1 else slice(None)
-            every = torch.from_numpy(allowed[:, here] | self._own(window)).to(device) | is_end[:, None, None]
+            every = allowed[:, here] | self._own(window) | is_end[:, None, None]
             preferred = None
             if bonus is not None:
-                table = torch.from_numpy(bonus[window * steps : (window + 1) * steps]).to(device)
-                preferred = table * ~is_end[:, None, None]
+                preferred = bonus[window * steps : (window + 1) * steps] * ~is_end[:, None, None]
             ruled.append(TokenRules(every, preferred, no_wide_leaps=~is_end, leaps=leaps[:, window]))
         return ruled
 
 
 def rules_near(
-    model: MelodyModel,
+    model: MelodyNetwork,
     window: Melody,
     scale: Scale | ScaleChoice,
     piece: np.ndarray | None = None,
@@ -173,16 +164,16 @@ def rules_near(
 ) -> TokenRules | None:
     """The rules of melodies made from one window: its scale, its range and a little more, and no new wide leaps."""
     around = Surroundings.of(model.vocabulary, [[window]], scale, [piece])
-    ruled = around.rules(np.ones((1, 1)), model.device, free_ends=False, margin=margin)
+    ruled = around.rules(np.ones((1, 1)), free_ends=False, margin=margin)
     return None if ruled is None else ruled[0]
 
 
-def rules_of(model: MelodyModel, scale: Scale) -> TokenRules:
-    """Rules that keep any melody in ``scale``, on the model's device."""
-    return TokenRules.only(torch.from_numpy(scale.allowed_tokens(model.vocabulary)).to(model.device))
+def rules_of(model: MelodyNetwork, scale: Scale) -> TokenRules:
+    """Rules that keep any melody in ``scale``."""
+    return TokenRules.only(scale.allowed_tokens(model.vocabulary))
 
 
-def rules_within(model: MelodyModel, scale: Scale | None, lowest: int, highest: int) -> TokenRules:
+def rules_within(model: MelodyNetwork, scale: Scale | None, lowest: int, highest: int) -> TokenRules:
     """Rules that keep any melody between two MIDI pitches, both included, and in ``scale``; None allows all notes.
 
     A note beyond the range goes to its end.
@@ -194,12 +185,12 @@ def rules_within(model: MelodyModel, scale: Scale | None, lowest: int, highest: 
     if scale is not None:
         in_both = allowed & scale.allowed_tokens(vocabulary)
         allowed = in_both if in_both[FIRST_NOTE_ON:].any() else allowed
-    return TokenRules(torch.from_numpy(allowed[None, None]).to(model.device), reach=vocabulary.size)
+    return TokenRules(allowed[None, None], reach=vocabulary.size)
 
 
-def rules_of_each(model: MelodyModel, windows: np.ndarray) -> TokenRules:
+def rules_of_each(model: MelodyNetwork, windows: np.ndarray) -> TokenRules:
     """Rules that keep each of N melodies in the scale that fits the window ``(N, T)`` best."""
-    return TokenRules(torch.from_numpy(allowed_in_each(model.vocabulary, windows)[:, None]).to(model.device))
+    return TokenRules(allowed_in_each(model.vocabulary, windows)[:, None])
 
 
 def allowed_in_each(vocabulary: Vocabulary, windows: np.ndarray) -> np.ndarray:

@@ -13,21 +13,18 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from melodyvae.models.token_rules import TokenRules
 from melodyvae.music.melody import Melody, MelodyNote
 from melodyvae.music.scales import Scale, ScaleChoice, best_scale, pitch_class_weights
+from melodyvae.network.draws import Draws
+from melodyvae.network.network import MelodyNetwork
+from melodyvae.network.token_rules import TokenRules
 from melodyvae.system.errors import UserError
 from melodyvae.verbs.codec import fields_of, posterior_means, tied_like
 from melodyvae.verbs.in_scale import rules_within
 from melodyvae.verbs.scoring import negative_elbo
-
-if TYPE_CHECKING:
-    from melodyvae.models.melody import MelodyModel
 
 MAX_CANDIDATES = 32  # per bar and tune
 MIN_CANDIDATES = 8
@@ -43,12 +40,12 @@ class InpaintingError(UserError, ValueError):
 
 
 def complete(
-    model: MelodyModel,
+    model: MelodyNetwork,
     melody: Melody,
     hidden_bars: Collection[int],
     count: int = 1,
     temperature: float = 0.0,
-    generator: torch.Generator | None = None,
+    draws: Draws | None = None,
     scale: Scale | ScaleChoice = "auto",
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Melody]:
@@ -62,7 +59,7 @@ def complete(
         hidden_bars: from 0; those after the melody's end make it longer.
         count: how many.
         temperature: of the tokens' draw; the completions differ at 0 too, since z is drawn.
-        generator: the source of all draws.
+        draws: the source of all draws.
         scale: of the new bars: ``auto`` takes that of the bars near by; ``none`` allows all notes.
         progress: called with how many of the hidden bars are done, and how many there are.
 
@@ -84,7 +81,7 @@ def complete(
     usual = _usual_nats(model, whole, known)
     for number, bar in enumerate(hidden, start=1):
         near = [melodies[0].window(other, 1) for other in near_bars(bar, known)] or around
-        melodies = _fill(model, melodies, whole, bar, known, near, usual, candidates, temperature, generator, scale)
+        melodies = _fill(model, melodies, whole, bar, known, near, usual, candidates, temperature, draws, scale)
         known[bar] = True
         if progress is not None:
             progress(number, len(hidden))
@@ -98,7 +95,7 @@ def near_bars(bar: int, known: list[bool]) -> list[int]:
 
 
 def _fill(
-    model: MelodyModel,
+    model: MelodyNetwork,
     melodies: list[Melody],
     whole: Melody,
     bar: int,
@@ -107,7 +104,7 @@ def _fill(
     usual: float | None,
     count: int,
     temperature: float,
-    generator: torch.Generator | None,
+    draws: Draws | None,
     scale: Scale | ScaleChoice,
 ) -> list[Melody]:
     """The melodies with one more bar in them, each the best of ``count`` candidates."""
@@ -120,14 +117,11 @@ def _fill(
     guessed = rows.copy()
     place = (bar - first) * steps
     guessed[:, place : place + steps] = guesses[np.arange(len(rows)) % len(guesses)]
-    amounts = torch.linspace(*AMOUNTS, count, device=model.device).repeat(len(melodies))[:, None]
+    amounts = np.tile(np.linspace(*AMOUNTS, count, dtype=np.float32), len(melodies))[:, None]
     means = posterior_means(model, guessed)
-    z = (1 - amounts**2).sqrt() * means + amounts * model.prior(len(rows)).sample(generator)
-    mask = torch.from_numpy(visible).to(model.device)
-    repeated = torch.from_numpy(rows).to(model.device)
+    z = np.sqrt(1 - amounts**2) * means + amounts * model.prior(len(rows)).sample(draws)
     rules = rules_around(model, near, scale)
-    with torch.inference_mode():
-        filled = model.fill_in(z, repeated, mask, temperature, generator, rules).cpu().numpy().astype(np.uint8)
+    filled = model.fill_in(z, rows, visible, temperature, draws, rules).astype(np.uint8)
     # Only what is near is put together for each candidate: a song may have a hundred bars.
     low, high = max(bar - size, 0), min(bar + size + 1, len(known))
     parts = [melody.window(low, high - low) for melody in melodies]
@@ -170,7 +164,7 @@ def _best_of_each(bars: list[tuple[MelodyNote, ...]], costs: np.ndarray) -> list
     return chosen
 
 
-def rules_around(model: MelodyModel, near: list[Melody], scale: Scale | ScaleChoice) -> TokenRules | None:
+def rules_around(model: MelodyNetwork, near: list[Melody], scale: Scale | ScaleChoice) -> TokenRules | None:
     """Rules that keep a bar in the scale and the range of those near by."""
     pitches = np.array([note.pitch for melody in near for note in melody.notes], np.int64)
     if scale == "none" or not len(pitches):
@@ -210,7 +204,7 @@ def _mean_interval(melodies: Sequence[Melody]) -> float:
     return float(np.mean(found)) if found else 0.0
 
 
-def _usual_nats(model: MelodyModel, whole: Melody, known: list[bool]) -> float | None:
+def _usual_nats(model: MelodyNetwork, whole: Melody, known: list[bool]) -> float | None:
     """The mean negative ELBO of the windows in which all is known; None if there is none with a note."""
     size = model.config.bars
     windows = [whole.window(start, size) for start in range(len(known) - size + 1) if all(known[start : start + size])]
@@ -218,7 +212,7 @@ def _usual_nats(model: MelodyModel, whole: Melody, known: list[bool]) -> float |
     return float(negative_elbo(model, np.stack(rows)).mean()) if rows else None
 
 
-def _with_bar(model: MelodyModel, melody: Melody, whole: Melody, row: np.ndarray, bar: int, first: int) -> Melody:
+def _with_bar(model: MelodyNetwork, melody: Melody, whole: Melody, row: np.ndarray, bar: int, first: int) -> Melody:
     """A melody with one of its bars taken from a window that begins at bar ``first``."""
     written = model.vocabulary.decode(row, **fields_of(whole)).window(bar - first, 1)
     pieces = [written if index == bar else melody.window(index, 1) for index in range(melody.bars)]

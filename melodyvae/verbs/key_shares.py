@@ -7,30 +7,31 @@ Conventions: a key signature is that of a major tonic (pitch class, C is 0) or o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
-import torch
-from torch import Tensor
 
 from melodyvae.music.keys import key_of
 from melodyvae.music.tokens import Vocabulary
 from melodyvae.network.checkpoint import check_extras
+from melodyvae.network.draws import Draws
 
 EXTRA = "key_shares"  # among a model's extras
 SIGNATURES = 12
 MAX_WINDOWS = 8000  # as many as the shares of a collection need
 
 
-def count_key_shares(windows: np.ndarray, vocabulary: Vocabulary) -> dict[str, Tensor]:
+def count_key_shares(windows: np.ndarray, vocabulary: Vocabulary) -> dict[str, np.ndarray]:
     """The share of each key signature ``(12,)`` among token windows ``(N, T)``, for a model's extras."""
-    counts = torch.zeros(SIGNATURES)
+    counts = np.zeros(SIGNATURES, np.float32)
     for row in windows:
         key = key_of(vocabulary.decode(row))
         if key is not None:
             counts[key.major_tonic] += 1
-    return {EXTRA: counts / counts.sum().clamp(min=1)}
+    return {EXTRA: counts / max(counts.sum(), np.float32(1))}
 
 
-def draw_signatures(count: int, extras: dict[str, Tensor], generator: torch.Generator | None) -> list[int] | None:
+def draw_signatures(count: int, extras: Mapping[str, np.ndarray], draws: Draws | None) -> list[int] | None:
     """``count`` key signatures, drawn by how common they are; None of a model without key shares.
 
     Raises:
@@ -39,9 +40,8 @@ def draw_signatures(count: int, extras: dict[str, Tensor], generator: torch.Gene
     if EXTRA not in extras or not count:
         return None
     check_extras(extras, {EXTRA: (SIGNATURES,)})
-    shares = extras[EXTRA].float().clamp(min=0)
+    shares = np.maximum(extras[EXTRA].astype(np.float32), 0)
     if not shares.sum() > 0:
         return None
-    device = None if generator is None else generator.device
-    drawn: list[int] = torch.multinomial(shares.to(device), count, replacement=True, generator=generator).tolist()
+    drawn: list[int] = (draws or Draws()).choices(np.broadcast_to(shares, (count, SIGNATURES))).tolist()
     return drawn

@@ -92,7 +92,7 @@ def morph(vae: HeldModel, source: MelodySource, options: MorphOptions) -> Morph:
     )
     ends = [taken.melody, melodies[0], melodies[-1]]
     tune, before, after = measure(np.stack([model.vocabulary.encode(melody) for melody in ends]), vae.config).tolist()
-    deviations = AttributeVectors.from_extras(model.extras, model.device, vae.config.latent_size).deviations.tolist()
+    deviations = AttributeVectors.from_extras(model.extras, vae.config.latent_size).deviations.tolist()
     asked = [
         value + amount * deviation if amount else None
         for value, amount, deviation in zip(before, amounts.tolist(), deviations, strict=True)

@@ -15,23 +15,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from melodyvae.models.token_rules import TokenRules
 from melodyvae.music.keys import Key
 from melodyvae.music.melody import Melody
 from melodyvae.music.scales import Scale, ScaleChoice, moved_to_scale
+from melodyvae.network.draws import Draws
+from melodyvae.network.network import MelodyNetwork
+from melodyvae.network.token_rules import TokenRules
 from melodyvae.verbs.attribute_vectors import AttributeVectors
 from melodyvae.verbs.attributes import ATTRIBUTES, measure
 from melodyvae.verbs.codec import decode_tokens, exact_latents
 from melodyvae.verbs.in_scale import rules_near, rules_of
-
-if TYPE_CHECKING:
-    from melodyvae.models.melody import MelodyModel
 
 CANDIDATES = 192
 ROUNDS = 6  # of candidates, each around the best found so far
@@ -46,12 +42,12 @@ SHORTHANDS = {"syncopation": ("syncopation-8", "syncopation-16")}
 
 
 def morph(
-    model: MelodyModel,
+    model: MelodyNetwork,
     melody: Melody,
     amounts: Mapping[str, float],
     count: int = 5,
     temperature: float = 0.0,
-    generator: torch.Generator | None = None,
+    draws: Draws | None = None,
     scale: Scale | ScaleChoice = "none",
     candidates: int = CANDIDATES,
     key: Key | None = None,
@@ -66,7 +62,7 @@ def morph(
         amounts: by attribute, or ``syncopation`` for both of its grids; what is not named is to stay.
         count: how many melodies, at least 2; the amounts grow evenly.
         temperature: 0 takes the most probable melody at each point.
-        generator: the source of all draws; None draws the same every time.
+        draws: the source of all draws; None draws the same every time.
         scale: ``auto`` keeps the melodies to the scale that fits ``melody`` best, and to the notes of its own; ``none``
             does not; a scale moves ``melody`` to it first, and all keep to it.
         candidates: how many melodies are tried for each one; 1 takes the straight move.
@@ -83,8 +79,8 @@ def morph(
     if not 0 <= temperature < math.inf:
         raise ValueError(f"temperature is {temperature}; it must be a number from 0 up")
     wanted = wanted_amounts(amounts)
-    directions = AttributeVectors.from_extras(model.extras, model.device, model.config.latent_size)
-    generator = generator or torch.Generator(model.device).manual_seed(0)
+    directions = AttributeVectors.from_extras(model.extras, model.config.latent_size)
+    draws = draws or Draws(0)
     if isinstance(scale, Scale):
         melody = moved_to_scale(melody, scale, key)
         rules: TokenRules | None = rules_of(model, scale)
@@ -94,12 +90,12 @@ def morph(
     tokens = (
         model.vocabulary.encode(melody)[None]
         if temperature == 0
-        else decode_tokens(model, z, temperature, generator, rules)
+        else decode_tokens(model, z, temperature, draws, rules)
     )
     start, rows = (z, tokens), [tokens[0]]
     for index in range(1, count):
         part = wanted * index / (count - 1)
-        z, tokens = move(model, directions, start, (z, tokens), part, candidates, temperature, generator, rules)
+        z, tokens = move(model, directions, start, (z, tokens), part, candidates, temperature, draws, rules)
         rows.append(tokens[0])
     return [
         model.vocabulary.decode(
@@ -133,16 +129,16 @@ def wanted_amounts(amounts: Mapping[str, float]) -> np.ndarray:
 
 
 def move(
-    model: MelodyModel,
+    model: MelodyNetwork,
     directions: AttributeVectors,
-    start: tuple[Tensor, np.ndarray],
-    here: tuple[Tensor, np.ndarray],
+    start: tuple[np.ndarray, np.ndarray],
+    here: tuple[np.ndarray, np.ndarray],
     amounts: np.ndarray,
     candidates: int = CANDIDATES,
     temperature: float = 0.0,
-    generator: torch.Generator | None = None,
+    draws: Draws | None = None,
     rules: TokenRules | None = None,
-) -> tuple[Tensor, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray]:
     """Latent vectors ``(N, Z)`` and their token windows ``(N, T)`` with the attributes of ``start`` moved.
 
     Args:
@@ -153,39 +149,38 @@ def move(
         amounts: of each attribute, ``(A,)``; with 0 throughout, ``start`` is what is nearest to it, and stays.
         candidates: how many points are tried; 1 adds the directions and looks no further.
         temperature: of the tokens' draw.
-        generator: the source of all draws.
+        draws: the source of all draws.
         rules: which tokens may come, the same for all; None allows all.
     """
     if not amounts.any():
         return start
-    vectors = directions.vectors.to(start[0])
+    vectors = directions.vectors
     if candidates == 1:
-        z = start[0] + torch.from_numpy(amounts).to(vectors) @ vectors
-        return z, decode_tokens(model, z, temperature, generator, rules)
+        z = start[0] + amounts.astype(vectors.dtype) @ vectors
+        return z, decode_tokens(model, z, temperature, draws, rules)
     deviations = deviations_of(directions)
     target = measure(start[1], model.config) / deviations + amounts
     weights = np.where(amounts != 0, MOVED_WEIGHT, 1.0)
 
     best_z, best_tokens = here
     for size in _rounds(candidates):
-        gap = torch.from_numpy(target - measure(best_tokens, model.config) / deviations).to(vectors)
-        near = _candidates(best_z, gap, amounts, vectors, directions.spread.to(vectors), size, generator)
-        tokens = decode_tokens(model, near.flatten(0, 1), temperature, generator, rules)
+        gap = target - measure(best_tokens, model.config) / deviations
+        near = _candidates(best_z, gap, amounts, directions, size, draws or Draws())
+        tokens = decode_tokens(model, near.reshape(-1, near.shape[-1]), temperature, draws, rules)
         # The best so far stands beside them, so that nothing is lost.
-        all_z = torch.cat([best_z[None], near])
+        all_z = np.concatenate([best_z[None], near])
         all_tokens = np.concatenate([best_tokens[None], tokens.reshape(size, *best_tokens.shape)])
         measured = measure(all_tokens.reshape(-1, all_tokens.shape[-1]), model.config).reshape(size + 1, *target.shape)
         cost = (weights * (target - measured / deviations) ** 2).sum(axis=-1)
         cost += STEPS_WEIGHT * (all_tokens != start[1]).mean(axis=-1)
         choice, rows = cost.argmin(axis=0), np.arange(len(target))
-        best_tokens = all_tokens[choice, rows]
-        best_z = all_z[torch.from_numpy(choice).to(all_z.device), torch.from_numpy(rows).to(all_z.device)]
+        best_z, best_tokens = all_z[choice, rows], all_tokens[choice, rows]
     return best_z, best_tokens
 
 
 def deviations_of(directions: AttributeVectors) -> np.ndarray:
     """The unit of each attribute's amounts; 1 of an attribute that was the same in all training windows."""
-    found = directions.deviations.cpu().double().numpy()
+    found = directions.deviations.astype(np.float64)
     return np.where(found > 0, found, 1.0)
 
 
@@ -196,23 +191,22 @@ def _rounds(candidates: int) -> list[int]:
 
 
 def _candidates(
-    centre: Tensor,
-    gap: Tensor,
+    centre: np.ndarray,
+    gap: np.ndarray,
     amounts: np.ndarray,
-    vectors: Tensor,
-    spread: Tensor,
+    directions: AttributeVectors,
     count: int,
-    generator: torch.Generator | None,
-) -> Tensor:
+    draws: Draws,
+) -> np.ndarray:
     """``count`` points near each ``centre`` ``(N, Z)``: ``(count, N, Z)``.
 
     Each goes some length along the directions of what is missing (``gap``, ``(N, A)``), a little along the others, and
     a little anywhere.
     """
-    place, kind = centre.device, centre.dtype
-    length = OVERSHOOT * torch.rand(count, len(centre), 1, generator=generator, device=place, dtype=kind)
-    sideways = SIDEWAYS * torch.randn(count, *gap.shape, generator=generator, device=place, dtype=kind)
-    along = torch.where(torch.from_numpy(amounts != 0).to(centre.device), length * gap, sideways)
-    noise = centre.new_tensor([NOISE[number % len(NOISE)] for number in range(count)])
-    anywhere = spread * torch.randn(count, *centre.shape, generator=generator, device=place, dtype=kind)
-    return centre + along @ vectors + noise[:, None, None] * anywhere
+    length = OVERSHOOT * draws.uniform(count, len(centre), 1)
+    sideways = SIDEWAYS * draws.normal(count, *gap.shape)
+    along = np.where(amounts != 0, length * gap, sideways)
+    noise = np.array([NOISE[number % len(NOISE)] for number in range(count)])
+    anywhere = directions.spread * draws.normal(count, *centre.shape)
+    found = centre + along @ directions.vectors + noise[:, None, None] * anywhere
+    return np.asarray(found, np.float32)

@@ -15,10 +15,10 @@ from typing import Self
 
 import numpy as np
 
-from melodyvae.models.melody import MelodyModel
 from melodyvae.music.melody import Melody
 from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
 from melodyvae.network.checkpoint import beside
+from melodyvae.network.network import MelodyNetwork
 from melodyvae.system.arrays import array_on_disk
 from melodyvae.system.errors import UserError
 from melodyvae.system.files import whole_file
@@ -116,7 +116,7 @@ class NoveltyIndex:
         return alike
 
 
-def find_index(model: MelodyModel) -> NoveltyIndex | None:
+def find_index(model: MelodyNetwork) -> NoveltyIndex | None:
     """The index that came with a model; None if it came without.
 
     Raises:
@@ -134,7 +134,7 @@ def find_index(model: MelodyModel) -> NoveltyIndex | None:
     return index
 
 
-def index_of(model: MelodyModel) -> NoveltyIndex:
+def index_of(model: MelodyNetwork) -> NoveltyIndex:
     """The index that came with a model.
 
     Raises:

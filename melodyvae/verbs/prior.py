@@ -18,20 +18,18 @@ Conventions: Z latent dimensions; log-densities in nats.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from melodyvae.datasets.batches import random_rows, token_batches
-from melodyvae.models.token_rules import TokenRules
 from melodyvae.network.checkpoint import check_extras
+from melodyvae.network.draws import Draws
+from melodyvae.network.network import MelodyNetwork
+from melodyvae.network.rows import in_parts, random_rows
+from melodyvae.network.token_rules import TokenRules
 from melodyvae.system.errors import UserError
-
-if TYPE_CHECKING:
-    from melodyvae.models.melody import MelodyModel
 
 Prior = Literal["fitted", "normal"]
 EXTRA = "prior."
@@ -53,28 +51,27 @@ class FittedGaussian:
         factor: ``(Z, Z)``, lower triangular; the covariance is ``factor @ factor.T``.
     """
 
-    mean: Tensor
-    factor: Tensor
+    mean: np.ndarray
+    factor: np.ndarray
 
-    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, count: int, draws: Draws | None = None) -> np.ndarray:
         """``count`` draws, ``(count, Z)``."""
-        noise = torch.randn((count, len(self.mean)), generator=generator, device=self.mean.device)
-        z: Tensor = self.mean + noise @ self.factor.T
-        return z
+        noise = (draws or Draws()).normal(count, len(self.mean)).astype(np.float32)
+        return np.asarray(self.mean + noise @ self.factor.T)
 
-    def log_density(self, z: Tensor) -> Tensor:
+    def log_density(self, z: np.ndarray) -> np.ndarray:
         """Natural logarithm of the density at ``z`` ``(N, Z)``: ``(N,)``."""
-        noise = torch.linalg.solve_triangular(self.factor, (z - self.mean).T, upper=False)
-        log_volume = self.factor.diagonal().log().sum() + 0.5 * len(self.mean) * math.log(2 * math.pi)
-        return torch.as_tensor(-0.5 * noise.square().sum(dim=0) - log_volume)
+        noise = np.linalg.solve(self.factor, (z - self.mean).T)
+        log_volume = np.log(self.factor.diagonal()).sum() + 0.5 * len(self.mean) * math.log(2 * math.pi)
+        return np.asarray(-0.5 * np.square(noise).sum(axis=0) - log_volume)
 
-    def to_extras(self) -> dict[str, Tensor]:
-        """The tensors as a checkpoint holds them: float16, each under a name of its own."""
-        return {EXTRA + entry.name: getattr(self, entry.name).cpu().half() for entry in fields(self)}
+    def to_extras(self) -> dict[str, np.ndarray]:
+        """The arrays as a checkpoint holds them: float16, each under a name of its own."""
+        return {EXTRA + entry.name: getattr(self, entry.name).astype(np.float16) for entry in fields(self)}
 
     @classmethod
-    def from_extras(cls, extras: dict[str, Tensor], device: torch.device, latent_size: int) -> Self:
-        """The Gaussian that a checkpoint holds, on ``device``.
+    def from_extras(cls, extras: Mapping[str, np.ndarray], latent_size: int) -> Self:
+        """The Gaussian that a checkpoint holds.
 
         Raises:
             PriorError: if there is none.
@@ -87,49 +84,45 @@ class FittedGaussian:
                 "prior normal"
             )
         check_extras(extras, {EXTRA + "mean": (latent_size,), EXTRA + "factor": (latent_size, latent_size)})
-        return cls(**{name: extras[EXTRA + name].to(device, torch.float32) for name in names})
+        return cls(**{name: extras[EXTRA + name].astype(np.float32) for name in names})
 
 
-def fit_prior(model: MelodyModel, windows: np.ndarray, seed: int = 0) -> FittedGaussian:
+def fit_prior(model: MelodyNetwork, windows: np.ndarray, seed: int = 0) -> FittedGaussian:
     """The prior of a trained model, from training windows ``(N, T)``, of which at most 30,000 are taken.
 
     The windows are taken in their own keys, so that samples come in the keys that there are.
     """
-    generator = torch.Generator(model.device).manual_seed(seed)
-    with torch.inference_mode():
-        draws = [
-            model.encode(tokens).sample(generator).float().cpu()
-            for tokens in token_batches(random_rows(windows, MAX_WINDOWS, seed), BATCH, model.device)
-        ]
-    return fit_gaussian(torch.cat(draws).clone())
+    draws = Draws(seed)
+    parts = in_parts(random_rows(windows, MAX_WINDOWS, seed), BATCH)
+    return fit_gaussian(np.concatenate([model.encode(part).sample(draws) for part in parts]))
 
 
-def fit_gaussian(z: Tensor) -> FittedGaussian:
+def fit_gaussian(z: np.ndarray) -> FittedGaussian:
     """The Gaussian of draws ``(N, Z)``.
 
     Its covariance borrows Z draws' worth of the identity, so that it is not singular, however few draws there are.
     """
     count, size = z.shape
-    centred = z - z.mean(dim=0)
-    covariance = (centred.T @ centred + size * torch.eye(size)) / (count + size)
-    return FittedGaussian(z.mean(dim=0), torch.linalg.cholesky(covariance))
+    centred = z - z.mean(axis=0)
+    covariance = (centred.T @ centred + size * np.eye(size, dtype=z.dtype)) / (count + size)
+    return FittedGaussian(z.mean(axis=0), np.linalg.cholesky(covariance))
 
 
 def draw_latents(
-    model: MelodyModel,
+    model: MelodyNetwork,
     count: int,
     prior: Prior | None = None,
-    generator: torch.Generator | None = None,
+    draws: Draws | None = None,
     rules: TokenRules | None = None,
     gibbs_steps: int = GIBBS_STEPS,
-) -> Tensor:
+) -> np.ndarray:
     """``count`` latent vectors ``(count, Z)``: from N(0, I), or from the fitted Gaussian after Gibbs steps.
 
     Args:
         model: the model.
         count: how many, at least 1.
         prior: None takes the fitted one of a model that has one.
-        generator: the source of all draws.
+        draws: the source of all draws.
         rules: which tokens may come in the melodies of the Gibbs steps, the same for all of them; None allows all.
         gibbs_steps: in each, a melody is drawn given z, and then z given the melody.
 
@@ -137,17 +130,16 @@ def draw_latents(
         PriorError: if the fitted prior is asked of a model that has none.
     """
     if prior == "normal" or (prior is None and not has_fitted_prior(model)):
-        return model.prior(count).sample(generator)
+        return model.prior(count).sample(draws)
     found = []
-    with torch.inference_mode():
-        fitted = FittedGaussian.from_extras(model.extras, model.device, model.config.latent_size)
-        for z in torch.split(fitted.sample(count, generator), BATCH):
-            for _ in range(gibbs_steps):
-                z = model.encode(model.decode(z, 1.0, generator, rules)).sample(generator)
-            found.append(z)
-    return torch.cat(found).clone()
+    fitted = FittedGaussian.from_extras(model.extras, model.config.latent_size)
+    for z in in_parts(fitted.sample(count, draws), BATCH):
+        for _ in range(gibbs_steps):
+            z = model.encode(model.decode(z, 1.0, draws, rules)).sample(draws)
+        found.append(z)
+    return np.concatenate(found)
 
 
-def has_fitted_prior(model: MelodyModel) -> bool:
+def has_fitted_prior(model: MelodyNetwork) -> bool:
     """Whether the model's checkpoint came with a fitted prior."""
     return EXTRA + "mean" in model.extras

@@ -38,8 +38,8 @@ def reconstruct(
     """
     sources = source if isinstance(source, list | tuple) else (source,)
     taken = tuple(take_all(vae, one, options.track) for one in sources)
-    generator = vae.draws(options.seed)
+    draws = vae.draws(options.seed)
     originals = tuple(one.melody for one in taken)
-    back = tuple(remembered(vae.model, melody, options.temperature, generator) for melody in originals)
+    back = tuple(remembered(vae.model, melody, options.temperature, draws) for melody in originals)
     right = tuple(matching_steps(vae.model, *pair) for pair in zip(originals, back, strict=True))
     return Reconstruction(melodies=back, sources=taken, seed=options.seed, originals=originals, steps_right=right)

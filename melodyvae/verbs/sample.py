@@ -96,7 +96,7 @@ def sample(vae: HeldModel, options: SampleOptions) -> Samples:
     seed = randbits(32) if options.seed is None else options.seed
     how: dict[str, Any] = {
         "temperature": options.temperature,
-        "generator": vae.draws(seed),
+        "draws": vae.draws(seed),
         "quarters_per_minute": options.tempo,
         "scale": scale,
     }

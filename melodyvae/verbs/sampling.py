@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import torch
+from typing import Any
 
 from melodyvae.music.melody import Melody
 from melodyvae.music.scales import Scale, ScaleChoice
+from melodyvae.network.draws import Draws
+from melodyvae.network.network import MelodyNetwork
 from melodyvae.verbs.codec import (
     check_count,
     decode_melodies,
@@ -20,15 +20,12 @@ from melodyvae.verbs.in_scale import rules_of, rules_of_each
 from melodyvae.verbs.prior import Prior, draw_latents
 from melodyvae.verbs.sources import windows_of
 
-if TYPE_CHECKING:
-    from melodyvae.models.melody import MelodyModel
-
 
 def sample(
-    model: MelodyModel,
+    model: MelodyNetwork,
     count: int,
     temperature: float = 1.0,
-    generator: torch.Generator | None = None,
+    draws: Draws | None = None,
     scale: Scale | ScaleChoice = "none",
     prior: Prior | None = None,
     **fields: Any,
@@ -39,7 +36,7 @@ def sample(
         model: the model.
         count: how many, at least 1.
         temperature: of the tokens' draw; 0 takes the most probable token.
-        generator: the source of all draws.
+        draws: the source of all draws.
         scale: ``auto`` writes each melody a second time, in the scale that fits it best; ``none`` does not; a scale
             keeps all to it.
         prior: ``fitted`` to the codes of the training windows or ``normal``; None takes the fitted one if there is one.
@@ -50,17 +47,17 @@ def sample(
     """
     check_count(count, 1)
     rules = rules_of(model, scale) if isinstance(scale, Scale) else None
-    z = draw_latents(model, count, prior, generator, rules)
+    z = draw_latents(model, count, prior, draws, rules)
     if scale == "auto":
-        rules = rules_of_each(model, decode_tokens(model, z, temperature, generator))
-    return decode_melodies(model, z, temperature, generator, rules, **fields)
+        rules = rules_of_each(model, decode_tokens(model, z, temperature, draws))
+    return decode_melodies(model, z, temperature, draws, rules, **fields)
 
 
 def reconstruct(
-    model: MelodyModel,
+    model: MelodyNetwork,
     melody: Melody,
     temperature: float = 0.0,
-    generator: torch.Generator | None = None,
+    draws: Draws | None = None,
 ) -> Melody:
     """``melody`` as the model remembers it: window by window through the posterior means, joined, at its own length.
 
@@ -68,6 +65,6 @@ def reconstruct(
     last window is padded for the model and cut again afterwards.
     """
     means = posterior_means(model, windows_of(model, melody))
-    remembered = Melody.join(decode_melodies(model, means, temperature, generator, **fields_of(melody)))
+    remembered = Melody.join(decode_melodies(model, means, temperature, draws, **fields_of(melody)))
     whole = remembered.window(0, melody.bars) if remembered.bars > melody.bars else remembered
     return tied_like(whole, melody, model.config.bars)

@@ -13,21 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from melodyvae.datasets.batches import random_rows, token_batches
-from melodyvae.models.loss import token_nats
 from melodyvae.music.melody import Melody, MelodyNote
 from melodyvae.music.tokens import FIRST_NOTE_ON
 from melodyvae.network.checkpoint import check_extras
+from melodyvae.network.network import MelodyNetwork
+from melodyvae.network.rows import in_parts, random_rows
 from melodyvae.verbs.doubts import DOUBTFUL_NATS_HEARD, at_other_pitches, can_hear, note_doubts, recurring_notes
-
-if TYPE_CHECKING:
-    from melodyvae.models.melody import MelodyModel
 
 QUANTILES = "score.quantiles"  # among a model's extras
 PERCENTILES = 101
@@ -71,7 +65,7 @@ class WindowScore:
     notes: tuple[NoteScore, ...]
 
 
-def score(model: MelodyModel, melody: Melody, composer: MelodyModel | None = None) -> list[WindowScore]:
+def score(model: MelodyNetwork, melody: Melody, composer: MelodyNetwork | None = None) -> list[WindowScore]:
     """The score of every window of ``melody`` that has a note, a bar apart; a shorter melody is padded with silence.
 
     The notes are judged by ``composer``, a model that looks back, if there is one and it takes bars of this length.
@@ -82,9 +76,9 @@ def score(model: MelodyModel, melody: Melody, composer: MelodyModel | None = Non
         return []
     rows = np.stack([model.vocabulary.encode(window) for _, window in found])
     per_step = negative_elbo(model, rows) / model.config.steps
-    if QUANTILES in model.extras:
+    quantiles = model.extras.get(QUANTILES)
+    if quantiles is not None:
         check_extras(model.extras, {QUANTILES: (PERCENTILES,)})
-    quantiles = model.extras[QUANTILES].cpu().numpy() if QUANTILES in model.extras else None
     scale = best_scale([note.pitch for note in melody.notes])
     is_heard = composer is not None and can_hear(composer, melody)
     doubts = note_doubts(composer, melody, scale) if composer is not None and is_heard else None
@@ -116,7 +110,7 @@ def score(model: MelodyModel, melody: Melody, composer: MelodyModel | None = Non
 
 
 def note_scores(
-    model: MelodyModel, window: np.ndarray, scale: np.ndarray | None = None, only: Sequence[int] | None = None
+    model: MelodyNetwork, window: np.ndarray, scale: np.ndarray | None = None, only: Sequence[int] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """For each onset of a token window ``(T,)``: how doubtful it is, in nats, and the shift to a likelier pitch.
 
@@ -144,24 +138,23 @@ def best_scale(pitches: Sequence[int] | np.ndarray) -> np.ndarray:
     return np.roll(MAJOR_SCALE, int(np.argmax(inside)))
 
 
-def negative_elbo(model: MelodyModel, windows: np.ndarray) -> np.ndarray:
+def negative_elbo(model: MelodyNetwork, windows: np.ndarray) -> np.ndarray:
     """-log p(x | z) at the posterior mean, plus the KL, in nats, of token windows ``(N, T)``: ``(N,)``.
 
     At the mean, and not at a draw, so that windows that hardly differ can be compared.
     """
     found = []
-    with torch.inference_mode():
-        for tokens in token_batches(windows, ROWS_AT_ONCE, model.device):
-            posterior = model.encode(tokens)
-            reconstruction = token_nats(model.logits(posterior.mean, tokens), tokens).sum(dim=1)
-            found.append(reconstruction + posterior.kl_to_standard_normal())
-    return torch.cat(found).double().cpu().numpy()
+    for tokens in in_parts(windows, ROWS_AT_ONCE):
+        posterior = model.encode(tokens)
+        reconstruction = model.nats(posterior.mean, tokens).sum(axis=1)
+        found.append(reconstruction + posterior.kl_to_standard_normal())
+    return np.concatenate(found).astype(np.float64)
 
 
-def fit_quantiles(model: MelodyModel, held_out: np.ndarray, seed: int = 0) -> dict[str, Tensor]:
+def fit_quantiles(model: MelodyNetwork, held_out: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
     """Quantiles ``(101,)`` of held-out windows' nats per step, for a model's extras: :func:`score` ranks with them."""
     if not len(held_out):
         return {}
     some = random_rows(held_out, MAX_WINDOWS, seed)
     per_step = negative_elbo(model, some) / some.shape[1]
-    return {QUANTILES: torch.from_numpy(np.quantile(per_step, np.linspace(0, 1, PERCENTILES))).float()}
+    return {QUANTILES: np.quantile(per_step, np.linspace(0, 1, PERCENTILES)).astype(np.float32)}

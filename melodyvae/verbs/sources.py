@@ -24,8 +24,8 @@ from melodyvae.system.errors import UserError
 from melodyvae.system.limits import Limits
 
 if TYPE_CHECKING:
-    from melodyvae.models.melody import MelodyModel
     from melodyvae.music.notes import Song
+    from melodyvae.network.network import MelodyNetwork
 
 MelodySource: TypeAlias = "PieceSource | Melody | ReadMelody"
 
@@ -243,7 +243,7 @@ def sounding_bars(melody: Melody) -> tuple[int, int]:
     return melody.notes[0].start_step // melody.steps_per_bar, -(-melody.notes[-1].end_step // melody.steps_per_bar)
 
 
-def windows_of(model: MelodyModel, melody: Melody) -> list[Melody]:
+def windows_of(model: MelodyNetwork, melody: Melody) -> list[Melody]:
     """``melody`` as windows of the model one after the other, the last one padded with silence."""
     bars = model.config.bars
     count = max(-(-melody.bars // bars), 1)

@@ -1,6 +1,6 @@
 """More walks through the latent space: near a tune, between four tunes, and sums of tunes.
 
-Conventions: a *window* is a melody of exactly the model's bars; everything drawn comes from the ``torch.Generator``
+Conventions: a *window* is a melody of exactly the model's bars; everything drawn comes from the ``Draws``
 that is passed in. All results have the tempo and the instrument of the first melody given.
 """
 
@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from melodyvae.models.latent import slerp
-from melodyvae.models.token_rules import TokenRules
 from melodyvae.music.melody import Melody
 from melodyvae.music.scales import Scale, ScaleChoice
+from melodyvae.network.draws import Draws
+from melodyvae.network.latent import slerp
+from melodyvae.network.network import MelodyNetwork
+from melodyvae.network.token_rules import TokenRules
 from melodyvae.verbs.codec import (
     check_count,
     decode_tokens,
@@ -28,9 +28,6 @@ from melodyvae.verbs.codec import (
 from melodyvae.verbs.in_scale import NEAR_MARGIN, Surroundings
 from melodyvae.verbs.sources import windows_of
 
-if TYPE_CHECKING:
-    from melodyvae.models.melody import MelodyModel
-
 MAX_DRAWS = 20
 # Half of the neighbours of a two-bar tune differ from it on 7 sixteenths of 32 or more, and 7% on one or two (24 tunes,
 # pop songs and folk songs, eight neighbours each); at 0.3 it was 2 sixteenths, and 54%.
@@ -38,12 +35,12 @@ AMOUNT = 0.45
 
 
 def vary(
-    model: MelodyModel,
+    model: MelodyNetwork,
     window: Melody,
     count: int = 8,
     amount: float = AMOUNT,
     temperature: float = 0.0,
-    generator: torch.Generator | None = None,
+    draws: Draws | None = None,
     rules: TokenRules | None = None,
     is_refused: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> list[Melody]:
@@ -58,7 +55,7 @@ def vary(
         count: how many, at least 1.
         amount: 0 to 1.
         temperature: of the tokens' draw; 0 takes the most probable melody at each z.
-        generator: the source of all draws.
+        draws: the source of all draws.
         rules: what keeps them in a scale (see :func:`~melodyvae.verbs.in_scale.rules_near`); None allows all.
         is_refused: which token windows of ``(N, T)`` are drawn again, booleans ``(N,)``; with it the window itself does
             not stand in for neighbours that are not found.
@@ -75,8 +72,8 @@ def vary(
     spare: list[np.ndarray] = []
     for _ in range(MAX_DRAWS if amount > 0 or temperature > 0 else 1):
         wanted = count - len(found)
-        z = math.sqrt(1 - amount**2) * mean + amount * model.prior(wanted).sample(generator)
-        rows = decode_tokens(model, z, temperature, generator, rules)
+        z = math.sqrt(1 - amount**2) * mean + amount * model.prior(wanted).sample(draws)
+        rows = decode_tokens(model, z, temperature, draws, rules)
         refused = np.zeros(len(rows), bool) if is_refused is None else is_refused(rows)
         for row in rows[~refused]:
             (spare if row.tobytes() in known else found).append(row)
@@ -88,7 +85,7 @@ def vary(
 
 
 def grid(
-    model: MelodyModel,
+    model: MelodyNetwork,
     corners: Sequence[Melody],
     count: int = 5,
     *,
@@ -115,13 +112,13 @@ def grid(
         raise ValueError(f"a grid has 4 corners, not {len(corners)}")
     tunes = [windows_of(model, corner) for corner in corners]
     latents = [exact_latents(model, tune) if exact else posterior_means(model, tune) for tune in tunes]
-    along = torch.linspace(0, 1, count, device=latents[0].device)
+    along = np.linspace(0, 1, count)
     paths = []
     for a, b, c, d in zip(*latents, strict=True):
         left, right = slerp(a, c, along), slerp(b, d, along)
-        paths.append(torch.cat([slerp(start, end, along) for start, end in zip(left, right, strict=True)]))
+        paths.append(np.concatenate([slerp(start, end, along) for start, end in zip(left, right, strict=True)]))
     around = Surroundings.of(model.vocabulary, tunes, scale)
-    rows = around.decode(model, torch.stack(paths, dim=1), grid_shares(count))
+    rows = around.decode(model, np.stack(paths, axis=1), grid_shares(count))
     melodies = [whole_melody(model, row, corners[0]) for row in rows]
     return [melodies[start : start + count] for start in range(0, count**2, count)]
 
@@ -134,11 +131,11 @@ def grid_shares(count: int) -> np.ndarray:
 
 
 def arithmetic(
-    model: MelodyModel,
+    model: MelodyNetwork,
     melodies: Sequence[Melody],
     signs: Sequence[int],
     temperature: float = 0.0,
-    generator: torch.Generator | None = None,
+    draws: Draws | None = None,
     scale: Scale | ScaleChoice = "none",
 ) -> Melody:
     """The melody at the sum of the posterior means of melodies of one length, each times its sign, 1 or -1.
@@ -151,19 +148,19 @@ def arithmetic(
     if not melodies or len(melodies) != len(signs):
         raise ValueError(f"{len(melodies)} windows and {len(signs)} signs; there must be as many, and at least one")
     tunes = [windows_of(model, melody) for melody in melodies]
-    means = torch.stack([posterior_means(model, tune) for tune in tunes])  # (terms, W, Z)
-    z = (means * torch.tensor(signs, dtype=means.dtype, device=means.device)[:, None, None]).sum(dim=0)
+    means = np.stack([posterior_means(model, tune) for tune in tunes])  # (terms, W, Z)
+    z = (means * np.array(signs, means.dtype)[:, None, None]).sum(axis=0)
     added = [tune for tune, sign in zip(tunes, signs, strict=True) if sign > 0] or tunes
     around = Surroundings.of(model.vocabulary, added, scale)
     shares = np.full((1, len(added)), 1 / len(added))
-    row = around.decode(model, z[None], shares, temperature, generator, free_ends=False, margin=NEAR_MARGIN)[0]
+    row = around.decode(model, z[None], shares, temperature, draws, free_ends=False, margin=NEAR_MARGIN)[0]
     return whole_melody(model, row, melodies[0])
 
 
-def steps_changed(model: MelodyModel, melody: Melody, window: Melody) -> int:
+def steps_changed(model: MelodyNetwork, melody: Melody, window: Melody) -> int:
     """On how many steps two melodies of one length have different tokens."""
     return int((model.vocabulary.encode(melody) != model.vocabulary.encode(window)).sum())
 
 
-def _grid_of(model: MelodyModel) -> dict[str, int]:
+def _grid_of(model: MelodyNetwork) -> dict[str, int]:
     return {"steps_per_quarter": model.config.steps_per_quarter}

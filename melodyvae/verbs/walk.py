@@ -1,7 +1,7 @@
 """From one tune to another: the walk between two latent vectors, made for ears.
 
 The two ends are encoded; their latents are refined until the tunes come back exactly
-(:mod:`melodyvae.verbs.refine`); the great arc between them is decoded on a fine grid, and of what is found there
+(:mod:`melodyvae.network.refine`); the great arc between them is decoded on a fine grid, and of what is found there
 melodies are taken that are evenly far apart (:mod:`melodyvae.verbs.path`). The walk is made in one key and
 register, the first tune's, since z also holds the pitch: otherwise a walk between two keys passes through neither. It
 keeps to the scale of the two tunes (:mod:`melodyvae.verbs.in_scale`). Longer tunes than the model's are walked
@@ -16,10 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from melodyvae.models.latent import slerp
 from melodyvae.music.harmony import Harmony
 from melodyvae.music.keys import Key, key_of
 from melodyvae.music.melody import Melody
@@ -33,6 +30,9 @@ from melodyvae.music.scales import (
     parse_tempo,
     weights_of,
 )
+from melodyvae.network.draws import Draws
+from melodyvae.network.latent import slerp
+from melodyvae.network.network import MelodyNetwork
 from melodyvae.verbs.alignment import KeyAndTempo, shift_to, within_octave
 from melodyvae.verbs.codec import (
     exact_latents,
@@ -57,7 +57,7 @@ from melodyvae.verbs.sources import Window, WindowError, pick_window, windows_of
 from melodyvae.verbs.ties import Ties
 
 if TYPE_CHECKING:
-    from melodyvae.models.melody import MelodyModel
+    from melodyvae.network.network import MelodyNetwork
     from melodyvae.verbs.interpolate import InterpolateOptions
 
 Weights: TypeAlias = np.ndarray  # how many notes each pitch class has, (12,)
@@ -93,11 +93,11 @@ class Walk:
 
 
 def walk(
-    model: MelodyModel,
+    model: MelodyNetwork,
     start: Melody,
     end: Melody,
     options: InterpolateOptions,
-    generator: torch.Generator | None = None,
+    draws: Draws | None = None,
     keys: tuple[Key | None, Key | None] | None = None,
     pieces: tuple[Weights, Weights] | None = None,
     harmony: Harmony | None = None,
@@ -111,7 +111,7 @@ def walk(
         start: whole bars (see :func:`~melodyvae.verbs.sources.pick_window`).
         end: as many.
         options: how to walk.
-        generator: the source of the draws when the temperature is above 0.
+        draws: the source of the draws when the temperature is above 0.
         keys: of the pieces that the two are from; by default they are found in the two themselves.
         pieces: how many notes each pitch class has in these pieces.
         harmony: what plays under all melodies, in the key of ``start``, moved to the scale if there is one.
@@ -136,7 +136,7 @@ def walk(
             decisions.append(FittedToHarmony(moved, len(end.notes), harmony.scale))
     around = _surroundings(model, start, moved_end, scale, pieces, shift, harmony)
     latents = [_latents(model, melody, options.ends) for melody in (start, moved_end)]
-    places, rows = _walked_tokens(model, latents[0], latents[1], options, generator, around)
+    places, rows = _walked_tokens(model, latents[0], latents[1], options, draws, around)
     tempi = start.quarters_per_minute, end.quarters_per_minute
     plan = KeyAndTempo(options.key, options.tempo, (0, shift), keys[0], tempi)
     shares = _shares(options.count)
@@ -188,7 +188,7 @@ class WalkEnds:
 
 
 def pick_ends(
-    model: MelodyModel,
+    model: MelodyNetwork,
     sources: tuple[ReadMelody, ReadMelody],
     first_bars: tuple[int | None, int | None] = (None, None),
     bars: int | None = None,
@@ -228,7 +228,7 @@ def pick_ends(
     return WalkEnds((windows[0], windows[1]), keys, pieces, (decided,) if taken < wanted else ())
 
 
-def _best_match(model: MelodyModel, found: ReadMelody, target: Melody) -> Window:
+def _best_match(model: MelodyNetwork, found: ReadMelody, target: Melody) -> Window:
     """The window of a piece, as long as ``target``, that is nearest to it in any key and octave."""
     bars = target.bars
     candidates = [(bar, window) for bar, window in found.melody.windows(bars) if len(window.notes) >= bars] or [
@@ -241,7 +241,7 @@ def _best_match(model: MelodyModel, found: ReadMelody, target: Melody) -> Window
 
 
 def _surroundings(
-    model: MelodyModel,
+    model: MelodyNetwork,
     start: Melody,
     end: Melody,
     scale: Scale | ScaleChoice,
@@ -256,7 +256,7 @@ def _surroundings(
 
 
 def _plan_keys(
-    model: MelodyModel,
+    model: MelodyNetwork,
     start: Melody,
     end: Melody,
     options: InterpolateOptions,
@@ -277,18 +277,18 @@ def _plan_tempi(start: Melody, end: Melody, options: InterpolateOptions) -> list
     return [] if is_one else [TempoPlan(tempi, plan)]
 
 
-def _latents(model: MelodyModel, melody: Melody, ends: str) -> Tensor:
+def _latents(model: MelodyNetwork, melody: Melody, ends: str) -> np.ndarray:
     """A latent vector for each window of a tune, ``(W, Z)``."""
     windows = windows_of(model, melody)
     return exact_latents(model, windows) if ends == "exact" else posterior_means(model, windows)
 
 
 def _walked_tokens(
-    model: MelodyModel,
-    first: Tensor,
-    last: Tensor,
+    model: MelodyNetwork,
+    first: np.ndarray,
+    last: np.ndarray,
     options: InterpolateOptions,
-    generator: torch.Generator | None,
+    draws: Draws | None,
     around: Surroundings,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Positions of the melodies on the path, 0 to 1, ``(count,)``, and their tokens, ``(count, W * T)``."""
@@ -298,16 +298,16 @@ def _walked_tokens(
         ties = Ties.of(ends[0], ends[1], model.config.steps_per_bar, model.config.steps)
     places, rows = _places(model, first, last, options, around, ties)
     if options.temperature > 0:
-        drawn = _decoded(model, first, last, places, around, ties, options.temperature, generator)
+        drawn = _decoded(model, first, last, places, around, ties, options.temperature, draws)
         between = slice(None) if options.ends == "model" else slice(1, -1)
         rows[between] = drawn[between]
     return places, rows
 
 
 def _places(
-    model: MelodyModel,
-    first: Tensor,
-    last: Tensor,
+    model: MelodyNetwork,
+    first: np.ndarray,
+    last: np.ndarray,
     options: InterpolateOptions,
     around: Surroundings,
     ties: Ties | None,
@@ -328,19 +328,18 @@ def _places(
 
 
 def _decoded(
-    model: MelodyModel,
-    first: Tensor,
-    last: Tensor,
+    model: MelodyNetwork,
+    first: np.ndarray,
+    last: np.ndarray,
     places: np.ndarray,
     around: Surroundings,
     ties: Ties | None,
     temperature: float = 0.0,
-    generator: torch.Generator | None = None,
+    draws: Draws | None = None,
 ) -> np.ndarray:
     """The tokens ``(N, W * T)`` at places ``(N,)`` of the great arcs from each of ``(W, Z)`` to its fellow, tied."""
-    along = torch.from_numpy(places).to(first)
-    path = torch.stack([slerp(a, b, along) for a, b in zip(first, last, strict=True)], dim=1)  # (N, W, Z)
-    rows = around.decode(model, path, np.stack([1 - places, places], axis=1), temperature, generator)
+    path = np.stack([slerp(a, b, places) for a, b in zip(first, last, strict=True)], axis=1)  # (N, W, Z)
+    rows = around.decode(model, path, np.stack([1 - places, places], axis=1), temperature, draws)
     return rows if ties is None else ties.tied(rows, places)
 
 

@@ -7,8 +7,7 @@ The second prints the table of docs/results.md. As the figure of attribute vecto
 (https://arxiv.org/abs/1803.05428): rows are the sliders, columns what changed on average, in standard deviations of the
 training windows. Measured are the bare directions (``straight``: ``--candidates 1`` of ``morph``), the search around
 them, which is what ``morph`` does and takes four seconds of a core per window, and, if asked for, the paper's own kind
-of direction (``quartiles``). A model without directions has them fitted here, which is not saved unless ``--save FILE``
-says where.
+of direction (``quartiles``). A model without directions has them fitted here, and is not saved.
 """
 
 from __future__ import annotations
@@ -19,11 +18,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from melodyvae.datasets.windows import open_dataset
-from melodyvae.device import choose_device
-from melodyvae.models.melody import MelodyModel
+from melodyvae.network.network import MelodyNetwork
 from melodyvae.verbs.attribute_vectors import (
     MAX_WINDOWS,
     AttributeVectors,
@@ -45,12 +42,12 @@ def as_markdown(effects: np.ndarray, corner: str) -> str:
     return "\n".join(lines)
 
 
-def paper_directions(model: MelodyModel, windows: np.ndarray, fitted: AttributeVectors) -> AttributeVectors:
+def paper_directions(model: MelodyNetwork, windows: np.ndarray, fitted: AttributeVectors) -> AttributeVectors:
     """The quartile differences, each as long as the fitted direction, so that the two can be compared."""
     chosen = windows[np.random.default_rng(0).permutation(len(windows))[:MAX_WINDOWS]]
-    standardised = (measure(chosen, model.config) - fitted.means.numpy()) / fitted.deviations.numpy()
-    vectors = quartile_directions(posterior_means(model, chosen).cpu().double().numpy(), standardised)
-    return replace(fitted, vectors=torch.from_numpy(vectors).float() * fitted.vectors.norm(dim=1, keepdim=True))
+    standardised = (measure(chosen, model.config) - fitted.means) / fitted.deviations
+    vectors = quartile_directions(posterior_means(model, chosen).astype(np.float64), standardised)
+    return replace(fitted, vectors=(vectors * np.linalg.norm(fitted.vectors, axis=1, keepdims=True)).astype(np.float32))
 
 
 def main() -> None:
@@ -65,23 +62,19 @@ def main() -> None:
         "--only", nargs="+", choices=["quartiles", "straight", "search"], default=["straight", "search"]
     )
     parser.add_argument("--amounts", nargs="+", type=float, default=[1.0, -1.0])
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--save", type=Path)
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
 
-    model = MelodyModel.from_pretrained(options.model).to(choose_device(options.device))
+    model = MelodyNetwork.read(options.model)
     dataset = open_dataset(options.dataset)
     dataset.check_fits(model.config)
     try:
-        directions = AttributeVectors.from_extras(model.extras, torch.device("cpu"), model.config.latent_size)
+        directions = AttributeVectors.from_extras(model.extras, model.config.latent_size)
     except AttributeVectorsError:
         began = time.perf_counter()
         model.extras |= fit_attribute_vectors(model, dataset.splits["train"]).to_extras()
         print(f"Directions fitted in {time.perf_counter() - began:.0f} s.\n", flush=True)
-        directions = AttributeVectors.from_extras(model.extras, torch.device("cpu"), model.config.latent_size)
-        if options.save is not None:
-            model.save(options.save)
+        directions = AttributeVectors.from_extras(model.extras, model.config.latent_size)
     held_out = dataset.splits[options.split]
     order = np.random.default_rng(0).permutation(len(held_out))[: options.windows]
     windows = np.asarray(held_out[np.sort(order)])

@@ -30,14 +30,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from melodyvae.datasets.windows import open_dataset
-from melodyvae.device import use_threads
-from melodyvae.models.melody import MelodyModel
 from melodyvae.music.melody import Melody
 from melodyvae.music.scales import best_scale, weights_of
 from melodyvae.music.voice import MelodyError
+from melodyvae.network.draws import Draws
+from melodyvae.network.network import MelodyNetwork
 from melodyvae.reading.midi import MidiError
 from melodyvae.verbs.both_sides import complete_from_both_sides
 from melodyvae.verbs.inpainting import complete
@@ -56,8 +55,7 @@ def main() -> None:
     parser.add_argument("--clip", type=int, default=8)
     parser.add_argument("--hide", default="5-6")
     arguments = parser.parse_args()
-    use_threads(1)
-    models = {name: MelodyModel.from_pretrained(name) for name in arguments.models}
+    models = {name: MelodyNetwork.read(name) for name in arguments.models}
     generator = np.random.default_rng(arguments.seed)
     first, _, last = arguments.hide.partition("-")
     hidden = range(int(first) - 1, int(last or first))
@@ -72,9 +70,9 @@ def main() -> None:
         rows["real"].append(_measured(clip, clip, hidden))
         for name, model in models.items():
             engine = complete_from_both_sides if model.config.look_back else complete
-            draws = torch.Generator().manual_seed(arguments.seed)
+            draws = Draws(arguments.seed)
             started = time.process_time()
-            (written,) = engine(model, clip, hidden, 1, generator=draws)
+            (written,) = engine(model, clip, hidden, 1, draws=draws)
             rows[name].append(_measured(written, clip, hidden, time.process_time() - started))
         rows["bar before"].append(_measured(_with_bars(clip, hidden, clip, hidden[0] - 1), clip, hidden))
         if before is not None:
@@ -87,7 +85,9 @@ def main() -> None:
         print(f"{name:<16}" + "".join(f"{value:14.3f}" for value in np.nanmean(found_rows, axis=0)))
 
 
-def _file_clips(arguments: argparse.Namespace, model: MelodyModel, generator: np.random.Generator) -> Iterator[Melody]:
+def _file_clips(
+    arguments: argparse.Namespace, model: MelodyNetwork, generator: np.random.Generator
+) -> Iterator[Melody]:
     """A phrase of each of the MIDI files of a folder, in an order that is drawn."""
     files = sorted(path for path in arguments.folder.rglob("*") if path.suffix.lower() in (".mid", ".midi"))
     for index in generator.permutation(len(files)):
@@ -98,7 +98,7 @@ def _file_clips(arguments: argparse.Namespace, model: MelodyModel, generator: np
 
 
 def _dataset_clips(
-    arguments: argparse.Namespace, model: MelodyModel, generator: np.random.Generator
+    arguments: argparse.Namespace, model: MelodyNetwork, generator: np.random.Generator
 ) -> Iterator[Melody]:
     """The first bars of a window of each file of a split, in an order that is drawn; a file's next one after all."""
     dataset = open_dataset(arguments.folder)

@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.evaluation.structure import tune_metrics
-from melodyvae.models.melody import MelodyModel
 from melodyvae.music.scales import key_named
 from melodyvae.music.tokens import FIRST_NOTE_ON
+from melodyvae.network.draws import Draws
+from melodyvae.network.network import MelodyNetwork
 from melodyvae.verbs.composing import Wish, compose, distance_from_close, distance_from_song, key_of
 
 COUNT = 200
@@ -36,17 +36,15 @@ def repeats(windows: np.ndarray) -> list[float]:
 
 def main() -> None:
     """Print everything."""
-    model = MelodyModel.from_pretrained("melody-compose")
+    model = MelodyNetwork.read("melody-compose")
     table, bar = model.vocabulary, model.config.steps_per_bar
     windows = np.asarray(open_dataset(Path(sys.argv[1])).splits["test"])
     windows = windows[np.linspace(0, len(windows) - 1, COUNT).astype(int)]
-    tokens, generator = torch.from_numpy(windows.astype(np.int64)), torch.Generator().manual_seed(0)
-    with torch.inference_mode():
-        z = torch.randn(COUNT, model.config.latent_size, generator=generator)
-        said = model.encode(tokens[:, : HEARD * bar]).mean
-        z[:, : said.shape[1]] = said
-        visible = torch.arange(16 * bar) < HEARD * bar
-        written = model.fill_in(z, tokens, visible, 1.0, generator).numpy().astype(np.uint8)
+    draws = Draws(0)
+    z = model.prior(COUNT).sample(draws)
+    said = model.encode(windows[:, : HEARD * bar]).mean
+    z[:, : said.shape[1]] = said
+    written = model.fill_in(z, windows, np.arange(16 * bar) < HEARD * bar, 1.0, draws).astype(np.uint8)
     for name, rows in (("real", windows), ("continued", written)):
         halves = [[table.decode(row).window(first, HEARD) for row in rows] for first in (0, HEARD)]
         pairs = [(a, b) for a, b in zip(*halves, strict=True) if a.notes and b.notes]
@@ -58,11 +56,11 @@ def main() -> None:
     wishes |= {f"{density} notes per bar": Wish(density=density) for density in (3, 6, 9)}
     wishes["60 to 79"] = Wish(lowest_pitch=60, highest_pitch=79)
     for name, wish in wishes.items():
-        melodies = compose(model, 32, 16, generator=torch.Generator().manual_seed(1), wish=wish)
-        print(name, "met", np.mean([wish.meet(melody)[0] < 4 * np.log(1.25) for melody in melodies]))
+        melodies = compose(model, 32, 16, draws=Draws(1), wish=wish)
+        print(name, "met", np.mean([wish.distance(melody) < 4 * np.log(1.25) for melody in melodies]))
     song = Wish(is_song=True)
     for name, bars, wish in [("any", 8, None), ("song", 8, song), ("any", 16, None), ("song", 16, song)]:
-        melodies = compose(model, 32, bars, generator=torch.Generator().manual_seed(1), scale="auto", wish=wish)
+        melodies = compose(model, 32, bars, draws=Draws(1), scale="auto", wish=wish)
         close = np.mean([distance_from_close(melody) == 0 for melody in melodies])
         form = np.mean([distance_from_song(melody) == distance_from_close(melody) for melody in melodies])
         print(f"form {name}, {bars} bars: close on the tonic, on a beat, a beat long {close}; song otherwise {form}")

@@ -13,16 +13,15 @@ from unittest import mock
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from melodyvae.datasets.batches import TrainingBatches
-from melodyvae.models.decoder import Choice
 from melodyvae.models.loss import weighted_loss
 from melodyvae.models.melody import MelodyModel
+from melodyvae.network.decoder import Choice
 from melodyvae.presets import PRESETS
 from melodyvae.vae import MelodyVAE
-from tests.benchmarks.gemm_flops import drawing_flops, training_flops
+from tests.benchmarks.gemm_flops import training_flops
 from tests.windows import random_windows
 
 TUNES = Path(__file__).parent.parent.parent / "examples" / "tunes"
@@ -63,7 +62,6 @@ def counts() -> Iterator[Count]:
         model = MelodyModel(replace(PRESETS[name].model, output="tokens", pitch_inputs=False))  # as is shipped
         steps = model.config.steps
         yield Count(f"steps of the decoder for {BATCH} melodies of {name}", _steps_of(model), steps)
-        yield Count(f"GEMM FLOPs of a melody drawn, {name}", _drawing_flops(model), drawing_flops(model.config))
         yield Count(f"GEMM FLOPs of a window in training, {name}", _training_flops(model), training_flops(model.config))
     yield Count(
         "steps of the decoder for 16 bars, segment by segment",
@@ -90,31 +88,26 @@ class _Counting(np.ndarray):
 
 def _rows_of_steps(write: Callable[[], object]) -> list[int]:
     """How many rows each step had that a decoder took in ``write``."""
-    rows, make = [], Choice.make
+    rows, choose = [], Choice.choose
 
-    def counted(choice: Choice, logits: Tensor, *others: Any) -> Tensor:
-        rows.append(len(logits))
-        return make(choice, logits, *others)
+    def counted(choice: Choice, legal: np.ndarray, *others: Any) -> np.ndarray:
+        rows.append(len(legal))
+        return choose(choice, legal, *others)
 
-    with mock.patch.object(Choice, "make", counted), torch.inference_mode():
+    with mock.patch.object(Choice, "choose", counted):
         write()
     return rows
 
 
 def _steps_of(model: MelodyModel) -> int:
-    return len(_rows_of_steps(lambda: model.decode(torch.zeros(BATCH, model.config.latent_size))))
+    network = model.network()
+    return len(_rows_of_steps(lambda: network.decode(network.prior(BATCH).mean)))
 
 
 def _melodies_of_a_walk() -> int:
-    model = MelodyModel.from_pretrained("melody-2bar")
+    vae = MelodyVAE.from_pretrained("melody-2bar")
     start, end, *_ = sorted(TUNES.glob("*.mid"))
-    return sum(_rows_of_steps(lambda: MelodyVAE(model).interpolate(start, end, 8))) // model.config.steps
-
-
-def _drawing_flops(model: MelodyModel) -> int:
-    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        model.decode(torch.zeros(1, model.config.latent_size))
-    return counter.get_total_flops()
+    return sum(_rows_of_steps(lambda: vae.interpolate(start, end, 8))) // vae.config.steps
 
 
 def _training_flops(model: MelodyModel) -> int:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from melodyvae.models.melody import MelodyModel
+from melodyvae.network.draws import Draws
+from melodyvae.network.network import MelodyNetwork
 from melodyvae.verbs.attribute_vectors import AttributeVectors
 from melodyvae.verbs.attributes import ATTRIBUTES, measure
 from melodyvae.verbs.codec import decode_tokens, posterior_means
@@ -19,7 +19,7 @@ MIN_HATCHED = 0.05  # standard deviations
 
 
 def effect_matrix(
-    model: MelodyModel,
+    model: MelodyNetwork,
     windows: np.ndarray,
     amount: float = 1.0,
     candidates: int = CANDIDATES,
@@ -31,15 +31,15 @@ def effect_matrix(
     In standard deviations of the attribute over the training windows; from the windows ``(N, T)`` as the model
     remembers them, which should be held out. ``directions`` are by default the model's own.
     """
-    chosen = directions or AttributeVectors.from_extras(model.extras, model.device, model.config.latent_size)
+    chosen = directions or AttributeVectors.from_extras(model.extras, model.config.latent_size)
     deviations = deviations_of(chosen)
     z = posterior_means(model, windows)
     start = (z, decode_tokens(model, z))
     before = measure(start[1], model.config)
-    generator = torch.Generator(model.device).manual_seed(seed)
+    draws = Draws(seed)
     rows = []
     for amounts in amount * np.eye(len(ATTRIBUTES)):
-        _, tokens = move(model, chosen, start, start, amounts, candidates, generator=generator)
+        _, tokens = move(model, chosen, start, start, amounts, candidates, draws=draws)
         rows.append(((measure(tokens, model.config) - before) / deviations).mean(axis=0))
     return np.stack(rows)
 

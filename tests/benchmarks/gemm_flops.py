@@ -72,16 +72,3 @@ def training_flops(config: MelodyConfig) -> int:
     """Of one window's way through a flat model, forward and back."""
     of_lstms = sum(layer_training_flops(layer, config.steps) for layer in recurrent_layers(config).values())
     return of_lstms + 3 * sum(_linear_flops(config).values())
-
-
-def drawing_flops(config: MelodyConfig) -> int:
-    """Of one melody drawn from its z by a flat model: no product of a token, which is a row of a table.
-
-    With one z for all steps alike (last-state), its product counts once.
-    """
-    decoder, linear = recurrent_layers(config)["decoder"], _linear_flops(config)
-    in_the_gates = 2 * 4 * decoder.size
-    of_hidden = in_the_gates * (2 * decoder.layers - 1) * decoder.size * config.steps
-    is_same = config.readout == "last-state"
-    of_z = in_the_gates * (config.latent_size if is_same else config.decoder_features * config.steps)
-    return of_hidden + of_z + linear["from z"] + linear["output"]

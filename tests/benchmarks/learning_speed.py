@@ -28,27 +28,20 @@ from unittest import mock
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 
 from melodyvae.config import MelodyTrainConfig
 from melodyvae.datasets.windows import WindowDataset, open_dataset
 from melodyvae.device import use_threads
-from melodyvae.models import decoder
 from melodyvae.models.decoder import MelodyDecoder
-from melodyvae.models.encoder import MelodyEncoder
-from melodyvae.models.latent import DiagonalGaussian
 from melodyvae.models.melody import MelodyModel
-from melodyvae.models.stepwise_lstm import DecoderContext
-from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT
-from melodyvae.presets import PRESETS
+from melodyvae.music.tokens import NO_EVENT
 from melodyvae.training.melody import build_model_and_config, melody_trainer
 from melodyvae.training.trainer import METRICS_FILE, read_metrics
 from tests.benchmarks.conversion import with_event_then_pitch
 
 TARGET = 0.95
 WHOLE_TRAINING = 14_000  # updates of 128 windows: the learning rate falls as if training went on for that long
-STEPS_A_BEAT = 4
 SMALL_MODEL = {
     **{"latent_size": 128, "encoder_size": 128, "encoder_features": 16},
     **{"decoder_size": 128, "decoder_layers": 1, "decoder_features": 32},
@@ -84,62 +77,8 @@ class TokenDropout(MelodyDecoder):
         return super().raw_logits(z, previous)
 
 
-class NextBeat(MelodyDecoder):
-    """Each step also reads what z says of the step one beat later."""
-
-    def context(self, z: Tensor) -> DecoderContext:
-        context = super().context(z)
-        later = F.pad(context.features[STEPS_A_BEAT:], (0, 0, 0, 0, 0, STEPS_A_BEAT))
-        return DecoderContext(torch.cat([context.features, later], dim=-1), context.state)
-
-
-class RicherEncoder(MelodyEncoder):
-    """Reads more of each step than the token's id: what ``more`` gives of ``(T, B)`` tokens."""
-
-    more: Callable[[Tensor, torch.dtype], Tensor]
-
-    def forward(self, tokens: Tensor) -> DiagonalGaussian:
-        dtype = self.posterior.weight.dtype
-        ids = self.token_inputs[tokens.long().T]
-        outputs, _ = self.lstm(torch.cat([ids, self.more(tokens.long().T, dtype)], dim=-1))
-        read = self.step_features(outputs).transpose(0, 1).flatten(1)
-        mean, log_variance = self.posterior(read).to(dtype).chunk(2, dim=-1)
-        return DiagonalGaussian(mean, log_variance)
-
-
-def place_in_bar(tokens: Tensor, dtype: torch.dtype) -> Tensor:
-    """``(T, B, 16)``: where in the bar of sixteen steps each step of ``(T, B)`` lies."""
-    places = torch.arange(len(tokens), device=tokens.device) % 16
-    return F.one_hot(places, 16).to(dtype).unsqueeze(1).expand(-1, tokens.shape[1], -1)
-
-
-def above_lowest(tokens: Tensor, dtype: torch.dtype) -> Tensor:
-    """``(T, B, 2 * 88)``: each note above the lowest of its window, and which note the lowest is, apart."""
-    is_note = tokens >= FIRST_NOTE_ON
-    lowest = torch.where(is_note, tokens, FIRST_NOTE_ON + 87).amin(dim=0) - FIRST_NOTE_ON
-    relative = F.one_hot((tokens - FIRST_NOTE_ON - lowest).clamp(min=0), 88) * is_note.unsqueeze(-1)
-    shift = F.one_hot(lowest, 88).expand(len(tokens), -1, -1)
-    return torch.cat([relative, shift], dim=-1).to(dtype)
-
-
-def _decoder_as(kind: type[MelodyDecoder], more_inputs: int = 0) -> Callable[[MelodyModel], None]:
-    def rebuild(model: MelodyModel) -> None:
-        decoder = model.decoder
-        decoder.__class__ = kind
-        if more_inputs:
-            old = decoder.lstm
-            decoder.lstm = nn.LSTM(old.input_size + more_inputs, old.hidden_size, old.num_layers)
-
-    return rebuild
-
-
-def _encoder_reads(more: Callable[[Tensor, torch.dtype], Tensor], size: int) -> Callable[[MelodyModel], None]:
-    def rebuild(model: MelodyModel) -> None:
-        encoder = model.encoder
-        encoder.__class__ = type("Encoder", (RicherEncoder,), {"more": staticmethod(more)})
-        encoder.lstm = nn.LSTM(encoder.lstm.input_size + size, encoder.lstm.hidden_size, bidirectional=True)
-
-    return rebuild
+def _with_token_dropout(model: MelodyModel) -> None:
+    model.decoder.__class__ = TokenDropout
 
 
 VARIANTS = {
@@ -150,14 +89,11 @@ VARIANTS = {
     "learning-rate-4e-3": Variant({"learning_rate": 4e-3}),
     "batch-64": Variant({"batch_size": 64}),
     "batch-256": Variant({"batch_size": 256}),
-    "token-dropout": Variant(rebuild=_decoder_as(TokenDropout)),
+    "token-dropout": Variant(rebuild=_with_token_dropout),
     "tokens": Variant(model={"output": "tokens", "pitch_inputs": False}),
     "event-then-pitch": Variant(model={"output": "event-then-pitch", "pitch_inputs": False}),
     "pitch-inputs": Variant(model={"output": "tokens", "pitch_inputs": True}),
     "both": Variant(model={"output": "event-then-pitch", "pitch_inputs": True}),
-    "place-in-bar": Variant(rebuild=_encoder_reads(place_in_bar, 16)),
-    "above-lowest": Variant(rebuild=_encoder_reads(above_lowest, 176)),
-    "next-beat": Variant(rebuild=_decoder_as(NextBeat, PRESETS["melody-2bar"].model.decoder_features)),
     "scheduled-sampling": Variant({"scheduled_sampling_rate": 1000.0}),
 }
 
@@ -175,7 +111,6 @@ def main() -> None:
     parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
     use_threads(1)
-    decoder.SMALL_BATCH = 0  # whose way of reading tokens is that of the presets alone
     if arguments.dataset is not None:
         for name in arguments.only:
             if arguments.minutes is None:

@@ -20,7 +20,6 @@ from pathlib import Path
 
 import numpy as np
 
-from melodyvae.device import use_threads
 from melodyvae.music.harmony import Harmony
 from melodyvae.music.melody import Melody
 from melodyvae.music.scales import CANDIDATES, IN_SCALE, share_outside, weights_of
@@ -41,8 +40,7 @@ def main() -> None:
     parser.add_argument("--bars", type=int, default=4)
     parser.add_argument("--model", default="melody-2bar")
     arguments = parser.parse_args()
-    use_threads(1)
-    vae = MelodyVAE.from_pretrained(arguments.model, "cpu")
+    vae = MelodyVAE.from_pretrained(arguments.model)
     files = sorted(path for path in arguments.folder.rglob("*") if path.suffix.lower() in (".mid", ".midi"))
     if len(files) < 2:
         parser.error(f"there are {len(files)} MIDI files in {arguments.folder}; a pair takes two")

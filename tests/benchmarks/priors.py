@@ -22,7 +22,9 @@ from melodyvae.datasets.windows import open_dataset
 from melodyvae.device import use_threads
 from melodyvae.evaluation.samples import histograms, jensen_shannon_bits
 from melodyvae.models.latent import standard_normal
-from melodyvae.models.melody import MelodyModel
+from melodyvae.network.draws import Draws
+from melodyvae.network.network import MelodyNetwork
+from melodyvae.network.rows import in_parts
 from melodyvae.verbs.codec import decode_tokens
 from melodyvae.verbs.prior import BATCH, GIBBS_STEPS, MAX_WINDOWS, FittedGaussian, fit_gaussian
 
@@ -94,17 +96,19 @@ def main() -> None:
     arguments = parser.parse_args()
     use_threads(1)
     torch.manual_seed(arguments.seed)
-    model = MelodyModel.from_pretrained(arguments.model)
+    model = MelodyNetwork.read(arguments.model)
     splits = open_dataset(arguments.dataset).splits
     held_out, train = np.asarray(splits[arguments.split]), np.asarray(splits["train"])
     some = np.random.default_rng(arguments.seed).permutation(len(train))[:MAX_WINDOWS]
-    codes, held_out_codes = (_draws(model, windows, arguments.seed) for windows in (train[np.sort(some)], held_out))
+    codes, held_out_codes = (
+        _draws(model, windows, Draws(arguments.seed)) for windows in (train[np.sort(some)], held_out)
+    )
     size = codes.shape[1]
     normal = standard_normal(1, size, like=codes)
     priors = {
         "N(0, I)": (lambda z: normal.log_density(z), lambda n, g: torch.randn(n, size, generator=g)),
         "diagonal mixture, 64": _diagonal_mixture(codes, 64),
-        "Gaussian": (fit_gaussian(codes).log_density, fit_gaussian(codes).sample),
+        "Gaussian": _full_mixture(codes, 1, 1),
         **{f"full mixture, {count}": _full_mixture(codes, count) for count in (4, 8, 16)},
         "RealNVP, 6 x 256": _flow(codes),
     }
@@ -115,34 +119,31 @@ def main() -> None:
     for name, (log_density, sample) in priors.items():
         nats = float(log_density(held_out_codes).mean())
         for steps in (0, GIBBS_STEPS):
-            generator = torch.Generator().manual_seed(arguments.seed)
-            z = sample(arguments.samples, generator)
+            generator, draws = torch.Generator().manual_seed(arguments.seed), Draws(arguments.seed)
+            z = sample(arguments.samples, generator).numpy()
             for _ in range(steps):
-                z = _draws(model, decode_tokens(model, z, 1.0, generator), generator)
-            _print_line(name, nats, str(steps), decode_tokens(model, z, 1.0, generator), wanted, model)
+                z = _draws(model, decode_tokens(model, z, 1.0, draws), draws).numpy()
+            _print_line(name, nats, str(steps), decode_tokens(model, z, 1.0, draws), wanted, model)
 
 
 def _print_line(
-    name: str, nats: float | None, steps: str, windows: np.ndarray, wanted: dict, model: MelodyModel
+    name: str, nats: float | None, steps: str, windows: np.ndarray, wanted: dict, model: MelodyNetwork
 ) -> None:
     found = histograms(windows, model.vocabulary, model.config.steps_per_bar)
     cells = "".join(f"{jensen_shannon_bits(found[name], wanted[name]):13.4f}" for name in NAMES)
     print(f"{name:<24}{'' if nats is None else f'{nats:.1f}':>9}  {steps:>8}{cells}", flush=True)
 
 
-def _draws(model: MelodyModel, windows: np.ndarray, seed: int | torch.Generator) -> Tensor:
+def _draws(model: MelodyNetwork, windows: np.ndarray, draws: Draws) -> Tensor:
     """One draw from q(z | x) of each window ``(N, T)``: ``(N, Z)``."""
-    generator = torch.Generator().manual_seed(seed) if isinstance(seed, int) else seed
-    batches = torch.split(torch.from_numpy(windows.astype(np.int64)), BATCH)
-    with torch.inference_mode():
-        return torch.cat([model.encode(batch).sample(generator) for batch in batches]).clone()
+    return torch.from_numpy(np.concatenate([model.encode(part).sample(draws) for part in in_parts(windows, BATCH)]))
 
 
 def _full_mixture(codes: Tensor, components: int, rounds: int = 8, borrowed: float = 200.0):
     """Full covariances, by expectation and maximisation from k-means; each borrows some of the overall covariance."""
-    overall = fit_gaussian(codes)
-    covariance = overall.factor @ overall.factor.T
-    whitened = torch.linalg.solve_triangular(overall.factor, (codes - overall.mean).T, upper=False).T
+    overall = fit_gaussian(codes.numpy())
+    covariance = torch.from_numpy(overall.factor @ overall.factor.T)
+    whitened = torch.from_numpy(np.linalg.solve(overall.factor, (codes.numpy() - overall.mean).T).T)
     shares = nn.functional.one_hot(_k_means(whitened, components), components).float()
     for _ in range(rounds):
         held = shares.sum(dim=0)
@@ -151,7 +152,7 @@ def _full_mixture(codes: Tensor, components: int, rounds: int = 8, borrowed: flo
         for share, weight, mean in zip(shares.T, held, means, strict=True):
             scatter = ((codes - mean) * share[:, None]).T @ (codes - mean)
             factor = torch.linalg.cholesky((scatter + borrowed * covariance) / (weight + borrowed))
-            parts.append(FittedGaussian(mean, factor))
+            parts.append(FittedGaussian(mean.numpy(), factor.numpy()))
         weights = held / held.sum()
         shares = torch.softmax(_joint(codes, weights, parts), dim=1)
 
@@ -159,14 +160,16 @@ def _full_mixture(codes: Tensor, components: int, rounds: int = 8, borrowed: flo
         chosen = torch.multinomial(weights, count, replacement=True, generator=generator)
         z = torch.empty(count, codes.shape[1])
         for index, part in enumerate(parts):
-            z[chosen == index] = part.sample(int((chosen == index).sum()), generator)
+            draws = Draws(generator.initial_seed() + index)
+            z[chosen == index] = torch.from_numpy(part.sample(int((chosen == index).sum()), draws))
         return z
 
     return lambda z: _joint(z, weights, parts).logsumexp(dim=1), sample
 
 
 def _joint(z: Tensor, weights: Tensor, parts: list[FittedGaussian]) -> Tensor:
-    return torch.stack([weight.log() + part.log_density(z) for weight, part in zip(weights, parts, strict=True)], dim=1)
+    nats = np.stack([part.log_density(z.numpy()) for part in parts], axis=1)
+    return weights.log() + torch.from_numpy(nats)
 
 
 def _k_means(points: Tensor, clusters: int, rounds: int = 10) -> Tensor:

@@ -29,12 +29,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from melodyvae.datasets.batches import random_rows, token_batches
+from melodyvae.datasets.batches import token_batches
 from melodyvae.datasets.held_out import held_out_windows
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.device import use_threads
 from melodyvae.evaluation.reconstruction import window_ratios
 from melodyvae.models.melody import MelodyModel
+from melodyvae.network.rows import random_rows
 
 SHARES = (1.0, 0.7, 0.45, 0.25, 0.1)
 PUBLISHED = (277.0, 0.90)  # bits, teacher-forced: hierdec-mel_16bar, on Magenta's own held-out melodies

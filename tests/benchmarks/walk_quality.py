@@ -19,14 +19,12 @@ import argparse
 import time
 
 import numpy as np
-import torch
 
 from melodyvae.datasets.windows import open_dataset
-from melodyvae.models.melody import MelodyModel
+from melodyvae.network.network import MelodyNetwork
 from melodyvae.verbs.codec import decode_tokens, posterior_means
 from melodyvae.verbs.distance import musical_distances
 from melodyvae.verbs.interpolate import InterpolateOptions
-from melodyvae.verbs.refine import refine_latents
 from melodyvae.verbs.walk import walk
 
 COUNT = 8
@@ -40,7 +38,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    model = MelodyModel.from_pretrained(arguments.model)
+    model = MelodyNetwork.read(arguments.model)
     splits = open_dataset(arguments.dataset).splits
     rows = np.concatenate(list(splits.values())) if arguments.split == "all" else np.array(splits[arguments.split])
     chosen = np.random.default_rng(arguments.seed).permutation(len(rows))[: 2 * arguments.pairs]
@@ -50,16 +48,15 @@ def main() -> None:
     _measure_walks(model, pairs, arguments.seed)
 
 
-def _measure_ends(model: MelodyModel, pairs: np.ndarray) -> None:
+def _measure_ends(model: MelodyNetwork, pairs: np.ndarray) -> None:
     vocabulary = model.vocabulary
     plain, refined, seconds = [], [], []
     for pair in pairs:
-        tokens = torch.from_numpy(pair.astype(np.int64))
         melodies = [vocabulary.decode(row) for row in pair]
         started = time.perf_counter()
-        means = posterior_means(model, melodies).clone()
+        means = posterior_means(model, melodies)
         plain.append((decode_tokens(model, means) == pair).all(axis=1))
-        latents = refine_latents(model.logits, tokens, means)
+        latents = model.refine(means, pair)
         back = decode_tokens(model, latents)
         seconds.append(time.perf_counter() - started)
         refined.append((back == pair).all(axis=1))
@@ -70,7 +67,7 @@ def _measure_ends(model: MelodyModel, pairs: np.ndarray) -> None:
     )
 
 
-def _measure_walks(model: MelodyModel, pairs: np.ndarray, seed: int) -> None:
+def _measure_walks(model: MelodyNetwork, pairs: np.ndarray, seed: int) -> None:
     vocabulary = model.vocabulary
     generator = np.random.default_rng(seed)
     metrics: dict[str, list[tuple[float, ...]]] = {"even": [], "latent": [], "data space": []}

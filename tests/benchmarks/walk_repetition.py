@@ -14,13 +14,11 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from melodyvae.datasets.windows import open_dataset
-from melodyvae.device import use_threads
 from melodyvae.evaluation.repetition import repetition_metrics
-from melodyvae.models.latent import slerp
-from melodyvae.models.melody import MelodyModel
+from melodyvae.network.latent import slerp
+from melodyvae.network.network import MelodyNetwork
 from melodyvae.verbs.codec import decode_tokens, posterior_means
 from melodyvae.verbs.ties import Ties
 
@@ -35,8 +33,7 @@ def main() -> None:
     parser.add_argument("--split", choices=["valid", "test"], default="test")
     parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
-    use_threads(1)
-    model, dataset = MelodyModel.from_pretrained("melody-2bar"), open_dataset(arguments.dataset)
+    model, dataset = MelodyNetwork.read("melody-2bar"), open_dataset(arguments.dataset)
     windows, sources = np.asarray(dataset.splits[arguments.split]), dataset.sources_of(arguments.split)
     generator, places = np.random.default_rng(0), np.linspace(0, 1, arguments.places)
     walks: dict[str, list[np.ndarray]] = {"tied": [], "not tied": [], "mixed": []}
@@ -47,9 +44,8 @@ def main() -> None:
             continue
         parts = [windows[index].reshape(-1, model.config.steps) for index in (one, other)]
         means = [posterior_means(model, part) for part in parts]
-        along = torch.from_numpy(places).to(means[0])
-        path = torch.stack([slerp(a, b, along) for a, b in zip(*means, strict=True)], dim=1)
-        rows = decode_tokens(model, path.flatten(0, 1)).reshape(len(places), -1)
+        path = np.concatenate([slerp(a, b, places)[:, None] for a, b in zip(*means, strict=True)], axis=1)
+        rows = decode_tokens(model, path.reshape(-1, path.shape[-1])).reshape(len(places), -1)
         tied = Ties.of(rows[0], rows[-1], model.config.steps_per_bar, model.config.steps).tied(rows, places)
         changed += int((tied[[0, -1]] != rows[[0, -1]]).any())
         walks["tied"].append(tied)

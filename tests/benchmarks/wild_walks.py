@@ -30,15 +30,13 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from torch import Tensor
 
-from melodyvae.device import use_threads
 from melodyvae.evaluation.keys import chance_outside_scale, has_wide_leap, shares_outside_scale
-from melodyvae.models.melody import MelodyModel
-from melodyvae.models.token_rules import TokenRules
 from melodyvae.music.melody import Melody
 from melodyvae.music.tokens import NO_EVENT, NOTE_OFF, Vocabulary, sounding_before
 from melodyvae.music.voice import MelodyError
+from melodyvae.network.network import MelodyNetwork
+from melodyvae.network.token_rules import TokenRules
 from melodyvae.reading.midi import MidiError
 from melodyvae.verbs.interpolate import InterpolateOptions
 from melodyvae.verbs.sources import WindowError, read_source
@@ -60,8 +58,7 @@ def main() -> None:
     names = ["default"] if arguments.only_default else ["default", "no scale"]
     if arguments.masks:
         names = ["plain mask", "moved", "default"]
-    use_threads(1)
-    model = MelodyModel.from_pretrained(arguments.model)
+    model = MelodyNetwork.read(arguments.model)
     files = sorted(path for path in arguments.folder.rglob("*") if path.suffix.lower() in (".mid", ".midi"))
     if len(files) < 2:
         parser.error(f"there are {len(files)} MIDI files in {arguments.folder}; a pair takes two")
@@ -69,12 +66,12 @@ def main() -> None:
         _table(model, files, arguments.pairs, arguments.seed, bars, names)
 
 
-def _unmoved(*tables: Tensor, **options: Any) -> TokenRules:
+def _unmoved(*tables: np.ndarray, **options: Any) -> TokenRules:
     """Rules that only forbid."""
     return TokenRules(*tables, moves=False)
 
 
-def _moved(*tables: Tensor, no_wide_leaps: Tensor, leaps: Tensor) -> TokenRules:
+def _moved(*tables: np.ndarray, no_wide_leaps: np.ndarray, leaps: np.ndarray) -> TokenRules:
     """Rules that move forbidden notes and leave leaps alone."""
     return TokenRules(*tables)
 
@@ -82,7 +79,7 @@ def _moved(*tables: Tensor, no_wide_leaps: Tensor, leaps: Tensor) -> TokenRules:
 RULES: dict[str, Callable[..., TokenRules]] = {"plain mask": _unmoved, "moved": _moved}
 
 
-def _table(model: MelodyModel, files: list[Path], pairs: int, seed: int, bars: int, names: list[str]) -> None:
+def _table(model: MelodyNetwork, files: list[Path], pairs: int, seed: int, bars: int, names: list[str]) -> None:
     """Print the table for windows of ``bars`` bars and the walks of these ``names``."""
     generator = np.random.default_rng(seed)
     outside: dict[str, list[float]] = defaultdict(list)

@@ -23,10 +23,9 @@ import numpy as np
 
 from melodyvae.datasets.held_out import held_out_windows
 from melodyvae.datasets.windows import open_dataset
-from melodyvae.device import use_threads
-from melodyvae.models.melody import MelodyModel
 from melodyvae.music.melody import Melody
 from melodyvae.music.tokens import FIRST_NOTE_ON
+from melodyvae.network.network import MelodyNetwork
 from melodyvae.verbs.doubts import note_doubts
 from melodyvae.verbs.scoring import best_scale, note_scores
 
@@ -44,8 +43,7 @@ def main() -> None:
     parser.add_argument("--notes", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    use_threads(1)
-    model, composer = (MelodyModel.from_pretrained(name) for name in (arguments.model, arguments.composer))
+    model, composer = (MelodyNetwork.read(name) for name in (arguments.model, arguments.composer))
     dataset = open_dataset(arguments.dataset)
     rows = held_out_windows(composer.provenance, dataset, arguments.split)
     generator = np.random.default_rng(arguments.seed)
@@ -65,7 +63,7 @@ def main() -> None:
     print(f"{seconds:.1f} s of the processor per window")
 
 
-def planted(row: np.ndarray, model: MelodyModel, generator: np.random.Generator) -> tuple[Melody, int]:
+def planted(row: np.ndarray, model: MelodyNetwork, generator: np.random.Generator) -> tuple[Melody, int]:
     """A window as a tune with one note moved by a semitone, and the number of this note."""
     steps = np.flatnonzero(row >= FIRST_NOTE_ON)
     wrong = int(generator.integers(len(steps)))
@@ -75,7 +73,7 @@ def planted(row: np.ndarray, model: MelodyModel, generator: np.random.Generator)
     return model.vocabulary.decode(row, **grid), wrong
 
 
-def judged(tune: Melody, asked: list[int], model: MelodyModel, composer: MelodyModel) -> np.ndarray:
+def judged(tune: Melody, asked: list[int], model: MelodyNetwork, composer: MelodyNetwork) -> np.ndarray:
     """The scores of the notes asked for, in each of :data:`WAYS`: ``(4, N)``."""
     scale = best_scale([note.pitch for note in tune.notes])
     heard = note_doubts(composer, tune, scale, asked)[0][asked]

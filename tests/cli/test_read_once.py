@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from melodyvae.cli.main import main
-from melodyvae.models.melody import MelodyModel
+from melodyvae.network.network import MelodyNetwork
 from melodyvae.reading import sources
 from tests.conftest import tune
 
@@ -22,7 +22,7 @@ def counted(monkeypatch, tmp_path) -> tuple[Counter[str], Counter[str]]:
     """How often each file is read, and each model loaded."""
     reads: Counter[str] = Counter()
     loads: Counter[str] = Counter()
-    read_song, from_pretrained = sources.read_song, MelodyModel.from_pretrained
+    read_song, read_model = sources.read_song, MelodyNetwork.read
 
     def read(path, *others):
         reads[Path(path).name] += 1
@@ -30,10 +30,10 @@ def counted(monkeypatch, tmp_path) -> tuple[Counter[str], Counter[str]]:
 
     def load(name=None):
         loads[str(name)] += 1
-        return from_pretrained(name)
+        return read_model(name)
 
     monkeypatch.setattr(sources, "read_song", read)
-    monkeypatch.setattr(MelodyModel, "from_pretrained", staticmethod(load))
+    monkeypatch.setattr(MelodyNetwork, "read", staticmethod(load))
     monkeypatch.chdir(tmp_path)
     for number, name in enumerate(TUNES):
         tune(number + 1, bars=4).write(tmp_path / name)

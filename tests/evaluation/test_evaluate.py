@@ -20,6 +20,7 @@ from melodyvae.evaluation.samples import Origin, fewest_differences, histograms,
 from melodyvae.models.melody import MelodyModel
 from melodyvae.music.melody import Melody, MelodyNote
 from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
+from melodyvae.network.network import MelodyNetwork
 from melodyvae.presets import PRESETS
 from tests.cli.test_cli import run
 from tests.conftest import tune
@@ -237,7 +238,7 @@ class TestBound:
 
 
 def test_interpolations_start_at_a_and_end_as_far_as_b_is():
-    model = MelodyModel.from_pretrained("melody-2bar")
+    model = MelodyNetwork.read("melody-2bar")
     windows = random_windows(40)
     curves = interpolation_curves(model, windows, NgramModel(windows, 90), pairs=24)
     assert curves.alpha == pytest.approx(np.linspace(0, 1, 11))

@@ -114,7 +114,7 @@ def test_the_first_two_bars_of_longer_windows_are_compared_by_themselves():
     config = MelodyConfig(bars=4, segment_bars=2, look_back=True, latent_size=8, conductor_size=8, decoder_size=16)
     windows = random_windows(40, 64)
     data = report._Data(windows, np.arange(40), windows[:10], np.arange(10), False, "")
-    found = report._structure(MelodyModel(config).eval(), data, lambda prior: random_windows(12, 64, seed=5), 12, 0)
+    found = report._structure(MelodyModel(config).network(), data, lambda prior: random_windows(12, 64, seed=5), 12, 0)
     for name in ("windows", "samples"):
         assert 0.0 <= found[name]["opening_judged"] <= 1.0
         assert found[name]["opening_js_onset"] != found[name]["js_onset"]
@@ -125,9 +125,10 @@ def test_the_first_two_bars_of_longer_windows_are_compared_by_themselves():
 def test_training_windows_show_how_far_what_is_learned_lies_from_windows_of_other_files():
     config = MelodyConfig(bars=4, segment_bars=2, look_back=True, latent_size=8, conductor_size=8, decoder_size=16)
     windows, train = random_windows(40, 64), random_windows(10, 64, seed=7)
+    network = MelodyModel(config).network()
     for overlap in (False, True):
         data = report._Data(windows, np.arange(40), train, np.arange(10), overlap, "")
-        found = report._structure(MelodyModel(config).eval(), data, lambda prior: random_windows(12, 64, seed=5), 12, 0)
+        found = report._structure(network, data, lambda prior: random_windows(12, 64, seed=5), 12, 0)
         assert ("training" in found) is not overlap  # where they overlap, windows are training windows
         if not overlap:
             assert found["training"]["js_interval"] == distances(train, windows, Vocabulary(), 16)["js_interval"]
@@ -152,7 +153,7 @@ def test_the_command_shows_the_ranges_of_as_many_training_files(capsys):
     config = MelodyConfig(bars=4, segment_bars=2, look_back=True, latent_size=8, conductor_size=8, decoder_size=16)
     windows, train = random_windows(12, 64), random_windows(12, 64, seed=7)
     data = report._Data(windows, np.arange(12) // 4, train, np.arange(12), False, "")
-    found = report._structure(MelodyModel(config).eval(), data, lambda prior: random_windows(12, 64, seed=5), 12, 0)
+    found = report._structure(MelodyModel(config).network(), data, lambda prior: random_windows(12, 64, seed=5), 12, 0)
     assert found["training"]["files"] == 3
     low, high = found["training"]["ranges"]["silence"]
     _print_structure(report.Report({}, "test", 12, 0, structure=found))

@@ -75,30 +75,6 @@ def test_agreement_is_known_only_of_earlier_steps():
     assert recent[8:12, exact].tolist() == [1, 0.75, 0.75, 0.5]
 
 
-def test_writing_step_by_step_makes_the_same_record():
-    torch.manual_seed(1)
-    tokens = torch.randint(0, V, (3, 10 * BAR))
-    previous = torch.cat([torch.zeros(3, 1, dtype=torch.long), tokens[:, :-1]], dim=1)
-    whole = Written.of(previous, BAR, V)
-    stepwise = Written(3, 10 * BAR, BAR, V, tokens.device)
-    for step in range(10 * BAR - 1):
-        stepwise.write(step, tokens[:, step], stepwise.sources(step, step + 1))
-    for name in (
-        "tokens",
-        "last_onset",
-        "last_onset_step",
-        "last_event_step",
-        "sounding",
-        "misses",
-        "pitch_classes",
-        "lowest",
-        "highest",
-        "onset_sum",
-    ):
-        known = slice(0, 10 * BAR - (name == "tokens"))
-        assert torch.equal(getattr(whole, name)[:, known], getattr(stepwise, name)[:, known]), name
-
-
 def test_hidden_windows_have_no_source():
     bars = TUNE, TUNE, TUNE
     record, tokens = written(*bars, hidden=torch.tensor([True]))

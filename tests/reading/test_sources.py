@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from melodyvae.device import DeviceError
 from melodyvae.reading.melodies import read_melody
 from melodyvae.reading.midi import EmptyFileError, FileTooLargeError, NotMidiError
 from melodyvae.reading.sources import SourceError, song_of_source
@@ -165,9 +164,3 @@ def test_every_verb_takes_them_and_says_what_it_does_not_take() -> None:
         vae.reconstruct(None)  # type: ignore[arg-type]
     with pytest.raises(SourceError, match="a value of type dict holds no piece of music"):
         vae.score({})  # type: ignore[arg-type]
-
-
-def test_a_device_that_is_not_there_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    with pytest.raises(DeviceError, match="device 'cuda' is not available here; this machine has: cpu"):
-        MelodyVAE.from_pretrained("melody-2bar", device="cuda")

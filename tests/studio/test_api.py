@@ -341,11 +341,11 @@ def test_a_wrong_note_is_doubtful(client, melodies):
 
 
 def test_the_model_that_judges_notes_is_held_and_its_calls_are_counted(client, studio, melodies, monkeypatch):
-    do(client, "score", melody=melodies[1])
+    do(client, "score", melody=melodies[3])
     judge, counted = studio.engine.model(COMPOSING_MODEL), []
     monkeypatch.setattr(Job, "step", lambda job: counted.append(studio.engine._running is job))
-    monkeypatch.setattr(judge, "logits", lambda *args: counted.append("judge") or type(judge).logits(judge, *args))
-    assert do(client, "score", melody=melodies[1])["result"]["notes"]
+    monkeypatch.setattr(judge, "nats", lambda *args: counted.append("judge") or type(judge).nats(judge, *args))
+    assert do(client, "score", melody=melodies[3])["result"]["notes"]
     assert counted.count("judge") >= 1
     assert all(counted[place - 1] is True for place, what in enumerate(counted) if what == "judge")
 

@@ -20,7 +20,7 @@ from tests.studio.conftest import MILLISECONDS, TUNES
 
 
 def test_the_command_says_where_the_page_is_and_ends_with_ctrl_c():
-    command = [sys.executable, "-m", "melodyvae", "studio", "--no-browser", "--device", "cpu", TUNES / "twinkle.mid"]
+    command = [sys.executable, "-m", "melodyvae", "studio", "--no-browser", TUNES / "twinkle.mid"]
     with start_child(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
         try:
             url = server.stdout.readline().split()[-1]
@@ -68,7 +68,7 @@ def test_the_browser_gets_the_token_by_a_file_that_only_its_owner_reads(monkeypa
 
 
 def test_a_notebook_shows_the_page_in_a_frame(browser, open_page):
-    found = melodyvae.studio(TUNES / "twinkle.mid", device="cpu", height=700)
+    found = melodyvae.studio(TUNES / "twinkle.mid", height=700)
     frame = found._repr_html_().encode()
 
     class Notebook(BaseHTTPRequestHandler):

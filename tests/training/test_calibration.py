@@ -12,6 +12,7 @@ from melodyvae.cli.main import main
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.models.checkpoint import load_checkpoint
 from melodyvae.models.melody import MelodyModel
+from melodyvae.network.draws import Draws
 from melodyvae.training.calibration import PAIRINGS, CalibrationError, calibrate, statistics
 from melodyvae.verbs.codec import decode_tokens
 from tests.conftest import random_windows, tiny_composer, tune
@@ -21,9 +22,8 @@ def written(knobs):
     """Statistics of eight bars that the shipped model writes when it is turned so."""
     model = MelodyModel.from_pretrained("melody-compose")
     model.decoder.turn(knobs)
-    generator = torch.Generator().manual_seed(1)
-    z = model.prior(50).sample(generator)[:, : model.config.latent_size // 2]
-    drawn = decode_tokens(model, z, 1.0, generator)
+    network, draws = model.network(), Draws(1)
+    drawn = decode_tokens(network, draws.normal(50, model.config.latent_size // 2).astype(np.float32), 1.0, draws)
     return statistics(drawn, model.vocabulary, model.config.steps_per_bar)
 
 
@@ -43,10 +43,10 @@ def test_knobs_that_are_not_turned_change_nothing():
 def test_samples_come_nearer_to_the_windows():
     model = tiny_composer()
     own = {name: values.clone() for name, values in model.encoder.state_dict().items()}
-    source = tiny_composer()
-    source.decoder.turn({"exact": 2.5, "no_event": 0.5})
-    generator = torch.Generator().manual_seed(2)
-    windows = decode_tokens(source, source.prior(400).sample(generator), 1.0, generator)
+    turned = tiny_composer()
+    turned.decoder.turn({"exact": 2.5, "no_event": 0.5})
+    source, draws = turned.network(), Draws(2)
+    windows = decode_tokens(source, source.prior(400).sample(draws), 1.0, draws)
     found = calibrate(model, windows, rounds=10, windows_per_round=150)
     for name in ("repeats_exact", "onsets"):
         assert abs(found.after[name] - found.windows[name]) < 0.5 * abs(found.before[name] - found.windows[name]), name

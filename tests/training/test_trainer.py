@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from melodyvae.config import TrainConfig, to_dict
+from melodyvae.config import ConfigError, MelodyConfig, MelodyTrainConfig, TrainConfig, to_dict
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.evaluation.reconstruction import reconstruction_metrics
 from melodyvae.models.checkpoint import load_checkpoint
@@ -16,7 +16,7 @@ from melodyvae.models.loss import LossTerms, weighted_loss
 from melodyvae.models.melody import MelodyModel
 from melodyvae.network.checkpoint import CheckpointError
 from melodyvae.presets import PRESETS
-from melodyvae.training.melody import build_model_and_config, melody_trainer
+from melodyvae.training.melody import MelodyTask, build_model_and_config, melody_trainer
 from melodyvae.training.schedules import teacher_forcing_share
 from melodyvae.training.trainer import METRICS_FILE, MODEL_FILE, STATE_FILE, Trainer, TrainingDiverged, learning_rate
 from tests.training.tasks import FunctionTask
@@ -274,6 +274,13 @@ def test_the_melody_model_overfits_one_batch(readout):
     assert metrics["no_event_accuracy"] < 0.7
     assert metrics["greedy_accuracy"] > 0.95
     assert metrics["note_f1"] > 0.95
+
+
+def test_scheduled_sampling_of_a_model_that_looks_back_is_refused(dataset_folder):
+    model = MelodyModel(MelodyConfig(look_back=True, segment_bars=1, latent_size=8))
+    config = MelodyTrainConfig(scheduled_sampling_rate=5.0)
+    with pytest.raises(ConfigError, match=r"scheduled_sampling_rate is 5; a model that looks back .* leave it at 0"):
+        MelodyTask(model, config, open_dataset(dataset_folder))
 
 
 def test_scheduled_sampling_trains(tmp_path, dataset_folder):

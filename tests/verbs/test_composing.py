@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from click.testing import CliRunner
 
 from melodyvae.cli.main import main
@@ -15,6 +14,7 @@ from melodyvae.music.melody import Melody, MelodyNote
 from melodyvae.music.scales import Scale, ScaleError, best_scale, key_named, parse_choice, weights_of
 from melodyvae.music.tokens import Vocabulary
 from melodyvae.network.checkpoint import beside
+from melodyvae.network.draws import Draws
 from melodyvae.presets import PRESETS
 from melodyvae.vae import MelodyVAE
 from melodyvae.verbs.composing import (
@@ -38,7 +38,7 @@ C_MAJOR = [60, 64, 67, 72, 71, 69, 67, 60]
 
 @pytest.fixture(scope="module")
 def model():
-    return tiny_composer()
+    return tiny_composer().network()
 
 
 def tune(bars: int) -> Melody:
@@ -47,29 +47,29 @@ def tune(bars: int) -> Melody:
     return Melody(tuple(MelodyNote(8 * i, 8 * i + 8, pitch) for i, pitch in enumerate(pitches)), 16 * bars)
 
 
-def draws(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+def draws(seed: int = 0) -> Draws:
+    return Draws(seed)
 
 
 @pytest.mark.parametrize("bars", [1, 2, 7])
 def test_a_tune_has_as_many_bars_as_asked(model, bars):
-    melodies = compose(model, 3, bars, generator=draws(), quarters_per_minute=90.0)
+    melodies = compose(model, 3, bars, draws=draws(), quarters_per_minute=90.0)
     assert [(melody.length_steps, melody.quarters_per_minute) for melody in melodies] == [(16 * bars, 90.0)] * 3
-    assert melodies == compose(model, 3, bars, generator=draws(), quarters_per_minute=90.0)
+    assert melodies == compose(model, 3, bars, draws=draws(), quarters_per_minute=90.0)
     assert len(set(melodies)) == 3
 
 
 def test_the_length_is_the_models_by_default(model):
-    assert compose(model, 1, generator=draws())[0].bars == 4
+    assert compose(model, 1, draws=draws())[0].bars == 4
 
 
 def test_tunes_come_in_the_key_asked_for(model):
-    melodies = compose(model, 2, 2, generator=draws(), wish=Wish(key=Key(7, False)))
+    melodies = compose(model, 2, 2, draws=draws(), wish=Wish(key=Key(7, False)))
     assert {key_of(melody).tonic for melody in melodies} == {7}
 
 
 def test_tunes_keep_to_a_scale_by_default(model):
-    free, kept = (compose(model, 6, 2, generator=draws(), scale=scale) for scale in ("none", "auto"))
+    free, kept = (compose(model, 6, 2, draws=draws(), scale=scale) for scale in ("none", "auto"))
     assert any(note.pitch not in best_scale(weights_of(tune)) for tune in free for note in tune.notes)
     assert all(note.pitch in best_scale(weights_of(tune)) for tune in kept for note in tune.notes)
     starts = [(a.notes[0].start_step, b.notes[0].start_step) for a, b in zip(free, kept, strict=True)]
@@ -78,7 +78,7 @@ def test_tunes_keep_to_a_scale_by_default(model):
 
 def test_denser_tunes_are_chosen(model):
     def notes(density):
-        return sum(len(melody.notes) for melody in compose(model, 2, 2, generator=draws(), wish=Wish(density=density)))
+        return sum(len(melody.notes) for melody in compose(model, 2, 2, draws=draws(), wish=Wish(density=density)))
 
     assert notes(2.0) < notes(14.0)
 
@@ -107,10 +107,10 @@ def test_how_far_a_tune_is_from_its_close(last, far):
 
 def test_tunes_are_chosen_that_come_to_their_close(model):
     def far(wish):
-        return np.mean([distance_from_close(melody) for melody in compose(model, 8, 2, generator=draws(), wish=wish)])
+        return np.mean([distance_from_close(melody) for melody in compose(model, 8, 2, draws=draws(), wish=wish)])
 
     assert far(Wish(is_song=True)) < far(Wish()) - 0.5
-    in_g = compose(model, 3, 2, generator=draws(), wish=Wish(key=Key(7, False), is_song=True))
+    in_g = compose(model, 3, 2, draws=draws(), wish=Wish(key=Key(7, False), is_song=True))
     assert {key_of(melody).tonic for melody in in_g} == {7}
 
 
@@ -192,7 +192,7 @@ COMBINED = [
 
 @pytest.mark.parametrize(("wish", "scale"), COMBINED)
 def test_constraints_hold_together(model, wish, scale):
-    melodies = compose(model, 4, 3, generator=draws(), scale=parse_choice(scale), wish=wish)
+    melodies = compose(model, 4, 3, draws=draws(), scale=parse_choice(scale), wish=wish)
     notes = [note for melody in melodies for note in melody.notes]
     assert len(notes) > 8
     if wish.lowest_pitch is not None:
@@ -202,7 +202,7 @@ def test_constraints_hold_together(model, wish, scale):
         assert all(note.pitch in kept for note in notes)
     elif kept == "auto":
         assert all(note.pitch in best_scale(weights_of(melody)) for melody in melodies for note in melody.notes)
-    assert melodies == compose(model, 4, 3, generator=draws(), scale=kept, wish=wish)
+    assert melodies == compose(model, 4, 3, draws=draws(), scale=kept, wish=wish)
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_what_is_no_key_is_refused(name):
 @pytest.mark.parametrize(("bars", "added"), [(1, 1), (3, 4), (MAX_HEARD_BARS + 3, 2)])
 def test_a_tune_goes_on_after_what_it_is(model, bars, added):
     original = replace(tune(bars), quarters_per_minute=77.0, name="a tune")
-    melodies = go_on(model, original, added, 3, generator=draws())
+    melodies = go_on(model, original, added, 3, draws=draws())
     assert len(melodies) == 3
     for melody in melodies:
         assert (melody.bars, melody.quarters_per_minute, melody.name) == (bars + added, 77.0, "a tune")
@@ -300,7 +300,7 @@ def test_a_tune_goes_on_after_its_last_note_and_not_after_its_piece(model):
 
 def test_bars_that_are_added_keep_the_scale_the_range_and_the_density(model):
     for seed in range(3):
-        for melody in go_on(model, tune(8), 8, 4, generator=draws(seed)):
+        for melody in go_on(model, tune(8), 8, 4, draws=draws(seed)):
             new = melody.window(8, 8)
             assert all(note.pitch in Scale(0) and 60 <= note.pitch <= 72 for note in new.notes)
             assert len(new.notes) / 8 == pytest.approx(2, rel=1 / 3)  # free drafts of this model have 1 to 7
@@ -314,7 +314,7 @@ def test_bars_that_are_added_keep_the_scale_the_range_and_the_density(model):
 
 def test_the_form_of_bars_that_are_added_is_chosen(model):
     def far(form: str) -> float:
-        found = go_on(model, tune(8), 4, 8, generator=draws(), form=form)
+        found = go_on(model, tune(8), 4, 8, draws=draws(), form=form)
         return float(np.mean([distance_from_song(melody.window(8, 4), tune(8)) for melody in found]))
 
     assert far("song") < far("any")
@@ -335,7 +335,7 @@ def test_silence_cannot_go_on(model):
 
 
 def test_other_models_cannot_compose():
-    other = MelodyModel(PRESETS["tiny"].model)
+    other = MelodyModel(PRESETS["tiny"].model).network()
     for use in (lambda: compose(other, 1), lambda: go_on(other, tune(2), 2), lambda: MelodyVAE(other).sample(bars=4)):
         with pytest.raises(ComposingError, match="melody-compose"):
             use()
@@ -350,9 +350,9 @@ def test_the_verbs_compose_and_go_on(model):
     assert "3 bars are added after bar 4, the last with a note" in found.sentences
 
 
-def test_the_commands_write_files(model, tmp_path):
+def test_the_commands_write_files(tmp_path):
     checkpoint = tmp_path / "composes.safetensors"
-    model.save(checkpoint)
+    tiny_composer().save(checkpoint)
     tune(4).write(tmp_path / "a.mid")
     runner = CliRunner()
     arguments = ["--model", str(checkpoint), "--seed", "0", "-n", "2"]
@@ -387,9 +387,9 @@ def test_parts_and_a_model_cannot_both_be_given(tmp_path):
     assert "not both" in result.output
 
 
-def test_samples_of_any_length_are_compared_with_training_windows(model, tmp_path):
+def test_samples_of_any_length_are_compared_with_training_windows(tmp_path):
     checkpoint = tmp_path / "composes.safetensors"
-    model.save(checkpoint)
+    tiny_composer().save(checkpoint)
     NoveltyIndex.of(random_windows(20, 64), 4).save(beside(checkpoint, NOVELTY_FILE))
     vae = MelodyVAE.from_pretrained(checkpoint)
     for bars, beats in ((2, 8), (4, 16), (7, 16)):

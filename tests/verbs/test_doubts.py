@@ -4,12 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from melodyvae import MelodyVAE
-from melodyvae.models.loss import token_nats
-from melodyvae.models.melody import MelodyModel
 from melodyvae.music.melody import Melody, MelodyNote
+from melodyvae.network.network import MelodyNetwork
 from melodyvae.verbs import doubts
 from melodyvae.verbs.doubts import CONTEXT_BARS, can_hear, note_doubts, recurring_notes
 from melodyvae.verbs.scoring import best_scale, score
@@ -19,8 +17,8 @@ EVERYTHING = np.ones(12, bool)
 
 
 @pytest.fixture(scope="module")
-def composer() -> MelodyModel:
-    return MelodyModel.from_pretrained("melody-compose")
+def composer() -> MelodyNetwork:
+    return MelodyNetwork.read("melody-compose")
 
 
 def theme(times: int, wrong: dict[int, int] | None = None) -> Melody:
@@ -47,7 +45,7 @@ def test_a_bar_that_recurs_exactly_clears_its_notes(composer):
     assert [number // 4 for number in np.flatnonzero(~recurs)[::4]] == [10]
     gains, _ = note_doubts(composer, planted, EVERYTHING)
     assert np.isneginf(gains[recurs]).all()
-    found = score(MelodyModel.from_pretrained("melody-2bar"), planted, composer)
+    found = score(MelodyNetwork.read("melody-2bar"), planted, composer)
     assert {(note.bar, note.note.pitch) for window in found for note in window.notes if note.is_doubtful} == {(11, 66)}
     cleared = [note for window in found for note in window.notes if note.bar != 11]
     assert {(note.nats, note.better_pitch - note.note.pitch) for note in cleared} == {(0.0, 0)}
@@ -57,7 +55,7 @@ def test_a_bar_that_recurs_exactly_clears_its_notes(composer):
 
 def test_bars_that_recur_clear_notes_that_are_judged_by_two_bars():
     twice = Melody(tuple(MelodyNote(4 * n, 4 * n + 4, pitch) for n, pitch in enumerate([60, 61, 62, 63] * 4)), 64)
-    model = MelodyModel.from_pretrained("melody-2bar")
+    model = MelodyNetwork.read("melody-2bar")
     assert not any(note.is_doubtful for window in score(model, twice) for note in window.notes)
 
 
@@ -68,9 +66,8 @@ def test_a_doubt_is_what_the_whole_tune_gains(composer):
     assert np.isneginf(np.delete(gains, asked)).all()
 
     def nats(melody: Melody) -> float:
-        tokens = torch.from_numpy(composer.vocabulary.encode(melody).astype(np.int64))[None]
-        with torch.inference_mode():
-            return float(token_nats(composer.logits(torch.zeros(1, 4 * 24), tokens), tokens).sum())
+        tokens = composer.vocabulary.encode(melody)[None]
+        return float(composer.nats(np.zeros((1, 4 * 24), np.float32), tokens).sum())
 
     for number in asked:
         notes = list(planted.notes)
@@ -95,7 +92,7 @@ def test_every_note_of_a_long_tune_is_judged_with_bars_around_it():
 def test_only_tunes_of_its_grid_are_heard(composer):
     assert can_hear(composer, theme(1))
     assert not can_hear(composer, Melody(theme(1).notes, 48 * 2, meter=(3, 4)))
-    assert not can_hear(MelodyModel.from_pretrained("melody-2bar"), theme(1))
+    assert not can_hear(MelodyNetwork.read("melody-2bar"), theme(1))
 
 
 def test_score_judges_notes_by_the_tune_and_windows_by_themselves(tmp_path):
@@ -114,6 +111,6 @@ def test_score_judges_notes_by_the_tune_and_windows_by_themselves(tmp_path):
 
 def test_a_window_that_begins_within_a_note_has_the_doubt_of_that_note(composer):
     held = Melody((MelodyNote(0, 40, 60), MelodyNote(40, 48, 61)), 48)
-    windows = score(MelodyModel.from_pretrained("melody-2bar"), held, composer)
+    windows = score(MelodyNetwork.read("melody-2bar"), held, composer)
     by_bar = {window.first_bar: {note.note.pitch: note.nats for note in window.notes} for window in windows}
     assert by_bar[1][60] == by_bar[2][60]

@@ -6,6 +6,7 @@ import torch
 from melodyvae.models.melody import MelodyModel
 from melodyvae.music.scales import Scale
 from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
+from melodyvae.network.draws import Draws
 from melodyvae.presets import PRESETS
 from melodyvae.verbs.facts import ScaleKept
 from melodyvae.verbs.in_scale import Surroundings, last_notes, rules_of_each, scales_kept
@@ -18,7 +19,7 @@ HALF = np.array([[0.5, 0.5]])
 
 
 def allowed_pitches(rules, step: int, row: int = 0) -> set[int]:
-    tokens = torch.nonzero(rules.allowed[row, step if rules.allowed.shape[1] > 1 else 0]).flatten().tolist()
+    tokens = np.flatnonzero(rules.allowed[row, step if rules.allowed.shape[1] > 1 else 0]).tolist()
     return {token - FIRST_NOTE_ON + 21 for token in tokens if token >= FIRST_NOTE_ON}
 
 
@@ -36,7 +37,7 @@ def test_the_piece_decides_where_the_tune_leaves_it_open():
 
 
 def test_a_foreign_note_comes_only_where_a_tune_has_it():
-    (rules,) = Surroundings.of(VOCABULARY, [[A], [B]], Scale(0)).rules(HALF, "cpu")
+    (rules,) = Surroundings.of(VOCABULARY, [[A], [B]], Scale(0)).rules(HALF)
     assert 61 not in allowed_pitches(rules, 0)
     assert 61 in allowed_pitches(rules, 28)
     assert allowed_pitches(rules, 1) == {pitch for pitch in range(60, 79) if pitch in Scale(0)}
@@ -44,26 +45,26 @@ def test_a_foreign_note_comes_only_where_a_tune_has_it():
 
 def test_the_ends_are_free_unless_told_otherwise():
     around = Surroundings.of(VOCABULARY, [[A], [B]])
-    (rules,) = around.rules(np.eye(2), "cpu")
+    (rules,) = around.rules(np.eye(2))
     assert rules.allowed.all()
-    (bound,) = around.rules(np.eye(2), "cpu", free_ends=False, margin=1)
+    (bound,) = around.rules(np.eye(2), free_ends=False, margin=1)
     assert min(allowed_pitches(bound, 0)) == 59
     assert not bound.allowed.all()
 
 
 def test_without_a_scale_there_are_no_rules():
-    assert Surroundings.of(VOCABULARY, [[A], [B]], "none").rules(HALF, "cpu") is None
+    assert Surroundings.of(VOCABULARY, [[A], [B]], "none").rules(HALF) is None
 
 
 def test_leaps_are_folded_over_the_border_of_windows_too():
     torch.manual_seed(0)
-    model = MelodyModel(PRESETS["tiny"].model).eval()
+    model = MelodyModel(PRESETS["tiny"].model).network()
     low, high = melody_of([40] * 8), melody_of([90] * 8)
-    path = 4 * torch.randn(50, 2, 16)
+    path = 4 * Draws(0).normal(50, 2, 16).astype(np.float32)
     tokens = {}
     for scale in ("auto", "none"):
         around = Surroundings.of(VOCABULARY, [[low, low], [high, high]], scale)
-        tokens[scale] = around.decode(model, path, np.tile(HALF, (50, 1)), 3.0, torch.Generator().manual_seed(0))
+        tokens[scale] = around.decode(model, path, np.tile(HALF, (50, 1)), 3.0, Draws(0))
     leaps = {
         scale: sum((np.abs(np.diff(row[row >= FIRST_NOTE_ON].astype(int))) > 12).sum() for row in rows)
         for scale, rows in tokens.items()
@@ -79,7 +80,7 @@ def test_last_notes():
 
 def test_each_sample_gets_its_own_scale():
     torch.manual_seed(0)
-    model = MelodyModel(PRESETS["tiny"].model).eval()
+    model = MelodyModel(PRESETS["tiny"].model).network()
     windows = np.stack([VOCABULARY.encode(A), VOCABULARY.encode(B)])
     rules = rules_of_each(model, windows)
     assert {pitch % 12 for pitch in allowed_pitches(rules, 0, 0)} == Scale(0).pitch_classes
@@ -89,6 +90,6 @@ def test_each_sample_gets_its_own_scale():
 def test_the_lowest_notes_of_the_range_stay_allowed_with_a_margin_below_them():
     """Token ids are uint8: a margin below the lowest ones wrapped round to 253, and no note was allowed."""
     low = melody_of([22, 24, 26, 27, 22, 24, 26, 22])
-    (rules,) = Surroundings.of(VOCABULARY, [[low]]).rules(np.ones((1, 1)), "cpu", free_ends=False, margin=4)
+    (rules,) = Surroundings.of(VOCABULARY, [[low]]).rules(np.ones((1, 1)), free_ends=False, margin=4)
     assert allowed_pitches(rules, 1) >= {22, 24, 26, 27}
     assert max(allowed_pitches(rules, 1)) <= 31

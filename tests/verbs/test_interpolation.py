@@ -5,15 +5,15 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-import torch
 
-from melodyvae.models.melody import MelodyModel
 from melodyvae.music.harmony import Harmony
 from melodyvae.music.keys import Key
 from melodyvae.music.melody import Melody, MelodyNote
 from melodyvae.music.regions import ReadMelody
 from melodyvae.music.scales import parse_choice, share_outside, weights_of
 from melodyvae.music.tokens import Vocabulary
+from melodyvae.network.draws import Draws
+from melodyvae.network.network import MelodyNetwork
 from melodyvae.verbs.distance import musical_distances
 from melodyvae.verbs.facts import FewerFound, KeyPlan, MovedToScale, SameTune, ScaleKept, TakenOfBoth
 from melodyvae.verbs.interpolate import InterpolateOptions
@@ -28,7 +28,7 @@ C_MAJOR = Key(0, is_minor=False)
 
 @pytest.fixture(scope="module")
 def shipped():
-    return MelodyModel.from_pretrained("melody-2bar")
+    return MelodyNetwork.read("melody-2bar")
 
 
 def scale(tonic: int = 60, **fields) -> Melody:
@@ -74,7 +74,7 @@ def test_it_begins_at_the_first_and_ends_at_the_second(count, ends, spacing):
 
 
 def test_the_ends_of_a_model_are_its_reconstructions(run_folder):
-    model = MelodyModel.from_pretrained(run_folder)
+    model = MelodyNetwork.read(run_folder)
     start, end = tune(1).window(0, 2), tune(2).window(0, 2)
     found = walk(model, start, end, InterpolateOptions(count=5, ends="model", key="none"))
     assert found.melodies[0].notes == reconstruct(model, start).notes
@@ -82,7 +82,7 @@ def test_the_ends_of_a_model_are_its_reconstructions(run_folder):
 
 
 def test_original_ends_are_the_tunes_whatever_the_model_makes_of_them(run_folder):
-    model = MelodyModel.from_pretrained(run_folder)
+    model = MelodyNetwork.read(run_folder)
     start, end = tune(1).window(0, 2), tune(2).window(0, 2)
     found = walk(
         model,
@@ -183,8 +183,8 @@ def test_temperature_changes_what_lies_between_and_not_the_ends(shipped):
     start, end = tune(3).window(0, 2), tune(4).window(0, 2)
 
     def walked(seed):
-        generator = torch.Generator().manual_seed(seed)
-        return walk(shipped, start, end, InterpolateOptions(count=6, temperature=1.5, key="none"), generator).melodies
+        draws = Draws(seed)
+        return walk(shipped, start, end, InterpolateOptions(count=6, temperature=1.5, key="none"), draws).melodies
 
     first, again, other = walked(1), walked(1), walked(2)
     assert first == again

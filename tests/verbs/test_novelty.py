@@ -9,6 +9,7 @@ from melodyvae.datasets.windows import open_dataset
 from melodyvae.models.melody import MelodyModel
 from melodyvae.music.melody import Melody, MelodyNote
 from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
+from melodyvae.network.network import MelodyNetwork
 from melodyvae.verbs.novelty import NoveltyError, NoveltyIndex, beat_hashes, index_of, redraw_near_copies
 from tests.windows import random_windows
 
@@ -120,14 +121,14 @@ def test_silence_and_a_held_note_have_hashes_of_their_own():
 
 
 def test_a_training_leaves_the_index_beside_its_model(run_folder, dataset_folder):
-    model = MelodyModel.from_pretrained(run_folder)
+    model = MelodyNetwork.read(run_folder)
     train = np.asarray(open_dataset(dataset_folder).splits["train"])
     assert index_of(model).beats_alike(train).min() == 8
 
 
 def test_a_model_without_index_says_so():
     with pytest.raises(NoveltyError, match=r"came without novelty\.npy"):
-        index_of(MelodyModel())
+        index_of(MelodyModel().network())
 
 
 @pytest.mark.parametrize("content", [b"", b"words", b"\x93NUMPY", b"PK\x05\x06" + bytes(18), b"\x80\x04N."])
@@ -138,7 +139,7 @@ def test_a_file_that_is_no_index_is_refused(tmp_path, content):
 
 
 def test_an_index_of_other_windows_is_refused(tmp_path):
-    model = MelodyModel()
+    model = MelodyModel().network()
     model.path = tmp_path / "m.safetensors"
     np.save(tmp_path / "m.novelty.npy", np.zeros((3, 5), np.uint16))
     with pytest.raises(NoveltyError, match=r"m\.novelty\.npy is of windows of 5 beats, the model's have 8"):

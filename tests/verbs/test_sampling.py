@@ -3,15 +3,14 @@
 import numpy as np
 import pretty_midi
 import pytest
-import torch
-from torch import Tensor
 
 from melodyvae.config import MelodyConfig
-from melodyvae.models.decoder import draw, forbid_silent_note_off
-from melodyvae.models.latent import DiagonalGaussian, standard_normal
 from melodyvae.music.melody import Melody, MelodyNote
 from melodyvae.music.regions import ReadMelody
-from melodyvae.music.tokens import Vocabulary
+from melodyvae.music.tokens import NOTE_OFF, Vocabulary
+from melodyvae.network.decoder import draw
+from melodyvae.network.draws import Draws
+from melodyvae.network.latent import Gaussian
 from melodyvae.verbs.codec import matching_steps
 from melodyvae.verbs.sampling import reconstruct, sample
 from melodyvae.verbs.sources import WindowError, pick_window, read_source
@@ -22,40 +21,40 @@ class UniformModel:
 
     config = MelodyConfig(latent_size=32)
     vocabulary = Vocabulary()
-    device = torch.device("cpu")
 
     def __init__(self) -> None:
-        self.extras: dict[str, Tensor] = {}
+        self.extras: dict[str, np.ndarray] = {}
 
-    def prior(self, count: int) -> DiagonalGaussian:
-        return standard_normal(count, 32, like=torch.zeros(1))
+    def prior(self, count: int) -> Gaussian:
+        return Gaussian.standard(count, 32)
 
-    def encode(self, tokens: Tensor) -> DiagonalGaussian:
-        return DiagonalGaussian(tokens.float(), torch.zeros(tokens.shape))
+    def encode(self, tokens: np.ndarray) -> Gaussian:
+        return Gaussian(tokens.astype(np.float32), np.zeros(tokens.shape, np.float32))
 
-    def logits(self, z: Tensor, tokens: Tensor) -> Tensor:
-        return z.sum() * torch.zeros(*tokens.shape, self.vocabulary.size)
+    def gradient(self, z: np.ndarray, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.zeros((*tokens.shape, self.vocabulary.size), np.float32), np.zeros_like(z)
 
-    def decode(self, z: Tensor, temperature: float, generator: torch.Generator | None, allowed=None) -> Tensor:
-        sounding = torch.zeros(len(z), dtype=torch.bool)
+    def decode(self, z: np.ndarray, temperature: float, draws: Draws | None, rules=None) -> np.ndarray:
+        sounding = np.zeros(len(z), bool)
         steps = []
         for _ in range(self.config.steps):
-            logits = forbid_silent_note_off(torch.zeros(len(z), self.vocabulary.size), sounding)
-            steps.append(draw(logits, temperature, generator))
-            sounding = torch.where(steps[-1] == 0, sounding, steps[-1] >= 2)
-        return torch.stack(steps, dim=1)
+            logits = np.zeros((len(z), self.vocabulary.size))
+            logits[~sounding, NOTE_OFF] = -np.inf
+            steps.append(draw(logits, temperature, draws))
+            sounding = np.where(steps[-1] == 0, sounding, steps[-1] >= 2)
+        return np.stack(steps, axis=1)
 
 
 class RememberingModel(UniformModel):
     """z is the tokens themselves: decoding rounds it to the nearest legal sequence."""
 
-    def decode(self, z: Tensor, temperature: float, generator: torch.Generator | None, allowed=None) -> Tensor:
-        tokens = z.round().long().clamp(0, self.vocabulary.size - 1)
-        return torch.where(tokens == 1, 0, tokens)
+    def decode(self, z: np.ndarray, temperature: float, draws: Draws | None, rules=None) -> np.ndarray:
+        tokens = z.round().astype(np.int64).clip(0, self.vocabulary.size - 1)
+        return np.where(tokens == 1, 0, tokens)
 
 
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+def seeded(seed: int = 0) -> Draws:
+    return Draws(seed)
 
 
 def legato(bars: int = 2, pitch: int = 60) -> Melody:
@@ -65,20 +64,20 @@ def legato(bars: int = 2, pitch: int = 60) -> Melody:
 
 @pytest.mark.parametrize("count", [1, 3, 1500])
 def test_samples_are_as_many_as_asked_and_as_long_as_a_window(count):
-    melodies = sample(UniformModel(), count, generator=seeded())
+    melodies = sample(UniformModel(), count, draws=seeded())
     assert len(melodies) == count
     assert {melody.length_steps for melody in melodies} == {32}
     assert {melody.bars for melody in melodies} == {2}
 
 
 def test_the_same_seed_gives_the_same_melodies_and_another_seed_others():
-    first, again, other = (sample(UniformModel(), 4, generator=seeded(seed)) for seed in (5, 5, 6))
+    first, again, other = (sample(UniformModel(), 4, draws=seeded(seed)) for seed in (5, 5, 6))
     assert first == again
     assert first != other
 
 
 def test_samples_of_a_uniform_model_use_the_whole_vocabulary_evenly():
-    melodies = sample(UniformModel(), 400, generator=seeded())
+    melodies = sample(UniformModel(), 400, draws=seeded())
     tokens = np.concatenate([Vocabulary().encode(melody) for melody in melodies])
     notes = np.bincount(tokens, minlength=90)[2:]
     assert notes.min() > 0.6 * notes.mean()
@@ -86,7 +85,7 @@ def test_samples_of_a_uniform_model_use_the_whole_vocabulary_evenly():
 
 
 def test_samples_carry_the_tempo_and_the_program_they_are_given():
-    (melody,) = sample(UniformModel(), 1, generator=seeded(), quarters_per_minute=77.0, program=73)
+    (melody,) = sample(UniformModel(), 1, draws=seeded(), quarters_per_minute=77.0, program=73)
     assert (melody.quarters_per_minute, melody.program) == (77.0, 73)
 
 
