@@ -170,7 +170,7 @@ class ComposingDecoder(nn.Module):
         return posterior.relative_to(self.prior(tokens)).flattened()
 
     def forward(self, z: Tensor, tokens: Tensor, hidden: Tensor | None = None) -> Tensor:
-        """Logits ``(B, T, V)`` of all steps given the true tokens before; ``hidden`` windows ``(B,)`` do not look back."""
+        """Logits ``(B, T, V)`` given the true tokens before; windows of ``hidden`` ``(B,)`` do not look back."""
         tokens = tokens.long()
         previous = F.pad(tokens, (1, -1), value=NO_EVENT)
         written = Written.of(previous, self.config.steps_per_bar, self.vocabulary_size, hidden)
