@@ -39,7 +39,7 @@ FONT_FILES = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")
 
 
 class _Box(NamedTuple):
-    """Where a roll is drawn, and how many steps are as wide as it."""
+    """Place of a roll in the picture, and the number of steps that span it."""
 
     left: float
     top: float
@@ -52,8 +52,8 @@ def plot_sheet(sheet: Sheet, path: Path) -> None:
     """Write a PNG with the piano roll of each melody of a sheet, on one scale of pitches.
 
     They stand in the sheet's columns, row by row, the corners labelled; or one above the other, each with its title:
-    more than :data:`MAX_ROLLS_IN_COLUMN` in several columns. Of more than :data:`MAX_ROLLS` in columns only the first
-    are drawn, and the picture says so.
+    more than :data:`MAX_ROLLS_IN_COLUMN` in several columns. At most :data:`MAX_ROLLS` are drawn in
+    columns, and the picture says so.
     """
     from PIL import Image, ImageDraw
 
