@@ -25,6 +25,7 @@ settings.register_profile("melodyvae", deadline=None, derandomize=True)
 settings.load_profile("melodyvae")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a file, and all of the studio, in one worker; the studio's take longest and begin."""
     for item in items:
