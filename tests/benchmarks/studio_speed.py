@@ -103,7 +103,7 @@ def measure_work() -> None:
     """The processor seconds of the start, of reading, of the pad and of a walk, in this process."""
     torch = processor_seconds_of("import torch")
     print(f"import torch: {torch:.2f} s of the processor")
-    ready = processor_seconds_of("from melodyvae.studio.engine import Engine; Engine('auto', 'cpu').model()")
+    ready = processor_seconds_of("from melodyvae.studio.engine import Engine; Engine('auto').model()")
     print(f"the first model ready, beyond that: {ready - torch:.2f} s")
     from melodyvae.studio.engine import Engine
     from melodyvae.studio.requests import TuneSource, VerbRequest
@@ -112,7 +112,7 @@ def measure_work() -> None:
     from melodyvae.verbs.interpolate import InterpolateOptions
     from melodyvae.verbs.sources import read_source
 
-    model = Engine("auto", "cpu").model()
+    model = Engine("auto").model()
     begun = time.process_time()
     tunes = [read_source(path, model.config) for path in sorted(TUNES.glob("*.mid"))]
     print(f"a MIDI file read and laid out: {(time.process_time() - begun) / len(tunes):.3f} s")

@@ -95,7 +95,7 @@ def _table(model: MelodyNetwork, files: list[Path], pairs: int, seed: int, bars:
                 started = time.process_time()
                 sources = read_source(files[first], model.config), read_source(files[second], model.config)
                 options = InterpolateOptions(count=COUNT, scale="none" if name == "no scale" else "auto")
-                picked = pick_ends(model, sources, bars=bars, options=options)
+                picked = pick_ends(model, sources, bars=bars)
                 start, end = (window.melody for window in picked.windows)
                 with patch("melodyvae.verbs.in_scale.TokenRules", RULES.get(name, TokenRules)):
                     walked = walk(model, start, end, options, None, picked.keys, picked.pieces)

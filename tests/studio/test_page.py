@@ -657,7 +657,7 @@ def test_a_reload_brings_the_session_back(page):
 
 @pytest.mark.parametrize("name", [name for name in shipped_names() if name.startswith("melody")])
 def test_a_session_comes_back_with_every_model(open_page, studio, monkeypatch, name):
-    engine = Engine(name, "cpu")
+    engine = Engine(name)
     monkeypatch.setattr(studio, "engine", engine)
     try:
         page = open_page()
