@@ -13,7 +13,7 @@ import json
 import secrets
 import socket
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import resources
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import anyio.to_thread
 import uvicorn
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
@@ -48,20 +49,9 @@ MAX_CHANNEL = 80  # characters
 LINES_TYPE = "application/x-ndjson"
 MAX_NUMBER = 100_000  # of a bar
 
-Handler = Callable[["Studio", Request], Awaitable[Response]]
-
 
 class StudioError(UserError, RuntimeError):
     """The studio cannot start."""
-
-
-class RefusedError(Exception):
-    """An answer that is an error: a status and a sentence."""
-
-    def __init__(self, status: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.status = status
-        self.sentence = sentence
 
 
 class Studio:
@@ -143,17 +133,17 @@ class Studio:
     def _application(self, framed: bool) -> Guard:
         limits = self.limits
         routes = [
-            Route("/", partial(_answer, self, _page)),
+            Route("/", partial(_page, self)),
             Mount("/static", StaticFiles(directory=STATIC)),
-            Route("/api/state", partial(_answer, self, _state)),
-            Route("/api/read", partial(_answer, self, _read), methods=["POST"]),
-            Route("/api/example/{number:int}", partial(_answer, self, _example), methods=["POST"]),
-            Route("/api/opened/{number:int}", partial(_answer, self, _opened), methods=["POST"]),
-            Route("/api/do/{verb}", partial(_answer, self, _do), methods=["POST"]),
-            Route("/api/midi", partial(_answer, self, _midi), methods=["POST"]),
-            Route("/api/zip", partial(_answer, self, _zip), methods=["POST"]),
-            Route("/api/soundfont", partial(_answer, self, _soundfont)),
-            Route("/api/session/{id}", partial(_answer, self, _session), methods=["GET", "PUT", "POST"]),
+            Route("/api/state", partial(_state, self)),
+            Route("/api/read", partial(_read, self), methods=["POST"]),
+            Route("/api/example/{number:int}", partial(_example, self), methods=["POST"]),
+            Route("/api/opened/{number:int}", partial(_opened, self), methods=["POST"]),
+            Route("/api/do/{verb}", partial(_do, self), methods=["POST"]),
+            Route("/api/midi", partial(_midi, self), methods=["POST"]),
+            Route("/api/zip", partial(_zip, self), methods=["POST"]),
+            Route("/api/soundfont", partial(_soundfont, self)),
+            Route("/api/session/{id}", partial(_session, self), methods=["GET", "PUT", "POST"]),
         ]
         bounds = {
             "/": 0,
@@ -163,19 +153,32 @@ class Studio:
             "/api/zip": limits.tunes_bytes,
             "/api/session/": limits.session_bytes,
         }
-        return Guard(Starlette(routes=routes), self.token, self.host, self.port, bounds, framed)
+        return Guard(
+            Starlette(routes=routes, exception_handlers=ERRORS), self.token, self.host, self.port, bounds, framed
+        )
 
 
-async def _answer(studio: Studio, handler: Handler, request: Request) -> Response:
-    """The handler's answer, or a sentence in JSON with the status of what went wrong."""
-    try:
-        return await handler(studio, request)
-    except RefusedError as refusal:
-        return JSONResponse({"error": refusal.sentence}, refusal.status)
-    except (TooLargeError, BusyError) as error:
-        return JSONResponse({"error": str(error)}, 413 if isinstance(error, TooLargeError) else 503)
-    except ClientDisconnect:
-        return Response(status_code=400)
+def _sentence(status: int) -> Callable[[Request, Exception], Response]:
+    """Answer an error with its sentence in JSON."""
+
+    def answer(request: Request, error: Exception) -> Response:
+        return JSONResponse({"error": str(error)}, status)
+
+    return answer
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    """Answer a refusal with its own status."""
+    assert isinstance(error, HTTPException)  # for mypy: it is registered for these
+    return JSONResponse({"error": error.detail}, error.status_code)
+
+
+ERRORS: dict[Any, Callable[[Request, Exception], Response]] = {
+    HTTPException: _refused,
+    TooLargeError: _sentence(413),
+    BusyError: _sentence(503),
+    ClientDisconnect: _sentence(400),
+}
 
 
 async def _page(studio: Studio, request: Request) -> Response:
@@ -226,7 +229,7 @@ async def _piece(studio: Studio, request: Request, reference: str) -> Response:
     query = request.query_params
     first_bar, bars = _number(query.get("bar"), "bar"), _number(query.get("bars"), "bars")
     if bars is not None and bars > MAX_BARS:
-        raise RefusedError(422, f"at most {MAX_BARS} bars are taken")
+        raise HTTPException(422, f"at most {MAX_BARS} bars are taken")
     track = query.get("track", "auto")[:200] or "auto"
     try:
         found = await anyio.to_thread.run_sync(_fitted, studio, None, [TuneSource(file=reference)], track)
@@ -236,9 +239,9 @@ async def _piece(studio: Studio, request: Request, reference: str) -> Response:
         shown = show_piece(config, piece, name, first_bar, bars, found.choice)
         return JSONResponse(shown | {"reference": reference})
     except MissingFileError as error:
-        raise RefusedError(422, "the file is not kept any more; drop it again") from error
+        raise HTTPException(422, "the file is not kept any more; drop it again") from error
     except (ReadingError, WindowError) as error:
-        raise RefusedError(422, str(error)) from error
+        raise HTTPException(422, str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -301,12 +304,12 @@ async def _do(studio: Studio, request: Request) -> Response:
 
     verb = request.path_params["verb"]
     if verb not in VERBS:
-        raise RefusedError(404, f"there is no {verb!r:.40}; there are {', '.join(VERBS)}")
+        raise HTTPException(404, f"there is no {verb!r:.40}; there are {', '.join(VERBS)}")
     try:
         asked = parse_verb(verb, await _json(request), studio.limits)
         fitted = await anyio.to_thread.run_sync(_fitted, studio, asked, asked.tunes)
     except (RequestError, ReadingError) as error:
-        raise RefusedError(422, str(error)) from error
+        raise HTTPException(422, str(error)) from error
     except MissingFileError as error:
         return _line({"missing": str(error)})
     sources = [
@@ -383,14 +386,14 @@ async def _made(
         asked = parse(kind, await _json(request), studio.limits)
         return Response(await anyio.to_thread.run_sync(make, asked), media_type=media_type)
     except RequestError as error:
-        raise RefusedError(422, str(error)) from error
+        raise HTTPException(422, str(error)) from error
 
 
 async def _soundfont(studio: Studio, request: Request) -> Response:
     """The General MIDI soundfont of the installed pretty_midi."""
     path = soundfont_path()
     if path is None:
-        raise RefusedError(404, "the installed pretty_midi carries no soundfont")
+        raise HTTPException(404, "the installed pretty_midi carries no soundfont")
     return FileResponse(path, media_type="application/octet-stream", headers={"cache-control": "max-age=86400"})
 
 
@@ -402,14 +405,14 @@ async def _session(studio: Studio, request: Request) -> Response:
     if request.method == "GET":
         found = studio.sessions.get(session_id)
         if found is None:
-            raise RefusedError(404, "this session is not kept (any more)")
+            raise HTTPException(404, "this session is not kept (any more)")
         return Response(found, media_type="application/json")
     data = await request.body()
     try:
         json.loads(data)
         studio.sessions.put(session_id, data)
     except (ValueError, RecursionError, SessionError) as error:
-        raise RefusedError(422, str(error) if isinstance(error, SessionError) else "a session is JSON") from error
+        raise HTTPException(422, str(error) if isinstance(error, SessionError) else "a session is JSON") from error
     return JSONResponse({"kept": True})
 
 
@@ -418,24 +421,24 @@ async def _loaded(studio: Studio) -> Any:
     try:
         await asyncio.shield(asyncio.wrap_future(studio.engine.loaded))
     except Exception as error:
-        raise RefusedError(500, f"the model could not be loaded: {error}") from error
+        raise HTTPException(500, f"the model could not be loaded: {error}") from error
     return studio.engine.model()
 
 
 async def _json(request: Request) -> Any:
     if not request.headers.get("content-type", "").startswith("application/json"):
-        raise RefusedError(415, "this request must be of the type application/json")
+        raise HTTPException(415, "this request must be of the type application/json")
     try:
         return json.loads(await request.body())
     except (ValueError, RecursionError) as error:
-        raise RefusedError(400, "the request is not JSON") from error
+        raise HTTPException(400, "the request is not JSON") from error
 
 
 def _number(text: str | None, name: str) -> int | None:
     if text is None or text == "":
         return None
     if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MAX_NUMBER):
-        raise RefusedError(422, f"{name} is {text!r:.40}; it must be a number from 1 to {MAX_NUMBER}")
+        raise HTTPException(422, f"{name} is {text!r:.40}; it must be a number from 1 to {MAX_NUMBER}")
     return int(text)
 
 
