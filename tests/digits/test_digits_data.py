@@ -155,7 +155,7 @@ def test_offline_one_is_told_what_to_download_and_where_to_put_it(files, tmp_pat
         download_digits(tmp_path / "cache", [nobody], checksums(files), progress=False)
     message = str(caught.value)
     assert f"{nobody}train-images-idx3-ubyte.gz" in message
-    for expected in (*(f"{name}.gz" for name in files), "--data", str(tmp_path / "cache"), "https://"):
+    for expected in (*(f"{name}.gz" for name in files), "name the folder", str(tmp_path / "cache"), "https://"):
         assert expected in message
     assert list((tmp_path / "cache").iterdir()) == []
 

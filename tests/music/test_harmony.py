@@ -80,7 +80,7 @@ def test_melodies_over_chords_keep_to_their_scale_and_the_ends_are_free():
     harmony = Harmony.of([CHORDS], 32, 4)
     tunes = [[melody_of([57, 59, 60, 62, 64, 65, 68, 61])], [melody_of([57, 59, 60, 62, 64, 65, 68, 66])]]
     around = Surroundings.of(vocabulary, tunes, "auto", harmony=harmony)
-    (rules,) = around.rules(np.array([[1, 0], [0.5, 0.5]]), "cpu")
+    (rules,) = around.rules(np.array([[1, 0], [0.5, 0.5]]))
     middle = rules.allowed[1]
     assert rules.allowed[0].all()
     assert middle[0, vocabulary.note_on(68)]

@@ -14,7 +14,7 @@ from melodyvae.studio.security import Guard
 from melodyvae.studio.server import Studio, StudioError
 from melodyvae.studio.sessions import SessionError, Sessions
 from melodyvae.studio.verbs import safe_name
-from tests.reading.hostile import HOSTILE
+from tests.reading.hostile import HOSTILE, musicxml
 from tests.studio.conftest import TUNES
 
 
@@ -124,8 +124,9 @@ def test_a_taken_port_is_said(studio):
 def test_a_file_that_takes_too_long_costs_its_sender_an_error_and_the_next_one_is_read():
     reader = Reader(StudioLimits(read_seconds=1e-9))
     try:
-        with pytest.raises(ReadingError, match=r"slow\.mid could not be read: it took more than"):
-            reader.read(Upload(b"MThd", "slow.mid", "auto", (4, 4), 4, (21, 108)))
+        slow = musicxml("<a/>" * 300_000)
+        with pytest.raises(ReadingError, match=r"slow\.musicxml could not be read: it took more than"):
+            reader.read(Upload(slow, "slow.musicxml", "auto", (4, 4), 4, (21, 108)))
     finally:
         reader.close()
     reader = Reader(StudioLimits())
