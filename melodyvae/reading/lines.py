@@ -128,26 +128,6 @@ def _ends_nothing(is_on: np.ndarray, begins: np.ndarray, group: np.ndarray) -> n
     return np.asarray(depth < depth_before)
 
 
-def _with_next_ends(
-    notes: Notes, chosen: np.ndarray, ticks: np.ndarray, group: np.ndarray, note_group: np.ndarray, end_tick: int
-) -> Notes:
-    """The notes, with the ``chosen`` ending at the next later event of their group; notes begun twice at once are
-    one.
-    """
-    span = int(ticks.max()) + 1
-    at = group * span + ticks  # sorted
-    following = np.searchsorted(at, note_group * span + notes.starts, "right")
-    has_next = following < len(ticks)
-    has_next[has_next] = group[following[has_next]] == note_group[has_next]
-    next_ticks = ticks[np.minimum(following, len(ticks) - 1)]
-    ends = np.where(chosen, np.where(has_next, next_ticks, max(end_tick, 0)), notes.ends)
-    has_no_end = chosen & ~has_next
-    again = np.zeros(len(notes), bool)
-    again[1:] = chosen[1:] & (note_group[1:] == note_group[:-1]) & (notes.starts[1:] == notes.starts[:-1])
-    ended = Notes(notes.starts, ends, notes.pitches, notes.velocities, notes.channels, has_no_end)
-    return ended.where(~again)
-
-
 def _until_next(notes: Notes, track: Track) -> Notes:
     """The notes; those without an end last until the next later one in their channel, or until all are off."""
     ends = notes.ends.copy()

@@ -118,19 +118,6 @@ def joint_directions(z: np.ndarray, standardised: np.ndarray) -> np.ndarray:
     return _unit(np.linalg.solve(covariance, standardised.T @ (z - z.mean(axis=0)) / len(z)))
 
 
-def quartile_directions(z: np.ndarray, standardised: np.ndarray) -> np.ndarray:
-    """Unit vectors ``(A, Z)``: the paper's, the mean z of the highest quarter of each attribute minus the lowest's."""
-    low, high = np.quantile(standardised, [0.25, 0.75], axis=0)
-    return _unit(
-        np.stack(
-            [
-                z[values >= above].mean(axis=0) - z[values <= below].mean(axis=0)
-                for values, below, above in zip(standardised.T, low, high, strict=True)
-            ]
-        )
-    )
-
-
 def _calibrate(model: MelodyNetwork, z: np.ndarray, vectors: np.ndarray, deviations: np.ndarray) -> np.ndarray:
     """The least length tried, ``(A,)``, at which adding each unit vector raises its attribute by 1 on average.
 

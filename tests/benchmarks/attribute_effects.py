@@ -26,12 +26,11 @@ from melodyvae.verbs.attribute_vectors import (
     AttributeVectors,
     AttributeVectorsError,
     fit_attribute_vectors,
-    quartile_directions,
 )
 from melodyvae.verbs.attributes import ATTRIBUTES, measure
 from melodyvae.verbs.codec import posterior_means
 from melodyvae.verbs.morph_search import CANDIDATES
-from tests.benchmarks.effects import effect_matrix, plot_effects
+from tests.benchmarks.effects import effect_matrix, plot_effects, quartile_directions
 
 
 def as_markdown(effects: np.ndarray, corner: str) -> str:

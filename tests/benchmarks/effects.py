@@ -92,3 +92,15 @@ def plot_effects(matrices: dict[str, np.ndarray], names: Sequence[str], path: Pa
     figure.supxlabel("what changes, in standard deviations of the training windows", fontsize=10)
     figure.supylabel("the slider that is moved", fontsize=10)
     figure.savefig(path, dpi=150)
+
+
+def quartile_directions(z: np.ndarray, standardised: np.ndarray) -> np.ndarray:
+    """Unit vectors ``(A, Z)``: the paper's, the mean z of the highest quarter of each attribute minus the lowest's."""
+    low, high = np.quantile(standardised, [0.25, 0.75], axis=0)
+    differences = np.stack(
+        [
+            z[values >= above].mean(axis=0) - z[values <= below].mean(axis=0)
+            for values, below, above in zip(standardised.T, low, high, strict=True)
+        ]
+    )
+    return np.asarray(differences / np.linalg.norm(differences, axis=1, keepdims=True))

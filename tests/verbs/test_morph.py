@@ -20,12 +20,11 @@ from melodyvae.verbs.attribute_vectors import (
     AttributeVectorsError,
     fit_attribute_vectors,
     joint_directions,
-    quartile_directions,
 )
 from melodyvae.verbs.attributes import ATTRIBUTES, measure
 from melodyvae.verbs.morph import AMOUNTS, MAX_AMOUNT
 from melodyvae.verbs.morph_search import CANDIDATES, SHORTHANDS, morph, wanted_amounts
-from tests.benchmarks.effects import effect_matrix, plot_effects
+from tests.benchmarks.effects import effect_matrix, plot_effects, quartile_directions
 from tests.conftest import tune
 from tests.windows import random_windows
 
