@@ -49,9 +49,9 @@ def maps(piece: Song) -> tuple[list[tuple[float, float]], tuple[Meter, ...], tup
 
 def test_bars_that_are_kept_are_where_they_were(path: Path, tmp_path: Path) -> None:
     source = read_midi(path)
-    result = MelodyVAE.from_pretrained("melody-2bar").complete(path, 2, hide=[3], extend=1, seed=1)
+    result = MelodyVAE.from_pretrained("melody-2bar").complete(path, 2, hide=[4], extend=1, seed=1)
     back, names = files(result, tmp_path / "out")
-    # bar 1 of the tune is the first of 4/4; the third is the one of 2/4
+    # bar 1 of the piece is the pickup; the fourth is the one of 2/4
     assert places(back.parts[0], 0, 9) == places(source.parts[0], 0, 9)
     assert places(back.parts[0], 11, 31) == places(source.parts[0], 11, 31)
     assert maps(back) == maps(source)
@@ -59,8 +59,9 @@ def test_bars_that_are_kept_are_where_they_were(path: Path, tmp_path: Path) -> N
     row = read_midi(tmp_path / "out" / "all.mid")
     assert "all.mid" in names
     assert row.parts[0].name
-    assert row.end_quarters == 2 * 34.0  # each without the silent pickup
-    assert [round(tempo.start_quarters) for tempo in row.tempi] == [0, 8, 18, 34, 42, 52]
+    assert row.end_quarters == 2 * 35.0
+    assert [round(tempo.start_quarters) for tempo in row.tempi] == [0, 9, 19, 35, 44, 54]
+    assert [meter.start_quarters for meter in row.meters] == [0, 1, 9, 11, 35, 36, 44, 46]
 
 
 def test_a_tune_goes_on_after_its_last_bar(path: Path, tmp_path: Path) -> None:
