@@ -140,6 +140,13 @@ def test_the_pedal_holds_notes_to_its_end_or_to_the_next_note(pedals: tuple[int,
     assert part.ends.tolist() == ends
 
 
+@pytest.mark.parametrize(("value", "end"), [(63, 0.125), (64, 1.0)])
+def test_the_pedal_is_down_from_64_of_127(value: int, end: float) -> None:
+    events = [*notes(TUNE[:2], length=60), (0, f"b0 40 {value:02x}"), (2 * 480, "b0 40 00")]
+    (part,) = song_from_bytes(smf(track(events))).parts
+    assert part.ends[0] == end
+
+
 def test_the_pedal_leaves_what_is_legato_as_it_is() -> None:
     events = [*notes([72], length=4 * 480), *notes([60, 62, 64], length=480), *pedal(0, 4 * 480)]
     (part,) = song_from_bytes(smf(track(events))).parts
