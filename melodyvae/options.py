@@ -111,7 +111,7 @@ class OptionField:
                 raise self._wrong(value)
         elif self.kind in (int, float):
             is_number = isinstance(value, Integral if self.kind is int else Real)
-            if isinstance(value, bool) or not is_number or not math.isfinite(value):
+            if isinstance(value, bool) or not is_number or not _is_finite(value):
                 raise self._wrong(value)
             if not (option.low is None or option.low <= value) or not (option.high is None or value <= option.high):
                 raise self._wrong(value)
@@ -255,6 +255,13 @@ def verb(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
     words = "\n".join(f"        {field.name}: {_described(field)}" for field in option_fields(kind))
     method.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\nOptions:\n{inspect.cleandoc(words)}\n"
     return method
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an int beyond all floats
+        return False
 
 
 def _described(field: OptionField) -> str:

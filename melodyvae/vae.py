@@ -158,12 +158,14 @@ class MelodyVAE(HeldModel):
             :class:`~melodyvae.verbs.results.Result` of melodies.
 
         Raises:
-            ValueError: if the vectors are not of the model's latent size.
+            ValueError: if the vectors are not of the model's latent size, are none, or are not finite.
         """
         stacked = np.stack([_array(one) for one in z]) if isinstance(z, list | tuple) else _array(z)
         size = self.config.latent_size
         if stacked.ndim not in (1, 2) or stacked.shape[-1] != size:
             raise ValueError(f"z has shape {stacked.shape}; it must be (Z,) or (N, Z) with Z = {size}")
+        if not stacked.size or not np.isfinite(stacked).all():
+            raise ValueError("z must hold at least one vector, of finite numbers")
         rows = stacked.reshape(-1, size).astype(np.float32)
         draws = self.draws(seed)
         melodies = decode_melodies(self.model, rows, temperature, draws, quarters_per_minute=tempo, program=program)

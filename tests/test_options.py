@@ -168,8 +168,14 @@ def test_python_refuses_wrong_values_of_verbs_with_sources(vae):
         lambda: vae.morph(a, density=6),
         lambda: vae.morph(a),
         lambda: vae.complete(a, hide="x"),
+        lambda: vae.vary(a, 10**400),
+        lambda: vae.vary(a, 1, seed=10**400),
+        lambda: vae.complete(a, hide=(bar for bar in [1, 2])),
+        lambda: vae.complete(a, hide=[True]),
         lambda: vae.grid([a] * 4, 1),
+        lambda: vae.grid([a] * 3, 2),
+        lambda: MelodyVAE(vae.model, repeats="played"),
         lambda: vae.reconstruct(a, track=0),
     ):
-        with pytest.raises(OptionError, match=r"must be|nothing to move|give bars|tempo"):
+        with pytest.raises(OptionError, match=r"must be|nothing to move|give bars|tempo|4 corners"):
             refused()

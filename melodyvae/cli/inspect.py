@@ -25,14 +25,16 @@ def inspect(target: str) -> None:
     melodyvae inspect midi-dataset
     melodyvae inspect melody-2bar
     """
+    from melodyvae.reading.score import SCORE_SUFFIXES
     from melodyvae.reading.tunes import split_tune
 
     path = Path(target)
     file = split_tune(path)[0]
+    is_music = (file.exists() and not file.is_dir()) or file.suffix.lower() in {".mid", ".midi", *SCORE_SUFFIXES}
     with known_errors():
         if (path / "meta.json").is_file():
             _inspect_dataset(path)
-        elif file.exists() and not file.is_dir() and file.suffix != ".safetensors":
+        elif is_music and file.suffix != ".safetensors":
             _inspect_midi(path)
         else:
             _inspect_checkpoint(target)

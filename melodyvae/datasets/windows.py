@@ -17,7 +17,7 @@ import numpy as np
 
 from data_prep.output import FORMAT_VERSION
 from melodyvae.config import MelodyConfig
-from melodyvae.models.melody import vocabulary_of
+from melodyvae.music.tokens import Vocabulary
 from melodyvae.system.arrays import array_on_disk
 from melodyvae.system.errors import UserError
 
@@ -103,7 +103,7 @@ class WindowDataset:
             ("bars", self.meta["bars"], config.bars),
             ("meter", ours, theirs),
             ("steps per quarter", self.meta["steps_per_quarter"], config.steps_per_quarter),
-            ("vocabulary", self.meta["vocabulary"], vocabulary_of(config).to_dict()),
+            ("vocabulary", self.meta["vocabulary"], Vocabulary(config.lowest_pitch, config.highest_pitch).to_dict()),
         ):
             if own != expected:
                 raise DatasetError(

@@ -30,6 +30,7 @@ from melodyvae.config import MelodyConfig
 from melodyvae.models.decoder import forbid_silent_note_off
 from melodyvae.models.latent import DiagonalGaussian
 from melodyvae.models.look_back import Copying, Sources, Written, component_weights
+from melodyvae.music.notes import OCTAVE
 from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.network.composing import BAR_CODE, BAR_TOKEN_FEATURES, KEY_UNITS
 from melodyvae.network.composing_steps import (
@@ -45,8 +46,8 @@ from melodyvae.network.composing_steps import (
     WAIT_STEPS,
     WIDEST_INTERVAL,
 )
-from melodyvae.network.look_back import COPIES, KINDS, LAGS_BARS, PITCH_CLASSES, TINY
-from melodyvae.network.token_rules import OCTAVE
+from melodyvae.network.look_back import COPIES, KINDS, LAGS_BARS, TINY
+from melodyvae.network.token_inputs import PITCH_CLASSES
 
 FIRST_SLIP = -3.0  # logit of the probability that a copy slips, before training
 

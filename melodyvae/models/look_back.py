@@ -26,7 +26,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
-from melodyvae.network.look_back import COPIES, KINDS, LAGS_BARS, PITCH_CLASSES, TINY
+from melodyvae.network.look_back import COPIES, KINDS, LAGS_BARS, TINY
+from melodyvae.network.token_inputs import PITCH_CLASSES
 
 
 @dataclass(frozen=True)

@@ -30,11 +30,6 @@ Encoder: TypeAlias = MelodyEncoder | CodesEncoder | ComposingEncoder
 Decoder: TypeAlias = MelodyDecoder | CodesDecoder | ComposingDecoder
 
 
-def vocabulary_of(config: MelodyConfig) -> Vocabulary:
-    """The token table of a model."""
-    return Vocabulary(config.lowest_pitch, config.highest_pitch)
-
-
 def _kinds(config: MelodyConfig) -> tuple[type[Encoder], type[Decoder]]:
     if config.look_back:
         return ComposingEncoder, ComposingDecoder
@@ -51,7 +46,7 @@ class MelodyModel(CheckpointedModel):
 
     def __init__(self, config: MelodyConfig | None = None) -> None:
         super().__init__(config or MelodyConfig())
-        self.vocabulary = vocabulary_of(self.config)
+        self.vocabulary = Vocabulary(self.config.lowest_pitch, self.config.highest_pitch)
         encoder, decoder = _kinds(self.config)
         self.encoder: Encoder = encoder(self.config, self.vocabulary.size)
         self.decoder: Decoder = decoder(self.config, self.vocabulary.size)

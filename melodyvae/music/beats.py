@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from melodyvae.music.notes import TIME_RESOLUTION, Meter, Part, Song, Tempo
+from melodyvae.music.notes import MIN_QUARTERS_PER_MINUTE, TIME_RESOLUTION, Meter, Part, Song, Tempo
 
 SHUFFLE = 2 / 3  # where in a beat the last of its three eighths begins
 EIGHTHS_PER_BEAT = 3
@@ -62,7 +62,7 @@ def in_beats(song: Song) -> Song:
 
     tempo_places = np.array(sorted({0.0, *starts.tolist(), *(tempo.start_quarters for tempo in song.tempi)}))
     tempi = [
-        Tempo(move_one(place), song.quarters_per_minute_at(place) * float(scale))
+        Tempo(move_one(place), max(song.quarters_per_minute_at(place) * float(scale), MIN_QUARTERS_PER_MINUTE))
         for place, scale in zip(tempo_places.tolist(), scales[section_of(tempo_places)], strict=True)
     ]
     return replace(

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from melodyvae.music.melody import DEFAULT_VELOCITY, Melody
+from melodyvae.music.melody import Melody
+from melodyvae.music.notes import DEFAULT_VELOCITY
 from melodyvae.system.errors import UserError
 
 if TYPE_CHECKING:

@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from melodyvae.music.notes import TIME_RESOLUTION, KeySignature, Song
+from melodyvae.music.notes import SEMITONES, TIME_RESOLUTION, KeySignature, Song
 
 if TYPE_CHECKING:
     from melodyvae.music.melody import Melody
 
 PITCH_CLASS_NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
-TONICS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 ACCIDENTALS = {"": 0, "#": 1, "b": -1, "-": -1}
 MINOR_BELOW_MAJOR = 3  # semitones from a major tonic down to that of its relative minor
 # The share of segments of pieces in a key in which each pitch class is present, from the tonic up.
@@ -164,6 +163,6 @@ def parse_tonic(name: str) -> int:
         ValueError: if it is none.
     """
     letter, accidental = name[:1].upper(), name[1:]
-    if letter not in TONICS or accidental not in ACCIDENTALS:
+    if letter not in SEMITONES or accidental not in ACCIDENTALS:
         raise ValueError(f"{name!r} is not a key; give one such as C, F# or Bb")
-    return (TONICS[letter] + ACCIDENTALS[accidental]) % 12
+    return (SEMITONES[letter] + ACCIDENTALS[accidental]) % 12

@@ -183,13 +183,15 @@ class Layout:
 
     def quarters_of_bar(self, bar: int) -> float:
         """Start in the piece of a bar of the grid (from 0), in quarters; after the silence if it begins with one."""
-        part = self._stretch_of(bar)
-        into = max(bar * self.steps_per_bar - part.first_step, 0) / self.steps_per_quarter
-        return part.start_quarters + into
+        return self._quarters_of_step(bar * self.steps_per_bar)
 
     def piece_bar(self, bar: int) -> int:
         """The bar of the piece, from 1, in which a bar of the grid (from 0) begins."""
-        return int(np.searchsorted(self.bar_starts, self.quarters_of_bar(bar) + TIME_RESOLUTION, "right"))
+        return self.piece_bar_of_step(bar * self.steps_per_bar)
+
+    def piece_bar_of_step(self, step: int) -> int:
+        """The bar of the piece, from 1, in which a step of the grid lies."""
+        return int(np.searchsorted(self.bar_starts, self._quarters_of_step(step) + TIME_RESOLUTION, "right"))
 
     def grid_bar(self, piece_bar: int) -> int:
         """The bar of the grid (from 0) in which a bar of the piece (from 1) begins.
@@ -201,6 +203,10 @@ class Layout:
             raise IndexError(f"there is no bar {piece_bar}")
         steps = self.onsets(np.array([self.bar_starts[piece_bar - 1]]))
         return min(int(steps[0]) // self.steps_per_bar, self.bars - 1)
+
+    def _quarters_of_step(self, step: int) -> float:
+        part = self._stretch_of(step // self.steps_per_bar)
+        return part.start_quarters + max(step - part.first_step, 0) / self.steps_per_quarter
 
     def _stretch_of(self, bar: int) -> Stretch:
         return max((part for part in self.stretches if part.first_grid_bar <= bar), key=lambda p: p.first_grid_bar)

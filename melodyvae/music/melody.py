@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 import numpy as np
 
 from melodyvae.music.keys import PITCH_CLASS_NAMES
-from melodyvae.music.notes import Meter, Part, Song, Tempo
+from melodyvae.music.notes import DEFAULT_VELOCITY, MIN_QUARTERS_PER_MINUTE, Meter, Part, Song, Tempo
 from melodyvae.writing.midi import TICKS_PER_QUARTER, write_midi
 
 if TYPE_CHECKING:
     import pretty_midi
     from matplotlib.axes import Axes
 
-DEFAULT_VELOCITY = 80
-MIN_QUARTERS_PER_MINUTE = 60e6 / (2**24 - 1)  # in a MIDI file: 24 bits of microseconds per quarter
 ALL_NOTES_OFF = 123  # MIDI controller
 
 
@@ -239,7 +237,7 @@ class Melody:
 
     @classmethod
     def from_pretty_midi(cls, midi: pretty_midi.PrettyMIDI, track: str = "auto") -> Melody:
-        """The melody of a ``PrettyMIDI`` object in its own meter, by the rules of ``melodies.regions``.
+        """The melody of a ``PrettyMIDI`` object in its own meter, by the rules of :mod:`melodyvae.music.regions`.
 
         An object that pretty_midi read from a file has lost where its tracks end, and so a silent end.
         """
@@ -249,7 +247,7 @@ class Melody:
 
     @classmethod
     def from_midi(cls, path: str | Path, track: str = "auto") -> Melody:
-        """The melody of a MIDI file in its own meter, by the rules of ``melodies.regions``."""
+        """The melody of a MIDI file in its own meter, by the rules of :mod:`melodyvae.music.regions`."""
         from melodyvae.reading.melodies import read_melody
 
         return read_melody(path, track).melody

@@ -14,7 +14,11 @@ from functools import cached_property
 import numpy as np
 
 DEFAULT_QUARTERS_PER_MINUTE = 120.0
+MIN_QUARTERS_PER_MINUTE = 60e6 / (2**24 - 1)  # in a MIDI file: 24 bits of microseconds per quarter
 OCTAVE = 12  # semitones
+SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}  # of a letter above C
+DRUM_CHANNEL = 9  # from 0; musicians count channels from 1
+DEFAULT_VELOCITY = 80
 TIME_RESOLUTION = 1e-6  # quarters; far below a tick of any file, far above rounding
 MAX_NAME = 200  # characters; a stranger's may have millions
 
@@ -194,11 +198,13 @@ class Song:
         meters = [meter for meter in self.meters if meter.bar_quarters > 0]
         if not meters or meters[0].start_quarters > TIME_RESOLUTION:
             meters.insert(0, Meter(0.0, 4, 4))
-        sections = []
+        sections: list[Section] = []
         for index, meter in enumerate(meters):
             is_last = index == len(meters) - 1
             end = max(self.end_quarters, meter.start_quarters) if is_last else meters[index + 1].start_quarters
             count = (end - meter.start_quarters) / meter.bar_quarters
+            if is_last and not sections and self.parts:
+                count = max(count, 1.0)  # notes without length have a bar, too
             whole = math.ceil(count - TIME_RESOLUTION) if is_last else math.floor(count + TIME_RESOLUTION)
             left_over = 0.0 if is_last else end - meter.start_quarters - whole * meter.bar_quarters
             sections.append(Section(meter, whole, left_over if left_over > TIME_RESOLUTION else 0.0))

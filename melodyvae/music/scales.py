@@ -78,7 +78,9 @@ class Scale:
         except ValueError as error:
             raise ScaleError(f"{name!r} is not a scale; give one such as G:major, Am or F# dorian") from error
         if kind not in SCALES:
-            raise ScaleError(f"there is no scale {kind!r}; choose one of {', '.join(SCALES)}, as in G:major")
+            if name.strip().lower() in {*SCALES, *ALIASES}:
+                raise ScaleError(f"{name.strip()!r} has no tonic; give one, such as G:{name.strip().lower()}")
+            raise ScaleError(f"there is no scale {name.strip()!r}; choose one of {', '.join(SCALES)}, as in G:major")
         return scale
 
     @property

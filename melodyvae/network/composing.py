@@ -29,8 +29,9 @@ from melodyvae.network.composing_steps import (
 )
 from melodyvae.network.decoder import Choice, Decoder, before_each, softmax
 from melodyvae.network.latent import Gaussian
-from melodyvae.network.look_back import COPIES, KINDS, PITCH_CLASSES, TINY, Copying, Written
+from melodyvae.network.look_back import COPIES, KINDS, TINY, Copying, Written
 from melodyvae.network.lstm import LSTM
+from melodyvae.network.token_inputs import PITCH_CLASSES
 from melodyvae.network.weights import Weights
 
 BAR_TOKEN_FEATURES = 16

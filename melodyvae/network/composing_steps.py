@@ -16,8 +16,9 @@ import numpy as np
 
 from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.network.decoder import softmax
-from melodyvae.network.look_back import COPIES, KINDS, LAGS_BARS, PITCH_CLASSES, TINY
+from melodyvae.network.look_back import COPIES, KINDS, LAGS_BARS, TINY
 from melodyvae.network.lstm import GATES, Matrix, by_gate, turn
+from melodyvae.network.token_inputs import PITCH_CLASSES
 from melodyvae.network.token_rules import added_by_place
 
 if TYPE_CHECKING:

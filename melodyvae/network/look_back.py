@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
+from melodyvae.network.token_inputs import PITCH_CLASSES
 
 LAGS_BARS = (1, 2, 4, 8)
 KINDS = ("exact", "transposed", "rhythm")
 COPIES = len(KINDS) * len(LAGS_BARS)
-PITCH_CLASSES = 12
 TINY = 1e-9
 
 

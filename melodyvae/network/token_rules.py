@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from melodyvae.music.notes import OCTAVE
 from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT
 
 MAX_MOVE_SEMITONES = 2  # of a scale's notes: a forbidden note further from any allowed one is dropped, not moved
-OCTAVE = 12
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,11 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from melodyvae.music.notes import KeySignature, Tempo
+from melodyvae.music.notes import DRUM_CHANNEL, SEMITONES, KeySignature, Tempo
 from melodyvae.reading.abc_fields import (
+    MAX_DENOMINATOR,
     QUOTED,
+    SIGNS,
     FieldError,
     Key,
     clef_octaves,
@@ -43,16 +45,12 @@ MAX_VOICES = 64
 MAX_BARS = 100_000
 MAX_FIELD = 500  # characters of a key, a voice or an instruction
 MAX_LABELS = 1000
-MAX_DENOMINATOR = 1024
 MAX_DIGITS = 5
 MAX_SLASHES = 10
 MAX_TUPLET = 64
 MAX_BROKEN = 3  # signs of broken rhythm in a row
 FREE_BAR = Fraction(4)  # quarters that a rest of a whole bar lasts in free time
-DRUM_CHANNEL = 10
 
-SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-SIGNS = {"^": 1, "^^": 2, "_": -1, "__": -2, "=": 0}
 TUPLET_TIME = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}  # 5, 7 and 9 depend on the meter
 
 BODY_FIELD = re.compile(r"([IKLMmNPQRrsTUVWw+]):(?![|:])(.*)")  # A: to G: at a line's start are notes and a repeat
@@ -452,7 +450,7 @@ class _Reader:
             if words[1] == "program" and not voice.notes and 0 <= numbers[-1] <= 127:
                 voice.program = numbers[-1]
             elif words[1] == "channel" and not voice.notes:
-                voice.is_drum = numbers[0] == DRUM_CHANNEL
+                voice.is_drum = numbers[0] - 1 == DRUM_CHANNEL
             elif words[1] == "transpose":
                 voice.flush()
                 voice.midi_semitones = numbers[0]

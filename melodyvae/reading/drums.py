@@ -12,9 +12,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from melodyvae.music.keys import MAJOR_SCALE
+from melodyvae.music.notes import DRUM_CHANNEL
 from melodyvae.reading.smf import CONTROL, Track
 
-DRUM_CHANNEL = 9
 BANK = 0  # controller: the upper half of the bank
 RHYTHM_BANKS, XG_RHYTHM_BANKS, MELODY_BANK = {120}, {126, 127}, 121
 GS_RESET = re.compile(rb"\x41.\x42\x12\x40\x00\x7f\x00", re.DOTALL)

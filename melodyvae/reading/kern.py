@@ -19,7 +19,7 @@ from functools import lru_cache
 from itertools import groupby
 from math import lcm
 
-from melodyvae.music.notes import KeySignature, Tempo
+from melodyvae.music.notes import SEMITONES, KeySignature, Tempo
 from melodyvae.reading.assembling import WrittenPart, WrittenScore
 from melodyvae.reading.faults import CorruptScoreError, FileTooLargeError, NotAScoreError
 from melodyvae.reading.repeats import MAX_PLAYED_BARS, WrittenPiece
@@ -31,7 +31,6 @@ MAX_SPINES = 256
 MAX_TOKENS = 400_000
 MAX_DOTS = 10
 MAX_TICKS_PER_QUARTER = 2**40
-SEMITONES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 INSTRUMENTS = {  # by the codes of *I: General MIDI programs, from 0, and names
     **{"piano": (0, "Piano"), "forte": (0, "Fortepiano"), "cemba": (6, "Harpsichord"), "clavi": (7, "Clavichord")},
     **{"organ": (19, "Organ"), "guitr": (24, "Guitar"), "violn": (40, "Violin"), "viola": (41, "Viola")},
@@ -196,7 +195,7 @@ def _chord(token: str) -> tuple[Fraction, tuple[tuple[int, str | None], ...]]:
             continue
         letters, accidental = pitch[1], pitch[3] or ""
         octave = 3 + len(letters) if letters.islower() else 4 - len(letters)
-        semitones = SEMITONES[pitch[2].lower()] + accidental.count("#") - accidental.count("-")
+        semitones = SEMITONES[pitch[2].upper()] + accidental.count("#") - accidental.count("-")
         tie = "continue" if "_" in sign else "start" if "[" in sign else "stop" if "]" in sign else None
         notes.append((12 * (octave + 1) + semitones, tie))
     return _length(signs[0]), tuple(notes)

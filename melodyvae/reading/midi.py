@@ -21,8 +21,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from melodyvae.music.notes import MAX_NAME, TIME_RESOLUTION, KeySignature, Meter, Notice, Part, Song, Tempo, printable
-from melodyvae.reading.drums import DRUM_CHANNEL, are_drums_by_notes, are_named_drums, drum_channels
+from melodyvae.music.notes import (
+    DRUM_CHANNEL,
+    MAX_NAME,
+    TIME_RESOLUTION,
+    KeySignature,
+    Meter,
+    Notice,
+    Part,
+    Song,
+    Tempo,
+    printable,
+)
+from melodyvae.reading.drums import are_drums_by_notes, are_named_drums, drum_channels
 from melodyvae.reading.lines import Notes, is_mpe, lines_of, notes_of, with_pedal
 from melodyvae.reading.smf import (
     CHUNK_HEADER_BYTES,

@@ -22,12 +22,12 @@ from typing import Literal, NamedTuple
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from melodyvae.music.notes import KeySignature, Tempo
+from melodyvae.music.notes import DEFAULT_VELOCITY, DRUM_CHANNEL, SEMITONES, KeySignature, Tempo
 from melodyvae.reading.assembling import WrittenPart, WrittenScore
 from melodyvae.reading.faults import MAX_SCORE_NOTES, CorruptScoreError, FileTooLargeError, NotAScoreError
 from melodyvae.reading.midi import MAX_BARS, MAX_FILE_BYTES, EmptyFileError, MidiError
 from melodyvae.reading.repeats import WrittenPiece
-from melodyvae.reading.written import DEFAULT_VELOCITY, Marks, WrittenBar, WrittenNote
+from melodyvae.reading.written import Marks, WrittenBar, WrittenNote
 
 __all__ = ["read_musicxml"]
 
@@ -36,19 +36,18 @@ MAX_TICKS_PER_QUARTER = 2**40
 MAX_BEATS = 999
 MAX_BEAT_TYPE = 1024
 ROUNDING = 32  # a measure that lacks less than a quarter's 32nd part, or has so much too much, is whole
-DRUM_CHANNEL = 10
 FORTE = 90  # the velocity of which MusicXML's dynamics are per cent
 ENCODINGS = re.compile(
     r"utf-?8|utf-?16([-_]?[lb]e)?|(us-)?ascii|(iso[-_]?8859|windows|cp)[-_]?\d{1,4}|latin-?1|mac-?roman|macintosh|"
     r"koi8[-_][ru]|shift[-_]?jis|euc[-_](jp|kr)|gb2312|gbk|gb18030|big5",
     re.I,
 )
-SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 SIGNS = {"sharp": "1", "flat": "-1", "double-sharp": "2", "flat-flat": "-2"}
 BEAT_UNITS = {"breve": 8, "whole": 4, "half": 2, "quarter": 1, "eighth": 1 / 2, "16th": 1 / 4, "32nd": 1 / 8}
 
 _ROOT = re.compile(r"<(?:[\w.-]+:)?score-(?:partwise|timewise)\b")
 _NOTE = re.compile(r"<(?:[\w.-]+:)?note[\s>]")
+_DECIMALS = re.compile(r"<(?:[\w.-]+:)?duration>\s*\d*\.(\d{1,3}?)0*\s*<")
 _DIVISIONS = re.compile(r"<(?:[\w.-]+:)?divisions>\s*0*(\d{1,12})")
 _ROOT_FILE = re.compile(rb"<(?:[\w.-]+:)?rootfile\s[^>]*full-path\s*=\s*[\"']([^\"']+)[\"']")
 _NUMBER = re.compile(r"\s*[-+]?\d{1,9}(\.\d{0,9})?\s*")
@@ -143,9 +142,9 @@ def read_musicxml(data: bytes, name: str) -> WrittenScore:
         raise FileTooLargeError(
             f"{name} has {notes} notes; a score of more than {MAX_SCORE_NOTES} is not read. Export it as MIDI."
         )
-    ticks = 1
+    scale = ticks = 10 ** max((len(decimals) for decimals in _DECIMALS.findall(text)), default=0)
     for divisions in set(_DIVISIONS.findall(text)):
-        ticks = lcm(ticks, int(divisions) or 1)
+        ticks = lcm(ticks, scale * (int(divisions) or 1))
         if ticks > MAX_TICKS_PER_QUARTER:
             raise CorruptScoreError(f"{name} is damaged: no music divides its quarter notes so. Export it again.")
     try:
@@ -224,7 +223,7 @@ def _instrument(part: Element, score: _Score) -> _Instrument:
             if (text := midi.findtext(tag)) is not None:
                 numbers[instrument_id] = min(max(int(score.number(text, f"a {tag}")) - 1, 0), 127)
         if (text := midi.findtext("midi-channel")) is not None:
-            instrument.is_drum = instrument.is_drum or score.number(text, "a midi-channel") == DRUM_CHANNEL
+            instrument.is_drum = instrument.is_drum or score.number(text, "a midi-channel") - 1 == DRUM_CHANNEL
     return instrument
 
 

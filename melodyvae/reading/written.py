@@ -14,9 +14,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from melodyvae.music.notes import Meter, Part, printable
-
-DEFAULT_VELOCITY = 80
+from melodyvae.music.notes import DEFAULT_VELOCITY, Meter, Part, printable
 
 
 class WrittenNote(NamedTuple):

@@ -75,9 +75,11 @@ class Studio:
         self.files = tuple(files)
         self.token = secrets.token_urlsafe(24)
         self.host = host
+        self.engine = Engine(model_name, self.limits)
+        if model_name != AUTO:
+            self.engine.model()  # so that a model that cannot be used is told before there is a page
         self._socket = _listening(host, port)
         self.port: int = self._socket.getsockname()[1]
-        self.engine = Engine(model_name, self.limits)
         self.reader = Reader(self.limits)
         self.reader.start()
         self.pieces = Pieces(self.limits, self.reader, _examples(), self.files)

@@ -15,6 +15,7 @@ import numpy as np
 from melodyvae.music.harmony import Harmony
 from melodyvae.music.keys import Key
 from melodyvae.music.melody import Melody
+from melodyvae.music.notes import OCTAVE
 from melodyvae.music.scales import (
     Scale,
     ScaleChoice,
@@ -26,8 +27,6 @@ from melodyvae.music.scales import (
 )
 from melodyvae.music.tokens import Vocabulary
 from melodyvae.verbs.facts import Fact, Moved, MovedToScale
-
-OCTAVE = 12
 
 
 @dataclass(frozen=True)

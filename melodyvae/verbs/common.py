@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Annotated, Literal, TypeVar
 
 from melodyvae.music.keys import Key
@@ -26,7 +27,8 @@ def parse_track(track: str | int) -> str:
     Raises:
         OptionError: if it is neither a text nor a number from 1 up.
     """
-    if isinstance(track, bool) or not isinstance(track, str | int) or (isinstance(track, int) and track < 1):
+    is_number = isinstance(track, Integral) and not isinstance(track, bool)
+    if not isinstance(track, str) and not (is_number and int(track) >= 1):
         raise OptionError(f"track is {track!r}; it must be auto, a number from 1 up, or a name")
     return str(track)
 
@@ -127,5 +129,5 @@ def until_its_end(taken: Taken) -> Melody:
 
 def added_bars(taken: Taken, melody: Melody, bars: int) -> BarsAdded:
     """After which bar of its piece a melody gets so many bars more."""
-    last = taken.found.layout.piece_bar(min(melody.bars, taken.found.layout.bars) - 1)
-    return BarsAdded(bars, last)
+    last_step = int(melody.line[-1, 1]) - 1 if len(melody.line) else 0
+    return BarsAdded(bars, taken.found.layout.piece_bar_of_step(last_step))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Annotated
 
 from melodyvae.music.scales import parse_choice
@@ -17,17 +18,17 @@ from melodyvae.verbs.sources import MelodySource, Taken
 MAX_HIDDEN_BARS = 10_000
 
 
-def parse_bars(bars: str | Iterable[int]) -> list[int]:
+def parse_bars(bars: str | Collection[int]) -> list[int]:
     """The bars, from 1, of a list such as ``2,7-8``, or of numbers.
 
     Raises:
         OptionError: if it is none.
     """
     if not isinstance(bars, str):
-        numbers = list(bars) if hasattr(bars, "__iter__") else None
-        if numbers is None or not all(isinstance(bar, int) and bar >= 1 for bar in numbers):
+        numbers = list(bars) if isinstance(bars, Collection) else [0]
+        if not all(isinstance(bar, Integral) and not isinstance(bar, bool) and bar >= 1 for bar in numbers):
             raise OptionError(f"hide is {bars!r}; it must be bars from 1, such as [3, 4] or 3-4")
-        return numbers
+        return [int(bar) for bar in numbers]
     numbers = []
     for part in bars.split(",") if bars else []:
         first, _, last = part.strip().partition("-")

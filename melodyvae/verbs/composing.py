@@ -20,12 +20,13 @@ import numpy as np
 from melodyvae.music import keys
 from melodyvae.music.keys import PITCH_CLASS_NAMES, Key
 from melodyvae.music.melody import Melody
+from melodyvae.music.notes import OCTAVE
 from melodyvae.music.scales import CANDIDATES as CHOSEN_SCALES
 from melodyvae.music.scales import PIECE_WEIGHT, Scale, ScaleChoice, best_scale, shift_to_scale, weights_of
 from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
 from melodyvae.network.draws import Draws
 from melodyvae.network.network import MelodyNetwork
-from melodyvae.network.token_rules import OCTAVE, TokenRules
+from melodyvae.network.token_rules import TokenRules
 from melodyvae.system.errors import UserError
 from melodyvae.verbs.codec import check_count, decode_tokens, fields_of, tied_like
 from melodyvae.verbs.facts import CloseMissed, DensityMissed, Fact, KeyMissed

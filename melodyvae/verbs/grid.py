@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from melodyvae.music.scales import parse_choice
-from melodyvae.options import Option, Options
+from melodyvae.options import Option, OptionError, Options
 from melodyvae.verbs import variation
 from melodyvae.verbs.codec import matching_steps
 from melodyvae.verbs.common import (
@@ -23,6 +23,8 @@ from melodyvae.verbs.common import (
 from melodyvae.verbs.held import HeldModel
 from melodyvae.verbs.results import Grid
 from melodyvae.verbs.sources import MelodySource
+
+CORNERS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +58,8 @@ def grid(vae: HeldModel, sources: Sequence[MelodySource], options: GridOptions) 
     Raises:
         MidiError, MelodyError, WindowError, ScaleError, OptionError: as :meth:`MelodyVAE.interpolate`.
     """
+    if len(sources) != CORNERS:
+        raise OptionError(f"a grid has {CORNERS} corners: give it {CORNERS} sources, not {len(sources)}")
     scale, vocabulary = parse_choice(options.scale), vae.model.vocabulary
     taken = take_bars_of_each(vae, sources, options.track, options.first_bar, options.bars)
     aligned = in_one_key(vae, taken, options.key, options.tempo, scale)

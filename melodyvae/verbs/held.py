@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, get_args
 
 from melodyvae.config import MelodyConfig
 from melodyvae.music.melody import Melody
 from melodyvae.network.draws import Draws
 from melodyvae.network.network import MelodyNetwork
+from melodyvae.options import OptionError
 from melodyvae.reading.repeats import Repeats
 from melodyvae.system.limits import Limits
 from melodyvae.verbs.doubts import can_hear
@@ -47,6 +48,8 @@ class HeldModel:
         composer: MelodyNetwork | None = None,
         repeats: Repeats = "written",
     ) -> None:
+        if repeats not in get_args(Repeats):
+            raise OptionError(f"repeats is {repeats!r}; it must be one of {', '.join(get_args(Repeats))}")
         self.model: MelodyNetwork = model.network() if hasattr(model, "network") else model
         self.limits = limits
         self.repeats = repeats

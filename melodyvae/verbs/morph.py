@@ -14,12 +14,11 @@ from melodyvae.verbs.attributes import ATTRIBUTES, measure
 from melodyvae.verbs.common import FirstBar, ScaleName, Seed, Temperature, Track, kept_key, take_bars
 from melodyvae.verbs.facts import MovedToScale
 from melodyvae.verbs.held import HeldModel
-from melodyvae.verbs.morph_search import CANDIDATES, wanted_amounts
+from melodyvae.verbs.morph_search import CANDIDATES, MAX_AMOUNT, wanted_amounts
 from melodyvae.verbs.morph_search import morph as moved
 from melodyvae.verbs.results import Morph
 from melodyvae.verbs.sources import MelodySource
 
-MAX_AMOUNT = 5.0  # standard deviations of the training tunes
 AMOUNT = {"low": -MAX_AMOUNT, "high": MAX_AMOUNT, "metavar": "AMOUNT"}
 AMOUNTS = ("density", "range", "interval", "syncopation", "syncopation_8", "syncopation_16", "diatonic")
 

@@ -36,7 +36,7 @@ STEPS_WEIGHT = 0.5  # of the share of steps that differ from the melody as it is
 OVERSHOOT = 3.0  # the longest straight move that is tried, in times of what is missing
 SIDEWAYS = 0.4  # standard deviation of the moves along the other directions
 NOISE = (0.0, 0.2, 0.4)  # of the spread of z over the training windows
-MAX_AMOUNT = 5.0
+MAX_AMOUNT = 5.0  # standard deviations of the training tunes
 FREE_MARGIN = 24  # semitones beyond the tune's range, which is one of the attributes
 SHORTHANDS = {"syncopation": ("syncopation-8", "syncopation-16")}
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pretty_midi
 
+from melodyvae.music.notes import DRUM_CHANNEL
 from melodyvae.reading.midi import read_midi
 
 SAMPLES_PER_SECOND = 44_100
@@ -23,7 +24,6 @@ FADE_SECONDS = 0.02  # at the end, so that a note that still sounds there does n
 SOUNDFONT = Path(pretty_midi.__file__).with_name("TimGM6mb.sf2")
 PARTIALS = ((1, 1.0, 1.2), (2, 0.32, 0.5), (3, 0.12, 0.25), (4, 0.06, 0.12))  # multiple, strength, seconds to decay
 ATTACK_SECONDS, RELEASE_SECONDS = 0.006, 0.05
-DRUM_CHANNEL = 9
 KICKS, HATS = frozenset({35, 36}), frozenset({42, 44, 46})
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from itertools import count
 from pathlib import Path
 
-from melodyvae.music.notes import DEFAULT_QUARTERS_PER_MINUTE, Part, Song, Tempo
+from melodyvae.music.notes import DEFAULT_QUARTERS_PER_MINUTE, DRUM_CHANNEL, Part, Song, Tempo
 from melodyvae.system.files import whole_file
 
 TICKS_PER_QUARTER = 480
@@ -24,7 +24,6 @@ MAX_NUMERATOR = 255
 NOTE_OFF, NOTE_ON, CONTROL, PROGRAM = 0x80, 0x90, 0xB0, 0xC0  # upper half of a status byte
 VOLUME = 7  # controller
 NAME, MARKER, END_OF_TRACK, TEMPO, METER, KEY = 0x03, 0x06, 0x2F, 0x51, 0x58, 0x59  # meta events
-DRUM_CHANNEL = 9
 PITCHED_CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
 
 Event = tuple[int, int, bytes]  # tick, place among the events of one tick, bytes

@@ -52,6 +52,8 @@ def output_folder(
 
 def check_replaceable(folder: Path, names: Sequence[str], replace: bool, inputs: Iterable[Path] = ()) -> None:
     """Raise :class:`OutputExistsError` if one of ``names`` is in ``folder`` and may not be replaced."""
+    if folder.exists() and not folder.is_dir():
+        raise OutputExistsError(f"{folder} is a file; choose a folder for the results", options=("output",))
     existing = [name for name in names if (folder / name).exists()]
     if not existing:
         return

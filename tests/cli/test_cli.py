@@ -381,7 +381,7 @@ def test_morph_names_its_folder_after_the_file(tunes, run_folder, tmp_path, monk
         (["--density", "1", "-n", "1"], 2, "not in the range"),
         (["--density", "1", "--candidates", "0"], 2, "not in the range"),
         (["--density", "1", "--bar", "99"], 1, "there is no bar 99: the melody has bars 1 to 4"),
-        (["--scale", "G:happy"], 2, "there is no scale 'happy'; choose one of major"),
+        (["--scale", "G:happy"], 2, "there is no scale 'G:happy'; choose one of major"),
         (["--scale", "X"], 2, "'X' is not a scale"),
     ],
 )
@@ -399,12 +399,23 @@ def test_morph_with_a_model_without_directions_says_what_to_do(tunes, run_folder
     assert "the model has no attribute directions, which `melodyvae train` fits at its end" in output
 
 
+def test_the_tunes_to_listen_to_are_those_that_sample_writes(tmp_path):
+    run("sample", "-n", "1", "--bars", "2", "--seed", "3", "-o", tmp_path / "o")
+    shown = Path(__file__).parents[2] / "docs" / "listen" / "2-bars-melody-compose" / "3.mid"
+    assert Melody.from_midi(tmp_path / "o" / "all.mid").notes == Melody.from_midi(shown).notes
+
+
+def test_results_are_not_written_where_a_file_is(run_folder, tmp_path):
+    (tmp_path / "o").touch()
+    assert "o is a file" in run("sample", "-n", "1", "-o", tmp_path / "o", "--model", run_folder, status=1)
+
+
 def test_sample_keeps_to_a_scale(run_folder, tmp_path):
     run("sample", "-n", "4", "-o", tmp_path / "o", "--model", run_folder, "--scale", "Bb:major", "--seed", "0")
     notes = Melody.from_midi(tmp_path / "o" / "all.mid").notes
     assert notes
     assert {note.pitch % 12 for note in notes} <= {10, 0, 2, 3, 5, 7, 9}
-    assert "no scale 'odd'" in run("sample", "-n", "1", "--model", run_folder, "--scale", "C:odd", status=2)
+    assert "no scale 'C:odd'" in run("sample", "-n", "1", "--model", run_folder, "--scale", "C:odd", status=2)
 
 
 @pytest.mark.parametrize(
@@ -505,6 +516,7 @@ def test_inspect_says_what_is_in_a_checkpoint_in_a_screenful(run_folder):
 
 def test_inspect_of_nothing_is_an_error():
     assert "no model 'nothing'" in run("inspect", "nothing", status=1)
+    assert "nothing.mid: No such file" in run("inspect", "nothing.mid", status=1)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")

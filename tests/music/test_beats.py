@@ -8,7 +8,7 @@ import pytest
 from melodyvae.music.beats import in_beats, is_compound, meter_in_beats
 from melodyvae.music.feel import Feel
 from melodyvae.music.melody import Melody, MelodyNote
-from melodyvae.music.notes import KeySignature, Meter, Song, Tempo
+from melodyvae.music.notes import MIN_QUARTERS_PER_MINUTE, KeySignature, Meter, Song, Tempo
 from melodyvae.music.regions import ReadMelody, melody_of
 from tests.reading.smf import part, song
 
@@ -65,3 +65,8 @@ def test_a_melody_is_read_as_a_file_of_it() -> None:
     found = ReadMelody.of(jig, (4, 4))
     assert [note.start_step for note in found.melody.notes] == [0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14]
     assert (found.melody.bars, found.layout.swing) == (1, pytest.approx(2 / 3))
+
+
+def test_beats_are_not_slower_than_a_file_can_hold() -> None:
+    piece = Song((part(EIGHTHS),), (Tempo(0.0, 5.0),), (Meter(0.0, 6, 8),), 24.0)
+    assert in_beats(piece).tempi[0].quarters_per_minute == MIN_QUARTERS_PER_MINUTE

@@ -63,10 +63,12 @@ def test_names(name, pitch_classes):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("G:happy", "there is no scale 'happy'; choose one of major, minor"),
+        ("dorian", "'dorian' has no tonic; give one, such as G:dorian"),
+        ("foo", "there is no scale 'foo'; choose"),
+        ("G:happy", "there is no scale 'G:happy'; choose one of major, minor"),
         ("H:major", "'H:major' is not a scale; give one such as G:major, Am or F# dorian"),
         ("", "'' is not a scale; give one such as G:major, Am or F# dorian"),
-        ("Gb#", "there is no scale '#'"),
+        ("Gb#", "there is no scale 'Gb#'"),
     ],
 )
 def test_other_names_get_a_sentence(name, message):

@@ -382,3 +382,8 @@ def test_the_places_of_the_syllables_are_read():
     data = smf(f"{syllables} {END_OF_TRACK}", f"{note} {END_OF_TRACK}")
     assert song_from_bytes(data).lyric_quarters == (1.0, 2.0)
     assert song_from_bytes(smf(f"{note} {END_OF_TRACK}")).lyric_quarters == ()
+
+
+def test_a_note_without_length_at_the_very_end_has_a_bar() -> None:
+    song = song_from_bytes(smf(f"00 90 3c 50 {END_OF_TRACK}"))
+    assert len(song.parts[0]) == len(song.bars()) == 1

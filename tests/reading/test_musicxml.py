@@ -14,7 +14,7 @@ FLUTE = '<score-part id="P1"><part-name>Flute</part-name></score-part>'
 CHORD, CUE, GRACE = "<chord/>", "<cue/>", "<grace/>"
 
 
-def note(name: str, ticks: int = 4, before: str = "", more: str = "", alter: str = "") -> str:
+def note(name: str, ticks: float = 4, before: str = "", more: str = "", alter: str = "") -> str:
     """A note such as ``C5``, by default a quarter."""
     pitch = f"<pitch><step>{name[0]}</step>{alter}<octave>{name[1]}</octave></pitch>"
     return f"<note>{before}{pitch}{'' if before == GRACE else f'<duration>{ticks}</duration>'}{more}</note>"
@@ -287,3 +287,8 @@ def test_repeated_measures_make_no_more_notes_than_a_score_may_have(monkeypatch:
     style = '<measure-style><measure-repeat type="start">1</measure-repeat></measure-style>'
     with pytest.raises(FileTooLargeError, match="has more than 11 notes in repeated measures"):
         read(FOUR, f"<attributes>{style}</attributes>", "", "")
+
+
+def test_durations_may_be_decimals() -> None:
+    song = read(note("C4", 0.5) + note("D4", 1.5), attributes=ATTRIBUTES.replace("4</divisions>", "1</divisions>"))
+    assert heard(song) == [(0.0, 0.5, 60), (0.5, 2.0, 62)]

@@ -34,6 +34,8 @@ def test_the_command_says_where_the_page_is_and_ends_with_ctrl_c():
 
 def test_what_cannot_be_opened_is_said(studio, tmp_path):
     assert "does not exist" in run("studio", tmp_path / "missing.mid", status=2)
+    assert "no model 'nope'" in run("studio", "--no-browser", "--model", "nope", status=1)
+    assert "a melody model is needed" in run("studio", "--no-browser", "--model", "digits-2d", status=1)
     assert "cannot listen on 127.0.0.1" in run("studio", "--no-browser", "--port", str(studio.port), status=1)
 
 
