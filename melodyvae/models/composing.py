@@ -11,7 +11,7 @@ the KL divergence from N(0, I) is the one from the learned prior, and walks thro
   heard so far, and z. Its output is the mixture described there. Pitches are also read, and predicted, as intervals:
   from the last onset, and from the middle of the tune so far.
 
-Windows of any number of whole segments can be written: nothing here depends on the number but the shape of e.
+Windows of any number of whole segments can be read: nothing here depends on the number but the shape of e.
 
 Conventions: S segments of U steps; W numbers of z in a segment, so e is ``(B, S * W)``.
 """
@@ -29,7 +29,7 @@ from torch.nn import functional as F
 from melodyvae.config import MelodyConfig
 from melodyvae.models.decoder import forbid_silent_note_off
 from melodyvae.models.latent import DiagonalGaussian
-from melodyvae.models.look_back import Copying, Sources, Written, component_weights
+from melodyvae.models.look_back import Copying, Written, component_weights
 from melodyvae.music.notes import OCTAVE
 from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.network.composing import BAR_CODE, BAR_TOKEN_FEATURES, KEY_UNITS
@@ -174,7 +174,7 @@ class ComposingDecoder(nn.Module):
         """Logits ``(B, T, V)`` given the true tokens before; windows of ``hidden`` ``(B,)`` do not look back."""
         tokens = tokens.long()
         previous = F.pad(tokens, (1, -1), value=NO_EVENT)
-        written = Written.of(previous, self.config.steps_per_bar, self.vocabulary_size, hidden)
+        written = Written(previous, self.config.steps_per_bar, self.vocabulary_size, hidden)
         return self._all_steps(self._segments(z, self.prior(tokens)), previous, written)
 
     @torch.no_grad()
@@ -210,58 +210,52 @@ class ComposingDecoder(nn.Module):
 
     def _all_steps(self, features: Tensor, previous: Tensor, written: Written) -> Tensor:
         """Logits ``(B, T, V)`` of all steps at once, given the true tokens before each."""
-        config, steps = self.config, previous.shape[1]
-        sources = written.sources(0, steps)
-        inputs = self._read(previous, features, written, sources, 0)
+        bar, sources = self.config.steps_per_bar, written.sources
+        inputs = self._read(previous, features, written)
         outputs, _ = self.lstm(inputs.transpose(0, 1))
         outputs = outputs.transpose(0, 1).to(self.output.weight.dtype)
-        bars = slice(0, steps, config.steps_per_bar)
-        components, slips = self.of_bar(outputs[:, bars], sources.available[:, bars])
-        slips = slips.repeat_interleave(config.steps_per_bar, dim=1)
-        free = self._free(outputs, written, sources, 0)
-        copying = Copying.of(sources, written.sounding[:, :steps], self.vocabulary_size)
-        came = copying.likelihood(written.tokens[:, :steps], free, slips).log()
-        weights = component_weights(components, came, config.steps_per_bar)
+        components, slips = self.of_bar(outputs[:, ::bar], sources.available[:, ::bar])
+        slips = slips.repeat_interleave(bar, dim=1)
+        free = self._free(outputs, written)
+        copying = Copying.of(sources, written.sounding, self.vocabulary_size)
+        came = copying.likelihood(written.tokens, free, slips).log()
+        weights = component_weights(components, came, bar)
         logits = copying.predict(weights, free, slips).clamp(min=TINY).log()
-        return forbid_silent_note_off(logits, written.sounding[:, :steps])
+        return forbid_silent_note_off(logits, written.sounding)
 
-    def _read(self, previous: Tensor, features: Tensor, written: Written, sources: Sources, first: int) -> Tensor:
-        """Input of the LSTM at the steps from ``first`` on, ``(B, N, H)``."""
-        batch, count = previous.shape
-        end = first + count
-        steps = torch.arange(first, end, device=previous.device)
-        last = written.last_onset[:, first:end]
+    def _read(self, previous: Tensor, features: Tensor, written: Written) -> Tensor:
+        """Input of the LSTM at all steps, ``(B, T, H)``."""
+        batch, bar = len(previous), self.config.steps_per_bar
+        sources, steps, last = written.sources, written.steps, written.last_onset
         kinds = torch.arange(POINTERS, device=previous.device) * SOURCE_KINDS
         both = torch.cat([sources.tokens, sources.transposed], dim=-1)
         interval = (both - last.unsqueeze(-1)).clamp(-WIDEST_INTERVAL, WIDEST_INTERVAL) + WIDEST_INTERVAL
         is_note = (both >= FIRST_NOTE_ON) & (both < self.vocabulary_size)
         source_tokens = torch.where(is_note, interval + FIRST_NOTE_ON + 1, both.clamp(max=FIRST_NOTE_ON))
-        wait = (steps - written.last_event_step[:, first:end]).clamp(max=WAIT_STEPS)
-        sounding = written.sounding[:, first:end].long()
+        wait = (steps - written.last_event_step).clamp(max=WAIT_STEPS)
         read = [
             self.tokens(previous),
             self.sources(source_tokens + kinds).flatten(2),
-            self.places(steps % self.config.steps_per_bar).expand(batch, -1, -1),
-            self.bar_numbers((steps // self.config.steps_per_bar).clamp(max=KNOWN_BARS)).expand(batch, -1, -1),
-            self.waits(wait + sounding * (WAIT_STEPS + 1)),
-            written.agreement(first, end, sources, self.output.weight.dtype),
-            self._heard(written, first, end).gather(-1, self.turned[last % PITCH_CLASSES]),
+            self.places(steps % bar).expand(batch, -1, -1),
+            self.bar_numbers((steps // bar).clamp(max=KNOWN_BARS)).expand(batch, -1, -1),
+            self.waits(wait + written.sounding * (WAIT_STEPS + 1)),
+            written.agreement(self.output.weight.dtype),
+            self._heard(written).gather(-1, self.turned[last % PITCH_CLASSES]),
             features,
-            self._extent(written, first, end),
+            self._extent(written),
         ]
         inputs: Tensor = F.relu(self.inputs(torch.cat(read, dim=-1)))
         return inputs
 
-    def _heard(self, written: Written, first: int, end: int) -> Tensor:
-        """The share of each pitch class among the onsets so far, ``(B, N, 12)``; less than 1 in all at the start."""
-        counts = written.pitch_classes[:, first:end].to(self.output.weight.dtype)
+    def _heard(self, written: Written) -> Tensor:
+        """The share of each pitch class among the onsets so far, ``(B, T, 12)``; less than 1 in all at the start."""
+        counts = written.pitch_classes.to(self.output.weight.dtype)
         return counts / (counts.sum(-1, keepdim=True) + 2)
 
-    def _extent(self, written: Written, first: int, end: int) -> Tensor:
-        """Distances in octaves of the last onset above the lowest and middle and below the highest: ``(B, N, 3)``."""
-        last, middle = written.last_onset[:, first:end], written.middle(first, end)
-        lowest, highest = written.lowest[:, first:end], written.highest[:, first:end]
-        semitones = torch.stack([last - lowest, last - middle, highest - last], dim=-1)
+    def _extent(self, written: Written) -> Tensor:
+        """Distances in octaves of the last onset above the lowest and middle and below the highest: ``(B, T, 3)``."""
+        last = written.last_onset
+        semitones = torch.stack([last - written.lowest, last - written.middle, written.highest - last], dim=-1)
         return semitones.to(self.output.weight.dtype) / 12
 
     def of_bar(self, outputs: Tensor, available: Tensor) -> tuple[Tensor, Tensor]:
@@ -270,15 +264,14 @@ class ComposingDecoder(nn.Module):
         possible = F.pad(available.repeat(1, 1, COPIES // available.shape[-1]), (0, 1), value=True)
         return components.masked_fill(~possible, -torch.inf).log_softmax(-1), slips.sigmoid()
 
-    def _free(self, outputs: Tensor, written: Written, sources: Sources, first: int) -> Tensor:
-        """The probabilities of free writing, ``(B, N, V)``, from the LSTM's outputs ``(B, N, H)``."""
-        end = first + outputs.shape[1]
+    def _free(self, outputs: Tensor, written: Written) -> Tensor:
+        """The probabilities of free writing, ``(B, T, V)``, from the LSTM's outputs ``(B, T, H)``."""
         logits, intervals, gates, sharpness, register = self.output(outputs).split(self.head_sizes, dim=-1)
-        last, sounding = written.last_onset[:, first:end, None], written.sounding[:, first:end]
-        heard = self._heard(written, first, end)
-        in_key = self.key(heard[..., self.turned]).squeeze(-1) * (1 + sharpness)  # (B, N, 12)
+        sources, sounding, last = written.sources, written.sounding, written.last_onset.unsqueeze(-1)
+        heard = self._heard(written)
+        in_key = self.key(heard[..., self.turned]).squeeze(-1) * (1 + sharpness)  # (B, T, 12)
         apart = (self.of_notes - last).clamp(-WIDEST_INTERVAL, WIDEST_INTERVAL) + WIDEST_INTERVAL
-        middle = written.middle(first, end).unsqueeze(-1)
+        middle = written.middle.unsqueeze(-1)
         from_middle = (self.of_notes - middle).clamp(-WIDEST_INTERVAL, WIDEST_INTERVAL) + WIDEST_INTERVAL
         of_pitch = in_key[..., self.of_notes % PITCH_CLASSES]
         relative = intervals.gather(-1, apart) + register.gather(-1, from_middle)

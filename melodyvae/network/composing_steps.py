@@ -191,7 +191,7 @@ class ComposingSteps:
         self.relative = np.stack([tables.of_interval[last], tables.of_register[middle]], axis=1)  # (B, 2, pitches)
 
     def _look_back(self) -> None:
-        """See :meth:`melodyvae.network.look_back.Written.sources`; a bar's are all known when it begins."""
+        """See :attr:`melodyvae.network.look_back.Written.sources`; a bar's are all known when it begins."""
         none, tables, in_bar = self.vocabulary, self.tables, self.step % self.bar
         last = self.last_onset[self.step][:, None]
         if in_bar == 0:
@@ -271,7 +271,7 @@ class ComposingSteps:
         self.onset = np.maximum(self.free[:, FIRST_NOTE_ON:].sum(axis=1, keepdims=True), TINY)
 
     def _predict(self) -> Array:
-        """See :meth:`melodyvae.network.look_back.Copying.predict`."""
+        """See :meth:`melodyvae.models.look_back.Copying.predict`."""
         kept = softmax(self.components)[:, :-1] * (1 - self.slips)
         hard, soft = kept * self.is_hard, (kept * self.is_soft).sum(axis=1, keepdims=True)
         rest = np.maximum(1 - hard.sum(axis=1, keepdims=True) - soft, 0)
@@ -281,7 +281,7 @@ class ComposingSteps:
         return predicted
 
     def _likelihood(self, chosen: Array) -> Array:
-        """See :meth:`melodyvae.network.look_back.Copying.likelihood`."""
+        """See :meth:`melodyvae.models.look_back.Copying.likelihood`."""
         of_free = self.free[self.rows, chosen][:, None]
         soft = of_free / self.onset * (chosen >= FIRST_NOTE_ON)[:, None]
         copied = np.where(self.is_hard, chosen[:, None] == self.copied, np.where(self.is_soft, soft, of_free))

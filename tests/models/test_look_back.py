@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from melodyvae.models.look_back import COPIES, KINDS, LAGS_BARS, Copying, Sources, Written, component_weights
+from melodyvae.models.look_back import Copying, Sources, Written, component_weights
+from melodyvae.network.look_back import COPIES, KINDS, LAGS_BARS
 
 BAR = 4  # steps
 V = 20  # tokens: no event, note off, and 18 pitches
@@ -14,10 +15,9 @@ OTHER = [3, 4, 0, 0]
 
 
 def written(*bars, hidden=None):
-    """The record of one window of these bars, known whole, and its tokens ``(1, T)``."""
+    """The record of one window of these bars, and its tokens ``(1, T)``."""
     tokens = torch.tensor([[token for bar in bars for token in bar]])
-    previous = torch.cat([torch.zeros(1, 1, dtype=torch.long), tokens], dim=1)
-    return Written.of(previous, BAR, V, hidden), tokens  # one step more, so that the last token is known
+    return Written(torch.nn.functional.pad(tokens, (1, -1)), BAR, V, hidden), tokens
 
 
 def kind(name, lag_bars):
@@ -30,28 +30,28 @@ def test_a_source_is_the_token_so_many_bars_before_and_none_before_the_window(la
     torch.manual_seed(0)
     bars = [torch.randint(0, V, (BAR,)).tolist() for _ in range(12)]
     record, tokens = written(*bars)
-    found = record.sources(0, 12 * BAR).tokens[0, :, LAGS_BARS.index(lag)]
+    found = record.sources.tokens[0, :, LAGS_BARS.index(lag)]
     assert (found[: lag * BAR] == NO_SOURCE).all()
     assert torch.equal(found[lag * BAR :], tokens[0, : -lag * BAR])
 
 
 def test_a_transposed_source_follows_the_interval_of_the_last_onsets():
     record, tokens = written(TUNE, UP_TWO)
-    sources = record.sources(BAR, 2 * BAR)
-    assert sources.began[0].tolist() == [False, True, True, True]
-    assert sources.transposed[0, 1:, 0].tolist() == UP_TWO[1:]
-    assert torch.equal(sources.tokens[0, :, 0], tokens[0, :BAR])
+    sources = record.sources
+    assert sources.began[0, BAR:].tolist() == [False, True, True, True]
+    assert sources.transposed[0, BAR + 1 :, 0].tolist() == UP_TWO[1:]
+    assert torch.equal(sources.tokens[0, BAR:, 0], tokens[0, :BAR])
 
 
 def test_a_transposed_source_beyond_the_pitch_range_is_none():
     record, _ = written([5, 0, 19, 0], [7, 0, 0, 0])
-    assert record.sources(BAR, 2 * BAR).transposed[0, 2, 0] == NO_SOURCE
+    assert record.sources.transposed[0, BAR + 2, 0] == NO_SOURCE
 
 
 def test_each_kind_of_copy_fails_where_it_should():
     bars = TUNE, OTHER, TUNE, UP_TWO, [9, 0, 2, 1]
     record, tokens = written(*bars)
-    failed = record.sources(0, len(bars) * BAR).misses(tokens)[0].unflatten(0, (-1, BAR)).any(dim=1)
+    failed = record.sources.misses(tokens)[0].unflatten(0, (-1, BAR)).any(dim=1)
     assert failed[0].all()  # nothing to copy
     assert not failed[2, kind("exact", 2)]
     assert not failed[2, kind("transposed", 2)]
@@ -65,7 +65,7 @@ def test_each_kind_of_copy_fails_where_it_should():
 
 def test_agreement_is_known_only_of_earlier_steps():
     record, _ = written(TUNE, TUNE, UP_TWO)
-    fine, recent, before = record.agreement(0, 12, record.sources(0, 12))[0].unflatten(-1, (3, COPIES)).unbind(1)
+    fine, recent, before = record.agreement(torch.float32)[0].unflatten(-1, (3, COPIES)).unbind(1)
     exact = kind("exact", 1)
     assert fine[:BAR, exact].sum() == 0
     assert before[: 2 * BAR, exact].sum() == 0
@@ -78,18 +78,18 @@ def test_agreement_is_known_only_of_earlier_steps():
 def test_hidden_windows_have_no_source():
     bars = TUNE, TUNE, TUNE
     record, tokens = written(*bars, hidden=torch.tensor([True]))
-    sources = record.sources(0, 12)
+    sources = record.sources
     assert not sources.available.any()
     assert (sources.tokens == NO_SOURCE).all()
     assert sources.misses(tokens).all()
-    assert record.agreement(0, 12, sources).sum() == 0
+    assert record.agreement(torch.float32).sum() == 0
 
 
 def mixture(record, tokens, prior, slip):
     """The likelihood of each component and the mixture's prediction at every step, free writing being uniform."""
     steps = tokens.shape[1]
     free = torch.full((1, steps, V), 1 / V, dtype=torch.float64)
-    copying = Copying.of(record.sources(0, steps), record.sounding[:, :steps], V)
+    copying = Copying.of(record.sources, record.sounding, V)
     slips = torch.full((1, steps, COPIES), slip, dtype=torch.float64)
     came = copying.likelihood(tokens, free, slips)
     weights = component_weights(prior, came.log(), BAR)
@@ -134,12 +134,11 @@ def test_a_component_that_has_failed_gives_way():
 def test_a_note_off_is_not_copied_into_silence():
     held_before = [5, 0, 0, 0], [1, 0, 6, 1], [1, 0, 0, 0]
     record, _ = written(*held_before)
-    sources = record.sources(8, 12)
-    copying = Copying.of(sources, record.sounding[:, 8:12], V)
-    assert sources.tokens[0, 0, 0] == 1
+    copying = Copying.of(record.sources, record.sounding, V)
+    assert record.sources.tokens[0, 8, 0] == 1
     assert not record.sounding[0, 8]
-    assert not copying.is_hard[0, 0, kind("exact", 1)]
-    assert copying.is_hard[0, 1, kind("exact", 1)]
+    assert not copying.is_hard[0, 8, kind("exact", 1)]
+    assert copying.is_hard[0, 9, kind("exact", 1)]
 
 
 def test_sources_say_what_they_are():
