@@ -10,7 +10,6 @@ import torch
 from melodyvae.system.cores import available_cores
 from melodyvae.system.errors import UserError
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "bf16", "fp32")
 MIN_BF16_CAPABILITY = (8, 0)  # Ampere; older NVIDIA GPUs emulate bf16, slower than float32
 

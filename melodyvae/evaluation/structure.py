@@ -41,26 +41,6 @@ class TuneMetrics:
     similarity: np.ndarray
 
 
-def structure_metrics(
-    samples: np.ndarray, held_out: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int, seed: int = 0
-) -> dict[str, dict[str, float | list[float]]]:
-    """Shares and spectra of ``samples`` ``(M, T)`` and ``held_out`` ``(N, T)``, and their distances.
-
-    ``distances`` holds ``similarity_error`` and ``js_*`` between the samples and the held-out windows, ``floor`` the
-    same between two halves of the held-out windows, split with ``seed``.
-    """
-    order = np.random.default_rng(seed).permutation(len(held_out))
-    first, second = held_out[order[::2]], held_out[order[1::2]]
-    metrics_by_name: dict[str, dict[str, float | list[float]]] = {}
-    for name, windows in (("held_out", held_out), ("samples", samples)):
-        metrics = tune_metrics(windows, vocabulary, steps_per_bar)
-        lists = {"spectrum": metrics.spectrum.tolist(), "similarity": metrics.similarity.tolist()}
-        metrics_by_name[name] = {**metrics.shares, **lists}
-    metrics_by_name["distances"] = {**distances(samples, held_out, vocabulary, steps_per_bar)}
-    metrics_by_name["floor"] = {**distances(first, second, vocabulary, steps_per_bar)}
-    return metrics_by_name
-
-
 def distances(one: np.ndarray, other: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int) -> dict[str, float]:
     """Distances of windows ``(M, T)`` from others ``(N, T)``: ``similarity_error``, and ``js_*`` in bits.
 

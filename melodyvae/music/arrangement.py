@@ -16,7 +16,6 @@ from melodyvae.music.notes import (
 )
 from melodyvae.music.regions import ReadMelody
 
-Value = TypeVar("Value")
 Event = TypeVar("Event", Tempo, Meter, KeySignature)
 
 LEAD_NAME = "melody"  # so that the lead is found again among the other tracks

@@ -167,7 +167,7 @@ def find_regions(
 def melody_of(
     song: Song, part_index: int, meter: tuple[int, int] | None = None, steps_per_quarter: int = 4
 ) -> ReadMelody:
-    """The melody of one part (from 0) of a piece, as :func:`read_melody`."""
+    """The melody of one part (from 0) of a piece, as :func:`melodyvae.reading.melodies.read_melody`."""
     part, bars = song.parts[part_index], song.bars()
     own_meter = usual_meter(part, bars, steps_per_quarter)
     is_shuffled = meter is not None and is_compound(own_meter) and counts_quarters(meter)

@@ -6,7 +6,6 @@ Conventions: shapes are ``(..., Z)``; log-variances are natural logarithms; KL i
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,11 +48,6 @@ class Gaussian:
         """KL(self || N(0, I)) in nats, ``(...)``: never negative, 0 only at N(0, I)."""
         terms = np.square(self.mean) + np.exp(self.log_variance) - 1.0 - self.log_variance
         return np.asarray(0.5 * terms.sum(axis=-1))
-
-    def log_density(self, z: np.ndarray) -> np.ndarray:
-        """Natural logarithm of the density at ``z`` ``(..., Z)``, summed over Z."""
-        squares = np.square(z - self.mean) * np.exp(-self.log_variance)
-        return np.asarray(-0.5 * (squares + self.log_variance + math.log(2 * math.pi)).sum(axis=-1))
 
     def relative_to(self, prior: Gaussian) -> Gaussian:
         """The Gaussian of (z - m) / s for a prior N(m, s^2): its KL to N(0, I) is the KL of this one to the prior."""

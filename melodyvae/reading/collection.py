@@ -36,11 +36,6 @@ def collection_files(name: str) -> list[tuple[Path, str]]:
     return sorted(((path, path.relative_to(root).as_posix()) for path in scores), key=lambda pair: pair[1])
 
 
-def collection_names() -> list[str]:
-    """Names of the collections that music21 installs."""
-    return _names(*_root_and_files())
-
-
 def licence_words(name: str) -> str:
     """Text of music21 on a collection's provenance and licence, from the nearest such file, without its banner."""
     from music21.common import getCorpusFilePath

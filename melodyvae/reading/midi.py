@@ -280,7 +280,6 @@ class _Clock:
                 changes[tick] = microseconds
                 has_first |= tick == 0
         ticks = np.array(list(changes))
-        self._quarters_per_tick = 1 / header.ticks_per_quarter if header.ticks_per_quarter else 0.0
         self._ticks_per_quarter = header.ticks_per_quarter
         if not header.ticks_per_quarter:
             seconds_per_tick = 1 / (header.frames_per_second * header.ticks_per_frame)
