@@ -66,7 +66,7 @@ class SampleOptions(Options):
         return composing.Wish(key, self.density, low, high, is_song)
 
     def check_together(self) -> None:
-        """Raise :class:`~melodyvae.verbs.composing.ComposingError` if no tune can meet key, scale, range and density together."""
+        """Raise :class:`~.composing.ComposingError` if no tune can meet key, scale, range and density together."""
         self.wish().check(parse_choice(self.scale), self.bars or COMPOSED_BARS)
 
 
@@ -120,7 +120,7 @@ def sample(vae: HeldModel, options: SampleOptions) -> Samples:
 
 
 def _check_needs_no_composer(vae: HeldModel, options: SampleOptions) -> None:
-    """Raise :class:`~melodyvae.verbs.composing.ComposingError` naming the options that only a model that looks back has."""
+    """Raise :class:`~.composing.ComposingError` naming the options that only a model that looks back has."""
     asked = {
         "bars": options.bars not in (None, vae.config.bars),
         "key": options.key is not None,
