@@ -28,7 +28,7 @@ from melodyvae.network.latent import Gaussian
 from melodyvae.network.network import MelodyNetwork
 from melodyvae.network.token_rules import TokenRules
 from melodyvae.verbs.codec import fields_of, tied_like
-from melodyvae.verbs.inpainting import InpaintingError, near_bars, rules_around, silent
+from melodyvae.verbs.inpainting import near_bars, rules_around, without_bars
 
 CANDIDATES = 96  # for each run, at least so many for each tune as MIN_CANDIDATES_EACH
 MIN_CANDIDATES_EACH = 8
@@ -54,15 +54,8 @@ def complete_from_both_sides(
     Raises:
         InpaintingError: if no bar is hidden, or none with a note is visible.
     """
-    hidden = sorted(set(hidden_bars))
-    if not hidden or hidden[0] < 0:
-        raise InpaintingError("no bar is hidden, so there is nothing to fill in")
-    bars = max(melody.bars, hidden[-1] + 1)
-    whole = melody.pad_to(bars)
-    pieces = [silent(whole, bar) if bar in hidden else whole.window(bar, 1) for bar in range(bars)]
-    if not any(piece.notes for piece in pieces):
-        raise InpaintingError("no visible bar has a note, so there is nothing to go by")
-    visible = tied_like(Melody.join(pieces), whole, 1)
+    hidden, whole, visible = without_bars(melody, hidden_bars)
+    bars = whole.bars
     known = [bar not in hidden for bar in range(bars)]
     tokens = np.repeat(model.vocabulary.encode(visible)[None].astype(np.int64), count, axis=0)
     done = 0

@@ -66,15 +66,8 @@ def complete(
     Raises:
         InpaintingError: if no bar is hidden, or none with a note is visible.
     """
-    hidden = sorted(set(hidden_bars))
-    if not hidden or hidden[0] < 0:
-        raise InpaintingError("no bar is hidden, so there is nothing to fill in")
-    bars = max(melody.bars, hidden[-1] + 1, model.config.bars)
-    whole = melody.pad_to(bars)
-    pieces = [silent(whole, bar) if bar in hidden else whole.window(bar, 1) for bar in range(bars)]
-    if not any(piece.notes for piece in pieces):
-        raise InpaintingError("no visible bar has a note, so there is nothing to go by")
-    melodies = [tied_like(Melody.join(pieces), whole, 1) for _ in range(count)]
+    hidden, whole, visible = without_bars(melody, hidden_bars, model.config.bars)
+    bars, melodies = whole.bars, [visible] * count
     known = [bar not in hidden for bar in range(bars)]
     candidates = min(max(MAX_ROWS // (count * len(hidden)), MIN_CANDIDATES), MAX_CANDIDATES)
     around = [melodies[0].window(bar, 1) for bar in range(bars) if known[bar]]
@@ -86,6 +79,23 @@ def complete(
         if progress is not None:
             progress(number, len(hidden))
     return [replace(found, start_quarters=melody.start_quarters, name=melody.name) for found in melodies]
+
+
+def without_bars(melody: Melody, hidden_bars: Collection[int], least_bars: int = 1) -> tuple[list[int], Melody, Melody]:
+    """The bars to hide, in order, the melody as long as they reach, and the same without the notes of these bars.
+
+    Raises:
+        InpaintingError: if no bar is hidden, or none with a note is visible.
+    """
+    hidden = sorted(set(hidden_bars))
+    if not hidden or hidden[0] < 0:
+        raise InpaintingError("no bar is hidden, so there is nothing to fill in")
+    bars = max(melody.bars, hidden[-1] + 1, least_bars)
+    whole = melody.pad_to(bars)
+    pieces = [silent(whole, bar) if bar in hidden else whole.window(bar, 1) for bar in range(bars)]
+    if not any(piece.notes for piece in pieces):
+        raise InpaintingError("no visible bar has a note, so there is nothing to go by")
+    return hidden, whole, tied_like(Melody.join(pieces), whole, 1)
 
 
 def near_bars(bar: int, known: list[bool]) -> list[int]:

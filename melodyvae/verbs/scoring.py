@@ -21,13 +21,13 @@ from melodyvae.music.tokens import FIRST_NOTE_ON
 from melodyvae.network.checkpoint import check_extras
 from melodyvae.network.network import MelodyNetwork
 from melodyvae.network.rows import in_parts, random_rows
+from melodyvae.verbs.attributes import MAJOR_SCALES
 from melodyvae.verbs.doubts import DOUBTFUL_NATS_HEARD, at_other_pitches, can_hear, note_doubts, recurring_notes
 
 QUANTILES = "score.quantiles"  # among a model's extras
 PERCENTILES = 101
 OUTSIDE_NATS = 6.0
 DOUBTFUL_NATS = 6.0  # what a note outside the tune's scale gets beyond what the model says
-MAJOR_SCALE = np.isin(np.arange(12), (0, 2, 4, 5, 7, 9, 11))
 OTHER_PITCHES = (-4, -3, -2, -1, 1, 2, 3, 4)  # semitones away
 ROWS_AT_ONCE = 512
 MAX_WINDOWS = 4096
@@ -134,8 +134,7 @@ def note_scores(
 def best_scale(pitches: Sequence[int] | np.ndarray) -> np.ndarray:
     """The major scale that holds most of the notes: booleans by pitch class ``(12,)``."""
     counts = np.bincount(np.asarray(pitches, np.int64) % 12, minlength=12)
-    inside = [int(counts[np.roll(MAJOR_SCALE, tonic)].sum()) for tonic in range(12)]
-    return np.roll(MAJOR_SCALE, int(np.argmax(inside)))
+    return np.asarray(MAJOR_SCALES[int(np.argmax(MAJOR_SCALES @ counts))])
 
 
 def negative_elbo(model: MelodyNetwork, windows: np.ndarray) -> np.ndarray:
