@@ -36,7 +36,7 @@ from melodyvae.reading.abc_fields import (
 from melodyvae.reading.assembling import WrittenPart, WrittenScore
 from melodyvae.reading.faults import MAX_SCORE_NOTES, CorruptScoreError, FileTooLargeError
 from melodyvae.reading.repeats import MAX_PASSES, PlayedTooLongError, WrittenPiece, playing_order
-from melodyvae.reading.written import NO_MARKS, Marks, WrittenBar, WrittenNote
+from melodyvae.reading.written import NO_MARKS, Marks, WrittenBar, WrittenNote, transposed_fifths
 
 __all__ = ["read_abc"]
 
@@ -379,7 +379,7 @@ class _Reader:
                     start = float(voice.now)
                     if voice.key_signatures and voice.key_signatures[-1].start_quarters == start:
                         voice.key_signatures.pop()
-                    fifths = _transposed(key.fifths, voice.semitones + voice.midi_semitones)
+                    fifths = transposed_fifths(key.fifths, voice.semitones + voice.midi_semitones)
                     voice.key_signatures.append(KeySignature(start, fifths, key.is_minor))
         if not self.in_body:
             self._begin_body()
@@ -662,11 +662,6 @@ def _order_of_parts(bars: list[WrittenBar], labels: list[tuple[int, str]], playe
         if len(order) > MAX_BARS:
             raise PlayedTooLongError(f"with its parts in the order of P: it has more than {MAX_BARS} bars")
     return order
-
-
-def _transposed(fifths: int, semitones: int) -> int:
-    """The key signature that sounds so many semitones higher, with as few signs as possible."""
-    return fifths if semitones % 12 == 0 else (fifths + 7 * semitones + 5) % 12 - 5
 
 
 def _passes(text: str) -> frozenset[int]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from melodyvae.reading.written import MAX_QUARTERS_PER_MINUTE, MIN_QUARTERS_PER_MINUTE
 from melodyvae.system.errors import UserError
 
 __all__ = [
@@ -27,7 +28,6 @@ __all__ = [
 MAX_METER_NUMERATOR = 128
 MAX_DENOMINATOR = 1024
 MAX_LENGTH_NUMERATOR = 64
-MIN_QUARTERS_PER_MINUTE, MAX_QUARTERS_PER_MINUTE = 4, 10_000  # MIDI holds none below 3.58
 MAX_PARTS_PLAYED = 1000
 MAX_VALUE = 200  # characters
 

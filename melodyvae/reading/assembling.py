@@ -16,11 +16,9 @@ from melodyvae.reading.repeats import (
     in_order,
     playing_order,
 )
-from melodyvae.reading.written import meters_of, part_of
+from melodyvae.reading.written import MAX_QUARTERS_PER_MINUTE, MIN_QUARTERS_PER_MINUTE, meters_of, part_of
 
 __all__ = ["WrittenPart", "WrittenScore", "song_of"]
-
-MIN_QUARTERS_PER_MINUTE, MAX_QUARTERS_PER_MINUTE = 4, 10_000  # MIDI holds none below 3.58
 
 Event = TypeVar("Event", Tempo, KeySignature)
 

@@ -27,7 +27,7 @@ from melodyvae.reading.assembling import WrittenPart, WrittenScore
 from melodyvae.reading.faults import MAX_SCORE_NOTES, CorruptScoreError, FileTooLargeError, NotAScoreError
 from melodyvae.reading.midi import MAX_BARS, MAX_FILE_BYTES, EmptyFileError, MidiError
 from melodyvae.reading.repeats import WrittenPiece
-from melodyvae.reading.written import Marks, WrittenBar, WrittenNote
+from melodyvae.reading.written import Marks, WrittenBar, WrittenNote, transposed_fifths
 
 __all__ = ["read_musicxml"]
 
@@ -362,7 +362,7 @@ class _PartReader:
             else:
                 self.staves[self._staff(staff_text)].transposed_by = int(semitones)
         if (key := element.find("key")) is not None and (text := key.findtext("fifths")) is not None:
-            fifths = _sounding_fifths(int(number(text, "a key")), self.transposed_by)
+            fifths = min(max(transposed_fifths(int(number(text, "a key")), self.transposed_by), -7), 7)
             is_minor = key.findtext("mode", "").strip() in ("minor", "aeolian")
             self.score.keys.append((self.index, self.now, KeySignature(0.0, fifths, is_minor)))
         if (time := element.find("time")) is not None:
@@ -489,13 +489,6 @@ def _metronome_tempo(metronome: Element) -> float | None:
     if number is None or quarters is None:
         return None
     return float(number[0]) * quarters * (2 - 0.5 ** len(metronome.findall("beat-unit-dot")[:4]))
-
-
-def _sounding_fifths(fifths: int, semitones: int) -> int:
-    """The key signature at sounding pitch of one that is written for a transposing instrument."""
-    if semitones % 12:
-        fifths = (fifths + 7 * semitones + 5) % 12 - 5
-    return min(max(fifths, -7), 7)
 
 
 def _repeat_measures(staves: Sequence[_Staff], count: int, name: str) -> None:

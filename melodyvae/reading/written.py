@@ -16,6 +16,8 @@ import numpy as np
 
 from melodyvae.music.notes import DEFAULT_VELOCITY, Meter, Part, printable
 
+MIN_QUARTERS_PER_MINUTE, MAX_QUARTERS_PER_MINUTE = 4, 10_000  # MIDI holds none below 3.58
+
 
 class WrittenNote(NamedTuple):
     """A note head; ``tie`` is start, continue, stop or None."""
@@ -132,3 +134,8 @@ def _signature_of(length: Fraction) -> tuple[int, int]:
     share = length / 4
     factor = 4 // share.denominator if 4 % share.denominator == 0 else 1
     return share.numerator * factor, share.denominator * factor
+
+
+def transposed_fifths(fifths: int, semitones: int) -> int:
+    """The key signature that sounds so many semitones higher, with as few signs as possible."""
+    return fifths if semitones % 12 == 0 else (fifths + 7 * semitones + 5) % 12 - 5

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from melodyvae.cli.options import SEED, device_option
+from melodyvae.cli.options import SEED, add_options, device_option
 
 if TYPE_CHECKING:
     import torch
@@ -51,12 +51,7 @@ def picture_options(default_model: str | None, folder: str) -> Callable[[Command
         click.option("--force", is_flag=True, help="Replace results that are already there."),
     )
 
-    def add(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return add
+    return lambda command: add_options(command, *options)
 
 
 def open_digits(data: Path | None) -> DigitSplits:
