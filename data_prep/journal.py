@@ -1,7 +1,7 @@
 """Journal of results by source, on disk while a dataset is made: memory stays flat and a stopped run can go on.
 
 A journal is a folder of three files: ``options.json``; ``results.jsonl``, a line per source; ``windows.bin``, with each
-line's windows: for each of its tracks the tokens, the first bars and the phases. A line is written after its
+line's windows: for each of its tracks the tokens, the first bars, the phases and the meters. A line is written after its
 windows, so an interrupted run leaves at most bytes at the end of ``windows.bin`` or half a line, which are cut off.
 """
 
@@ -21,8 +21,8 @@ from data_prep.sources import SourceResult
 from data_prep.windows import PrepError, PrepOptions, TrackWindows
 from melodyvae.system.files import remove_unfinished, whole_file
 
-PLACE_BYTES = 4 + 2  # first bar and phase
-VERSION = 3  # the first had sources of one name in several inputs; the second no notices, and left swing out
+PLACE_BYTES = 4 + 2 + 2  # first bar, phase, and meter
+VERSION = 4  # the first had sources of one name in several inputs; the second no notices; the third no meters
 MARKER = "options.json"
 FINISHED_MARKER = "finished.json"  # the same, once the dataset is about to be put in its place
 FILES = frozenset({MARKER, FINISHED_MARKER, "results.jsonl", "windows.bin"})
@@ -49,7 +49,7 @@ class Journal:
         self.folder = folder
         self.options = options
         self.entries: list[Entry] = []
-        chosen = asdict(options) | {"speeds": list(options.speeds)}
+        chosen = json.loads(json.dumps(asdict(options)))
         content = {"version": VERSION, "options": chosen, "inputs": list(inputs)}
         marker = folder / MARKER
         remove_unfinished(folder)
@@ -77,6 +77,7 @@ class Journal:
             self._windows_end += self._windows.write(track.tokens.astype(np.uint8, copy=False).tobytes())
             self._windows_end += self._windows.write(track.first_bars.astype("<u4", copy=False).tobytes())
             self._windows_end += self._windows.write(track.phases.astype("<u2", copy=False).tobytes())
+            self._windows_end += self._windows.write(track.meters.astype("u1", copy=False).tobytes())
         self._windows.flush()
         line = {
             "name": result.name,
@@ -99,6 +100,7 @@ class Journal:
                     "moved_to_grid": track.moved_to_grid,
                     "swing": track.swing,
                     "delay": track.delay,
+                    "style": track.style,
                 }
                 for track in result.tracks
             ],
@@ -123,8 +125,9 @@ class Journal:
             tokens = np.frombuffer(self._windows.read(count * self.options.steps), np.uint8)
             first_bars = np.frombuffer(self._windows.read(count * 4), "<u4")
             phases = np.frombuffer(self._windows.read(count * 2), "<u2")
+            meters = np.frombuffer(self._windows.read(count * 2), "u1").reshape(count, 2)
             tokens = tokens.reshape(count, self.options.steps)
-            tracks.append(TrackWindows(tokens=tokens, first_bars=first_bars, phases=phases, **track))
+            tracks.append(TrackWindows(tokens=tokens, first_bars=first_bars, phases=phases, meters=meters, **track))
         return SourceResult(
             line["name"], line["sha256"], line["reason"], line["detail"], tuple(tracks), tuple(line["notices"])
         )

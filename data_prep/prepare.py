@@ -6,7 +6,8 @@ A dataset folder holds
     windows.npy                      where each row is from, in the order train, valid, test: split (0, 1, 2),
                                      source (index in meta.json), track (from 0), first_bar (of the piece, from 0),
                                      phase (steps after that bar's beginning), speed (at which the piece was read),
-                                     shift (semitones that it was moved by, with a key that was asked for)
+                                     shift (semitones that it was moved by, with a key that was asked for),
+                                     meter (of its bars), style (a code of melodyvae.music.styles)
     meta.json                        vocabulary, meter, bars, counts, options, versions, hash of every source
     ledger.jsonl                     one JSON object per source and one per track of it (and speed) that was considered:
                                      its windows, or why it has none, with the number that decided, how many onsets
@@ -43,7 +44,7 @@ from data_prep.sources import MUSIC_SUFFIXES, SourceFile, SourceResult, read_sou
 from data_prep.windows import PrepError, PrepOptions
 from data_prep.workers import work_on, work_on_executor
 from melodyvae.music.feel import NO_SWING
-from melodyvae.music.tokens import Vocabulary
+from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
 from melodyvae.system.cores import available_cores
 from melodyvae.system.files import hidden_prefix, new_folder_beside
 from melodyvae.system.limits import Limits, Lost
@@ -55,9 +56,10 @@ __all__ = ["PrepError", "PrepOptions", "PrepReport", "prepare", "split_of"]
 SPLITS = ("train", "valid", "test")
 TEST_SHARE = 0.05
 VALID_SHARE = 0.05
-OF_SPAN = [("split", "u1"), ("source", "<u4"), ("track", "<u2"), ("speed", "u1"), ("shift", "i1")]
+OF_SPAN = [("split", "u1"), ("source", "<u4"), ("track", "<u2"), ("speed", "u1"), ("shift", "i1"), ("style", "u1")]
 SPAN_DTYPE = np.dtype([*OF_SPAN, ("windows", "<u4")])
-WINDOW_DTYPE = np.dtype([*OF_SPAN, ("first_bar", "<u4"), ("phase", "<u2")])
+WINDOW_DTYPE = np.dtype([*OF_SPAN, ("first_bar", "<u4"), ("phase", "<u2"), ("meter", "u1", (2,))])
+PHRASE_BARS = 4  # running, that a held-out window may not share with a training window
 BATCH_TRACKS = 256  # whose windows are hashed at a time
 BATCH_ROWS = 2**16  # that are copied at a time
 
@@ -310,11 +312,11 @@ def _write_windows(
         by (source, track, speed).
     """
     every_row = staging / "rows"
-    spans, first_bars, phases, keys, normal_keys, left_out = _gather(every_row, journal, sources, splits)
+    spans, first_bars, phases, meters, keys, phrase_keys, left_out = _gather(every_row, journal, sources, splits)
     span_of_row = np.repeat(np.arange(len(spans), dtype=np.int32), spans["windows"])
     train_rows = int(spans["windows"][spans["split"] == SPLITS.index("train")].sum())  # they come first
     in_train = np.zeros(len(keys), dtype=bool)
-    in_train[train_rows:] = _is_among(normal_keys[train_rows:], normal_keys[:train_rows])
+    in_train[train_rows:] = _is_among(phrase_keys[train_rows:], phrase_keys[:train_rows].ravel()).any(axis=1)
     is_repeated = _is_repeated(keys) & ~in_train
     left_out_runs: list[tuple[int, str, int, int]] = []  # first row, reason, span, rows
     for reason, is_out in (("in_train", in_train), ("duplicate_window", is_repeated)):
@@ -333,7 +335,7 @@ def _write_windows(
     origins = np.zeros(int(keep.sum()), WINDOW_DTYPE)
     for name, _ in OF_SPAN:
         origins[name] = spans[name][span_of_row[keep]]
-    origins["first_bar"], origins["phase"] = first_bars[keep], phases[keep]
+    origins["first_bar"], origins["phase"], origins["meter"] = first_bars[keep], phases[keep], meters[keep]
     np.save(staging / "windows.npy", origins)
     split_of_row = spans["split"][span_of_row]
     for index, split in enumerate(SPLITS):
@@ -344,24 +346,24 @@ def _write_windows(
 
 def _gather(
     every_row: Path, journal: Journal, sources: Sequence[Entry], splits: Sequence[str]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, Counter[str]]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, Counter[str]]:
     """Write all windows in the order of the dataset to a file.
 
     Returns:
-        Each track's place (``SPAN_DTYPE``); of each window the first bar, the phase, a digest, and a digest that
-        transpositions share; windows left out in the tracks, by reason.
+        Each track's place (``SPAN_DTYPE``); of each window the first bar, the phase, the meter, a digest, and the
+        digests of its phrases ``(N, P)`` that transpositions share; windows left out in the tracks, by reason.
     """
-    vocabulary = Vocabulary()
     spans: list[tuple[int, ...]] = []
-    first_bars, phases = [np.empty(0, np.uint32)], [np.empty(0, np.uint16)]
-    keys, normal_keys = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)]
+    first_bars, phases, meters = [np.empty(0, np.uint32)], [np.empty(0, np.uint16)], [np.empty((0, 2), np.uint8)]
+    keys = [np.empty(0, np.uint64)]
+    phrase_keys = [_phrase_digests(np.empty((0, journal.options.steps), np.uint8), journal.options.steps_per_bar)]
     left_out: Counter[str] = Counter()
     batch: list[np.ndarray] = []
 
     def flush() -> None:
         rows = np.concatenate(batch)
         keys.append(_digests(rows))
-        normal_keys.append(_digests(vocabulary.normalise(rows)))
+        phrase_keys.append(_phrase_digests(rows, journal.options.steps_per_bar))
         file.write(rows.tobytes())
         batch.clear()
 
@@ -370,17 +372,35 @@ def _gather(
             for source_index in (index for index, its_split in enumerate(splits) if its_split == split):
                 for track in journal.read(sources[source_index]).tracks:
                     left_out.update(track.left_out)
-                    spans.append((split_index, source_index, track.track, track.speed, track.shift, len(track.tokens)))
+                    place = split_index, source_index, track.track, track.speed, track.shift, track.style
+                    spans.append((*place, len(track.tokens)))
                     first_bars.append(track.first_bars)
                     phases.append(track.phases)
+                    meters.append(track.meters)
                     batch.append(track.tokens)
                 if len(batch) >= BATCH_TRACKS:
                     flush()
         if batch:
             flush()
-    table = np.array(spans, SPAN_DTYPE)
-    all_keys = np.concatenate(keys), np.concatenate(normal_keys)
-    return table, np.concatenate(first_bars), np.concatenate(phases), *all_keys, left_out
+    places = np.concatenate(first_bars), np.concatenate(phases), np.concatenate(meters)
+    return np.array(spans, SPAN_DTYPE), *places, np.concatenate(keys), np.concatenate(phrase_keys), left_out
+
+
+def _phrase_digests(rows: np.ndarray, steps_per_bar: int) -> np.ndarray:
+    """Digests of each four bars running of windows ``(N, T)``, equal in all keys: ``(N, P)``.
+
+    A phrase of fewer than two notes per bar has the digest of the whole window instead, and so has a shorter window.
+    """
+    vocabulary, steps = Vocabulary(), PHRASE_BARS * steps_per_bar
+    whole = _digests(vocabulary.normalise(rows))[:, None]
+    if rows.shape[1] <= steps:
+        return whole
+    digests = []
+    for start in range(0, rows.shape[1] - steps + 1, steps_per_bar):
+        phrase = rows[:, start : start + steps]
+        is_full = (phrase >= FIRST_NOTE_ON).sum(axis=1, keepdims=True) >= 2 * PHRASE_BARS
+        digests.append(np.where(is_full, _digests(vocabulary.normalise(phrase))[:, None], whole))
+    return np.concatenate(digests, axis=1)
 
 
 def _digests(rows: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -18,6 +19,7 @@ from pathlib import Path
 from data_prep.ledger import OTHER_NOTICE
 from data_prep.windows import PrepError, PrepOptions, TrackWindows, cut_windows
 from melodyvae.music.notes import Song
+from melodyvae.music.styles import OPEN, style_code, style_in
 from melodyvae.music.voice import MelodyError
 from melodyvae.reading.collection import NoSuchCollectionError, collection_files, collection_of
 from melodyvae.reading.midi import MidiError, file_bytes, song_from_bytes
@@ -151,7 +153,7 @@ def read_source(options: PrepOptions, file: SourceFile) -> SourceResult:
             sha256 = hashlib.sha256(data).hexdigest()
         song = _song(data, file, options.repeats)
         notices = tuple(getattr(notice, "kind", OTHER_NOTICE) for notice in song.notices)
-        tracks = tuple(cut_windows(song, options))
+        tracks = tuple(cut_windows(song, options, _style_of(file, data, options)))
     except (MidiError, MelodyError) as error:
         return SourceResult(file.name, sha256, error.reason, str(error).replace(file.path, file.name), (), notices)
     except FileNotFoundError:
@@ -160,6 +162,17 @@ def read_source(options: PrepOptions, file: SourceFile) -> SourceResult:
         return SourceResult(file.name, sha256, "unreadable", error.strerror or str(error))
     reason, detail = _why_nothing(tracks)
     return SourceResult(file.name, sha256, reason, detail, tracks, notices)
+
+
+def _style_of(file: SourceFile, data: bytes, options: PrepOptions) -> int:
+    """The style's code: that of a folder the file lies in, or else what the tune's rhythm, title or file name says."""
+    folders = Path(file.path).parent.parts
+    for folder, style in options.styles:
+        if folder in folders:
+            return style_code(style)
+    fields = re.findall(rb"(?m)^[RT]:(.*)$", data) if _may_hold_tunes(file.path) else []
+    texts = [field.decode(errors="replace") for field in sorted(fields, key=fields.index)]
+    return next((code for text in [*texts[::-1], Path(file.name).stem] if (code := style_in(text))), OPEN)
 
 
 def _sources_in(path: Path, name: str) -> Iterator[SourceFile]:

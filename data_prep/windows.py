@@ -16,12 +16,14 @@ from typing import get_args
 import numpy as np
 
 from data_prep.ledger import meter_reason
+from melodyvae.music.bars import bar_within, lay
 from melodyvae.music.feel import NO_SWING
 from melodyvae.music.keys import key_of_piece, parse_tonic
 from melodyvae.music.layout import alike
 from melodyvae.music.melody import fold_line, legato_line
 from melodyvae.music.notes import Part, Song
 from melodyvae.music.regions import Region, find_regions, lay_out_part, usual_meter
+from melodyvae.music.styles import OPEN, style_code
 from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary, held
 from melodyvae.music.voice import AUTO, DrumsOnlyError, NoNotesError, choose_part
 from melodyvae.reading.repeats import Repeats
@@ -44,8 +46,8 @@ class PrepOptions:
         bars: in a window.
         steps_per_quarter: the grid.
         meter: such as ``"4/4"`` (2/2 counts as it), or ``"any"``: bars of 4/4 laid over every piece. Several, such as
-            ``"3/4,6/8,12/8"``, take pieces of each; their bars are ruled as the first one's, so each must have a whole
-            number of those.
+            ``"4/4,3/4,6/8,12/8"``, take pieces of each, whose bars are laid into the first places of the first one's,
+            as :func:`~melodyvae.music.bars.bar_within` says.
         track: ``auto``, ``all``, a number (from 1) or a name.
         stride_bars: from one window's start to the next one's.
         fold: two bars of half the meter, such as 2/4, are taken as one.
@@ -59,6 +61,7 @@ class PrepOptions:
         off_grid: the share of a track's onsets that may lie off the grid: if it has no more, they are moved to the
             nearest step. The windows with such notes in a track with more are left out.
         repeats: for scores: ``written`` takes every bar once, ``play`` as often as it is played.
+        styles: pairs of a folder's name and the style of the tunes below it, which otherwise their names say.
     """
 
     bars: int = 2
@@ -74,6 +77,7 @@ class PrepOptions:
     speeds: tuple[int, ...] = (1,)
     off_grid: float = 0.05
     repeats: Repeats = "written"
+    styles: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if self.key:
@@ -103,10 +107,14 @@ class PrepOptions:
                 raise PrepError(
                     f"a bar of {steps_per_bar} steps has no {self.phases} evenly spaced places; phases must divide it"
                 )
-            first, *_ = self.meter.split(",")
-            for numerator, denominator in self.meters or ():
-                if self._steps_of_bar(numerator, denominator, speed) % steps_per_bar:
-                    raise PrepError(f"{numerator}/{denominator} has no whole number of bars of {first}")
+        first, *_ = self.meter.split(",")
+        for meter in self.meters or ():
+            if bar_within(meter, self.steps_per_quarter, self.steps_per_bar) is None:
+                raise PrepError(f"a bar of {meter[0]}/{meter[1]} does not fit a bar of {first}; name the longest first")
+            if self.speeds != (1,) and self._steps_of_bar(*meter) % self.steps_per_bar:
+                raise PrepError("speeds other than 1 need bars of one length; name one meter")
+        for _, style in self.styles:
+            style_code(style)
 
     @cached_property
     def meters(self) -> tuple[tuple[int, int], ...] | None:
@@ -119,6 +127,10 @@ class PrepOptions:
     def bar_meter(self) -> tuple[int, int]:
         """The meter of a window's bars."""
         return self.meters[0] if self.meters else (4, 4)
+
+    def bar_of(self, meter: tuple[int, int]) -> tuple[tuple[int, int], int]:
+        """The meter and the grid of a window's bars, of pieces in ``meter``."""
+        return bar_within(meter, self.steps_per_quarter, self.steps_per_bar) or (self.bar_meter, self.steps_per_quarter)
 
     def at_speed(self, speed: int) -> PrepOptions:
         """The options that read a piece at one of the speeds; the windows have as many steps."""
@@ -156,6 +168,7 @@ class TrackWindows:
         tokens: uint8 ``(N, T)``.
         first_bars: uint32 ``(N,)``, the bar of the piece that each begins in, from 0.
         phases: uint16 ``(N,)``, how many steps after that bar's beginning each begins.
+        meters: uint8 ``(N, 2)``, of the bars of each: one laid into a longer bar is 3/4, or 12/8 as two of 6/8.
         reason: empty if there are windows.
         number: what decided: the bars in a row for ``too_short``, the share of onsets for ``off_grid``.
         left_out: windows by reason.
@@ -165,6 +178,7 @@ class TrackWindows:
         moved_to_grid: number of onsets that were moved to the grid.
         swing: position within a quarter of the second eighths that were laid straight; 0.5 if none were.
         delay: delay of all its notes, in quarters, that was removed.
+        style: its code; see :mod:`melodyvae.music.styles`.
     """
 
     track: int
@@ -172,6 +186,7 @@ class TrackWindows:
     tokens: np.ndarray
     first_bars: np.ndarray
     phases: np.ndarray
+    meters: np.ndarray
     reason: str = ""
     number: float | None = None
     left_out: dict[str, int] = field(default_factory=dict)
@@ -181,18 +196,28 @@ class TrackWindows:
     moved_to_grid: int = 0
     swing: float = NO_SWING
     delay: float = 0.0
+    style: int = OPEN
 
 
-def cut_windows(song: Song, options: PrepOptions) -> list[TrackWindows]:
+def cut_windows(song: Song, options: PrepOptions, style: int = OPEN) -> list[TrackWindows]:
     """The windows of each track that was asked for, once for each speed.
+
+    The style, a code, is that of the tune: of all tracks, the others are parts of a score.
 
     Raises:
         MelodyError: if there is nothing to choose from, or no such track.
     """
     indices = _part_indices(song, options.track)
+    tune = choose_part(song, AUTO) if style and options.track == ALL_TRACKS else None
     at_speeds = [(speed, options.at_speed(speed)) for speed in options.speeds]
     return [
-        replace(_track_windows(song, index, reading), speed=speed) for index in indices for speed, reading in at_speeds
+        replace(
+            _track_windows(song, index, reading),
+            speed=speed,
+            style=style if tune in (None, index) else style_code("part"),
+        )
+        for index in indices
+        for speed, reading in at_speeds
     ]
 
 
@@ -216,11 +241,14 @@ def _part_indices(song: Song, track: str) -> list[int]:
 
 def _track_windows(song: Song, index: int, options: PrepOptions) -> TrackWindows:
     part = song.parts[index]
-    regions = [
-        region
-        for meter in options.meters or [None]
-        for region in find_regions(song, index, options.steps_per_quarter, meter, options.fold)
-    ]
+    if options.meters is None:
+        regions = find_regions(song, index, options.steps_per_quarter, None, options.fold)
+    else:
+        regions = [
+            region
+            for meter in options.meters
+            for region in find_regions(song, index, options.bar_of(meter)[1], meter, options.fold)
+        ]
     key, shift = _key_and_shift(song, index, options) if regions else ("", 0)
     if shift:
         regions = [replace(region, line=region.line + np.array([0, 0, shift, 0])) for region in regions]
@@ -232,9 +260,10 @@ def _track_windows(song: Song, index: int, options: PrepOptions) -> TrackWindows
         ornamented = off_grid
         regions = [replace(region, off_grid_steps=frozenset()) for region in regions]
     region_windows = [_windows_of(region, options, left_out) for region in regions]
-    tokens = np.concatenate([np.empty((0, options.steps), np.uint8), *(rows for rows, _, _ in region_windows)])
-    first_bars = np.concatenate([np.empty(0, np.uint32), *(bars for _, bars, _ in region_windows)])
-    phases = np.concatenate([np.empty(0, np.uint16), *(steps for _, _, steps in region_windows)])
+    tokens = np.concatenate([np.empty((0, options.steps), np.uint8), *(rows for rows, *_ in region_windows)])
+    first_bars = np.concatenate([np.empty(0, np.uint32), *(bars for _, bars, *_ in region_windows)])
+    phases = np.concatenate([np.empty(0, np.uint16), *(steps for _, _, steps, _ in region_windows)])
+    meters = np.concatenate([np.empty((0, 2), np.uint8), *(meters for *_, meters in region_windows)])
     reason, number = ("", None) if len(tokens) else _why_none(song, part, regions, options, left_out)
     counts = {name: count for name, count in left_out.items() if count}
     return TrackWindows(
@@ -243,6 +272,7 @@ def _track_windows(song: Song, index: int, options: PrepOptions) -> TrackWindows
         tokens,
         first_bars,
         phases,
+        meters,
         reason,
         number,
         counts,
@@ -283,29 +313,34 @@ def _why_none(
 
 def _windows_of(
     region: Region, options: PrepOptions, left_out: Counter[str]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The windows of a region that pass the rules, ``(N, T)``; the bar of the piece that each begins in, ``(N,)``; and
-    how many steps after that bar's beginning, ``(N,)``.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The windows of a region that pass the rules, ``(N, T)``; the bar of the piece that each begins in, ``(N,)``; how
+    many steps after that bar's beginning, ``(N,)``; and the meter of each one's bars, ``(N, 2)``.
     """
     vocabulary = Vocabulary()
-    steps_per_bar, steps = options.steps_per_bar, options.steps
+    meter = region.frame.meter if options.meters else options.bar_meter
+    (numerator, denominator), grid = options.bar_of(meter)
+    places = 4 * numerator * grid // denominator
+    halves = meter[0] // numerator  # two where a bar of the piece is two of the window
+    steps = options.bars * places
     line = fold_line(region.line, vocabulary.lowest_pitch, vocabulary.highest_pitch)
     if options.legato:
-        line = legato_line(line, options.steps_per_quarter)
+        line = legato_line(line, grid)
     tokens = vocabulary.encode_line(line, region.frame.length_steps)
-    bar_starts = np.arange(0, len(tokens) - steps + 1, options.stride_bars * steps_per_bar)
-    first_steps = (bar_starts[:, None] + np.arange(0, steps_per_bar, steps_per_bar // options.phases)).ravel()
+    bar_starts = np.arange(0, len(tokens) - steps + 1, options.stride_bars * halves * places)
+    first_steps = (bar_starts[:, None] + np.arange(0, places, max(places // options.phases, 1))).ravel()
     first_steps = first_steps[first_steps <= len(tokens) - steps]
-    places = np.searchsorted(region.bar_steps, first_steps, "right") - 1  # of the bars of the piece
-    bars = (region.first_bar + places).astype(np.uint32)
-    phases = (first_steps - region.bar_steps[places]).astype(np.uint16)
+    of_piece = np.searchsorted(region.bar_steps, first_steps, "right") - 1
+    bars = (region.first_bar + of_piece).astype(np.uint32)
+    phases = (first_steps - region.bar_steps[of_piece]).astype(np.uint16)
+    meters = np.full((len(first_steps), 2), (numerator, denominator), np.uint8)
     if not len(first_steps):
-        return np.empty((0, steps), np.uint8), bars, phases
+        return np.empty((0, options.steps), np.uint8), bars, phases, meters
     rows = vocabulary.windows(tokens, first_steps, steps)
     is_silent_step = held(tokens) == NO_EVENT
     begins_silence = np.zeros(len(tokens), dtype=bool)  # of more than a bar
-    begins_silence[: len(tokens) - steps_per_bar] = _sums(is_silent_step, steps_per_bar + 1) == steps_per_bar + 1
-    is_silent = _sums(begins_silence, max(steps - steps_per_bar, 0))[first_steps] > 0
+    begins_silence[: len(tokens) - places] = _sums(is_silent_step, places + 1) == places + 1
+    is_silent = _sums(begins_silence, max(steps - places, 0))[first_steps] > 0
     is_sparse = (rows >= FIRST_NOTE_ON).sum(axis=1) < options.notes_a_bar * options.bars
     is_off_grid = np.zeros(len(first_steps), dtype=bool)
     if region.off_grid_steps:
@@ -316,7 +351,7 @@ def _windows_of(
     left_out["sparse"] += int((is_sparse & ~is_off_grid).sum())
     left_out["silence"] += int((is_silent & ~is_sparse & ~is_off_grid).sum())
     keep = ~(is_off_grid | is_sparse | is_silent)
-    return rows[keep], bars[keep], phases[keep]
+    return lay(rows[keep], places, options.steps_per_bar), bars[keep], phases[keep], meters[keep]
 
 
 def _sums(of: np.ndarray, steps: int) -> np.ndarray:

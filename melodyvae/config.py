@@ -65,6 +65,7 @@ class MelodyConfig:
     pitch_inputs: bool = False  # encoder and decoder read a note on as its pitch class and octave, too
     segment_codes: bool = False  # z is the codes of the segments, each relative to a learned prior
     look_back: bool = False  # the network that composes: z by segment, a learned prior, a decoder that hears itself
+    conditions: bool = False  # it is told the style, the meter and the borders of a tune (look_back only)
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -87,6 +88,8 @@ class MelodyConfig:
             raise ConfigError("look_back needs segment_bars and the position read-out")
         if self.look_back and (self.output != "tokens" or self.pitch_inputs):
             raise ConfigError("look_back has its own output and inputs; leave out output and pitch_inputs")
+        if self.conditions and not self.look_back:
+            raise ConfigError("conditions need look_back; leave them out")
         if self.look_back and self.latent_size % self.segments:
             raise ConfigError(f"latent_size is {self.latent_size}, which {self.segments} segments cannot share evenly")
         if self.segment_codes and (self.segment_bars is None or self.readout != "position" or self.look_back):
@@ -128,7 +131,12 @@ class MelodyConfig:
     def of_segment(self) -> MelodyConfig:
         """The sizes of a flat model of one segment, whose z is the segment's code."""
         bars = self.segment_bars or self.bars
-        changes: dict[str, Any] = {"segment_bars": None, "segment_codes": False, "look_back": False}
+        changes: dict[str, Any] = {
+            "segment_bars": None,
+            "segment_codes": False,
+            "look_back": False,
+            "conditions": False,
+        }
         return replace(self, bars=bars, latent_size=self.code_size, **changes)
 
     @property
@@ -194,14 +202,19 @@ class MelodyTrainConfig(TrainConfig):
     scheduled_sampling_rate: float = 0.0  # k of the inverse sigmoid, in updates; 0 is teacher forcing throughout
     evaluate_windows: int = 512  # held-out windows in one evaluation
     look_back_hidden: float = 0.0  # share of the windows whose earlier bars are hidden from a look-back decoder
+    dropout: float = 0.0  # share of the numbers into and out of a look-back decoder's LSTM, and of bar codes, set to 0
+    tune_share: float | None = None  # share of the windows that are of tunes, not of parts of scores; None: as they are
+    open_conditions: float = 0.1  # share of the windows for which each condition is left open
+    half_windows: float = 0.0  # share of the updates on the first or second half of each window
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("transpose_down", "transpose_up", "scheduled_sampling_rate"):
             check_at_least(name, getattr(self, name), 0)
-        for name in ("changed_windows", "anticipation", "rests", "look_back_hidden"):
-            check_at_least(name, getattr(self, name), 0)
-            if getattr(self, name) > 1:
+        shares = ("changed_windows", "anticipation", "rests", "look_back_hidden", "dropout", "tune_share")
+        for name in (*shares, "open_conditions", "half_windows"):
+            check_at_least(name, getattr(self, name) or 0, 0)
+            if (getattr(self, name) or 0) > 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it is a share, at most 1")
         check_at_least("evaluate_windows", self.evaluate_windows, 1)
 

@@ -46,6 +46,23 @@ class SpeedList(click.ParamType[tuple[int, ...]]):
         return tuple(int(part) for part in parts)
 
 
+class FolderStyle(click.ParamType[tuple[str, str]]):
+    """A folder's name and a style: ``hymns=hymn``."""
+
+    name = "folder=style"
+
+    def convert(
+        self, value: str | tuple[str, str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """The two."""
+        if isinstance(value, tuple):
+            return value
+        folder, sign, style = value.partition("=")
+        if not (folder and sign and style):
+            self.fail(f"{value!r} is no FOLDER=STYLE such as hymns=hymn", param, ctx)
+        return folder, style
+
+
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, type=MusicInput(exists=True, path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Dataset folder.  [default: INPUT-dataset]")
@@ -54,8 +71,8 @@ class SpeedList(click.ParamType[tuple[int, ...]]):
     "--meter",
     default="4/4",
     show_default=True,
-    help="Take bars of this meter (2/2 counts as 4/4), or of several, ruled as the first: 3/4,6/8,12/8; any lays bars "
-    "of 4/4 over every piece.",
+    help="Take bars of this meter (2/2 counts as 4/4), or of several, laid into bars as long as the first: "
+    "4/4,2/4,3/4,6/8; any lays bars of 4/4 over every piece.",
 )
 @click.option(
     "--track",
@@ -110,6 +127,14 @@ class SpeedList(click.ParamType[tuple[int, ...]]):
     show_default=True,
     help="For scores: take repeated bars once, or as often as they are played.",
 )
+@click.option(
+    "--style",
+    "styles",
+    type=FolderStyle(),
+    multiple=True,
+    metavar="FOLDER=STYLE",
+    help="The tunes below a folder of this name are of this style; otherwise names and ABC's R: say it.",
+)
 @click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: the cores it may use]")
 @click.option(
     "--cluster",
@@ -135,6 +160,7 @@ def prep(
     off_grid: float,
     key: str,
     repeats: Repeats,
+    styles: tuple[tuple[str, str], ...],
     workers: int | None,
     cluster: str | None,
     resume: bool,
@@ -178,6 +204,7 @@ def prep(
             speeds=speeds,
             off_grid=off_grid,
             repeats=repeats,
+            styles=styles,
         )
     output = output or default_output(inputs[0])
     with known_errors():

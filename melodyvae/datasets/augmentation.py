@@ -25,31 +25,65 @@ class Augmentation:
         anticipation: the highest share of a window's onsets that move one or two steps earlier.
         rests: the highest share of a window's notes that end early.
 
+        alike_bars: the steps of a bar, if bars that begin notes at the same steps are to be changed alike; None if not.
+
     Both shares of a changed window are drawn uniformly from 0 to the highest.
     """
 
     changed_windows: float = 0.0
     anticipation: float = 0.0
     rests: float = 0.0
+    alike_bars: int | None = None
 
-    def __call__(self, tokens: np.ndarray, generator: np.random.Generator, ranks: Ranks = ALONE) -> np.ndarray:
-        """The windows ``(B, T)``, some of them changed; of several ranks this one's part of a batch."""
+    def __call__(
+        self,
+        tokens: np.ndarray,
+        generator: np.random.Generator,
+        ranks: Ranks = ALONE,
+        unused: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """The windows ``(B, T)``, some of them changed; of several ranks this one's part of a batch.
+
+        No event is moved to an ``unused`` step, booleans ``(B, T)``.
+        """
         if self.changed_windows == 0:
             return tokens
         batch, steps = len(tokens) * ranks.count, tokens.shape[1]
         part = slice(ranks.rank, None, ranks.count)
         is_changed = generator.random((batch, 1)) < self.changed_windows
         rates = generator.random((2, batch, 1)) * is_changed
-        moves, cuts = generator.random((2, batch, steps)) < rates * [[[self.anticipation]], [[self.rests]]]
-        distances = generator.integers(1, MAX_ANTICIPATION_STEPS, (batch, steps), endpoint=True)
-        shares = generator.random((batch, steps))
-        return shorten(anticipate(tokens, moves[part], distances[part]), cuts[part], shares[part])
+        chances = generator.random((2, batch, steps))[:, part]
+        distances = generator.integers(1, MAX_ANTICIPATION_STEPS, (batch, steps), endpoint=True)[part]
+        shares = generator.random((batch, steps))[part]
+        if self.alike_bars is not None:
+            first = _first_alike(tokens, self.alike_bars)
+            chances = np.stack([_as_in(first, each) for each in chances])
+            distances, shares = _as_in(first, distances), _as_in(first, shares)
+        moves, cuts = chances < rates[:, part] * [[[self.anticipation]], [[self.rests]]]
+        moved = anticipate(tokens, moves, distances, unused)
+        return shorten(moved, cuts, shares, unused)
 
 
-def anticipate(tokens: np.ndarray, moves: np.ndarray, steps: np.ndarray) -> np.ndarray:
+def _first_alike(tokens: np.ndarray, steps_per_bar: int) -> np.ndarray:
+    """The first bar of each window that begins notes at the same steps as each bar: ``(B, bars)``."""
+    onsets = (tokens >= FIRST_NOTE_ON).reshape(len(tokens), -1, steps_per_bar)
+    is_alike = (onsets[:, :, None] == onsets[:, None]).all(axis=-1)
+    return np.asarray(is_alike.argmax(axis=-1))
+
+
+def _as_in(first: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The values ``(B, T)`` with each bar's as in the bar ``first`` ``(B, bars)`` says."""
+    bars = values.reshape(*first.shape, -1)
+    return np.take_along_axis(bars, first[..., None], axis=1).reshape(values.shape)
+
+
+def anticipate(
+    tokens: np.ndarray, moves: np.ndarray, steps: np.ndarray, unused: np.ndarray | None = None
+) -> np.ndarray:
     """The windows ``(B, T)`` with some onsets moved earlier.
 
-    An onset moves only over steps without an event, so that no note is lost and their order stays.
+    An onset moves only over steps without an event that are not ``unused``, so that no note is lost and their order
+    stays.
 
     Args:
         tokens: ``(B, T)``.
@@ -57,7 +91,7 @@ def anticipate(tokens: np.ndarray, moves: np.ndarray, steps: np.ndarray) -> np.n
         steps: by how many steps each does, ``(B, T)``.
     """
     moved = tokens.copy()
-    is_free = tokens == NO_EVENT
+    is_free = tokens == NO_EVENT if unused is None else (tokens == NO_EVENT) & ~unused
     is_moving = moves & (tokens >= FIRST_NOTE_ON)
     free_before = np.ones(tokens.shape, dtype=bool)
     for distance in range(1, MAX_ANTICIPATION_STEPS + 1):
@@ -69,10 +103,11 @@ def anticipate(tokens: np.ndarray, moves: np.ndarray, steps: np.ndarray) -> np.n
     return moved
 
 
-def shorten(tokens: np.ndarray, cuts: np.ndarray, shares: np.ndarray) -> np.ndarray:
+def shorten(tokens: np.ndarray, cuts: np.ndarray, shares: np.ndarray, unused: np.ndarray | None = None) -> np.ndarray:
     """The windows ``(B, T)`` with some notes ended early by a note off.
 
-    A note of one step stays as it is; one that a note off ended has that moved.
+    A note of one step stays as it is, and so does one that would end at an ``unused`` step; one that a note off ended
+    has that moved.
 
     Args:
         tokens: ``(B, T)``.
@@ -89,6 +124,9 @@ def shorten(tokens: np.ndarray, cuts: np.ndarray, shares: np.ndarray) -> np.ndar
     rows, starts = np.nonzero(cuts & (tokens >= FIRST_NOTE_ON) & (lengths > 1))
     ends = next_event[rows, starts]
     new_ends = starts + 1 + np.floor(shares[rows, starts] * (ends - starts - 1)).astype(np.int64)
+    if unused is not None:
+        is_kept = ~unused[rows, new_ends]
+        rows, ends, new_ends = rows[is_kept], ends[is_kept], new_ends[is_kept]
     inside = ends < length
     ended_by_off = np.zeros(len(rows), dtype=bool)
     ended_by_off[inside] = tokens[rows[inside], ends[inside]] == NOTE_OFF

@@ -25,6 +25,15 @@ def token_batches(windows: np.ndarray, size: int, device: torch.device | None = 
         yield torch.from_numpy(windows[start : start + size].astype(np.int64)).to(device or torch.device("cpu"))
 
 
+def shuffled(update: int, count: int, size: int, seed: int, number: int = 0) -> np.ndarray:
+    """The ``size`` rows of an update, of ``count``: each epoch is a new shuffle, which ``number`` makes another."""
+    epochs, places = np.divmod(np.arange(update * size, (update + 1) * size), count)
+    rows = np.empty(size, dtype=np.int64)
+    for epoch in np.unique(epochs):
+        rows[epochs == epoch] = Shuffle(count, seed, number, int(epoch))[places[epochs == epoch]]
+    return rows
+
+
 class TrainingBatches:
     """Endless batches: each epoch is a new shuffle of all windows, each window newly transposed.
 
@@ -61,18 +70,15 @@ class TrainingBatches:
 
     def __call__(self, update: int) -> Tensor:
         """The batch of an update, int64 ``(B, T)``; this rank's part of it if there are several."""
-        positions = np.arange(update * self.batch_size, (update + 1) * self.batch_size)
-        epochs, places = np.divmod(positions, len(self.windows))
-        rows = np.empty(self.batch_size, dtype=np.int64)
-        for epoch in np.unique(epochs):
-            rows[epochs == epoch] = Shuffle(len(self.windows), self.seed, 0, int(epoch))[places[epochs == epoch]]
+        rows = shuffled(update, len(self.windows), self.batch_size, self.seed)
         windows = self.windows[rows[self.part]].astype(np.int64)
         changed = self.augmentation(windows, np.random.default_rng((self.seed, 2, update)), self.ranks)
         tokens = torch.from_numpy(changed)
-        return self._transpose(tokens, np.random.default_rng((self.seed, 1, update)))
+        return self.transposed(tokens, update)
 
-    def _transpose(self, tokens: Tensor, generator: np.random.Generator) -> Tensor:
+    def transposed(self, tokens: Tensor, update: int) -> Tensor:
         """Each window shifted by a random number of semitones, as far as the vocabulary's range allows."""
+        generator = np.random.default_rng((self.seed, 1, update))
         is_note = tokens >= FIRST_NOTE_ON
         lowest = torch.where(is_note, tokens, self.highest_token).amin(dim=1)
         highest = torch.where(is_note, tokens, FIRST_NOTE_ON).amax(dim=1)

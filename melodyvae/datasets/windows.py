@@ -18,6 +18,7 @@ import numpy as np
 from data_prep.output import FORMAT_VERSION
 from melodyvae.config import MelodyConfig
 from melodyvae.music.tokens import Vocabulary
+from melodyvae.network.conditions import conditions_of
 from melodyvae.system.arrays import array_on_disk
 from melodyvae.system.errors import UserError
 
@@ -60,6 +61,16 @@ class WindowDataset:
         if len(sources) != len(self.splits[split]):
             raise DatasetError(f"{self.folder / PLACES_FILE} is of other windows; run `melodyvae prep` again")
         return np.asarray(sources)
+
+    def conditions_of(self, split: str) -> np.ndarray:
+        """The conditions of each window of a split, ``(N, 5)``; see :mod:`melodyvae.network.conditions`.
+
+        Raises:
+            DatasetError: if the folder does not say.
+        """
+        places = self._places("source", "track", "speed", "first_bar", "phase", "meter", "style")
+        bars, grid = self.meta["bars"], self.meta["steps_per_quarter"]
+        return conditions_of(places[places["split"] == SPLITS.index(split)], grid, self.meta["steps"] // bars)
 
     def is_that_of(self, provenance: Mapping[str, Any]) -> bool:
         """Whether a model of this provenance was trained on this very dataset."""

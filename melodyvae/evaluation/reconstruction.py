@@ -58,13 +58,13 @@ class Ratio:
 
 
 def reconstruction_metrics(
-    model: MelodyModel, windows: np.ndarray, seed: int = 0, batch_size: int = 512
+    model: MelodyModel, windows: np.ndarray, seed: int = 0, batch_size: int = 512, conditions: np.ndarray | None = None
 ) -> dict[str, float]:
     """Reconstruction of windows through z: the values of :func:`window_ratios`, and ``active_units``.
 
     The posterior and every draw depend on ``seed`` alone.
     """
-    ratios, means = window_ratios(model, windows, seed, batch_size)
+    ratios, means = window_ratios(model, windows, seed, batch_size, conditions=conditions)
     metrics = {name: ratio.value for name, ratio in ratios.items()}
     return metrics | {"active_units": active_units(means)}
 
@@ -77,6 +77,7 @@ def window_ratios(
     *,
     shuffle_z: bool = False,
     share: float = 1.0,
+    conditions: np.ndarray | None = None,
 ) -> tuple[dict[str, Ratio], Tensor]:
     """The metrics of ``windows`` ``(N, T)``, window by window, and the posterior means ``(N, Z)``.
 
@@ -105,14 +106,18 @@ def window_ratios(
         columns.setdefault(name, []).append(values.double().cpu().numpy())
 
     with torch.inference_mode():
-        for tokens in token_batches(windows, batch_size, model.device):
-            posterior = model.encode(tokens).widened(share)
+        rows = np.zeros((len(windows), 0), np.int64) if conditions is None else conditions
+        for tokens, told in zip(
+            *(token_batches(part, batch_size, model.device) for part in (windows, rows)), strict=True
+        ):
+            known = told if conditions is not None else None
+            posterior = model.encode(tokens, known).widened(share)
             z, mean = posterior.sample(generator), posterior.mean
             if shuffle_z:
                 z, mean = z.roll(1, dims=0), mean.roll(1, dims=0)
             greedy = torch.from_numpy(network.decode(_array(mean))).to(tokens)
             drawn = torch.from_numpy(network.decode(_array(z), 1.0, draws)).to(tokens)
-            logits = model.logits(z, tokens)
+            logits = model.logits(z, tokens, known)
             add("teacher_forced_accuracy", (logits.argmax(-1) == tokens).sum(1))
             add("sampled_accuracy", (drawn == tokens).sum(1))
             add("greedy_accuracy", (greedy == tokens).sum(1))

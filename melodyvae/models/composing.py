@@ -32,7 +32,7 @@ from melodyvae.models.latent import DiagonalGaussian
 from melodyvae.models.look_back import Copying, Written, component_weights
 from melodyvae.music.notes import OCTAVE
 from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
-from melodyvae.network.composing import BAR_CODE, BAR_TOKEN_FEATURES, KEY_UNITS
+from melodyvae.network.composing import BAR_CODE, BAR_TOKEN_FEATURES, KEY_UNITS, KNOWN_BARS_LEFT
 from melodyvae.network.composing_steps import (
     BAR_NUMBER_FEATURES,
     INTERVALS,
@@ -46,6 +46,7 @@ from melodyvae.network.composing_steps import (
     WAIT_STEPS,
     WIDEST_INTERVAL,
 )
+from melodyvae.network.conditions import BORDER_CODES, METER_CODES, STYLE_CODES
 from melodyvae.network.look_back import COPIES, KINDS, LAGS_BARS, TINY
 from melodyvae.network.token_inputs import PITCH_CLASSES
 
@@ -64,6 +65,29 @@ class Table(nn.Embedding):
             super().reset_parameters()
 
 
+class ConditionTable(nn.Module):
+    """Vectors ``(B, bars, H)`` added for the conditions of windows: style, meter, and bars from either end of a tune.
+
+    All are zero at first, so that a model that knows no conditions goes on from where it is.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        counts = {"style": STYLE_CODES, "meter": METER_CODES, "begins": BORDER_CODES, "bars_left": KNOWN_BARS_LEFT + 1}
+        self.tables = nn.ModuleDict({name: Table(count, size) for name, count in counts.items()})
+        for table in self.tables.values():
+            if not table.weight.is_meta:
+                nn.init.zeros_(table.weight)
+
+    def forward(self, conditions: Tensor, bars: int) -> Tensor:
+        """See the class; ``conditions`` are ``(B, 5)``, and the windows have so many bars."""
+        _, style, meter, begins, closes = conditions.long().T
+        of_all = self.tables["style"](style) + self.tables["meter"](meter) + self.tables["begins"](begins)
+        left = torch.arange(bars, 0, -1, device=conditions.device).clamp(max=KNOWN_BARS_LEFT)
+        of_bars: Tensor = of_all.unsqueeze(1) + self.tables["bars_left"](left * closes.unsqueeze(1))
+        return of_bars
+
+
 class BarCodes(nn.Module):
     """Each bar of ``(B, T)`` as numbers ``(B, bars, 128)``, by itself."""
 
@@ -74,12 +98,13 @@ class BarCodes(nn.Module):
         self.code = nn.Sequential(
             nn.Linear(steps_per_bar * BAR_TOKEN_FEATURES, 2 * BAR_CODE), nn.ReLU(), nn.Linear(2 * BAR_CODE, BAR_CODE)
         )
+        self.dropout = nn.Dropout(0.0)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """See the class; ``tokens`` are integers."""
         features = self.tokens(tokens.long())
         bars = features.reshape(len(tokens), tokens.shape[1] // self.steps_per_bar, -1)
-        codes: Tensor = self.code(bars)
+        codes: Tensor = self.dropout(self.code(bars))
         return codes
 
 
@@ -114,14 +139,19 @@ class ComposingPrior(nn.Module):
         self.bars = BarCodes(config.steps_per_bar, vocabulary_size)
         self.lstm = nn.LSTM(BAR_CODE, self.size, batch_first=True)
         self.next = nn.Linear(self.size, 2 * (config.latent_size // config.segments))
+        self.conditions = ConditionTable(self.size) if config.conditions else None
+        self.dropout = nn.Dropout(0.0)
 
-    def forward(self, tokens: Tensor) -> DiagonalGaussian:
-        """See the class; the last segment of ``tokens`` ``(B, T)`` is not read."""
+    def forward(self, tokens: Tensor, conditions: Tensor | None = None) -> DiagonalGaussian:
+        """See the class; the last segment of ``tokens`` ``(B, T)`` is not read. ``conditions`` are ``(B, 5)``."""
         before = tokens[:, : tokens.shape[1] - self.segment_steps]
         states = torch.zeros(len(tokens), 1, self.size, dtype=self.next.weight.dtype, device=tokens.device)
         if before.shape[1]:
             outputs, _ = self.lstm(self.bars(before))
-            states = torch.cat([states, outputs[:, self.segment_bars - 1 :: self.segment_bars]], dim=1)
+            states = torch.cat([states, self.dropout(outputs)[:, self.segment_bars - 1 :: self.segment_bars]], dim=1)
+        if self.conditions is not None and conditions is not None:
+            bars = states.shape[1] * self.segment_bars
+            states = states + self.conditions(conditions, bars)[:, :: self.segment_bars]
         return DiagonalGaussian.bounded(self.next(states).to(self.next.weight.dtype))
 
 
@@ -148,6 +178,8 @@ class ComposingDecoder(nn.Module):
         read += len(KINDS) * COPIES + PITCH_CLASSES
         self.inputs = nn.Linear(read + config.decoder_features + 3, config.decoder_size)
         self.lstm = nn.LSTM(config.decoder_size, config.decoder_size, config.decoder_layers)
+        self.conditions = ConditionTable(config.decoder_size) if config.conditions else None
+        self.dropout = nn.Dropout(0.0)
         heads = {
             "tokens": vocabulary_size,
             "intervals": INTERVALS,
@@ -166,16 +198,23 @@ class ComposingDecoder(nn.Module):
         self.register_buffer("of_notes", of_notes, persistent=False)
         self.register_buffer("turned", turned, persistent=False)  # (12, 12): the classes from each one upwards
 
-    def relative_to_prior(self, posterior: DiagonalGaussian, tokens: Tensor) -> DiagonalGaussian:
+    def relative_to_prior(
+        self, posterior: DiagonalGaussian, tokens: Tensor, conditions: Tensor | None = None
+    ) -> DiagonalGaussian:
         """q(e | x), parameters ``(B, S * W)``, from q(z | x) and the windows; KL to N(0, I) is that to the prior."""
-        return posterior.relative_to(self.prior(tokens)).flattened()
+        return posterior.relative_to(self.prior(tokens, conditions)).flattened()
 
-    def forward(self, z: Tensor, tokens: Tensor, hidden: Tensor | None = None) -> Tensor:
-        """Logits ``(B, T, V)`` given the true tokens before; windows of ``hidden`` ``(B,)`` do not look back."""
+    def forward(
+        self, z: Tensor, tokens: Tensor, hidden: Tensor | None = None, conditions: Tensor | None = None
+    ) -> Tensor:
+        """Logits ``(B, T, V)`` given the true tokens before; windows of ``hidden`` ``(B,)`` do not look back.
+
+        ``conditions`` are those of :mod:`melodyvae.network.conditions`, ``(B, 5)``; None leaves all open.
+        """
         tokens = tokens.long()
         previous = F.pad(tokens, (1, -1), value=NO_EVENT)
         written = Written(previous, self.config.steps_per_bar, self.vocabulary_size, hidden)
-        return self._all_steps(self._segments(z, self.prior(tokens)), previous, written)
+        return self._all_steps(self._segments(z, self.prior(tokens, conditions)), previous, written, conditions)
 
     @torch.no_grad()
     def turn(self, knobs: Mapping[str, float]) -> None:
@@ -208,23 +247,42 @@ class ComposingDecoder(nn.Module):
         features: Tensor = self.step_features(prior.mean + torch.exp(0.5 * prior.log_variance) * parts)
         return features.reshape(len(z), parts.shape[1] * self.segment_steps, -1)
 
-    def _all_steps(self, features: Tensor, previous: Tensor, written: Written) -> Tensor:
+    def _all_steps(
+        self, features: Tensor, previous: Tensor, written: Written, conditions: Tensor | None = None
+    ) -> Tensor:
         """Logits ``(B, T, V)`` of all steps at once, given the true tokens before each."""
         bar, sources = self.config.steps_per_bar, written.sources
         inputs = self._read(previous, features, written)
-        outputs, _ = self.lstm(inputs.transpose(0, 1))
-        outputs = outputs.transpose(0, 1).to(self.output.weight.dtype)
+        if self.conditions is not None and conditions is not None:
+            bars = previous.shape[1] // bar
+            inputs = inputs + self.conditions(conditions, bars).repeat_interleave(bar, dim=1)
+        outputs, _ = self.lstm(self.dropout(F.relu(inputs)).transpose(0, 1))
+        outputs = self.dropout(outputs.transpose(0, 1)).to(self.output.weight.dtype)
         components, slips = self.of_bar(outputs[:, ::bar], sources.available[:, ::bar])
         slips = slips.repeat_interleave(bar, dim=1)
         free = self._free(outputs, written)
         copying = Copying.of(sources, written.sounding, self.vocabulary_size)
         came = copying.likelihood(written.tokens, free, slips).log()
+        unused = self._unused(written.steps, conditions)
+        if unused is not None:
+            came = came.masked_fill(unused.unsqueeze(-1), 0.0)
         weights = component_weights(components, came, bar)
         logits = copying.predict(weights, free, slips).clamp(min=TINY).log()
+        if unused is not None:
+            is_event = torch.arange(self.vocabulary_size, device=logits.device) != NO_EVENT
+            logits = logits.masked_fill(unused.unsqueeze(-1) & is_event, -torch.inf)
         return forbid_silent_note_off(logits, written.sounding)
 
+    def _unused(self, steps: Tensor, conditions: Tensor | None) -> Tensor | None:
+        """Whether each step ``(B, T)`` lies beyond the places that its bar uses; None if all bars use all."""
+        if conditions is None:
+            return None
+        places = conditions[:, :1]
+        unused: Tensor = (steps % self.config.steps_per_bar >= places) & (places > 0)
+        return unused if bool(unused.any()) else None
+
     def _read(self, previous: Tensor, features: Tensor, written: Written) -> Tensor:
-        """Input of the LSTM at all steps, ``(B, T, H)``."""
+        """Input of the LSTM at all steps, ``(B, T, H)``, before the rectifier."""
         batch, bar = len(previous), self.config.steps_per_bar
         sources, steps, last = written.sources, written.steps, written.last_onset
         kinds = torch.arange(POINTERS, device=previous.device) * SOURCE_KINDS
@@ -244,7 +302,7 @@ class ComposingDecoder(nn.Module):
             features,
             self._extent(written),
         ]
-        inputs: Tensor = F.relu(self.inputs(torch.cat(read, dim=-1)))
+        inputs: Tensor = self.inputs(torch.cat(read, dim=-1))
         return inputs
 
     def _heard(self, written: Written) -> Tensor:

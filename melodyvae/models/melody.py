@@ -10,10 +10,10 @@ bound E_q(z|x)[log p(x | z)] - beta * KL(q(z | x) || N(0, I)).
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from melodyvae.config import ConfigError, MelodyConfig
 from melodyvae.models.checkpoint import CheckpointedModel
@@ -68,17 +68,26 @@ class MelodyModel(CheckpointedModel):
         made.metrics, made.provenance, made.path = self.metrics, self.provenance, self.path
         return made
 
-    def encode(self, tokens: Tensor) -> DiagonalGaussian:
-        """q(z | x), parameters ``(B, Z)``, of token windows ``(B, T)``."""
+    def encode(self, tokens: Tensor, conditions: Tensor | None = None) -> DiagonalGaussian:
+        """q(z | x), parameters ``(B, Z)``, of token windows ``(B, T)``, and of conditions ``(B, 5)`` of a composer."""
         posterior: DiagonalGaussian = self.encoder(tokens)
-        if isinstance(self.decoder, CodesDecoder | ComposingDecoder):
+        if isinstance(self.decoder, ComposingDecoder):
+            return self.decoder.relative_to_prior(posterior, tokens, conditions)
+        if isinstance(self.decoder, CodesDecoder):
             return self.decoder.relative_to_prior(posterior, tokens)
         return posterior
 
-    def logits(self, z: Tensor, tokens: Tensor) -> Tensor:
+    def logits(self, z: Tensor, tokens: Tensor, conditions: Tensor | None = None) -> Tensor:
         """Logits ``(B, T, V)`` of each step of ``(B, T)`` given z ``(B, Z)`` and the true tokens before it."""
-        logits: Tensor = self.decoder(z, tokens)
-        return logits
+        if isinstance(self.decoder, ComposingDecoder):
+            return cast(Tensor, self.decoder(z, tokens, conditions=conditions))
+        return cast(Tensor, self.decoder(z, tokens))
+
+    def set_dropout(self, share: float) -> None:
+        """Set this share of numbers to 0 in training, where the network has places for it."""
+        for module in self.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = share
 
     def loss_terms(
         self,
@@ -86,24 +95,32 @@ class MelodyModel(CheckpointedModel):
         generator: torch.Generator | None = None,
         teacher_forcing: float = 1.0,
         look_back_hidden: float = 0.0,
+        conditions: Tensor | None = None,
     ) -> LossTerms:
         """Reconstruction and KL of token windows ``(B, T)``, each ``(B,)`` in nats, at one z drawn from q(z | x).
 
         With ``teacher_forcing`` below 1 the decoder reads draws of its own at that share of the steps (scheduled
         sampling), but for one that looks back, which may not copy in a share ``look_back_hidden`` of the windows.
         """
-        posterior = self.encode(batch)
+        posterior = self.encode(batch, conditions)
         z = posterior.sample(generator)
         if isinstance(self.decoder, ComposingDecoder):
             hidden = None
             if look_back_hidden:
                 hidden = torch.rand(len(batch), generator=generator, device=batch.device) < look_back_hidden
-            logits = self.decoder(z, batch, hidden)
+            logits = self.decoder(z, batch, hidden, conditions)
         elif teacher_forcing < 1:
             logits = self.decoder.scheduled_sampling_logits(z, batch, teacher_forcing, generator)
         else:
             logits = self.decoder(z, batch)
         return LossTerms(token_nats(logits, batch).sum(dim=1), posterior.kl_to_standard_normal())
+
+    def with_conditions(self) -> MelodyModel:
+        """A composing model that has the same weights and is told conditions; at first they change nothing."""
+        told = MelodyModel(replace(self.config, conditions=True))
+        told.load_state_dict(told.state_dict() | self.state_dict())
+        told.provenance = self.provenance
+        return told
 
     def take_segments_from(self, flat: MelodyModel) -> None:
         """Start the lower level with the weights of a flat model of one segment.

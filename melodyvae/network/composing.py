@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from melodyvae.config import MelodyConfig
-from melodyvae.music.tokens import FIRST_NOTE_ON, NOTE_OFF
+from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.network.composing_steps import (
     BAR_NUMBER_FEATURES,
     INTERVALS,
@@ -27,6 +27,7 @@ from melodyvae.network.composing_steps import (
     ComposingSteps,
     Tables,
 )
+from melodyvae.network.conditions import BORDER_CODES, METER_CODES, STYLE_CODES, unused_steps
 from melodyvae.network.decoder import Choice, Decoder, before_each, softmax
 from melodyvae.network.latent import Gaussian
 from melodyvae.network.look_back import COPIES, KINDS, TINY, Copying, Written
@@ -37,6 +38,7 @@ from melodyvae.network.weights import Weights
 BAR_TOKEN_FEATURES = 16
 BAR_CODE = 128
 KEY_UNITS = 16
+KNOWN_BARS_LEFT = 16  # bars until a tune closes; more count with it
 ROWS_AT_ONCE = 32  # windows whose probabilities are made together: they stay in the cache
 Back = Callable[[np.ndarray], np.ndarray]
 
@@ -54,6 +56,23 @@ class BarCodes:
         """See the class; ``tokens`` are integers."""
         bars = self.tokens[tokens].reshape(len(tokens), tokens.shape[1] // self.steps_per_bar, -1)
         return self.second(np.maximum(self.first(bars), 0))
+
+
+class ConditionTable:
+    """Vectors ``(B, bars, H)`` added for the conditions of windows: style, meter, and bars from either end of a tune."""
+
+    def __init__(self, size: int, weights: Weights) -> None:
+        self.style = weights.take("tables.style.weight", STYLE_CODES, size)
+        self.meter = weights.take("tables.meter.weight", METER_CODES, size)
+        self.begins = weights.take("tables.begins.weight", BORDER_CODES, size)
+        self.bars_left = weights.take("tables.bars_left.weight", KNOWN_BARS_LEFT + 1, size)
+
+    def __call__(self, conditions: np.ndarray, bars: int) -> np.ndarray:
+        """See the class; ``conditions`` are ``(B, 5)``, and the windows have so many bars."""
+        _, style, meter, begins, closes = conditions.T
+        of_all = self.style[style] + self.meter[meter] + self.begins[begins]
+        left = np.minimum(np.arange(bars, 0, -1), KNOWN_BARS_LEFT)
+        return np.asarray(of_all[:, None] + self.bars_left[left * closes[:, None]])
 
 
 class ComposingEncoder:
@@ -84,14 +103,22 @@ class ComposingPrior:
         self.bars = BarCodes(config.steps_per_bar, vocabulary_size, weights.under("bars"))
         self.lstm = LSTM(weights.under("lstm"), BAR_CODE, config.conductor_size)
         self.next = weights.linear("next", config.conductor_size, 2 * (config.latent_size // config.segments))
+        table = ConditionTable(config.conductor_size, weights.under("conditions")) if config.conditions else None
+        self.conditions = table
 
-    def __call__(self, tokens: np.ndarray) -> Gaussian:
-        """See the class; the last segment of ``tokens`` ``(B, T)`` is not read."""
+    def __call__(self, tokens: np.ndarray, conditions: np.ndarray | None = None, bars: int | None = None) -> Gaussian:
+        """See the class; the last segment of ``tokens`` ``(B, T)`` is not read.
+
+        ``conditions`` ``(B, 5)`` are those of windows of ``bars`` bars, which may be more than those of the tokens.
+        """
         known = tokens[:, : tokens.shape[1] - self.segment_steps]
         states = np.zeros((len(tokens), 1, self.lstm.size), self.next.bias.dtype)
         if known.shape[1]:
             outputs = self.lstm(self.bars(known).transpose(1, 0, 2))[0].transpose(1, 0, 2)
             states = np.concatenate([states, outputs[:, self.segment_bars - 1 :: self.segment_bars]], axis=1)
+        if self.conditions is not None and conditions is not None:
+            told = self.conditions(conditions, bars or states.shape[1] * self.segment_bars)[:, :: self.segment_bars]
+            states = states + told[:, : states.shape[1]]
         return Gaussian.bounded(self.next(states))
 
 
@@ -139,6 +166,9 @@ class ComposingDecoder(Decoder):
         self.output = weights.linear("output", config.decoder_size, sum(self.head_sizes))
         self.bar_output = weights.linear("bar_output", config.decoder_size, 2 * COPIES + 1)
         self.key_layers = (weights.linear("key.0", PITCH_CLASSES, KEY_UNITS), weights.linear("key.2", KEY_UNITS, 1))
+        self.conditions = (
+            ConditionTable(config.decoder_size, weights.under("conditions")) if config.conditions else None
+        )
         self.turned = (np.arange(PITCH_CLASSES)[:, None] + np.arange(PITCH_CLASSES)) % PITCH_CLASSES
 
     @cached_property
@@ -146,30 +176,35 @@ class ComposingDecoder(Decoder):
         """Tables that are the same for all windows and steps."""
         return Tables(self)
 
-    def relative_to_prior(self, posterior: Gaussian, tokens: np.ndarray) -> Gaussian:
+    def relative_to_prior(
+        self, posterior: Gaussian, tokens: np.ndarray, conditions: np.ndarray | None = None
+    ) -> Gaussian:
         """q(e | x), parameters ``(B, S * W)``, from q(z | x) and the windows; KL to N(0, I) is that to the prior."""
-        return posterior.relative_to(self.prior(tokens)).flattened()
+        return posterior.relative_to(self.prior(tokens, conditions)).flattened()
 
     def key(self, heard: np.ndarray) -> np.ndarray:
         """Key features of each pitch class ``(..., 12)``, from the share of each that was heard, ``(..., 12)``."""
         first, second = self.key_layers
         return second(np.tanh(first(heard[..., self.turned])))[..., 0]
 
-    def steps(self, z: np.ndarray) -> ComposingSteps:
+    def steps(self, z: np.ndarray, conditions: np.ndarray | None = None) -> ComposingSteps:
         """Windows in the making from ``z`` ``(B, S * W)``; as many segments as ``z`` has parts."""
-        return ComposingSteps(self, z, z.shape[1] // self.segment_latent * self.segment_steps)
+        return ComposingSteps(self, z, z.shape[1] // self.segment_latent * self.segment_steps, conditions)
 
-    def roll_out(self, z: np.ndarray, choice: Choice) -> np.ndarray:
+    def roll_out(self, z: np.ndarray, choice: Choice, conditions: np.ndarray | None = None) -> np.ndarray:
         """See :meth:`Decoder.roll_out`; as many segments as ``z`` has parts."""
-        writing = self.steps(z)
+        writing = self.steps(z, conditions)
         for step in range(writing.steps):
             writing.write(choice.choose(writing.log_probabilities(), step, writing.last_note))
         return np.ascontiguousarray(writing.tokens.T)
 
-    def segment_features(self, z: np.ndarray, segment: int, tokens: np.ndarray) -> np.ndarray:
+    def segment_features(
+        self, z: np.ndarray, segment: int, tokens: np.ndarray, conditions: np.ndarray | None = None
+    ) -> np.ndarray:
         """Features of z at the steps of a segment, ``(B, U, F)``, after ``tokens`` ``(B, segment * U)``."""
         ahead = np.zeros((len(tokens), self.segment_steps), tokens.dtype)
-        prior = self.prior(np.concatenate([tokens, ahead], axis=1))
+        bars = z.shape[1] // self.segment_latent * self.prior.segment_bars
+        prior = self.prior(np.concatenate([tokens, ahead], axis=1), conditions, bars)
         last = Gaussian(prior.mean[:, -1:], prior.log_variance[:, -1:])
         part = z[:, segment * self.segment_latent : (segment + 1) * self.segment_latent]
         return self._segments(part, last)
@@ -180,29 +215,31 @@ class ComposingDecoder(Decoder):
         features = self.step_features(prior.mean + np.exp(0.5 * prior.log_variance) * parts)
         return features.reshape(len(z), parts.shape[1] * self.segment_steps, -1)
 
-    def logits(self, z: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+    def logits(self, z: np.ndarray, tokens: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
         """See :meth:`Decoder.logits`."""
-        return np.concatenate(
-            [
-                self._all_steps(z[start : start + ROWS_AT_ONCE], tokens[start : start + ROWS_AT_ONCE])[0]
-                for start in range(0, len(z), ROWS_AT_ONCE)
-            ]
-        )
+        parts = [slice(start, start + ROWS_AT_ONCE) for start in range(0, len(z), ROWS_AT_ONCE)]
+        told = [None if conditions is None else conditions[part] for part in parts]
+        return np.concatenate([self._all_steps(z[at], tokens[at], c)[0] for at, c in zip(parts, told, strict=True)])
 
-    def gradient(self, z: np.ndarray, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def gradient(
+        self, z: np.ndarray, tokens: np.ndarray, conditions: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """See :meth:`Decoder.gradient`."""
-        logits, back = self._all_steps(z, tokens, True)
+        logits, back = self._all_steps(z, tokens, conditions, True)
         return logits, back()
 
     def _all_steps(
-        self, z: np.ndarray, tokens: np.ndarray, tape: bool = False
+        self, z: np.ndarray, tokens: np.ndarray, conditions: np.ndarray | None = None, tape: bool = False
     ) -> tuple[np.ndarray, Callable[[], np.ndarray]]:
         """Logits ``(B, T, V)``, and what gives the gradient of -log p(x | z) with respect to z ``(B, S * W)``."""
         config, tokens = self.config, tokens.astype(np.int64)
         bar, (batch, steps) = config.steps_per_bar, tokens.shape
         written = Written(tokens, bar, self.vocabulary_size)
-        prior = self.prior(tokens)
+        prior = self.prior(tokens, conditions)
         read = self._read(written, self._segments(z, prior))  # (B, T, H), before the rectifier
+        if self.conditions is not None and conditions is not None:
+            read = read + np.repeat(self.conditions(conditions, steps // bar), bar, axis=1)
+        unused = None if conditions is None else unused_steps(conditions, steps, bar)
         inputs = np.maximum(read, 0).transpose(1, 0, 2)
         states = self.lstm.zeros(batch)
         heard, _, tapes = self.lstm.run(self.lstm.layers[0].gates(inputs), states, tape=tape)
@@ -218,18 +255,24 @@ class ComposingDecoder(Decoder):
         is_copied = tokens[..., None] == copying.token
         copied = np.where(copying.is_hard, is_copied, np.where(copying.is_soft, soft, of_free))
         came = np.concatenate([(1 - slip) * copied + slip * of_free, of_free], axis=-1)  # (B, T, C)
+        if unused is not None:
+            came[unused] = 1
         likelihood = np.log(np.maximum(came, TINY)).reshape(batch, -1, bar, COPIES + 1)
         sums = likelihood.cumsum(axis=2)
         weights = softmax(components[:, :, None] + sums - likelihood).reshape(batch, steps, -1)
         with np.errstate(divide="ignore"):
             logits = np.log(np.maximum(self._predict(weights, free, slip, copying, onset), TINY))
         logits[..., NOTE_OFF][~written.sounding] = -np.inf
+        if unused is not None:
+            logits[..., NO_EVENT + 1 :][unused] = -np.inf
 
         def back() -> np.ndarray:
             # log p(bar) is that of a sum over the components, whose shares in it weigh the gradient of each.
             of_bars = softmax(components + sums[:, :, -1])  # (B, bars, C)
             of_component = softmax(components) - of_bars
             share = -np.repeat(of_bars, bar, axis=1) / np.maximum(came, TINY) * (came >= TINY)  # (B, T, C)
+            if unused is not None:
+                share[unused] = 0
             of_copy, of_rest = share[..., :-1], share[..., -1:]
             of_slip = (of_copy * (of_free - copied)).reshape(batch, -1, bar, COPIES).sum(axis=2) * slips * (1 - slips)
             of_said = of_copy * (1 - slip)

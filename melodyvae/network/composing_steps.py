@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 import numpy as np
 
 from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
+from melodyvae.network.conditions import unused_steps
 from melodyvae.network.decoder import softmax
 from melodyvae.network.look_back import COPIES, KINDS, LAGS_BARS, TINY
 from melodyvae.network.lstm import GATES, Matrix, by_gate, turn
@@ -85,12 +86,17 @@ class ComposingSteps:
         tokens: what is written, ``(T, B)``.
     """
 
-    def __init__(self, decoder: ComposingDecoder, z: Array, steps: int) -> None:
+    def __init__(self, decoder: ComposingDecoder, z: Array, steps: int, conditions: Array | None = None) -> None:
         tables = decoder.tables
         self.decoder, self.tables, self.z, self.steps = decoder, tables, z, steps
         batch, self.bar, self.vocabulary = len(z), decoder.config.steps_per_bar, decoder.vocabulary_size
         self.dtype, self.size = tables.token.dtype, decoder.config.decoder_size
         self.rows, self.nowhere = np.arange(batch), np.zeros((batch, LAGS), bool)
+        self.conditions, self.of_conditions, self.unused = conditions, None, None
+        if conditions is not None:
+            self.unused = unused_steps(conditions, self.bar, self.bar).T  # (U, B)
+            if decoder.conditions is not None:
+                self.of_conditions = decoder.conditions(conditions, steps // self.bar)  # (B, bars, H)
         self.step = 0
         self.tokens = np.zeros((steps, batch), np.int64)
         # Just before each step, as in look_back.Written:
@@ -120,6 +126,10 @@ class ComposingSteps:
             setattr(found, name, getattr(self, name)[:, rows])
         for name in ("previous", "last_onset_step", "last_event_step", "is_sounding", "lowest", "highest", "onset_sum"):
             setattr(found, name, getattr(self, name)[rows])
+        if self.conditions is not None and self.unused is not None:
+            found.conditions, found.unused = self.conditions[rows], self.unused[:, rows]
+        if self.of_conditions is not None:
+            found.of_conditions = self.of_conditions[rows]
         for name in ("pitch_classes", "components", "slips", "heard", "in_key", "relative"):
             setattr(found, name, getattr(self, name)[rows])
         return found
@@ -141,7 +151,7 @@ class ComposingSteps:
         in_segment = step % decoder.segment_steps
         if in_segment == 0:
             written = np.ascontiguousarray(self.tokens[:step].T)
-            features = decoder.segment_features(self.z, step // decoder.segment_steps, written)
+            features = decoder.segment_features(self.z, step // decoder.segment_steps, written, self.conditions)
             self.of_z = (features @ self.tables.of_features).transpose(1, 0, 2)  # (U, B, H)
         self._look_back()
         outputs = self._turn_lstm(self._read(self.of_z[in_segment]))
@@ -151,12 +161,17 @@ class ComposingSteps:
         self._copy()
         predicted = np.log(np.maximum(self._predict(), TINY))
         predicted[~self.is_sounding, NOTE_OFF] = -np.inf
+        if self.unused is not None:
+            predicted[self.unused[step % self.bar], NO_EVENT + 1 :] = -np.inf
         return np.asarray(predicted)
 
     def write(self, chosen: Array) -> None:
         """Write the tokens ``(B,)`` of the step whose probabilities were asked for."""
         step = self.step
-        self.components = self.components + np.log(self._likelihood(chosen))
+        likelihood = np.log(self._likelihood(chosen))
+        if self.unused is not None:
+            likelihood[self.unused[step % self.bar]] = 0
+        self.components = self.components + likelihood
         is_onset = chosen >= FIRST_NOTE_ON
         self.misses[step + 1] = self.misses[step] + self._misses(chosen[:, None])
         self.tokens[step] = self.previous = chosen
@@ -229,6 +244,8 @@ class ComposingSteps:
         wait = np.minimum(step - self.last_event_step, WAIT_STEPS)
         read += tables.wait[wait + self.is_sounding * (WAIT_STEPS + 1)]
         read += of_z
+        if self.of_conditions is not None:
+            read += self.of_conditions[:, step // bar]
         read += counted @ tables.counted
         return np.asarray(np.maximum(read, 0, out=read))
 

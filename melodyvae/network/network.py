@@ -89,12 +89,14 @@ class MelodyNetwork:
         network.path = locate(chosen)
         return network
 
-    def encode(self, tokens: np.ndarray) -> Gaussian:
-        """q(z | x), parameters ``(B, Z)``, of token windows ``(B, T)``."""
+    def encode(self, tokens: np.ndarray, conditions: np.ndarray | None = None) -> Gaussian:
+        """q(z | x), parameters ``(B, Z)``, of token windows ``(B, T)``, and of conditions ``(B, 5)`` of a composer."""
         tokens = tokens.astype(np.int64)
         with _playing():
             posterior = self.encoder(tokens)
-            if isinstance(self.decoder, CodesDecoder | ComposingDecoder):
+            if isinstance(self.decoder, ComposingDecoder):
+                return self.decoder.relative_to_prior(posterior, tokens, conditions)
+            if isinstance(self.decoder, CodesDecoder):
                 return self.decoder.relative_to_prior(posterior, tokens)
         return posterior
 

@@ -7,12 +7,14 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from melodyvae.config import ConfigError, MelodyConfig, MelodyTrainConfig, from_dict, override, to_dict
 from melodyvae.datasets.augmentation import Augmentation
 from melodyvae.datasets.batches import TrainingBatches
 from melodyvae.datasets.held_out import source_marks
+from melodyvae.datasets.tune_batches import TuneBatches
 from melodyvae.datasets.windows import WindowDataset
 from melodyvae.evaluation.reconstruction import reconstruction_metrics
 from melodyvae.models.loss import LossTerms
@@ -80,6 +82,9 @@ def build_model_and_config(
         raise ConfigError(f"{init_from} has its number of bars already; leave out bars, or train a new model")
     if dataset is not None:
         model = _for_bars_of(dataset, model)
+    if preset.model.conditions and model.config.look_back and not model.config.conditions:
+        # Trained as the preset says: what it is to be told is new to it.
+        return model.with_conditions(), override(_without_budget(preset.training, changes), **changes)
     training = _fine_tuning(model.provenance, preset.training)
     return model, override(_without_budget(training, changes), **changes)
 
@@ -136,6 +141,7 @@ class MelodyTask(Task):
         self.config = config
         self.fingerprint = {"dataset_sha256": dataset.fingerprint}
         self.evaluate_first = bool(model.provenance)
+        is_told = model.config.conditions
         self._batches = TrainingBatches(
             dataset.splits["train"],
             config.batch_size,
@@ -146,21 +152,36 @@ class MelodyTask(Task):
             ranks,
             Augmentation(config.changed_windows, config.anticipation, config.rests),
         )
-        self._held_out = random_rows(dataset.splits["valid"], config.evaluate_windows, config.seed)
+        self._tune_batches = None
+        if is_told:
+            conditions, bar = dataset.conditions_of("train"), model.config.steps_per_bar
+            self._tune_batches = TuneBatches(dataset.splits["train"], conditions, config, model.vocabulary, bar, ranks)
+        rows = random_rows(np.arange(len(dataset.splits["valid"])), config.evaluate_windows, config.seed)
+        self._held_out = dataset.splits["valid"][rows]
+        self._held_out_conditions = dataset.conditions_of("valid")[rows] if is_told else None
+        model.set_dropout(config.dropout)
         self._provenance = _provenance(config, dataset)
         self.origin = {"fine_tuned_from": model.provenance} if model.provenance else {}
 
     def loss_terms(self, update: int, generator: torch.Generator) -> LossTerms:
         """Those of a batch of windows, newly transposed."""
-        batch = self._batches(update).to(self.model.device, non_blocking=True)
-        share = teacher_forcing_share(self.config, update)
-        return self.model.loss_terms(batch, generator, share, self.config.look_back_hidden)
+        device, conditions = self.model.device, None
+        if self._tune_batches is None:
+            tokens = self._batches(update)
+        else:
+            tokens, conditions = (part.to(device, non_blocking=True) for part in self._tune_batches(update))
+        tokens, share = tokens.to(device, non_blocking=True), teacher_forcing_share(self.config, update)
+        if self.config.dropout:  # drawn from torch's own generator, which a resumed training must find the same
+            torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator, device=device)))
+        return self.model.loss_terms(tokens, generator, share, self.config.look_back_hidden, conditions)
 
     def evaluate(self) -> Metrics | None:
         """The reconstruction metrics of held-out windows."""
         if not len(self._held_out):
             return None
-        metrics = reconstruction_metrics(self.model, self._held_out, self.config.seed)
+        metrics = reconstruction_metrics(
+            self.model, self._held_out, self.config.seed, conditions=self._held_out_conditions
+        )
         return metrics | {"loss": held_out_loss(metrics, self.config)}
 
     def save(self, path: Path, metrics: Metrics, progress: Progress) -> None:
