@@ -123,6 +123,49 @@ class MelodyConfig:
         """Grid steps in one window (T)."""
         return self.bars * self.steps_per_bar
 
+    def holds(self, meter: tuple[int, int]) -> bool:
+        """Whether windows can be :meth:`in_meter`."""
+        return self._parts(meter) > 0
+
+    def in_meter(self, meter: tuple[int, int]) -> MelodyConfig:
+        """The same sizes of windows in another meter, each bar of which lies in the first places of a bar of this one.
+
+        A bar that is too long lies in several, in as few equal parts as there can be: 12/8 in two bars of 4/4, six
+        eighths in each. The window has fewer bars then.
+
+        Raises:
+            ConfigError: if the bars of that meter do not fit.
+        """
+        from melodyvae.music.bars import bar_within  # here, as below
+
+        within = bar_within(meter, self.steps_per_quarter, self.steps_per_bar) if self.look_back else None
+        if within is not None and within[0] == meter:
+            return replace(self, meter=meter, steps_per_quarter=within[1])
+        parts = self._parts(meter)
+        if not parts:
+            unit = self.segment_bars or self.bars
+            raise ConfigError(
+                f"bars of {meter[0]}/{meter[1]} do not fit the model's, which hold {self.steps_per_bar} steps of "
+                f"{self.steps_per_quarter} per quarter, {unit} of them at a time"
+            )
+        return replace(
+            self,
+            meter=meter,
+            bars=self.bars // parts,
+            segment_bars=None if self.segment_bars is None else self.segment_bars // parts,
+        )
+
+    def _parts(self, meter: tuple[int, int]) -> int:
+        """In how many of this one's bars a bar of ``meter`` lies; 0 if it fits none."""
+        steps, rest = divmod(4 * meter[0] * self.steps_per_quarter, meter[1])
+        unit = self.segment_bars or self.bars
+        fitting = (
+            parts
+            for parts in range(1, unit + 1)
+            if not (rest or steps % parts or unit % parts) and steps // parts <= self.steps_per_bar
+        )
+        return next(fitting, 0)
+
     @property
     def segments(self) -> int:
         """Segments in one window (S); 1 of a model that codes the whole window at once."""

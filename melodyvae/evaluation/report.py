@@ -120,6 +120,8 @@ def evaluate(
         TrainedOnError: if the model was trained on some of the windows' files.
         DatasetError: if the dataset does not fit the model, or has too few windows.
     """
+    meter = dataset.meta["meter"][0], dataset.meta["meter"][1]
+    model = model.in_meter(meter) if model.config.holds(meter) else model
     dataset.check_fits(model.config)
     data, network = _Data.of(model, dataset, split).some(max_windows, seed), model.network()
     report = Report(dataset.fingerprint, split, len(data.windows), seed, data.nearest_among)

@@ -9,11 +9,13 @@ bound E_q(z|x)[log p(x | z)] - beta * KL(q(z | x) || N(0, I)).
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
-from typing import Any, TypeAlias, cast
+from typing import Any, Self, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from melodyvae.config import ConfigError, MelodyConfig
 from melodyvae.models.checkpoint import CheckpointedModel
@@ -23,7 +25,7 @@ from melodyvae.models.encoder import MelodyEncoder
 from melodyvae.models.hierarchical import CodesDecoder, CodesEncoder
 from melodyvae.models.latent import DiagonalGaussian
 from melodyvae.models.loss import LossTerms, token_nats
-from melodyvae.music.tokens import Vocabulary
+from melodyvae.music.tokens import NO_EVENT, Vocabulary
 from melodyvae.network.network import DEFAULT, KIND, MelodyNetwork
 
 Encoder: TypeAlias = MelodyEncoder | CodesEncoder | ComposingEncoder
@@ -46,6 +48,7 @@ class MelodyModel(CheckpointedModel):
 
     def __init__(self, config: MelodyConfig | None = None) -> None:
         super().__init__(config or MelodyConfig())
+        self.room = self.config
         self.vocabulary = Vocabulary(self.config.lowest_pitch, self.config.highest_pitch)
         encoder, decoder = _kinds(self.config)
         self.encoder: Encoder = encoder(self.config, self.vocabulary.size)
@@ -63,13 +66,31 @@ class MelodyModel(CheckpointedModel):
     def network(self) -> MelodyNetwork:
         """The model as it is now, in NumPy, as the verbs use it."""
         weights = {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.state_dict().items()}
-        made = MelodyNetwork(self.config, weights)
+        made = MelodyNetwork(self.room, weights)
+        made.config = self.config
         made.extras = {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.extras.items()}
         made.metrics, made.provenance, made.path = self.metrics, self.provenance, self.path
         return made
 
+    def in_meter(self, meter: tuple[int, int]) -> Self:
+        """The same model, measured on windows in another meter: see :meth:`melodyvae.network.network.MelodyNetwork`.
+
+        Raises:
+            ConfigError: if the bars of that meter do not fit the network's.
+        """
+        found = copy.copy(self)
+        found.config = self.room.in_meter(meter)
+        return found
+
+    def laid(self, tokens: Tensor) -> Tensor:
+        """Tokens ``(B, T)`` of this meter in the network's own bars."""
+        places = self.config.steps // self.room.bars
+        bars = tokens.unflatten(1, (-1, places))
+        return F.pad(bars, (0, self.room.steps_per_bar - places), value=NO_EVENT).flatten(1)
+
     def encode(self, tokens: Tensor, conditions: Tensor | None = None) -> DiagonalGaussian:
         """q(z | x), parameters ``(B, Z)``, of token windows ``(B, T)``, and of conditions ``(B, 5)`` of a composer."""
+        tokens = self.laid(tokens)
         posterior: DiagonalGaussian = self.encoder(tokens)
         if isinstance(self.decoder, ComposingDecoder):
             return self.decoder.relative_to_prior(posterior, tokens, conditions)
@@ -79,9 +100,10 @@ class MelodyModel(CheckpointedModel):
 
     def logits(self, z: Tensor, tokens: Tensor, conditions: Tensor | None = None) -> Tensor:
         """Logits ``(B, T, V)`` of each step of ``(B, T)`` given z ``(B, Z)`` and the true tokens before it."""
-        if isinstance(self.decoder, ComposingDecoder):
-            return cast(Tensor, self.decoder(z, tokens, conditions=conditions))
-        return cast(Tensor, self.decoder(z, tokens))
+        laid, more = self.laid(tokens), {"conditions": conditions} if isinstance(self.decoder, ComposingDecoder) else {}
+        logits = cast(Tensor, self.decoder(z, laid, **more))
+        places = self.config.steps // self.room.bars
+        return logits.unflatten(1, (-1, self.room.steps_per_bar))[:, :, :places].flatten(1, 2)
 
     def set_dropout(self, share: float) -> None:
         """Set this share of numbers to 0 in training, where the network has places for it."""

@@ -69,6 +69,7 @@ class Choice:
         true_tokens: ``(B, T)``, taken wherever ``keep_true`` ``(B, T)`` says so.
         keep_true: see there.
         rules: which tokens may come where; None allows all.
+        places, room: in the steps of a bar from ``places`` on, up to its ``room``, no event comes, and nothing is drawn.
     """
 
     temperature: float = 0.0
@@ -76,9 +77,13 @@ class Choice:
     true_tokens: np.ndarray | None = None
     keep_true: np.ndarray | None = None
     rules: TokenRules | None = None
+    places: int = 1
+    room: int = 1
 
     def choose(self, legal: np.ndarray, step: int, last_note: np.ndarray | None = None) -> np.ndarray:
         """The tokens ``(B,)`` of a step, from legal logits ``(B, V)``, after the note ons ``last_note`` ``(B,)``."""
+        if step % self.room >= self.places:
+            return np.full(len(legal), NO_EVENT)
         if self.rules is None:
             chosen = draw(legal, self.temperature, self.draws)
         else:

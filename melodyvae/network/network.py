@@ -3,22 +3,30 @@
 The arithmetic is NumPy's, in the precision of the weights, which is float32 for a checkpoint; it needs no torch.
 :mod:`melodyvae.models` has the same networks for training.
 
+Windows may be in another meter than the network's own (:meth:`MelodyNetwork.in_meter`): tokens are then laid into its
+bars before it reads them, and lifted out of them once it has written them (:mod:`melodyvae.music.bars`).
+
 Conventions: B windows, T steps, V tokens, Z latent; tokens are integers, int64 where they are given back.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
 import numpy as np
 
 from melodyvae.config import MelodyConfig
+from melodyvae.music.bars import bar_within, lay, lift
+from melodyvae.music.styles import OPEN
 from melodyvae.music.tokens import Vocabulary
 from melodyvae.network.checkpoint import check_finite, locate, read_checkpoint
 from melodyvae.network.composing import ComposingDecoder, ComposingEncoder
+from melodyvae.network.conditions import Condition, meter_code
 from melodyvae.network.decoder import Choice, MelodyDecoder, token_nats
 from melodyvae.network.draws import Draws
 from melodyvae.network.encoder import MelodyEncoder
@@ -44,7 +52,9 @@ class MelodyNetwork:
         name: what errors call the model.
 
     Attributes:
-        config: the model's sizes.
+        config: the model's sizes; its meter, bars and steps are those of the windows it takes.
+        room: the same of the network itself, which are others once it is :meth:`in_meter`.
+        condition: what it is told of the tunes; see :meth:`told`.
         vocabulary: the meaning of the token ids.
         encoder: windows to posteriors.
         decoder: latent vectors to windows.
@@ -55,7 +65,8 @@ class MelodyNetwork:
     """
 
     def __init__(self, config: MelodyConfig, weights: Mapping[str, np.ndarray], name: str = "the checkpoint") -> None:
-        self.config = config
+        self.config = self.room = config
+        self.condition = Condition()
         self.vocabulary = Vocabulary(config.lowest_pitch, config.highest_pitch)
         self.extras: dict[str, np.ndarray] = {}
         self.metrics: dict[str, Any] = {}
@@ -89,13 +100,55 @@ class MelodyNetwork:
         network.path = locate(chosen)
         return network
 
-    def encode(self, tokens: np.ndarray, conditions: np.ndarray | None = None) -> Gaussian:
-        """q(z | x), parameters ``(B, Z)``, of token windows ``(B, T)``, and of conditions ``(B, 5)`` of a composer."""
-        tokens = tokens.astype(np.int64)
+    def in_meter(self, meter: tuple[int, int]) -> Self:
+        """The same model with windows in another meter: see :meth:`melodyvae.config.MelodyConfig.in_meter`.
+
+        Raises:
+            ConfigError: if the bars of that meter do not fit the network's.
+        """
+        found = copy.copy(self)
+        found.config = self.room.in_meter(meter)
+        return found
+
+    @property
+    def places(self) -> int:
+        """Number of steps that are in use of each bar of the network, from its first on."""
+        return self.config.steps // self.room.bars
+
+    def laid(self, tokens: np.ndarray) -> np.ndarray:
+        """Tokens ``(..., T)`` of this meter in the network's own bars."""
+        return lay(tokens, self.places, self.room.steps_per_bar)
+
+    def lifted(self, tokens: np.ndarray) -> np.ndarray:
+        """Tokens in the network's own bars in bars of this meter; the inverse of :meth:`laid`."""
+        return lift(tokens, self.places, self.room.steps_per_bar)
+
+    def choice(self, temperature: float, draws: Draws | None, rules: TokenRules | None = None) -> Choice:
+        """The rule by which the decoder chooses tokens in the network's own bars; ``rules`` are of this meter's."""
+        laid = None if rules is None else rules.at(self.laid)
+        return Choice(temperature, draws or Draws(), rules=laid, places=self.places, room=self.room.steps_per_bar)
+
+    def told(self, style: int = OPEN, begins: bool = False, closes: bool = False) -> Self:
+        """The same model of tunes of a style, that begin or close with their windows, if it knows such conditions."""
+        found = copy.copy(self)
+        found.condition = Condition(style=style, begins=int(begins), closes=int(closes))
+        return found
+
+    def conditions(self, count: int) -> np.ndarray | None:
+        """The conditions of ``count`` windows of this meter, ``(count, 5)``; None of a model that knows none."""
+        if not self.room.conditions:
+            return None
+        bar = bar_within(self.config.meter, self.room.steps_per_quarter, self.room.steps_per_bar)
+        code = 0 if bar is None else meter_code(bar[0])
+        return np.tile(self.condition._replace(places=self.places, meter=code), (count, 1))
+
+    def encode(self, tokens: np.ndarray) -> Gaussian:
+        """q(z | x), parameters ``(B, Z)``, of token windows ``(B, T)``."""
+        tokens = self.laid(tokens.astype(np.int64))
         with _playing():
             posterior = self.encoder(tokens)
             if isinstance(self.decoder, ComposingDecoder):
-                return self.decoder.relative_to_prior(posterior, tokens, conditions)
+                return self.decoder.relative_to_prior(posterior, tokens, self.conditions(len(tokens)))
             if isinstance(self.decoder, CodesDecoder):
                 return self.decoder.relative_to_prior(posterior, tokens)
         return posterior
@@ -114,7 +167,7 @@ class MelodyNetwork:
         Raises:
             NoProbabilitiesError: if the weights overflow.
         """
-        return self._roll_out(z, Choice(temperature, draws or Draws(), rules=rules))
+        return self._roll_out(z, self.choice(temperature, draws, rules))
 
     def fill_in(
         self,
@@ -126,26 +179,38 @@ class MelodyNetwork:
         rules: TokenRules | None = None,
     ) -> np.ndarray:
         """Windows ``(B, T)``: ``tokens`` where ``visible`` ``(T,)``, elsewhere drawn given z ``(B, Z)``."""
-        keep = np.broadcast_to(visible, tokens.shape)
-        return self._roll_out(z, Choice(temperature, draws or Draws(), tokens.astype(np.int64), keep, rules))
+        tokens, keep = self.laid(tokens.astype(np.int64)), self.laid(np.broadcast_to(visible, tokens.shape))
+        choice = self.choice(temperature, draws, rules)
+        return self._roll_out(z, replace(choice, true_tokens=tokens, keep_true=keep))
 
     def _roll_out(self, z: np.ndarray, choice: Choice) -> np.ndarray:
         with _playing():
-            return self.decoder.roll_out(z, choice)
+            return self.lifted(self.decoder.roll_out(z, choice, **self._told_decoder(len(z))))
+
+    def _told_decoder(self, count: int) -> dict[str, np.ndarray]:
+        conditions = self.conditions(count)
+        return {} if conditions is None else {"conditions": conditions}
 
     def logits(self, z: np.ndarray, tokens: np.ndarray) -> np.ndarray:
         """Logits ``(B, T, V)`` of each step of ``(B, T)`` given z ``(B, Z)`` and the true tokens before it."""
         with _playing():
-            return self.decoder.logits(z, tokens)
+            return self._lifted_logits(self.decoder.logits(z, self.laid(tokens), **self._told_decoder(len(z))))
 
     def nats(self, z: np.ndarray, tokens: np.ndarray) -> np.ndarray:
         """-log p(x | z) of each step of ``(B, T)``, in nats: ``(B, T)``."""
         return token_nats(self.logits(z, tokens), tokens)
 
     def gradient(self, z: np.ndarray, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """:meth:`logits`, and the gradient ``(B, Z)`` of -log p(x | z), in nats, with respect to z."""
+        """:meth:`logits`, and the gradient ``(B, Z)`` of -log p(x | z), in nats, with respect to z.
+
+        The places of the network's bars that are left over count in it, too.
+        """
         with _playing():
-            return self.decoder.gradient(z, tokens)
+            logits, gradient = self.decoder.gradient(z, self.laid(tokens), **self._told_decoder(len(z)))
+        return self._lifted_logits(logits), gradient
+
+    def _lifted_logits(self, logits: np.ndarray) -> np.ndarray:
+        return logits if self.config is self.room else logits[:, self.lifted(np.arange(logits.shape[1]))]
 
     def refine(self, z: np.ndarray, tokens: np.ndarray, updates: int = UPDATES) -> np.ndarray:
         """Latent vectors near ``z`` ``(B, Z)`` from which the windows ``(B, T)`` come back, as far as possible."""

@@ -6,6 +6,7 @@ Conventions: B windows, T steps, V tokens; either of the first two may be 1, whi
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -70,6 +71,16 @@ class TokenRules:
             no_wide_leaps=part(self.no_wide_leaps),
             before=part(self.before),
         )
+
+    def at(self, placed: Callable[[np.ndarray], np.ndarray]) -> TokenRules:
+        """The rules at other steps: ``placed`` gives, of the numbers of the steps there are, those that come instead."""
+
+        def part(table: np.ndarray | None) -> np.ndarray | None:
+            return table if table is None or table.shape[1] == 1 else table[:, placed(np.arange(table.shape[1]))]
+
+        allowed = part(self.allowed)
+        assert allowed is not None
+        return replace(self, allowed=allowed, bonus=part(self.bonus), leaps=part(self.leaps))
 
     def log_probabilities(
         self, logits: np.ndarray, step: int, temperature: float = 1.0, last_note: np.ndarray | None = None
