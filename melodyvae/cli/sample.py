@@ -49,8 +49,7 @@ def sample(generation: Generation, parts: str, options: SampleOptions) -> None:
         raise click.UsageError("--parts chooses the model, so give --model or --parts, not both")
     if not is_given("model_name") and options.prior is None:
         generation = composing(generation, parts)
-        form = options.form or ("any" if parts == "all" else None)
-        options = replace(options, bars=options.bars or COMPOSED_BARS, form=form)
+        options = replace(options, bars=options.bars or COMPOSED_BARS)
     with known_errors():
         folder, vae = generation.open("samples")
         generation.finish(draw(vae, options), folder)

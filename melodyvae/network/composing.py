@@ -32,6 +32,7 @@ from melodyvae.network.decoder import Choice, Decoder, before_each, softmax
 from melodyvae.network.latent import Gaussian
 from melodyvae.network.look_back import COPIES, KINDS, TINY, Copying, Written
 from melodyvae.network.lstm import LSTM
+from melodyvae.network.plan import Plan
 from melodyvae.network.token_inputs import PITCH_CLASSES
 from melodyvae.network.weights import Weights
 
@@ -187,15 +188,20 @@ class ComposingDecoder(Decoder):
         first, second = self.key_layers
         return second(np.tanh(first(heard[..., self.turned])))[..., 0]
 
-    def steps(self, z: np.ndarray, conditions: np.ndarray | None = None) -> ComposingSteps:
+    def steps(
+        self, z: np.ndarray, conditions: np.ndarray | None = None, plan: Plan | None = None
+    ) -> ComposingSteps:
         """Windows in the making from ``z`` ``(B, S * W)``; as many segments as ``z`` has parts."""
-        return ComposingSteps(self, z, z.shape[1] // self.segment_latent * self.segment_steps, conditions)
+        return ComposingSteps(self, z, z.shape[1] // self.segment_latent * self.segment_steps, conditions, plan)
 
-    def roll_out(self, z: np.ndarray, choice: Choice, conditions: np.ndarray | None = None) -> np.ndarray:
+    def roll_out(
+        self, z: np.ndarray, choice: Choice, conditions: np.ndarray | None = None, plan: Plan | None = None
+    ) -> np.ndarray:
         """See :meth:`Decoder.roll_out`; as many segments as ``z`` has parts."""
-        writing = self.steps(z, conditions)
+        writing = self.steps(z, conditions, plan)
         for step in range(writing.steps):
-            writing.write(choice.choose(writing.log_probabilities(), step, writing.last_note))
+            chosen = choice.choose(writing.log_probabilities(), step, writing.last_note)
+            writing.write(writing.repeated(chosen))
         return np.ascontiguousarray(writing.tokens.T)
 
     def segment_features(

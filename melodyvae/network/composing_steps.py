@@ -19,6 +19,7 @@ from melodyvae.network.conditions import unused_steps
 from melodyvae.network.decoder import softmax
 from melodyvae.network.look_back import COPIES, KINDS, LAGS_BARS, TINY
 from melodyvae.network.lstm import GATES, Matrix, by_gate, turn
+from melodyvae.network.plan import Plan
 from melodyvae.network.token_inputs import PITCH_CLASSES
 from melodyvae.network.token_rules import added_by_place
 
@@ -86,12 +87,20 @@ class ComposingSteps:
         tokens: what is written, ``(T, B)``.
     """
 
-    def __init__(self, decoder: ComposingDecoder, z: Array, steps: int, conditions: Array | None = None) -> None:
+    def __init__(
+        self,
+        decoder: ComposingDecoder,
+        z: Array,
+        steps: int,
+        conditions: Array | None = None,
+        plan: Plan | None = None,
+    ) -> None:
         tables = decoder.tables
         self.decoder, self.tables, self.z, self.steps = decoder, tables, z, steps
         batch, self.bar, self.vocabulary = len(z), decoder.config.steps_per_bar, decoder.vocabulary_size
         self.dtype, self.size = tables.token.dtype, decoder.config.decoder_size
         self.rows, self.nowhere = np.arange(batch), np.zeros((batch, LAGS), bool)
+        self.plan = plan
         self.conditions, self.of_conditions, self.unused = conditions, None, None
         if conditions is not None:
             self.unused = unused_steps(conditions, self.bar, self.bar).T  # (U, B)
@@ -157,6 +166,8 @@ class ComposingSteps:
         outputs = self._turn_lstm(self._read(self.of_z[in_segment]))
         if step % self.bar == 0:
             self.components, self.slips = decoder.of_bar(outputs, np.broadcast_to(self.available, self.nowhere.shape))
+            if self.plan is not None:
+                self._follow(self.plan.components[:, step // self.bar])
         self.free = self._free(decoder.output(outputs))
         self._copy()
         predicted = np.log(np.maximum(self._predict(), TINY))
@@ -164,6 +175,21 @@ class ComposingSteps:
         if self.unused is not None:
             predicted[self.unused[step % self.bar], NO_EVENT + 1 :] = -np.inf
         return np.asarray(predicted)
+
+    def _follow(self, planned: Array) -> None:
+        """Take the components ``(B,)`` that are planned for this bar, where they are possible."""
+        is_planned = (planned >= 0) & np.isfinite(self.components[self.rows, planned])
+        only = np.where(np.arange(COPIES + 1) == planned[:, None], 0, -np.inf).astype(self.dtype)
+        self.components = np.where(is_planned[:, None], only, self.components)
+
+    def repeated(self, chosen: Array) -> Array:
+        """The tokens ``(B,)`` of the next step: ``chosen``, or where the plan repeats a bar those of that bar."""
+        if self.plan is None:
+            return chosen
+        sources = self.plan.sources[:, self.step // self.bar]
+        there = self.tokens[np.maximum(sources, 0) * self.bar + self.step % self.bar, self.rows]
+        there = np.where((there == NOTE_OFF) & ~self.is_sounding, NO_EVENT, there)
+        return np.where(sources >= 0, there, chosen)
 
     def write(self, chosen: Array) -> None:
         """Write the tokens ``(B,)`` of the step whose probabilities were asked for."""

@@ -32,6 +32,7 @@ from melodyvae.network.draws import Draws
 from melodyvae.network.encoder import MelodyEncoder
 from melodyvae.network.hierarchical import CodesDecoder, CodesEncoder
 from melodyvae.network.latent import Gaussian
+from melodyvae.network.plan import Plan
 from melodyvae.network.refine import UPDATES, refine_latents
 from melodyvae.network.threads import one_thread
 from melodyvae.network.token_rules import TokenRules
@@ -54,7 +55,7 @@ class MelodyNetwork:
     Attributes:
         config: the model's sizes; its meter, bars and steps are those of the windows it takes.
         room: the same of the network itself, which are others once it is :meth:`in_meter`.
-        condition: what it is told of the tunes; see :meth:`told`.
+        condition, styles: what it is told of the tunes; see :meth:`told`.
         vocabulary: the meaning of the token ids.
         encoder: windows to posteriors.
         decoder: latent vectors to windows.
@@ -66,7 +67,7 @@ class MelodyNetwork:
 
     def __init__(self, config: MelodyConfig, weights: Mapping[str, np.ndarray], name: str = "the checkpoint") -> None:
         self.config = self.room = config
-        self.condition = Condition()
+        self.condition, self.styles = Condition(), np.array(OPEN)
         self.vocabulary = Vocabulary(config.lowest_pitch, config.highest_pitch)
         self.extras: dict[str, np.ndarray] = {}
         self.metrics: dict[str, Any] = {}
@@ -111,6 +112,12 @@ class MelodyNetwork:
         return found
 
     @property
+    def bar(self) -> tuple[int, int]:
+        """The meter of what lies in one bar of the network: 6/8 of a bar of 12/8, which takes two."""
+        within = bar_within(self.config.meter, self.room.steps_per_quarter, self.room.steps_per_bar)
+        return self.config.meter if within is None else within[0]
+
+    @property
     def places(self) -> int:
         """Number of steps that are in use of each bar of the network, from its first on."""
         return self.config.steps // self.room.bars
@@ -128,19 +135,23 @@ class MelodyNetwork:
         laid = None if rules is None else rules.at(self.laid)
         return Choice(temperature, draws or Draws(), rules=laid, places=self.places, room=self.room.steps_per_bar)
 
-    def told(self, style: int = OPEN, begins: bool = False, closes: bool = False) -> Self:
-        """The same model of tunes of a style, that begin or close with their windows, if it knows such conditions."""
+    def told(self, styles: int | np.ndarray = OPEN, begins: bool = False, closes: bool = False) -> Self:
+        """The same model of tunes of a style, that begin or close with their windows, if it knows such conditions.
+
+        The style's code may be another one for each window, ``(B,)``.
+        """
         found = copy.copy(self)
-        found.condition = Condition(style=style, begins=int(begins), closes=int(closes))
+        found.styles, found.condition = np.asarray(styles), Condition(begins=int(begins), closes=int(closes))
         return found
 
     def conditions(self, count: int) -> np.ndarray | None:
         """The conditions of ``count`` windows of this meter, ``(count, 5)``; None of a model that knows none."""
         if not self.room.conditions:
             return None
-        bar = bar_within(self.config.meter, self.room.steps_per_quarter, self.room.steps_per_bar)
-        code = 0 if bar is None else meter_code(bar[0])
-        return np.tile(self.condition._replace(places=self.places, meter=code), (count, 1))
+        told = self.condition._replace(places=self.places, meter=meter_code(self.bar))
+        conditions = np.tile(told, (count, 1))
+        conditions[:, Condition._fields.index("style")] = self.styles
+        return conditions
 
     def encode(self, tokens: np.ndarray) -> Gaussian:
         """q(z | x), parameters ``(B, Z)``, of token windows ``(B, T)``."""
@@ -159,15 +170,16 @@ class MelodyNetwork:
         temperature: float = 0.0,
         draws: Draws | None = None,
         rules: TokenRules | None = None,
+        plan: Plan | None = None,
     ) -> np.ndarray:
         """Legal token windows ``(B, T)`` for ``z`` ``(B, Z)``; greedy at temperature 0, drawn otherwise.
 
-        ``rules`` say which tokens may come where; None allows all.
+        ``rules`` say which tokens may come where; None allows all. A composing model follows a ``plan``.
 
         Raises:
             NoProbabilitiesError: if the weights overflow.
         """
-        return self._roll_out(z, self.choice(temperature, draws, rules))
+        return self._roll_out(z, self.choice(temperature, draws, rules), plan)
 
     def fill_in(
         self,
@@ -177,15 +189,18 @@ class MelodyNetwork:
         temperature: float = 0.0,
         draws: Draws | None = None,
         rules: TokenRules | None = None,
+        plan: Plan | None = None,
     ) -> np.ndarray:
         """Windows ``(B, T)``: ``tokens`` where ``visible`` ``(T,)``, elsewhere drawn given z ``(B, Z)``."""
         tokens, keep = self.laid(tokens.astype(np.int64)), self.laid(np.broadcast_to(visible, tokens.shape))
         choice = self.choice(temperature, draws, rules)
-        return self._roll_out(z, replace(choice, true_tokens=tokens, keep_true=keep))
+        return self._roll_out(z, replace(choice, true_tokens=tokens, keep_true=keep), plan)
 
-    def _roll_out(self, z: np.ndarray, choice: Choice) -> np.ndarray:
+    def _roll_out(self, z: np.ndarray, choice: Choice, plan: Plan | None) -> np.ndarray:
         with _playing():
-            return self.lifted(self.decoder.roll_out(z, choice, **self._told_decoder(len(z))))
+            if isinstance(self.decoder, ComposingDecoder):
+                return self.lifted(self.decoder.roll_out(z, choice, self.conditions(len(z)), plan))
+            return self.lifted(self.decoder.roll_out(z, choice))
 
     def _told_decoder(self, count: int) -> dict[str, np.ndarray]:
         conditions = self.conditions(count)

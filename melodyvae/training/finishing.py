@@ -5,6 +5,7 @@ In a dataset of several speeds and phases only the windows at the written speed 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,12 @@ import torch
 from melodyvae.datasets.windows import SPLITS, WindowDataset
 from melodyvae.evaluation.reconstruction import reconstruction_metrics
 from melodyvae.models.melody import MelodyModel
+from melodyvae.music.styles import style_code
 from melodyvae.network.checkpoint import beside
-from melodyvae.network.rows import random_rows
+from melodyvae.network.rows import random_places
 from melodyvae.training.trainer import MODEL_FILE
 from melodyvae.verbs.attribute_vectors import fit_attribute_vectors
+from melodyvae.verbs.form import STYLE, count_plans
 from melodyvae.verbs.key_shares import MAX_WINDOWS, count_key_shares
 from melodyvae.verbs.novelty import NOVELTY_FILE, NoveltyIndex
 from melodyvae.verbs.prior import fit_prior
@@ -56,25 +59,50 @@ def fit_companions(
         DatasetError: if the windows do not fit the model.
     """
     dataset.check_fits(model.config)
-    windows = {split: dataset.as_written(split) for split in SPLITS}
-    measured = {split: _some(windows[split], max_measured) for split in ("valid", "test") if len(windows[split])}
-    model.metrics = {split: reconstruction_metrics(model, rows) for split, rows in measured.items()}
-    train, network = _some(windows["train"], max_windows), model.network()
+    tunes = {split: _tunes(model, dataset, split) for split in SPLITS}
+    measured = {split: tunes[split].some(max_measured) for split in ("valid", "test") if len(tunes[split].windows)}
+    model.metrics = {
+        split: reconstruction_metrics(model, rows.windows, conditions=rows.conditions)
+        for split, rows in measured.items()
+    }
+    train, network = tunes["train"].some(max_windows).windows, model.network()
     fitted = fit_attribute_vectors(network, train).to_extras()
     if not model.config.has_learned_prior:  # else N(0, I) is it
         fitted |= fit_prior(network, train).to_extras()
-    fitted |= fit_quantiles(network, _some(windows["valid"], max_windows))
+    fitted |= fit_quantiles(network, tunes["valid"].some(max_windows).windows)
     if model.config.look_back:
-        fitted |= count_key_shares(_some(windows["train"], MAX_WINDOWS), model.vocabulary)
+        fitted |= count_key_shares(tunes["train"].some(MAX_WINDOWS).windows, model.vocabulary)
+    if (conditions := tunes["train"].conditions) is not None:
+        fitted |= count_plans(tunes["train"].windows, conditions, model.config.steps_per_bar)
     model.extras |= {name: torch.from_numpy(array) for name, array in fitted.items()}
 
 
 def save_with_novelty(model: MelodyModel, dataset: WindowDataset, path: Path) -> None:
-    """Write the model to ``path``, and beside it the index of all training windows of ``dataset``."""
+    """Write the model to ``path``, and beside it the index of all training windows, or of those of tunes."""
     model.save(path)
-    index = NoveltyIndex.of(dataset.as_written("train"), model.config.steps_per_quarter)
+    index = NoveltyIndex.of(_tunes(model, dataset, "train").windows, model.config.steps_per_quarter)
     index.save(beside(path, NOVELTY_FILE))
 
 
-def _some(windows: np.ndarray, count: int | None) -> np.ndarray:
-    return windows if count is None else random_rows(windows, count, seed=0)
+@dataclass(frozen=True)
+class _Tunes:
+    """Windows ``(N, T)``, and their conditions ``(N, 5)`` if the model is told them."""
+
+    windows: np.ndarray
+    conditions: np.ndarray | None
+
+    def some(self, count: int | None) -> _Tunes:
+        """``count`` of them, drawn; None takes all."""
+        if count is None:
+            return self
+        places = random_places(len(self.windows), count, seed=0)
+        return _Tunes(self.windows[places], None if self.conditions is None else self.conditions[places])
+
+
+def _tunes(model: MelodyModel, dataset: WindowDataset, split: str) -> _Tunes:
+    """The windows of a split as written; for a model that is told conditions, those of tunes."""
+    if not model.config.conditions:
+        return _Tunes(dataset.as_written(split), None)
+    conditions = dataset.conditions_of(split)
+    rows = np.flatnonzero(conditions[:, STYLE] != style_code("part"))
+    return _Tunes(np.asarray(dataset.splits[split])[rows], conditions[rows])

@@ -16,6 +16,7 @@ import numpy as np
 from melodyvae.music.melody import Melody, MelodyNote
 from melodyvae.network.draws import Draws
 from melodyvae.network.network import MelodyNetwork
+from melodyvae.network.plan import Plan
 from melodyvae.network.refine import refine_latents
 from melodyvae.network.rows import in_parts
 from melodyvae.network.token_rules import TokenRules
@@ -85,14 +86,19 @@ def decode_tokens(
     temperature: float = 0.0,
     draws: Draws | None = None,
     rules: TokenRules | None = None,
+    plan: Plan | None = None,
 ) -> np.ndarray:
     """Token windows, uint8 ``(N, T)``, for latent vectors ``(N, Z)``; ``rules`` say which tokens may come where.
+
+    A composing model follows a ``plan``; its windows are then written together.
 
     Raises:
         ValueError: if the temperature is negative or no number.
     """
     if not 0 <= temperature < math.inf:
         raise ValueError(f"temperature is {temperature}; it must be a number from 0 up")
+    if plan is not None:
+        return model.decode(z, temperature, draws, rules, plan).astype(np.uint8)
     parts = []
     for start in range(0, len(z), DECODING_BATCH):
         stop = start + DECODING_BATCH

@@ -34,10 +34,6 @@ def parse_track(track: str | int) -> str:
 
 
 Tunes = Annotated[int, Option("Tunes.", low=1, high=MAX_COUNT, flags=("n",))]
-Form = Annotated[
-    Literal["song", "any"],
-    Option("song: bars are chosen that close and take up an earlier one; any: not."),
-]
 TRACK = Option("Track{of}: auto, a number (from 1) or a name.", parse=parse_track)
 FIRST_BAR = Option("First bar to take{of}, from 1.", low=1, flags=("bar",), default="a phrase")
 Track = Annotated[str | int, TRACK]

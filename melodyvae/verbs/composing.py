@@ -1,7 +1,8 @@
 """New tunes of any length, and tunes that go on, from a model that hears what it writes (its config has ``look_back``).
 
-A wish for a key, a density or the form of a song is met by choice: more tunes are drawn than are wanted, each is moved
-to where it fits, and those nearest to the wish are kept. A scale and a range are kept by rules on the notes as they are
+Each tune follows a plan of form that is drawn before it (see :mod:`melodyvae.verbs.form`). A wish for a key, a density
+or a close is met by choice: each tune is drafted several times, each draft is moved to where it fits, and the one nearest
+to the wish is kept. A scale and a range are kept by rules on the notes as they are
 written. All hold together; what no tune can meet is refused before, and what none of the drawn ones meets is told.
 
 Conventions: bars are whole; density is notes per bar; pitches are MIDI's.
@@ -13,7 +14,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -23,24 +24,23 @@ from melodyvae.music.melody import Melody
 from melodyvae.music.notes import OCTAVE
 from melodyvae.music.scales import CANDIDATES as CHOSEN_SCALES
 from melodyvae.music.scales import PIECE_WEIGHT, Scale, ScaleChoice, best_scale, shift_to_scale, weights_of
+from melodyvae.music.styles import style_code
 from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
 from melodyvae.network.draws import Draws
 from melodyvae.network.network import MelodyNetwork
+from melodyvae.network.plan import Plan
 from melodyvae.network.token_rules import TokenRules
 from melodyvae.system.errors import UserError
 from melodyvae.verbs.codec import check_count, decode_tokens, fields_of, tied_like
 from melodyvae.verbs.facts import CloseMissed, DensityMissed, Fact, KeyMissed
+from melodyvae.verbs.form import Form, draw_plans
 from melodyvae.verbs.in_scale import allowed_in_each, rules_within
 from melodyvae.verbs.key_shares import draw_signatures
 from melodyvae.verbs.sources import sounding_bars
 
-Form = Literal["song", "any"]
-SONG_BARS = 8  # shorter ones need take nothing up again
-MAX_REPEATS = 0.6  # of a tune's bars
 MIN_PITCHES = 3
-CANDIDATES = 16  # drawn for each tune that is wanted, where there is a wish
-DRAFTS = 8  # drawn for each tune that goes on
-MAX_DRAWN = 512
+CANDIDATES = 8  # drawn for each tune that is wanted; the best is kept
+MAX_DRAWN = 512  # at a time
 MAX_SHIFT = 60  # semitones by which a tune is moved
 NEAR_DENSITY = 1 / 3  # by what share of the density wished a tune may have more or fewer notes
 MAX_HEARD_BARS = 32  # of a tune that goes on
@@ -59,14 +59,14 @@ class Wish:
         density: notes per bar.
         lowest_pitch: no note is lower.
         highest_pitch: no note is higher.
-        is_song: whether it comes to its close and takes a bar up again, as :func:`distance_from_song` says.
+        closes: whether it comes to its close, as :func:`distance_from_close` says, without a wide leap or long rest.
     """
 
     key: Key | None = None
     density: float | None = None
     lowest_pitch: int | None = None
     highest_pitch: int | None = None
-    is_song: bool = False
+    closes: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -162,8 +162,8 @@ class Wish:
     def distance(self, melody: Melody, before: Melody | None = None) -> float:
         """Distance of a tune from the wish; 0 meets it.
 
-        Another key counts 4; density by the logarithm of its ratio, four times, and 4 more beyond a third; the form as
-        by :func:`distance_from_song`. ``before`` is what the tune goes on from.
+        Another key counts 4; density by the logarithm of its ratio, four times, and 4 more beyond a third; the close as
+        by :func:`distance_from_close`, and :func:`awkwardness`. ``before`` is what the tune goes on from.
         """
         if not melody.notes:
             return 100.0
@@ -173,8 +173,9 @@ class Wish:
         if self.density is not None:
             reached = density_of(melody)
             far += 4 * abs(math.log(reached / self.density)) + 4.0 * (not is_near_density(reached, self.density))
-        if self.is_song:
-            far += distance_from_song(melody, before)
+        if self.closes:
+            whole = melody if before is None else Melody.join([before, melody])
+            far += distance_from_close(melody, key_of(whole)) + awkwardness(melody, before)
         return far
 
     def shortfalls(self, melodies: Sequence[Melody]) -> list[Fact]:
@@ -188,7 +189,7 @@ class Wish:
             reached = [density_of(melody) for melody in melodies]
             if not all(is_near_density(one, self.density) for one in reached):
                 found.append(DensityMissed(self.density, tuple(reached)))
-        if self.is_song:
+        if self.closes:
             open_ends = [
                 number
                 for number, melody in enumerate(melodies, 1)
@@ -209,41 +210,26 @@ def is_near_density(reached: float, wanted: float) -> bool:
     return abs(reached / wanted - 1) <= NEAR_DENSITY
 
 
-def distance_from_song(melody: Melody, before: Melody | None = None) -> float:
-    """Distance of a melody that has notes from the form of a song: its :func:`distance_from_close`, and up to 4 more.
+def awkwardness(melody: Melody, before: Melody | None = None) -> float:
+    """Half a unit for each kind of thing that nobody would sing in a melody that has notes, 0 to 3.
 
-    Fewer than three pitches count 1. A melody of eight bars or more that takes no bar of two notes up again, in
-    whatever key, counts 1, and so does one that does little else. A note longer than a bar that is not the last counts
-    0.5, and so do a rest of a bar, a leap of more than an octave, and a range of more than two.
-
-    ``before`` is what it goes on from: its key counts, its last note leads over, and its bars can be taken up. To take
-    up nothing else counts 2 more.
+    These are: fewer than three pitches (twice), a note longer than a bar that is not the last, a rest of a bar, a leap
+    of more than an octave, and a range of more than two. ``before`` is what the melody goes on from.
     """
     notes, bar = melody.notes, melody.steps_per_bar
-    whole = melody if before is None else Melody.join([before, melody])
     pairs, pitches = list(pairwise(notes)), {note.pitch for note in notes}
     if before is not None and before.notes:
         last = before.notes[-1]
         pairs.insert(0, (last._replace(end_step=last.end_step - before.length_steps), notes[0]))
-    far = distance_from_close(melody, key_of(whole))
-    far += 0.5 * any(note.end_step - note.start_step > bar for note in notes[:-1])
-    far += 0.5 * any(later.start_step - note.end_step >= bar for note, later in pairs)
-    far += 0.5 * any(abs(later.pitch - note.pitch) > OCTAVE for note, later in pairs)
-    far += 0.5 * (max(pitches) - min(pitches) > 2 * OCTAVE)
-    far += len(pitches) < MIN_PITCHES
-    if melody.bars >= SONG_BARS:
-        bars = [_in_any_key(whole.window(number, 1)) for number in range(whole.bars)]
-        earlier = set() if before is None else {idea for idea in bars[: before.bars] if len(idea) > 1}
-        ideas = [idea for idea in bars[whole.bars - melody.bars :] if len(idea) > 1]
-        repeats = len(ideas) - len(set(ideas) - earlier)
-        far += repeats == 0 or repeats > MAX_REPEATS * len(ideas)
-        far += 2.0 * (before is not None and 0 < len(ideas) == repeats)
-    return far
-
-
-def _in_any_key(bar: Melody) -> tuple[tuple[int, int, int], ...]:
-    """The notes of a bar: start, end, and interval from the first one; the same for all transpositions."""
-    return tuple((note.start_step, note.end_step, note.pitch - bar.notes[0].pitch) for note in bar.notes)
+    awkward = [
+        len(pitches) < MIN_PITCHES,
+        len(pitches) < MIN_PITCHES,
+        any(note.end_step - note.start_step > bar for note in notes[:-1]),
+        any(later.start_step - note.end_step >= bar for note, later in pairs),
+        any(abs(later.pitch - note.pitch) > OCTAVE for note, later in pairs),
+        max(pitches) - min(pitches) > 2 * OCTAVE,
+    ]
+    return 0.5 * sum(awkward)
 
 
 def distance_from_close(melody: Melody, key: Key | None = None) -> float:
@@ -268,6 +254,19 @@ def key_of(melody: Melody) -> Key:
     return found
 
 
+@dataclass(frozen=True)
+class Composed:
+    """New tunes, and what they were written as.
+
+    Attributes:
+        melodies: the tunes.
+        styles: the code of the style of each.
+    """
+
+    melodies: list[Melody]
+    styles: list[int]
+
+
 def compose(
     model: MelodyNetwork,
     count: int,
@@ -276,21 +275,25 @@ def compose(
     draws: Draws | None = None,
     scale: Scale | ScaleChoice = "none",
     wish: Wish | None = None,
+    style: str | None = None,
+    form: Form = "auto",
     **fields: Any,
-) -> list[Melody]:
+) -> Composed:
     """``count`` new tunes of ``bars`` bars, those of the model's windows by default, in the keys that tunes come in.
 
-    Each tune is written freely, and it is found where it must be moved to for its key, its scale and its range. With
-    the same draws it is written a second time, with the notes alone that will then lie in the scale and the range.
+    For each a style and a plan of form are drawn. Where there is a wish, it is drafted :data:`CANDIDATES` times by the
+    same plan, and the draft that meets the wish best is kept.
 
     Args:
-        model: one that looks back.
+        model: one that looks back, in the meter of the tunes.
         count: how many, at least 1.
         bars: how long; any number.
         temperature: of the notes; z is drawn from the learned prior in any case.
         draws: the source of all draws.
         scale: ``auto`` keeps each tune to the scale that fits it best; ``none`` does not; a scale keeps all to it.
         wish: what the tunes should be like.
+        style: a name of :data:`melodyvae.music.styles.STYLES`; None draws one for each tune.
+        form: see :func:`melodyvae.verbs.form.draw_plans`.
         fields: what else they carry, such as ``quarters_per_minute``.
 
     Raises:
@@ -298,16 +301,47 @@ def compose(
     """
     check_composes(model)
     check_count(count, 1)
-    config, table, wanted = model.config, model.vocabulary, wish or Wish()
-    length = bars or config.bars
-    wanted.check(scale, length, config.steps_per_bar, table)
-    drawn = count if wanted.is_open else max(min(count * CANDIDATES, MAX_DRAWN), count)
-    draws = draws or Draws()
-    z = _draw_latents(model, drawn, length, draws)
+    draws, wanted, length = draws or Draws(), wish or Wish(), bars or model.config.bars
+    wanted.check(scale, length, model.config.steps_per_bar, model.vocabulary)
+    each = 1 if wanted.is_open else CANDIDATES
+    composed = Composed([], [])
+    while len(composed.melodies) < count:
+        tunes = min(count - len(composed.melodies), MAX_DRAWN // each)
+        planned = draw_plans(model.extras, tunes, _room_bars(model, length), style_code(style), model.bar, form, draws)
+        styles = np.repeat(planned.styles, each)
+        plan = Plan(*(np.repeat(part, each, axis=0) for part in (planned.plan.components, planned.plan.sources)))
+        drafts, far = _drafts(
+            model.told(styles, begins=True, closes=True), plan, length, temperature, draws, scale, wanted, **fields
+        )
+        for group in range(tunes):
+            of_tune = range(group * each, (group + 1) * each)
+            new = [place for place in of_tune if drafts[place] not in composed.melodies] or of_tune
+            composed.melodies.append(drafts[min(new, key=far.__getitem__)])
+        composed.styles.extend(planned.styles.tolist())
+    return composed
+
+
+def _drafts(
+    model: MelodyNetwork,
+    plan: Plan,
+    bars: int,
+    temperature: float,
+    draws: Draws,
+    scale: Scale | ScaleChoice,
+    wanted: Wish,
+    **fields: Any,
+) -> tuple[list[Melody], list[float]]:
+    """A tune for each row of a plan, and how far each is from the wish.
+
+    Each tune is written freely, and it is found where it must be moved to for its key, its scale and its range. With
+    the same draws it is written a second time, with the notes alone that will then lie in the scale and the range.
+    """
+    config, table, drawn = model.config, model.vocabulary, len(plan.components)
+    z = _draw_latents(model, drawn, bars, draws)
     grid = {"steps_per_quarter": config.steps_per_quarter, "meter": config.meter}
 
     def written(source: Draws, rules: TokenRules | None) -> tuple[np.ndarray, list[Melody]]:
-        rows = decode_tokens(model, z, temperature, source, rules)[:, : length * config.steps_per_bar]
+        rows = decode_tokens(model, z, temperature, source, rules, plan)[:, : bars * config.steps_per_bar]
         return rows, [table.decode(row, **(grid | fields)) for row in rows]
 
     again = draws.copy()
@@ -331,10 +365,13 @@ def compose(
             for melody, shift, other in zip(melodies, shifts, others, strict=True)
         ]
     moved = [melody.transpose(shift) for melody, shift in zip(melodies, shifts, strict=True)]
-    if wanted.is_open:
-        return moved
-    far = [wanted.distance(melody) + beyond / 3 for melody, beyond in zip(moved, outside, strict=True)]
-    return _best(moved, far, count)
+    return moved, [wanted.distance(melody) + beyond / 3 for melody, beyond in zip(moved, outside, strict=True)]
+
+
+def _room_bars(model: MelodyNetwork, bars: int) -> int:
+    """How many bars of the network the segments have that ``bars`` bars take."""
+    steps = -(-bars // (model.config.segment_bars or model.config.bars)) * model.config.steps // model.config.segments
+    return steps // model.places
 
 
 def _rules_of_each(
@@ -366,12 +403,11 @@ def go_on(
     temperature: float = 1.0,
     draws: Draws | None = None,
     scale: Scale | ScaleChoice = "auto",
-    form: Form = "song",
 ) -> list[Melody]:
     """``count`` melodies that are ``melody`` and ``bars`` bars more, written after its last ``MAX_HEARD_BARS`` bars.
 
-    ``DRAFTS`` times as many continuations are drawn; those are kept that are as dense as the melody and, with the form
-    of a song, come to their close and take up a bar. All keep to the melody's range, and to the :func:`scale_after` it.
+    :data:`CANDIDATES` times as many continuations are drawn by plans of form; those are kept that are as dense as the
+    melody and come to their close. All keep to the melody's range, and to the :func:`scale_after` it.
 
     The segments that are heard have the z that they say, those to be written one from the learned prior, given all
     before. A note that sounds at the end may be held on.
@@ -387,7 +423,10 @@ def go_on(
     if not heard.notes:
         raise ComposingError(f"bars {start + 1} to {melody.bars} have no note, so there is nothing to go on from")
     known = model.vocabulary.encode(heard)
-    length, drafts = heard.bars + bars, max(min(count * DRAFTS, MAX_DRAWN), count)
+    draws = draws or Draws()
+    length, drafts = heard.bars + bars, max(min(count * CANDIDATES, MAX_DRAWN), count)
+    plan = _plan_after(model, heard.bars, length, drafts, draws)
+    model = model.told(begins=start == 0, closes=True)
     z = _draw_latents(model, drafts, length, draws)
     segment_steps = model.config.steps // model.config.segments
     whole = len(known) // segment_steps * segment_steps
@@ -399,16 +438,24 @@ def go_on(
     if whole:
         said = model.encode(tokens[:1, :whole]).mean
         z[:, : said.shape[1]] = said
-    filled = model.fill_in(z, tokens, np.arange(steps) < len(known), temperature, draws, rules)
+    filled = model.fill_in(z, tokens, np.arange(steps) < len(known), temperature, draws, rules, plan)
     rows = filled[:, : length * model.config.steps_per_bar].astype(np.uint8)
     grid = {"steps_per_quarter": model.config.steps_per_quarter}
     written = [model.vocabulary.decode(row, **(grid | fields_of(melody))) for row in rows]
-    wish = Wish(density=usual_density(melody), is_song=form == "song")
+    wish = Wish(density=usual_density(melody), closes=True)
     far = [wish.distance(draft.window(heard.bars, bars), heard) for draft in written]
     best = _best(written, far, count)
     if start:
         best = [tied_like(Melody.join([melody.window(0, start), tail]), melody, 1) for tail in best]
     return [replace(found, start_quarters=melody.start_quarters, name=melody.name) for found in best]
+
+
+def _plan_after(model: MelodyNetwork, heard: int, bars: int, count: int, draws: Draws) -> Plan:
+    """Plans of tunes of ``bars`` bars, of which the first are ``heard``: what tunes do at the bars that follow."""
+    room, known = _room_bars(model, bars), heard * model.config.steps_per_bar // model.places
+    components = draw_plans(model.extras, count, room, 0, model.bar, "auto", draws).plan.components.copy()
+    components[:, :known] = -1
+    return Plan.of_components(components)
 
 
 def scale_after(melody: Melody, scale: Scale | ScaleChoice) -> Scale | None:

@@ -9,7 +9,6 @@ from melodyvae.music.scales import parse_choice
 from melodyvae.options import Option, Options
 from melodyvae.verbs import composing
 from melodyvae.verbs.common import (
-    Form,
     ScaleName,
     Seed,
     Temperature,
@@ -33,7 +32,6 @@ class ContinueOptions(Options):
     bars: Annotated[int, Option("Bars to add.", low=1, high=10_000)] = 8
     count: Tunes = 4
     track: Track = "auto"
-    form: Form = "song"
     scale: ScaleName = "auto"
     temperature: Temperature = 1.0
     seed: Seed = 0
@@ -59,7 +57,7 @@ def continue_(vae: HeldModel, source: MelodySource, options: ContinueOptions) ->
     taken = take_all(vae, source, options.track)
     melody, draws = until_its_end(taken), vae.draws(options.seed)
     melodies = composing.go_on(
-        vae.model, melody, options.bars, options.count, options.temperature, draws, scale, options.form
+        vae.model, melody, options.bars, options.count, options.temperature, draws, scale
     )
     decisions: list[Fact] = [added_bars(taken, melody, options.bars)]
     kept = composing.scale_after(melody, scale)

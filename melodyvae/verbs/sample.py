@@ -3,22 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from secrets import randbits
 from typing import Annotated, Any, Literal
 
 from melodyvae.music.melody import Melody
 from melodyvae.music.scales import key_named, parse_choice
-from melodyvae.options import Option, Options
+from melodyvae.music.styles import style_code
+from melodyvae.network.network import MelodyNetwork
+from melodyvae.options import Option, OptionError, Options
 from melodyvae.verbs import composing, sampling
 from melodyvae.verbs.common import Novel, ScaleName, Temperature, Tunes
 from melodyvae.verbs.facts import NewSeed
+from melodyvae.verbs.form import Form
 from melodyvae.verbs.held import HeldModel
 from melodyvae.verbs.meters import COMPOSED_BARS
 from melodyvae.verbs.novelty import index_of, redraw_near_copies
 from melodyvae.verbs.prior import PriorError
 from melodyvae.verbs.results import Samples
+
+
+STYLE_METERS = {"jig": "6/8", "slip jig": "9/8", "polka": "2/4", "waltz": "3/4"}
+
+
+def parse_style(name: str) -> str:
+    """The name of a style, checked.
+
+    Raises:
+        StyleError: if there is none of that name.
+    """
+    style_code(name)
+    return name
+
+
+def parse_meter(meter: str) -> tuple[int, int]:
+    """A meter such as 3/4.
+
+    Raises:
+        OptionError: if it is none.
+    """
+    upper, slash, lower = meter.partition("/")
+    if not (slash and upper.isdecimal() and lower.isdecimal() and int(upper) and int(lower)):
+        raise OptionError(f"meter is {meter!r}; give one such as 3/4 or 6/8")
+    return int(upper), int(lower)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,13 +68,19 @@ class SampleOptions(Options):
             flags=("range",),
         ),
     ] = None
-    form: Annotated[
-        Literal["song", "any"] | None,
-        Option(
-            "song: tunes are chosen that close and take a bar up again; any: not.",
-            default="song of a model that looks back",
-        ),
+    style: Annotated[
+        str | None, Option("Of this kind: reel, jig, hornpipe, waltz, hymn, song, ...", parse=parse_style)
     ] = None
+    meter: Annotated[str | None, Option("Such as 3/4, 6/8 or 9/8.", parse=parse_meter, default="the style's, or 4/4")] = (
+        None
+    )
+    form: Annotated[
+        Form,
+        Option(
+            "Which phrases come back: as tunes of the style do (auto), as the letters say, never (through); any leaves "
+            "it to the model and chooses nothing.",
+        ),
+    ] = "auto"
     tempo: Annotated[float, Option("Quarters per minute.", low=10, high=400)] = 120.0
     scale: ScaleName = "auto"
     prior: Annotated[
@@ -59,11 +93,11 @@ class SampleOptions(Options):
         int | None, Option("The same seed, the same files.", low=0, high=2**32 - 1, default="a new one")
     ] = None
 
-    def wish(self, is_song: bool = False) -> composing.Wish:
+    def wish(self, closes: bool = False) -> composing.Wish:
         """The wish for the tunes."""
         low, high = self.pitches or (None, None)
         key = None if self.key is None else key_named(self.key)
-        return composing.Wish(key, self.density, low, high, is_song)
+        return composing.Wish(key, self.density, low, high, closes)
 
     def check_together(self) -> None:
         """Raise :class:`~.composing.ComposingError` if no tune can meet key, scale, range and density together."""
@@ -85,13 +119,16 @@ def sample(vae: HeldModel, options: SampleOptions) -> Samples:
         ComposingError: if no tune can be as asked for, or what only a model that looks back can do is asked of another.
     """
     composes = vae.config.look_back
-    wish = options.wish(is_song=options.form == "song" or (options.form is None and composes))
+    wish, model = options.wish(closes=composes and options.form != "any"), vae.model
     if not composes:
         _check_needs_no_composer(vae, options)
     elif options.prior == "fitted":
         raise PriorError("the model draws from the prior that it has learned; prior fitted is of melody-2bar")
+    meter = options.meter or STYLE_METERS.get(options.style or "")
+    if meter is not None:
+        model = model.in_meter(parse_meter(meter))
     scale = parse_choice(options.scale)
-    wish.check(scale, options.bars or vae.config.bars, vae.config.steps_per_bar, vae.model.vocabulary)
+    wish.check(scale, options.bars or model.config.bars, model.config.steps_per_bar, model.vocabulary)
     is_new = options.seed is None
     seed = randbits(32) if options.seed is None else options.seed
     how: dict[str, Any] = {
@@ -102,21 +139,25 @@ def sample(vae: HeldModel, options: SampleOptions) -> Samples:
     }
     draw: Callable[[int], list[Melody]]
     if composes:
-        draw = partial(composing.compose, vae.model, bars=options.bars, wish=wish, **how)
+        draw = partial(_composed, model, bars=options.bars, wish=wish, style=options.style, form=options.form, **how)
     else:
-        draw = partial(sampling.sample, vae.model, prior=options.prior, **how)
+        draw = partial(sampling.sample, model, prior=options.prior, **how)
     if options.novel:
-        melodies = redraw_near_copies(draw, options.count, index_of(vae.model), vae.model.vocabulary)
+        melodies = redraw_near_copies(draw, options.count, index_of(model), model.vocabulary)
     else:
         melodies = draw(options.count)
     again = (NewSeed(seed),) if is_new else ()
     return Samples(
         melodies=tuple(melodies),
-        decisions=(*again, *replace(wish, is_song=options.form == "song").shortfalls(melodies)),
+        decisions=(*again, *wish.shortfalls(melodies)),
         seed=seed,
         known=vae.novelty,
-        vocabulary=vae.model.vocabulary,
+        vocabulary=model.vocabulary,
     )
+
+
+def _composed(model: MelodyNetwork, count: int, **how: Any) -> list[Melody]:
+    return composing.compose(model, count, **how).melodies
 
 
 def _check_needs_no_composer(vae: HeldModel, options: SampleOptions) -> None:
@@ -126,7 +167,8 @@ def _check_needs_no_composer(vae: HeldModel, options: SampleOptions) -> None:
         "key": options.key is not None,
         "density": options.density is not None,
         "range": options.pitches is not None,
-        "form": options.form == "song",
+        "style": options.style is not None,
+        "form": options.form != "auto",
     }
     if any(asked.values()):
         composing.check_composes(vae.model, *(name for name, is_asked in asked.items() if is_asked))
