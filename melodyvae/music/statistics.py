@@ -123,7 +123,8 @@ class TuneBars:
     @cached_property
     def pitches(self) -> np.ndarray:
         """MIDI pitch of each note, ``(M,)``."""
-        return self.windows[self.places].astype(np.int64) - FIRST_NOTE_ON + self.vocabulary.lowest_pitch
+        tokens = self.windows[self.places].astype(np.int64)
+        return np.asarray(tokens - FIRST_NOTE_ON + self.vocabulary.lowest_pitch)
 
     @cached_property
     def durations(self) -> np.ndarray:
