@@ -11,16 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from melodyvae.evaluation.keys import has_wide_leap, key_metrics
-from melodyvae.evaluation.repetition import repetition_metrics
 from melodyvae.evaluation.samples import histograms, jensen_shannon_bits
-from melodyvae.music.keys import find_key
-from melodyvae.music.notes import OCTAVE
-from melodyvae.music.scales import IN_SCALE, pitch_class_weights
-from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary, held
+from melodyvae.music.statistics import PHRASE_BARS, repeats_by_lag, window_statistics
+from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
 from melodyvae.network.rows import random_rows
 
-PHRASE_BARS = 4
 BATCH = 2000
 DRAWS = 20
 OPENING_BARS = 2  # of longer windows, compared by themselves, too
@@ -31,7 +26,7 @@ class TuneMetrics:
     """Musical statistics of windows.
 
     Attributes:
-        shares: by name, the values of :func:`tune_metrics`.
+        shares: by name, the values of :data:`~melodyvae.music.statistics.STATISTICS`, all windows pooled.
         spectrum: share of bars equal to the bar ``lag`` before, by lag from 1, ``(bars - 1,)``.
         similarity: mean overlap of two bars ``lag`` apart, by lag from 1, ``(bars - 1,)``.
     """
@@ -97,52 +92,12 @@ def ranges_of_files(
 
 
 def tune_metrics(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int) -> TuneMetrics:
-    """Musical statistics of windows ``(N, T)``, by name.
-
-    - ``repeats_*``: see :func:`~melodyvae.evaluation.repetition.repetition_metrics`.
-    - ``range_semitones``: highest minus lowest pitch of a window, mean.
-    - ``leaps``: share of windows with an interval of more than an octave.
-    - ``silence``: share of steps at which nothing sounds.
-    - ``out_of_scale``: share of notes outside the scale (major, minor, harmonic minor, any tonic) that fits its window
-      best.
-    - ``outside_scale``, ``outside_scale_chance``: see :func:`~melodyvae.evaluation.keys.key_metrics`.
-    - ``ends_on_triad``: share of windows whose last note belongs to the triad of their tonic, the key being found by
-      :func:`~melodyvae.music.keys.find_key`.
-    """
-    shares = repetition_metrics(windows, vocabulary, steps_per_bar)
-    ranges, outside, notes, on_triad, sounding = [], 0.0, 0, 0, held(windows) != NO_EVENT
-    for row, durations in zip(windows, _durations(windows), strict=True):
-        pitches = row[row >= FIRST_NOTE_ON].astype(np.int64) - FIRST_NOTE_ON + vocabulary.lowest_pitch
-        if not len(pitches):
-            continue
-        ranges.append(int(pitches.max() - pitches.min()))
-        notes += len(pitches)
-        outside += len(pitches) - float((IN_SCALE @ pitch_class_weights(pitches)).max())
-        key = find_key(pitches, durations)
-        on_triad += key is not None and int(pitches[-1]) % OCTAVE in key.triad
-    tunes = max(len(ranges), 1)
-    shares |= {
-        "range_semitones": float(np.mean(ranges)) if ranges else 0.0,
-        "leaps": float(has_wide_leap(windows).sum()) / tunes,
-        "silence": float(1 - sounding.mean()),
-        "out_of_scale": outside / max(notes, 1),
-        "ends_on_triad": on_triad / tunes,
-    }
-    in_key = key_metrics(windows, vocabulary)
-    shares |= {name: in_key[name] for name in ("outside_scale", "outside_scale_chance")}
-    return TuneMetrics(shares, repeats_by_lag(windows, steps_per_bar), similarity_by_lag(windows, steps_per_bar))
-
-
-def repeats_by_lag(windows: np.ndarray, steps_per_bar: int) -> np.ndarray:
-    """For each lag from 1, the share of bars that are exactly the bar so long before, ``(bars - 1,)``."""
-    bars = windows.reshape(len(windows), -1, steps_per_bar)
-    has_onset = np.asarray((bars >= FIRST_NOTE_ON).any(axis=2))
-    shares = []
-    for lag in range(1, bars.shape[1]):
-        alike = np.asarray((bars[:, lag:] == bars[:, :-lag]).all(axis=2))
-        counted = has_onset[:, lag:]
-        shares.append(float((alike & counted).sum() / max(counted.sum(), 1)))
-    return np.array(shares)
+    """Musical statistics of windows ``(N, T)``."""
+    return TuneMetrics(
+        {name: ratio.pooled for name, ratio in window_statistics(windows, vocabulary, steps_per_bar).items()},
+        repeats_by_lag(windows, steps_per_bar),
+        similarity_by_lag(windows, steps_per_bar),
+    )
 
 
 def similarity_by_lag(windows: np.ndarray, steps_per_bar: int) -> np.ndarray:
@@ -192,13 +147,3 @@ def _phrases(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int, ba
     is_full = (stretches >= FIRST_NOTE_ON).sum(axis=1) >= 2 * bars
     its_own = np.random.default_rng(len(windows)).integers(2**63, size=len(hashes), dtype=np.uint64)
     return np.where(is_full, hashes, its_own)
-
-
-def _durations(windows: np.ndarray) -> list[np.ndarray]:
-    """Duration of each note of each window: the steps until the next event."""
-    durations = []
-    for row in windows:
-        events = np.flatnonzero(row != NO_EVENT)
-        lasts = np.diff(np.append(events, len(row)))
-        durations.append(lasts[row[events] >= FIRST_NOTE_ON])
-    return durations

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from melodyvae.evaluation.structure import tune_metrics
 from melodyvae.models.composing import ComposingDecoder
 from melodyvae.models.melody import MelodyModel
+from melodyvae.music.statistics import window_statistics
 from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
 from melodyvae.network.draws import Draws
 from melodyvae.network.look_back import KINDS
@@ -138,11 +138,11 @@ def calibrate(
 def statistics(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int) -> dict[str, float]:
     """Shares, 0 to 1, of windows ``(N, T)``.
 
-    These are the values of :func:`~melodyvae.evaluation.structure.tune_metrics` that the knobs move, except that bars
-    that repeat in some key exclude those that repeat exactly, and likewise bars that repeat in rhythm; ``onsets``, the
+    These are the values of :data:`~melodyvae.music.statistics.STATISTICS` that the knobs move, except that bars that
+    repeat in some key exclude those that repeat exactly, and likewise bars that repeat in rhythm; ``onsets``, the
     share of steps at which a note begins, and ``off_beat``, the share of these steps that are odd.
     """
-    shares = tune_metrics(windows, vocabulary, steps_per_bar).shares
+    shares = {name: ratio.pooled for name, ratio in window_statistics(windows, vocabulary, steps_per_bar).items()}
     exact, transposed, rhythm = (shares[f"repeats_{kind}"] for kind in KINDS)
     shares |= {"repeats_only_transposed": transposed - exact, "repeats_only_rhythm": rhythm - transposed}
     is_onset = windows >= FIRST_NOTE_ON

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from melodyvae.datasets.windows import open_dataset
-from melodyvae.evaluation.repetition import repetition_metrics
+from melodyvae.music.statistics import window_statistics
 from melodyvae.network.latent import slerp
 from melodyvae.network.network import MelodyNetwork
 from melodyvae.verbs.codec import decode_tokens, posterior_means
@@ -56,9 +56,9 @@ def main() -> None:
     curves: dict[str, dict[str, np.ndarray]] = {}
     for name, found in walks.items():
         stacked = np.stack(found, axis=1)  # (places, pairs, T)
-        metrics = [repetition_metrics(rows, model.vocabulary, model.config.steps_per_bar) for rows in stacked]
+        metrics = [window_statistics(rows, model.vocabulary, model.config.steps_per_bar) for rows in stacked]
         steps = (stacked[1:] != stacked[:-1]).mean(axis=2)  # (places - 1, pairs)
-        curves[name] = {kind: np.array([each[kind] for each in metrics]) for kind in KINDS}
+        curves[name] = {kind: np.array([each[kind].pooled for each in metrics]) for kind in KINDS}
         for kind, label in KINDS.items():
             print(f"{name:<10}{label:<12}" + "".join(f"{value:7.3f}" for value in curves[name][kind]))
         print(f"{name:<10}steps changed each time: {steps.mean():.3f}, at most {steps.max(0).mean():.3f}")

@@ -31,8 +31,9 @@ from unittest.mock import patch
 
 import numpy as np
 
-from melodyvae.evaluation.keys import chance_outside_scale, has_wide_leap, shares_outside_scale
+from melodyvae.evaluation.keys import chance_outside_scale
 from melodyvae.music.melody import Melody
+from melodyvae.music.statistics import pooled_statistics
 from melodyvae.music.tokens import NO_EVENT, NOTE_OFF, Vocabulary, sounding_before
 from melodyvae.music.voice import MelodyError
 from melodyvae.network.network import MelodyNetwork
@@ -101,14 +102,14 @@ def _table(model: MelodyNetwork, files: list[Path], pairs: int, seed: int, bars:
                     walked = walk(model, start, end, options, None, picked.keys, picked.pieces)
                 seconds[name].append(time.process_time() - started)
                 exact[name] += [right == start.length_steps for right in walked.steps_right]
-                _measure(walked.melodies[1:-1], model.vocabulary, name, outside, leaps)
+                _measure(walked.melodies[1:-1], name, outside, leaps)
         except (MidiError, MelodyError, WindowError):
             refused += 1
             continue
         found += 1
-        _measure(walked.ends, model.vocabulary, "the ends", outside, leaps)
+        _measure(walked.ends, "the ends", outside, leaps)
         note_counts += [len(melody.notes) for melody in walked.ends]
-        _measure(_crossfade(walked.ends, model.vocabulary, generator), model.vocabulary, "crossfade", outside, leaps)
+        _measure(_crossfade(walked.ends, model.vocabulary, generator), "crossfade", outside, leaps)
     print(
         f"\n{bars} bars: {found} pairs of {len(files)} files, seed {seed}; {refused} pairs with a file without melody"
     )
@@ -122,15 +123,14 @@ def _table(model: MelodyNetwork, files: list[Path], pairs: int, seed: int, bars:
 
 def _measure(
     melodies: tuple[Melody, ...] | list[Melody],
-    vocabulary: Vocabulary,
     name: str,
     outside: dict[str, list[float]],
     leaps: dict[str, list[bool]],
 ) -> None:
     for melody in melodies:
-        row = vocabulary.encode(melody)[None]
-        outside[name].append(float(shares_outside_scale(row, vocabulary)[0]))
-        leaps[name].append(bool(has_wide_leap(row)[0]))
+        statistics = pooled_statistics([melody])
+        outside[name].append(statistics["out_of_scale"])
+        leaps[name].append(bool(statistics["leaps"]))
 
 
 def _crossfade(ends: tuple[Melody, Melody], vocabulary: Vocabulary, generator: np.random.Generator) -> list[Melody]:

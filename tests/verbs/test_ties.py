@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from melodyvae.evaluation.repetition import repetition_metrics
+from melodyvae.music.statistics import window_statistics
 from melodyvae.music.tokens import FIRST_NOTE_ON, NOTE_OFF, Vocabulary
 from melodyvae.verbs.ties import Ties, first_like
 from tests.windows import random_windows
@@ -35,11 +35,11 @@ def test_the_ends_stay_and_the_repeats_of_one_become_those_of_the_other():
     walked = ties.tied(np.concatenate([start[None], between, end[None]]), places)
     assert np.array_equal(walked[0], start)
     assert np.array_equal(walked[-1], end)
-    repeats = [repetition_metrics(row[None], Vocabulary(), BAR)["repeats_exact"] for row in walked]
+    repeats = [window_statistics(row[None], Vocabulary(), BAR)["repeats_exact"].pooled for row in walked]
     assert repeats[0] == 4 / 7
     assert repeats[-1] == 5 / 7
     assert min(repeats) >= 2 / 7  # untied: 0
-    assert max(repetition_metrics(between, Vocabulary(), BAR).values()) < 0.1
+    assert window_statistics(between, Vocabulary(), BAR)["repeats_rhythm"].pooled < 0.1
 
 
 def test_a_tied_bar_is_legal_wherever_it_comes():
