@@ -429,7 +429,7 @@ def _is_among(keys: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Whether each key occurs among ``others``, which are sorted in place to save memory."""
     others.sort()
     if not len(others):
-        return np.zeros(len(keys), dtype=bool)
+        return np.zeros(keys.shape, dtype=bool)
     places = np.minimum(np.searchsorted(others, keys), len(others) - 1)
     return np.asarray(others[places] == keys)
 

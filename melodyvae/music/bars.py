@@ -49,13 +49,16 @@ def _bars(tokens: np.ndarray, steps: int) -> tuple[int, ...]:
 def bar_within(meter: tuple[int, int], steps_per_quarter: int, room: int) -> tuple[tuple[int, int], int] | None:
     """The bar in which a meter is laid into a bar of ``room`` steps, and its grid; None if there is none.
 
-    A bar that fits is taken as it is. A longer one is halved if it counts an even number (12/8 is two bars of 6/8);
-    otherwise it is read on half the grid (9/8 in eighths).
+    A bar that fits is taken as it is. A longer one of beats in threes is halved if there is an even number of them (12/8
+    is two bars of 6/8); of an odd number it is read on half the grid (9/8 in eighths).
     """
     numerator, denominator = meter
-    halves = ((meter, steps_per_quarter), ((numerator // 2, denominator), steps_per_quarter))
-    coarse = (meter, steps_per_quarter // 2)
-    for (count, unit), grid in (halves[0], halves[1] if numerator % 2 == 0 else coarse):
+    choices = [((numerator, denominator), steps_per_quarter)]
+    if numerator % 6 == 0:
+        choices.append(((numerator // 2, denominator), steps_per_quarter))
+    elif numerator % 3 == 0:
+        choices.append(((numerator, denominator), steps_per_quarter // 2))
+    for (count, unit), grid in choices:
         steps, rest = divmod(4 * count * grid, unit)
         if rest == 0 and 1 <= steps <= room:
             return (count, unit), grid

@@ -148,13 +148,14 @@ class TestMixture:
         assert one_track(crotchets(12), (3, 4), **meters).first_bars.tolist() == [0, 1, 2]
         assert one_track(crotchets(12), (6, 8), **meters).first_bars.tolist() == [0, 1, 2]
         of_12_8 = one_track(crotchets(12), (12, 8), **meters)
-        assert list(zip(of_12_8.first_bars.tolist(), of_12_8.phases.tolist(), strict=True)) == [(0, 0), (0, 12), (1, 0)]
+        assert list(zip(of_12_8.first_bars.tolist(), of_12_8.phases.tolist(), strict=True)) == [(0, 0), (1, 0)]
         assert one_track(crotchets(12), (4, 4), **meters).reason == "meter_4_4"
 
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"meter": "3/4,4/4"}, "4/4 has no whole number of bars of 3/4"),
+            ({"meter": "3/4,4/4"}, "a bar of 4/4 does not fit a bar of 3/4; name the longest first"),
+            ({"meter": "4/4,3/4", "speeds": (1, 2)}, "speeds other than 1 need bars of one length; name one meter"),
             ({"speeds": (3,)}, "at 3 times the speed a quarter has no whole number of the grid's 4 steps"),
             ({"speeds": (1, 1)}, r"speeds are \(1, 1\); they must be different whole numbers of at least 1"),
             (
