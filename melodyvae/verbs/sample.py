@@ -12,7 +12,7 @@ from melodyvae.music.melody import Melody
 from melodyvae.music.scales import key_named, parse_choice
 from melodyvae.options import Option, Options
 from melodyvae.verbs import composing, sampling
-from melodyvae.verbs.common import Novel, ScaleName, Temperature, Tunes
+from melodyvae.verbs.common import Novel, ScaleName, Temperature, Tunes, parse_meter
 from melodyvae.verbs.facts import NewSeed
 from melodyvae.verbs.held import HeldModel
 from melodyvae.verbs.meters import COMPOSED_BARS
@@ -23,9 +23,12 @@ from melodyvae.verbs.results import Samples
 
 @dataclass(frozen=True, kw_only=True)
 class SampleOptions(Options):
-    """Options for drawing new melodies; all but count, tempo, scale and draws is for models that look back."""
+    """Options for drawing new melodies; length, key, density, range and form are for models that look back."""
 
     count: Tunes = 8
+    meter: Annotated[
+        str | None, Option("Such as 3/4 or 6/8.", parse=parse_meter, metavar="METER", default="the model's: 4/4")
+    ] = None
     bars: Annotated[int | None, Option("How long.", low=1, high=10_000, default="the model's")] = None
     key: Annotated[
         str | None, Option("In this key, such as G:major or A:minor: chosen and transposed.", parse=key_named)
@@ -82,8 +85,11 @@ def sample(vae: HeldModel, options: SampleOptions) -> Samples:
         PriorError: if the fitted prior is asked of a model that has none.
         NoveltyError: if ``novel`` is asked of a model without the index of its training melodies.
         ScaleError: if there is no such scale or key.
+        ConfigError: if the model's bars have no room for those of the meter.
         ComposingError: if no tune can be as asked for, or what only a model that looks back can do is asked of another.
     """
+    if options.meter is not None:
+        vae = vae.in_meter(parse_meter(options.meter))
     composes = vae.config.look_back
     wish = options.wish(is_song=options.form == "song" or (options.form is None and composes))
     if not composes:
