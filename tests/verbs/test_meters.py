@@ -18,6 +18,7 @@ from melodyvae.vae import MelodyVAE
 from melodyvae.verbs.codec import decode_tokens, exact_latents
 from melodyvae.verbs.meters import common_meter, model_for_windows
 from melodyvae.verbs.novelty import NoveltyIndex, find_index, index_of
+from melodyvae.verbs.scoring import negative_elbo
 from melodyvae.verbs.sources import read_source
 
 SCALE = (0, 2, 4, 5, 7, 9, 11, 12)
@@ -119,6 +120,15 @@ def test_every_verb_keeps_the_meter(vae):
         assert not any("laid over" in sentence for sentence in result.sentences)
     assert [window.first_bar for window in vae.score(waltz)] == [1, 2, 3]
     assert vae.encode([waltz, tune((4, 4)), tune((9, 8))]).shape == (3, 256)
+
+
+def test_waltzes_are_not_more_unusual_for_being_in_three(vae):
+    """By the steps in use half of Nottingham's waltzes and jigs would be above the 84th percentile."""
+    waltz = tune((3, 4), 2)
+    model = vae.model.in_meter((3, 4))
+    nats = negative_elbo(model, model.vocabulary.encode(waltz)[None])
+    (window,) = vae.score(waltz)
+    assert window.nats_per_step == pytest.approx(float(nats[0]) / 32)
 
 
 @pytest.mark.parametrize("meter", [(3, 4), (12, 8)])
