@@ -89,9 +89,11 @@ def test_every_note_of_a_long_tune_is_judged_with_bars_around_it():
                 assert min(bars - bar, 4) <= first + CONTEXT_BARS - bar
 
 
-def test_only_tunes_of_its_grid_are_heard(composer):
+def test_only_tunes_of_its_grid_are_heard_in_bars_that_it_has_room_for(composer):
     assert can_hear(composer, theme(1))
-    assert not can_hear(composer, Melody(theme(1).notes, 48 * 2, meter=(3, 4)))
+    assert can_hear(composer, Melody(theme(1).notes, 48 * 2, meter=(3, 4)))
+    assert not can_hear(composer, Melody(theme(1).notes, 36 * 3, meter=(9, 4)))
+    assert not can_hear(composer, replace(theme(1), steps_per_quarter=8))
     assert not can_hear(MelodyNetwork.read("melody-2bar"), theme(1))
 
 
