@@ -10,9 +10,12 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass, fields, replace
 from types import UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from melodyvae.system.errors import UserError
+
+if TYPE_CHECKING:
+    from melodyvae.music.bars import Room
 
 Readout = Literal["position", "last-state"]
 Output = Literal["tokens", "event-then-pitch"]
@@ -123,48 +126,29 @@ class MelodyConfig:
         """Grid steps in one window (T)."""
         return self.bars * self.steps_per_bar
 
-    def holds(self, meter: tuple[int, int]) -> bool:
-        """Whether windows can be :meth:`in_meter`."""
-        return self._parts(meter) > 0
+    def room_for(self, meter: tuple[int, int], steps_per_quarter: int | None = None) -> Room | None:
+        """Where a bar of another meter, on this grid or another, lies in bars of this one; None if it fits none."""
+        from melodyvae.music.bars import find_room  # here, so that digits need nothing of melodies
 
-    def in_meter(self, meter: tuple[int, int]) -> MelodyConfig:
-        """The same sizes of windows in another meter, each bar of which lies in the first places of a bar of this one.
+        grid = steps_per_quarter or self.steps_per_quarter
+        return find_room(meter, grid, self.steps_per_bar, self.segment_bars or self.bars)
 
-        A bar that is too long lies in several, in as few equal parts as there can be: 12/8 in two bars of 4/4, six
-        eighths in each. The window has fewer bars then.
+    def in_meter(self, meter: tuple[int, int], steps_per_quarter: int | None = None) -> MelodyConfig:
+        """The same sizes of windows in another meter; they have fewer bars where a bar takes several of this one's.
 
         Raises:
             ConfigError: if the bars of that meter do not fit.
         """
-        from melodyvae.music.bars import bar_within  # here, as below
-
-        within = bar_within(meter, self.steps_per_quarter, self.steps_per_bar) if self.look_back else None
-        if within is not None and within[0] == meter:
-            return replace(self, meter=meter, steps_per_quarter=within[1])
-        parts = self._parts(meter)
-        if not parts:
-            unit = self.segment_bars or self.bars
+        room = self.room_for(meter, steps_per_quarter)
+        if room is None:
             raise ConfigError(
-                f"bars of {meter[0]}/{meter[1]} do not fit the model's, which hold {self.steps_per_bar} steps of "
-                f"{self.steps_per_quarter} per quarter, {unit} of them at a time"
+                f"the model has no room for bars of {meter[0]}/{meter[1]}: its own have {self.steps_per_bar} steps, "
+                f"{self.steps_per_quarter} per quarter; choose another meter"
             )
-        return replace(
-            self,
-            meter=meter,
-            bars=self.bars // parts,
-            segment_bars=None if self.segment_bars is None else self.segment_bars // parts,
-        )
-
-    def _parts(self, meter: tuple[int, int]) -> int:
-        """In how many of this one's bars a bar of ``meter`` lies; 0 if it fits none."""
-        steps, rest = divmod(4 * meter[0] * self.steps_per_quarter, meter[1])
-        unit = self.segment_bars or self.bars
-        fitting = (
-            parts
-            for parts in range(1, unit + 1)
-            if not (rest or steps % parts or unit % parts) and steps // parts <= self.steps_per_bar
-        )
-        return next(fitting, 0)
+        segment_bars = self.segment_bars and self.segment_bars // room.bars
+        grid = steps_per_quarter or self.steps_per_quarter
+        bars = self.bars // room.bars
+        return replace(self, meter=meter, steps_per_quarter=grid, bars=bars, segment_bars=segment_bars)
 
     @property
     def segments(self) -> int:

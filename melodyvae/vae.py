@@ -26,13 +26,13 @@ from melodyvae.system.errors import MissingTorchError
 from melodyvae.system.limits import Limits
 from melodyvae.verbs.arithmetic import arithmetic as _arithmetic
 from melodyvae.verbs.codec import decode_melodies, exact_latents, posterior_means
-from melodyvae.verbs.common import for_each, take_bars
+from melodyvae.verbs.common import parse_meter, take_bars
 from melodyvae.verbs.complete import complete as _complete
 from melodyvae.verbs.continue_ import continue_ as _continue
 from melodyvae.verbs.grid import grid as _grid
 from melodyvae.verbs.held import HeldModel
 from melodyvae.verbs.interpolate import interpolate as _interpolate
-from melodyvae.verbs.meters import choose_model_for
+from melodyvae.verbs.meters import Meter
 from melodyvae.verbs.morph import morph as _morph
 from melodyvae.verbs.reconstruct import reconstruct as _reconstruct
 from melodyvae.verbs.results import (
@@ -74,30 +74,6 @@ class MelodyVAE(HeldModel):
         """
         return cls(MelodyNetwork.read(name), limits, repeats=repeats)
 
-    @classmethod
-    def for_tunes(
-        cls,
-        *tunes: MelodySource,
-        track: str | tuple[str, ...] = "auto",
-        limits: Limits | None = None,
-    ) -> Self:
-        """The shipped 2-bar model for the meter of the first of some tunes, as the commands choose it.
-
-        A model that is named takes every tune: ``melody-2bar`` lays bars of 4/4 over a waltz, and says so in the
-        sentences of its results.
-
-        >>> from melodyvae import Melody, MelodyVAE
-        >>> waltz = Melody((), length_steps=24, meter=(3, 4))
-        >>> MelodyVAE.for_tunes(waltz).config.meter
-        (3, 4)
-
-        Raises:
-            MidiError, MelodyError: if a tune cannot be read.
-        """
-        tracks: list[str] = for_each(track, len(tunes), "track")
-        name = choose_model_for(list(zip(tunes, tracks, strict=True)), limits=limits).name
-        return cls.from_pretrained(name, limits=limits)
-
     def encode(
         self,
         x: Encodable | Sequence[Encodable],
@@ -125,14 +101,21 @@ class MelodyVAE(HeldModel):
             MidiError, MelodyError, WindowError: as :meth:`interpolate`.
             TokenError: if token ids are no window of the model.
         """
-        windows, is_one = self._encodable(x, track, first_bar)
-        z = exact_latents(self.model, windows) if exact else posterior_means(self.model, windows)
+        parts, is_one = self._encodable(x, track, first_bar)
+        z = np.empty((sum(len(rows) for _, rows in parts), self.config.latent_size), np.float32)
+        meters = np.concatenate([np.full(len(rows), "{}/{}".format(*meter)) for meter, rows in parts])
+        for meter in dict.fromkeys(own for own, _ in parts):  # the windows of one meter together
+            model = self.model.in_meter(meter)
+            rows = np.concatenate([rows for own, rows in parts if own == meter])
+            latents = exact_latents(model, rows) if exact else posterior_means(model, rows)
+            z[meters == "{}/{}".format(*meter)] = latents
         return z[0] if is_one else z
 
     def decode(
         self,
         z: np.ndarray | Sequence[np.ndarray],
         *,
+        meter: str | None = None,
         tempo: float = 120.0,
         program: int = 0,
         temperature: float = 0.0,
@@ -148,6 +131,7 @@ class MelodyVAE(HeldModel):
 
         Args:
             z: a NumPy array, a tensor of torch, or a list of them.
+            meter: of the melodies, such as ``3/4``, if the model's bars have room for it; None is the model's.
             tempo: quarters per minute.
             program: the MIDI instrument, from 0.
             temperature: of the notes; 0 takes the most probable ones.
@@ -159,7 +143,9 @@ class MelodyVAE(HeldModel):
 
         Raises:
             ValueError: if the vectors are not of the model's latent size, are none, or are not finite.
+            ConfigError: if the model's bars have no room for those of the meter.
         """
+        model = self.model if meter is None else self.model.in_meter(parse_meter(meter))
         stacked = np.stack([_array(one) for one in z]) if isinstance(z, list | tuple) else _array(z)
         size = self.config.latent_size
         if stacked.ndim not in (1, 2) or stacked.shape[-1] != size:
@@ -168,7 +154,7 @@ class MelodyVAE(HeldModel):
             raise ValueError("z must hold at least one vector, of finite numbers")
         rows = stacked.reshape(-1, size).astype(np.float32)
         draws = self.draws(seed)
-        melodies = decode_melodies(self.model, rows, temperature, draws, quarters_per_minute=tempo, program=program)
+        melodies = decode_melodies(model, rows, temperature, draws, quarters_per_minute=tempo, program=program)
         return melodies[0] if stacked.ndim == 1 else Result(melodies=tuple(melodies), seed=seed or 0)
 
     interpolate = verb(_interpolate)
@@ -204,8 +190,11 @@ class MelodyVAE(HeldModel):
 
     def _encodable(
         self, x: Encodable | Sequence[Encodable], track: str, first_bar: int | None
-    ) -> tuple[np.ndarray, bool]:
-        """Token windows ``(N, T)`` of what :meth:`encode` takes, and whether it was one and not several."""
+    ) -> tuple[list[tuple[Meter, np.ndarray]], bool]:
+        """Token windows ``(N, T)`` of what :meth:`encode` takes, by meter, and whether it was one, not several.
+
+        Token ids are in the model's own meter.
+        """
         if hasattr(x, "ndim"):
             tokens = _array(x)
             rows = np.atleast_2d(tokens)
@@ -213,13 +202,13 @@ class MelodyVAE(HeldModel):
                 raise TokenError(f"token ids have shape {tokens.shape}; a window has {self.config.steps} steps")
             for row in rows:
                 self.model.vocabulary.decode(row)  # raises if they are no legal sequence
-            return rows, tokens.ndim == 1
+            return [(self.config.meter, rows)], tokens.ndim == 1
         if isinstance(x, list | tuple):
             if not x:
                 raise ValueError("there is nothing to encode: the list is empty")
-            return np.concatenate([self._encodable(one, track, first_bar)[0] for one in x]), False
+            return [part for one in x for part in self._encodable(one, track, first_bar)[0]], False
         window = take_bars(self, x, track, first_bar).melody
-        return self.model.vocabulary.encode(window)[None], True
+        return [(window.meter, self.model.vocabulary.encode(window)[None])], True
 
 
 def _array(values: Any) -> np.ndarray:

@@ -7,14 +7,7 @@ from pathlib import Path
 
 import click
 
-from melodyvae.cli.options import (
-    COMPOSING_MODELS,
-    Generation,
-    generation_options,
-    known_errors,
-    midi_file,
-    verb_options,
-)
+from melodyvae.cli.options import Generation, composing, generation_options, known_errors, midi_file, verb_options
 from melodyvae.verbs.complete import CompleteOptions
 from melodyvae.verbs.complete import complete as fill_in
 
@@ -32,8 +25,7 @@ def complete(generation: Generation, file: Path, options: CompleteOptions) -> No
 
     Bars are counted as in FILE, and added after the melody's last note. The new bars keep to the scale and the range of
     those around them. melody-compose writes them: it hears the bars before, takes up their themes, and of many drafts
-    keeps those after which the bars that follow are likeliest. Tunes in threes (3/4, 6/8) are filled in by
-    melody-2bar-triple, two bars at a time.
+    keeps those after which the bars that follow are likeliest.
 
     The folder (FILE-completed by default) gets MIDI files such as 01-of-4_C_120bpm.mid, each the whole melody,
     all.mid with all of them in a row, piano-rolls.png, and index.html, a page that plays them.
@@ -42,8 +34,7 @@ def complete(generation: Generation, file: Path, options: CompleteOptions) -> No
     if bool(hidden) == bool(options.extend):
         raise click.UsageError("give either --hide with the bars to fill in, or --extend to go on after the end")
     with known_errors():
-        model = COMPOSING_MODELS["tunes"]
-        folder, vae = generation.open(f"{file.stem}-completed", tunes=[file], track=options.track, duple=model)
+        folder, vae = composing(generation).open(f"{file.stem}-completed", tunes=[file], track=options.track)
         with click.progressbar(length=hidden + options.extend, label="Filling in bars", file=sys.stderr) as bar:
             result = fill_in(vae, file, options, progress=lambda done, total: bar.update(done - bar.pos))
         generation.finish(result, folder)

@@ -138,8 +138,8 @@ def evaluate(
     melodyvae evaluate midi-dataset --metrics samples
     melodyvae evaluate --model melody-2bar
 
-    Without --model it is the shipped one for such windows: melody-2bar, melody-2bar-triple for 3/4 and 6/8, or
-    melody-16bar for sixteen bars of 4/4; the first line says which.
+    Without --model it is the shipped one for such windows, melody-2bar or melody-16bar for sixteen bars of 4/4; the
+    first line says which. Windows in other meters are laid into the model's bars.
 
     Without DATASET, the metrics that were measured at the end of the model's training are printed. In brackets are 95%
     intervals (bootstrap over windows).
@@ -149,7 +149,7 @@ def evaluate(
     from melodyvae.evaluation import report as reports
     from melodyvae.models.melody import MelodyModel
     from melodyvae.system.files import whole_file
-    from melodyvae.verbs.meters import BY_METER, DUPLE_MODEL, model_for_windows
+    from melodyvae.verbs.meters import AUTO_MODEL, TWO_BAR_MODEL, model_for_windows
     from melodyvae.writing.curves import plot_interpolations
     from melodyvae.writing.matrices import plot_similarities
 
@@ -158,9 +158,9 @@ def evaluate(
             raise click.ClickException(f"{file} exists; choose another file")
     with known_errors():
         windows = None if dataset is None else open_dataset(dataset)
-        if model_name == BY_METER:
+        if model_name == AUTO_MODEL:
             grid = None if windows is None else windows.meta
-            model_name = DUPLE_MODEL if grid is None else model_for_windows(grid["bars"], tuple(grid["meter"]))
+            model_name = TWO_BAR_MODEL if grid is None else model_for_windows(grid["bars"], tuple(grid["meter"]))
         use_threads()
         model = MelodyModel.from_pretrained(model_name).to(choose_device(device))
         if dataset is None or windows is None:

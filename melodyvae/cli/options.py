@@ -92,7 +92,7 @@ model_option = click.option(
     "model_name",
     default="auto",
     show_default=True,
-    help="auto (by the tune's meter), a shipped model, a checkpoint file, or a run folder.",
+    help="auto (by what is asked), a shipped model, a checkpoint file, or a run folder.",
 )
 
 
@@ -123,14 +123,10 @@ class Generation:
         joined: bool = True,
         tunes: Sequence[Path] = (),
         track: str | int | tuple[str | int, ...] = "auto",
-        duple: str | None = None,
-        by_name: bool = False,
     ) -> tuple[Path, MelodyVAE]:
-        """The folder for the results, ``folder`` if none was asked for, and the model, chosen by the ``tunes``.
+        """The folder for the results, ``folder`` if none was asked for, and the model, with the ``tunes`` read.
 
         ``track`` is of all tunes, or of each.
-        ``duple`` is the shipped model of tunes that are not in threes, melody-2bar by default. With ``by_name`` tunes
-        are called by their files' names, and not A, B and so on.
 
         Raises:
             OutputExistsError: before anything else is done, if one of ``names`` is there, or the files that are written
@@ -140,7 +136,7 @@ class Generation:
         check_replaceable(place, names_written(names, joined, self.audio), self.force, input_files())
         tracks = track if isinstance(track, tuple) else (track,) * len(tunes)
         of_tunes = [(path, str(own)) for path, own in zip(tunes, tracks, strict=True)]
-        return place, load_model(self.model_name, of_tunes, duple, by_name)
+        return place, load_model(self.model_name, of_tunes)
 
     def finish(self, result: Result, folder: Path) -> None:
         """Print what a verb found, write its melodies, and say where."""
@@ -166,9 +162,6 @@ class Generation:
             webbrowser.open((folder / PAGE_FILE).resolve().as_uri())
 
 
-COMPOSING_MODELS = {"tunes": "melody-compose", "all": "melody-compose-all"}  # by the parts that they write
-
-
 def is_given(option: str) -> bool:
     """Whether an option of the command that is running was given, and is not at its default."""
     return click.get_current_context().get_parameter_source(option) is not ParameterSource.DEFAULT
@@ -176,6 +169,8 @@ def is_given(option: str) -> bool:
 
 def composing(generation: Generation, parts: str = "tunes") -> Generation:
     """The same with the model that composes such parts, unless a model is named."""
+    from melodyvae.verbs.meters import COMPOSING_MODELS
+
     return generation if is_given("model_name") else replace(generation, model_name=COMPOSING_MODELS[parts])
 
 
@@ -350,38 +345,18 @@ def device_options(command: Command) -> Command:
 def load_model(
     name: str,
     tunes: Sequence[tuple[Path, str]] = (),
-    duple: str | None = None,
-    by_name: bool = False,
-    held: dict[str, MelodyVAE] | None = None,
 ) -> MelodyVAE:
-    """The model; with the name ``auto`` the one for the meter of ``tunes`` (files and their tracks).
-
-    ``duple`` is that of tunes that are not in threes, melody-2bar by default. The tunes are read, and need not be read
-    again; nor need models be loaded again, or tunes be read, that are ``held`` from earlier calls.
-
-    Unless all of them are in 4/4, it says which model that is, and how the tunes are fitted into its bars.
-    """
-    from melodyvae.music.notes import printable
+    """The model; with the name ``auto`` melody-2bar. ``tunes`` (files and their tracks) are read, each file once."""
     from melodyvae.system.limits import Limits
     from melodyvae.vae import MelodyVAE
-    from melodyvae.verbs.meters import BY_METER, DUPLE_MODEL, choose_model
-    from melodyvae.verbs.sentences import sentences_of
-    from melodyvae.verbs.sources import TunesRead, read_tunes
+    from melodyvae.verbs.meters import AUTO_MODEL, TWO_BAR_MODEL
+    from melodyvae.verbs.sources import read_tunes
 
-    held = {} if held is None else held
-    read: TunesRead = next((vae.tunes_read for vae in held.values()), {})
-    read |= read_tunes([tune for tune in tunes if tune not in read], Limits(), chosen_repeats())
-    if name == BY_METER:
-        is_lettered = 1 < len(tunes) <= 4 and not by_name
-        labels = "ABCD"[: len(tunes)] if is_lettered else [printable(path.name) for path, _ in tunes]
-        choice = choose_model([read[tune].melody.meter for tune in tunes], labels, duple or DUPLE_MODEL)
-        name = choice.name
-        for sentence in sentences_of(choice.facts, by_flag):
-            click.echo(sentence)
-    if name not in held:
-        held[name] = MelodyVAE.from_pretrained(name, limits=Limits(), repeats=chosen_repeats())
-        held[name].tunes_read = read
-    return held[name]
+    read = read_tunes(tunes, Limits(), chosen_repeats())
+    chosen = TWO_BAR_MODEL if name == AUTO_MODEL else name
+    vae = MelodyVAE.from_pretrained(chosen, limits=Limits(), repeats=chosen_repeats())
+    vae.tunes_read = read
+    return vae
 
 
 @contextmanager

@@ -29,7 +29,5 @@ def reconstruct(generation: Generation, files: tuple[Path, ...], options: Recons
     if len(set(names)) < len(names):
         raise click.UsageError("two of the files have the same name, and would be written to the same place")
     with known_errors():
-        folder, vae = generation.open(
-            "reconstructions", names, joined=False, tunes=files, track=options.track, by_name=True
-        )
+        folder, vae = generation.open("reconstructions", names, joined=False, tunes=files, track=options.track)
         generation.finish(remember(vae, files, options), folder)

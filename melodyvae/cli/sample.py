@@ -30,6 +30,7 @@ def sample(generation: Generation, parts: str, options: SampleOptions) -> None:
     melodyvae sample -n 4 --bars 32 --key A:minor --density 5 --range 60 81
     melodyvae sample -n 8 --parts all
     melodyvae sample -n 4 --scale G:major
+    melodyvae sample -n 8 --meter 3/4
     melodyvae sample -n 8 --model melody-2bar --prior normal
     melodyvae sample -n 100 --seed 7 --temperature 0.7 -o tunes
 

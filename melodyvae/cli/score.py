@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -18,9 +17,6 @@ from melodyvae.cli.options import (
 from melodyvae.verbs.score import ScoreOptions
 from melodyvae.verbs.score import score as judge
 from melodyvae.verbs.sentences import scores_told
-
-if TYPE_CHECKING:
-    from melodyvae.vae import MelodyVAE
 
 
 @click.command()
@@ -37,15 +33,13 @@ def score(files: tuple[Path, ...], model_name: str, every: bool, options: ScoreO
 
     Each two bars (one window of the model) are compared with passages of tunes like those that it has learned from:
     the score is how many of a hundred are less unusual. A note is doubtful if melody-compose, which knows that bars
-    repeat and keys stay, finds the whole tune much likelier with another pitch near it. That model reads 4/4 only; in
-    other meters a note is doubtful if it lies outside the scale of the tune or its bars would be much likelier. Notes
-    of a bar that recurs exactly are not doubtful. For a long tune the most unusual bars and the most doubtful notes
-    are printed, unless --all is given.
+    repeat and keys stay, finds the whole tune much likelier with another pitch near it. Notes of a bar that recurs
+    exactly are not doubtful. For a long tune the most unusual bars and the most doubtful notes are printed, unless
+    --all is given.
     """
-    held: dict[str, MelodyVAE] = {}
     with known_errors():
+        vae = load_model(model_name, [(path, str(options.track)) for path in files])
         for path in files:
-            vae = load_model(model_name, [(path, str(options.track))], held=held)
             found = judge(vae, path, options)
             for sentence in scores_told(found, by_flag, every=every):
                 click.echo(sentence)

@@ -17,7 +17,7 @@ from melodyvae.cli.options import midi_file
     "model_name",
     default="auto",
     show_default=True,
-    help="auto (by what is asked and the tunes' meter), a shipped model, a checkpoint file, or a run folder.",
+    help="auto (by what is asked), a shipped model, a checkpoint file, or a run folder.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen; loopback is this machine only.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port.  [default: a free one]")

@@ -121,7 +121,7 @@ def evaluate(
         DatasetError: if the dataset does not fit the model, or has too few windows.
     """
     meter = dataset.meta["meter"][0], dataset.meta["meter"][1]
-    model = model.in_meter(meter) if model.config.holds(meter) else model
+    model = model.in_meter(meter) if model.config.room_for(meter) else model
     dataset.check_fits(model.config)
     data, network = _Data.of(model, dataset, split).some(max_windows, seed), model.network()
     report = Report(dataset.fingerprint, split, len(data.windows), seed, data.nearest_among)

@@ -13,9 +13,9 @@ import copy
 from dataclasses import replace
 from typing import Any, Self, TypeAlias, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from melodyvae.config import ConfigError, MelodyConfig
 from melodyvae.models.checkpoint import CheckpointedModel
@@ -67,7 +67,7 @@ class MelodyModel(CheckpointedModel):
         """The model as it is now, in NumPy, as the verbs use it."""
         weights = {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.state_dict().items()}
         made = MelodyNetwork(self.room, weights)
-        made.config = self.config
+        made = made if self.config is self.room else made.in_meter(self.config.meter)
         made.extras = {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.extras.items()}
         made.metrics, made.provenance, made.path = self.metrics, self.provenance, self.path
         return made
@@ -84,9 +84,18 @@ class MelodyModel(CheckpointedModel):
 
     def laid(self, tokens: Tensor) -> Tensor:
         """Tokens ``(B, T)`` of this meter in the network's own bars."""
-        places = self.config.steps // self.room.bars
-        bars = tokens.unflatten(1, (-1, places))
-        return F.pad(bars, (0, self.room.steps_per_bar - places), value=NO_EVENT).flatten(1)
+        if self.config is self.room:
+            return tokens
+        found = tokens.new_full((len(tokens), self.room.steps), NO_EVENT)
+        found[:, self._steps] = tokens
+        return found
+
+    @property
+    def _steps(self) -> Tensor:
+        """The network's own step of each step of a window, ``(T,)``."""
+        place = self.room.room_for(self.config.meter)
+        assert place is not None
+        return torch.from_numpy(place.lift(np.arange(self.room.steps))).to(self.device)
 
     def encode(self, tokens: Tensor, conditions: Tensor | None = None) -> DiagonalGaussian:
         """q(z | x), parameters ``(B, Z)``, of token windows ``(B, T)``, and of conditions ``(B, 5)`` of a composer."""
@@ -100,10 +109,9 @@ class MelodyModel(CheckpointedModel):
 
     def logits(self, z: Tensor, tokens: Tensor, conditions: Tensor | None = None) -> Tensor:
         """Logits ``(B, T, V)`` of each step of ``(B, T)`` given z ``(B, Z)`` and the true tokens before it."""
-        laid, more = self.laid(tokens), {"conditions": conditions} if isinstance(self.decoder, ComposingDecoder) else {}
-        logits = cast(Tensor, self.decoder(z, laid, **more))
-        places = self.config.steps // self.room.bars
-        return logits.unflatten(1, (-1, self.room.steps_per_bar))[:, :, :places].flatten(1, 2)
+        more = {"conditions": conditions} if isinstance(self.decoder, ComposingDecoder) else {}
+        logits = cast(Tensor, self.decoder(z, self.laid(tokens), **more))
+        return logits if self.config is self.room else logits[:, self._steps]
 
     def set_dropout(self, share: float) -> None:
         """Set this share of numbers to 0 in training, where the network has places for it."""

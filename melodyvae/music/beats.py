@@ -22,11 +22,6 @@ def is_compound(meter: tuple[int, int]) -> bool:
     return meter[0] > EIGHTHS_PER_BEAT and meter[0] % EIGHTHS_PER_BEAT == 0 and meter[1] >= 8
 
 
-def is_triple(meter: tuple[int, int]) -> bool:
-    """Whether beats or their parts come in threes: 3/4, 6/8, 9/8, 12/8 and so on."""
-    return meter[0] % EIGHTHS_PER_BEAT == 0
-
-
 def counts_quarters(meter: tuple[int, int]) -> bool:
     """Whether a compound piece fits the bars of a meter beat on beat: 4/4, 2/4 and so on, but not 3/4 or 6/8."""
     return meter[1] == 4 and meter[0] % EIGHTHS_PER_BEAT != 0

@@ -273,8 +273,9 @@ def _said_of_bars(bars: Sequence[Bar], layout: Layout, meter: tuple[int, int]) -
     if not others:
         return []
     if not any(part.is_own for part in layout.stretches):
-        whole = Counter(f"{bar.numerator}/{bar.denominator}" for bar in bars)
-        return [f"in {whole.most_common(1)[0][0]}: bars of {name} are laid over it"]
+        own, _ = Counter((bar.numerator, bar.denominator) for bar in bars).most_common(1)[0]
+        how = ", beat on beat" if is_compound(own) == is_compound(meter) else ""
+        return [f"in {_name(own)}: bars of {name} are laid over it{how}"]
     are = "is" if others == 1 else "are"
     return [f"{others} of its {len(bars)} bars {are} not of {name} and made up to it with silence"]
 

@@ -69,7 +69,8 @@ class Choice:
         true_tokens: ``(B, T)``, taken wherever ``keep_true`` ``(B, T)`` says so.
         keep_true: see there.
         rules: which tokens may come where; None allows all.
-        places, room: in the steps of a bar from ``places`` on, up to its ``room``, no event comes, and nothing is drawn.
+        is_open: in which steps of a bar, or of several, an event may come, booleans; in others nothing is drawn. None
+            allows all.
     """
 
     temperature: float = 0.0
@@ -77,12 +78,15 @@ class Choice:
     true_tokens: np.ndarray | None = None
     keep_true: np.ndarray | None = None
     rules: TokenRules | None = None
-    places: int = 1
-    room: int = 1
+    is_open: np.ndarray | None = None
+
+    def opens(self, step: int) -> bool:
+        """Whether an event may come at a step."""
+        return self.is_open is None or bool(self.is_open[step % len(self.is_open)])
 
     def choose(self, legal: np.ndarray, step: int, last_note: np.ndarray | None = None) -> np.ndarray:
         """The tokens ``(B,)`` of a step, from legal logits ``(B, V)``, after the note ons ``last_note`` ``(B,)``."""
-        if step % self.room >= self.places:
+        if not self.opens(step):
             return np.full(len(legal), NO_EVENT)
         if self.rules is None:
             chosen = draw(legal, self.temperature, self.draws)

@@ -21,7 +21,7 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 
 from melodyvae.config import MelodyConfig
-from melodyvae.music.bars import bar_within, lay, lift
+from melodyvae.music.bars import Room
 from melodyvae.music.styles import OPEN
 from melodyvae.music.tokens import Vocabulary
 from melodyvae.network.checkpoint import check_finite, locate, read_checkpoint
@@ -68,6 +68,7 @@ class MelodyNetwork:
     def __init__(self, config: MelodyConfig, weights: Mapping[str, np.ndarray], name: str = "the checkpoint") -> None:
         self.config = self.room = config
         self.condition, self.styles = Condition(), np.array(OPEN)
+        self.place: Room | None = None  # of a bar of another meter in those of the network
         self.vocabulary = Vocabulary(config.lowest_pitch, config.highest_pitch)
         self.extras: dict[str, np.ndarray] = {}
         self.metrics: dict[str, Any] = {}
@@ -101,39 +102,45 @@ class MelodyNetwork:
         network.path = locate(chosen)
         return network
 
-    def in_meter(self, meter: tuple[int, int]) -> Self:
+    def in_meter(self, meter: tuple[int, int], steps_per_quarter: int | None = None) -> Self:
         """The same model with windows in another meter: see :meth:`melodyvae.config.MelodyConfig.in_meter`.
 
         Raises:
             ConfigError: if the bars of that meter do not fit the network's.
         """
         found = copy.copy(self)
-        found.config = self.room.in_meter(meter)
+        found.config = self.room.in_meter(meter, steps_per_quarter)
+        place = self.room.room_for(meter, steps_per_quarter)
+        found.place = None if place is None or place.is_open.all() else place
         return found
 
     @property
     def bar(self) -> tuple[int, int]:
-        """The meter of what lies in one bar of the network: 6/8 of a bar of 12/8, which takes two."""
-        within = bar_within(self.config.meter, self.room.steps_per_quarter, self.room.steps_per_bar)
-        return self.config.meter if within is None else within[0]
+        """The meter of what lies in one bar of the network: 6/8 of a bar of 12/8, which takes two; 0/0 if it has none."""
+        (numerator, denominator), place = self.config.meter, self.place
+        if place is None or place.bars == 1:
+            return numerator, denominator
+        is_even = place.steps == place.bars * place.places and numerator % place.bars == 0
+        return (numerator // place.bars, denominator) if is_even else (0, 0)
 
     @property
     def places(self) -> int:
         """Number of steps that are in use of each bar of the network, from its first on."""
-        return self.config.steps // self.room.bars
+        return self.room.steps_per_bar if self.place is None else self.place.places
 
     def laid(self, tokens: np.ndarray) -> np.ndarray:
         """Tokens ``(..., T)`` of this meter in the network's own bars."""
-        return lay(tokens, self.places, self.room.steps_per_bar)
+        return tokens if self.place is None else self.place.lay(tokens)
 
     def lifted(self, tokens: np.ndarray) -> np.ndarray:
         """Tokens in the network's own bars in bars of this meter; the inverse of :meth:`laid`."""
-        return lift(tokens, self.places, self.room.steps_per_bar)
+        return tokens if self.place is None else self.place.lift(tokens)
 
     def choice(self, temperature: float, draws: Draws | None, rules: TokenRules | None = None) -> Choice:
         """The rule by which the decoder chooses tokens in the network's own bars; ``rules`` are of this meter's."""
         laid = None if rules is None else rules.at(self.laid)
-        return Choice(temperature, draws or Draws(), rules=laid, places=self.places, room=self.room.steps_per_bar)
+        is_open = None if self.place is None else self.place.is_open
+        return Choice(temperature, draws or Draws(), rules=laid, is_open=is_open)
 
     def told(self, styles: int | np.ndarray = OPEN, begins: bool = False, closes: bool = False) -> Self:
         """The same model of tunes of a style, that begin or close with their windows, if it knows such conditions.
@@ -225,7 +232,7 @@ class MelodyNetwork:
         return self._lifted_logits(logits), gradient
 
     def _lifted_logits(self, logits: np.ndarray) -> np.ndarray:
-        return logits if self.config is self.room else logits[:, self.lifted(np.arange(logits.shape[1]))]
+        return logits if self.place is None else logits[:, self.lifted(np.arange(logits.shape[1]))]
 
     def refine(self, z: np.ndarray, tokens: np.ndarray, updates: int = UPDATES) -> np.ndarray:
         """Latent vectors near ``z`` ``(B, Z)`` from which the windows ``(B, T)`` come back, as far as possible."""

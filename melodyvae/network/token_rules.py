@@ -73,7 +73,7 @@ class TokenRules:
         )
 
     def at(self, placed: Callable[[np.ndarray], np.ndarray]) -> TokenRules:
-        """The rules at other steps: ``placed`` gives, of the numbers of the steps there are, those that come instead."""
+        """The rules at other steps; ``placed`` turns the numbers of the steps into those that come instead."""
 
         def part(table: np.ndarray | None) -> np.ndarray | None:
             return table if table is None or table.shape[1] == 1 else table[:, placed(np.arange(table.shape[1]))]

@@ -5,10 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from melodyvae.music.beats import is_triple
 from melodyvae.studio.requests import VERBS, VerbRequest
 from melodyvae.verbs.complete import CompleteOptions
-from melodyvae.verbs.meters import BY_METER, TRIPLE_MODEL
+from melodyvae.verbs.meters import AUTO_MODEL
 
 
 def shell_command(request: VerbRequest, files: Sequence[str], model: str, bars: int = 2) -> str | None:
@@ -24,7 +23,5 @@ def shell_command(request: VerbRequest, files: Sequence[str], model: str, bars: 
     if options is None or (isinstance(options, CompleteOptions) and options.hidden_bars and options.extend):
         return None  # the command takes one bar and one track for all; it fills in or goes on
     words = [VERBS[request.verb].command, *files, *options.shell_words(request.labels)]
-    if request.verb == "sample" and model == BY_METER and is_triple(request.meter):
-        model = TRIPLE_MODEL  # there is no tune by which the command would choose it
-    words += [] if model == BY_METER else ["--model", model]
+    words += [] if model == AUTO_MODEL else ["--model", model]
     return "melodyvae " + shlex.join(words)

@@ -1,8 +1,8 @@
 """The models, and one job on them after the other.
 
-With the name ``auto`` there are up to three: that of 4/4, that of 3/4 and 6/8, and the one that composes, each loaded
-when it is first asked for and kept (together 21 MB of files). With any other name there is that one, and the one that
-composes once the notes of a tune are scored, as it judges them for every model.
+With the name ``auto`` there are two: that of two bars, and the one that composes once it is first asked for; both are
+kept. With any other name there is that one, and the one that composes once the notes of a tune are scored, as it judges
+them for every model.
 
 Jobs are done in the order in which they came; a job on the same *channel* as an older one (the pad of one page, say)
 makes the older one stale: if it waits it is dropped, if it runs it is cancelled. A running job looks at its
@@ -24,7 +24,6 @@ from melodyvae.studio.limits import StudioLimits
 
 if TYPE_CHECKING:
     from melodyvae.network.network import MelodyNetwork
-    from melodyvae.verbs.meters import ModelChoice
 
 AUTO = "auto"  # as in the commands
 MAX_TOLD_SHARE = 0.97  # of a job that is not done yet
@@ -109,6 +108,10 @@ class Watched:
         """Another of the engine's models; the same job counts its calls."""
         return Watched(self._held(name), self._job, self._held)
 
+    def in_meter(self, meter: tuple[int, int]) -> Watched:
+        """The model with windows in another meter; the same job counts its calls."""
+        return Watched(self._model.in_meter(meter), self._job, self._held)
+
     def __getattr__(self, name: str) -> Any:
         """The model's attribute; of its calls, one that counts."""
         found = getattr(self._model, name)
@@ -126,18 +129,18 @@ class Engine:
     """The models in memory and the queue before them.
 
     Attributes:
-        chooses: whether the model is chosen by the meter of the tunes and by what is asked.
+        chooses: whether the model is chosen by what is asked.
         first_name: the name of the model that is loaded at once.
         loaded: done when that model is there, or failed with the reason.
     """
 
     def __init__(self, model_name: str = AUTO, limits: StudioLimits | None = None):
-        from melodyvae.verbs.meters import DUPLE_MODEL
+        from melodyvae.verbs.meters import TWO_BAR_MODEL
 
         self.limits = limits or StudioLimits()
         self.model_name = model_name
         self.chooses = model_name == AUTO
-        self.first_name = DUPLE_MODEL if self.chooses else model_name
+        self.first_name = TWO_BAR_MODEL if self.chooses else model_name
         self.loaded: Future[None] = Future()
         self._models: dict[str, MelodyNetwork] = {}
         self._loading = threading.Lock()
@@ -165,12 +168,6 @@ class Engine:
     def held(self) -> tuple[str, ...]:
         """The names of the models that are loaded."""
         return tuple(self._models)
-
-    def choice(self, choose: Callable[[], ModelChoice]) -> ModelChoice:
-        """The result of ``choose``, or the only model there is."""
-        from melodyvae.verbs.meters import ModelChoice
-
-        return choose() if self.chooses else ModelChoice(self.first_name)
 
     def submit(self, channel: Hashable, kind: Hashable, work: Callable[[Any], Any], model: str | None = None) -> Job:
         """A job that calls ``work`` with a model, by default the first one.

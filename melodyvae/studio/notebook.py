@@ -39,7 +39,7 @@ def open_studio(*files: str | Path, model: str = "auto", height: int = 860, port
 
     Args:
         files: MIDI files or scores.
-        model: ``auto`` (by the tunes' meter), a shipped model, a checkpoint file, or a run folder.
+        model: ``auto`` (by what is asked), a shipped model, a checkpoint file, or a run folder.
         height: of the frame, in pixels.
         port: 0 takes a free one.
 

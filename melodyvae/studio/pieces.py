@@ -73,7 +73,12 @@ class Pieces:
             raise ReadingError(f"{path.name}: {error.strerror}") from error
 
     def read(
-        self, reference: str, config: MelodyConfig, track: str = "auto", fitted: bool = False, with_song: bool = False
+        self,
+        reference: str,
+        config: MelodyConfig,
+        track: str = "auto",
+        meter: tuple[int, int] | None = None,
+        with_song: bool = False,
     ) -> Piece:
         """The piece in a file on a model's grid; waits for those before it.
 
@@ -81,7 +86,7 @@ class Pieces:
             reference: of the file.
             config: the model's.
             track: ``auto``, a number (from 1) or a name.
-            fitted: lay bars of the model's meter over it; otherwise its own are kept.
+            meter: of bars to be laid over it; None keeps its own.
             with_song: keep the notes of the other tracks, too.
 
         Raises:
@@ -89,7 +94,6 @@ class Pieces:
             MissingFileError: as :meth:`file`.
         """
         data, name = self.file(reference)
-        meter = (config.meter[0], config.meter[1]) if fitted else None
         pitches = config.lowest_pitch, config.highest_pitch
         upload = Upload(data, name, track, meter, config.steps_per_quarter, pitches, with_song)
         with self._lock:

@@ -118,13 +118,11 @@ class VerbRequest:
         verb: its name, a key of :data:`VERBS`.
         tunes: in the order of the verb's sources.
         options: all but those that the tunes say.
-        meter: of new tunes.
     """
 
     verb: str
     tunes: tuple[TuneSource, ...]
     options: Options
-    meter: tuple[int, int] = (4, 4)
 
     def placed(self, bars: int | None = None) -> Options | None:
         """The options with the first bar of each tune and, for the command line, its track.
@@ -216,9 +214,6 @@ def parse_verb(verb: str, value: Any, limits: StudioLimits) -> VerbRequest:
             tunes.append(
                 TuneSource(melody_from_json(one, limits)) if is_melody else parse(TuneSource, one, limits, name)
             )
-    meter = _converted(asked.pop("meter", [4, 4]), tuple[int, ...], "meter", limits) if verb == "sample" else (4, 4)
-    if len(meter) != 2 or min(meter) < 1:
-        raise RequestError(f"meter is {_shown(list(meter))}; it must be such as [4, 4]")
     if verb == "complete" and "hidden_bars" in asked:
         asked |= _hidden(asked.pop("hidden_bars"), tunes[0])
     known = {entry.name: entry for entry in option_fields(kind.options) if entry.name not in OF_THE_TUNES}
@@ -235,7 +230,7 @@ def parse_verb(verb: str, value: Any, limits: StudioLimits) -> VerbRequest:
         number = getattr(options, name, None)
         if isinstance(number, int | float) and number > most:
             raise RequestError(f"{name} is {number:g}; it must be at most {most:g} here")
-    return VerbRequest(verb, tuple(tunes), options, (meter[0], meter[1]))
+    return VerbRequest(verb, tuple(tunes), options)
 
 
 def _hidden(value: Any, tune: TuneSource) -> dict[str, Any]:

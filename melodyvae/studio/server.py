@@ -15,6 +15,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -32,14 +33,13 @@ from starlette.staticfiles import StaticFiles
 from melodyvae.studio.engine import AUTO, BusyError, Engine, Job, JobError, StaleError
 from melodyvae.studio.limits import StudioLimits
 from melodyvae.studio.pieces import MissingFileError, Pieces
-from melodyvae.studio.reading import Reader, ReadingError, shown_name
+from melodyvae.studio.reading import Reader, ReadingError
 from melodyvae.studio.security import Guard, TooLargeError
 from melodyvae.studio.sessions import Sessions
 from melodyvae.system.errors import UserError
 
 if TYPE_CHECKING:
     from melodyvae.studio.requests import TuneSource, VerbRequest
-    from melodyvae.verbs.meters import ModelChoice
 
 ROOT = Path(str(resources.files("melodyvae.studio")))
 STATIC = ROOT / "static"
@@ -236,9 +236,9 @@ async def _piece(studio: Studio, request: Request, reference: str) -> Response:
     try:
         found = await anyio.to_thread.run_sync(_fitted, studio, None, [TuneSource(file=reference)], track)
         _, name = studio.pieces.file(reference)
-        config = studio.engine.model(found.choice.name).config
+        config = studio.engine.model(found.model).config
         (piece,) = found.pieces
-        shown = show_piece(config, piece, name, first_bar, bars, found.choice)
+        shown = show_piece(config, piece, name, first_bar, bars)
         return JSONResponse(shown | {"reference": reference})
     except MissingFileError as error:
         raise HTTPException(422, "the file is not kept any more; drop it again") from error
@@ -248,14 +248,14 @@ async def _piece(studio: Studio, request: Request, reference: str) -> Response:
 
 @dataclass(frozen=True)
 class _Fitted:
-    """The tunes of a request in the bars of the model that is chosen for them.
+    """The tunes of a request in one meter.
 
     Attributes:
-        choice: the model.
+        model: the name of the model that is chosen for the request.
         pieces: one for each tune: of a file what was read, of a melody the melody.
     """
 
-    choice: ModelChoice
+    model: str
     pieces: tuple[Any, ...]
 
 
@@ -268,32 +268,32 @@ def _fitted(studio: Studio, asked: VerbRequest | None, tunes: Sequence[TuneSourc
     """
     from melodyvae.studio.requests import MAX_BARS, RequestError
     from melodyvae.studio.verbs import choose
+    from melodyvae.verbs.meters import common_meter
 
     grid = studio.engine.model().config
     with_song = asked is not None and getattr(asked.options, "keep_accompaniment", False)
     found: list[Any] = []
-    meters, names = [], []
+    meters = []
     for number, tune in enumerate(tunes):
         if tune.melody is not None:
             if tune.melody.bars > MAX_BARS:
                 raise RequestError(f"a melody has {tune.melody.bars} bars; at most {MAX_BARS} are taken")
             found.append(tune.melody)
             meters.append(tune.melody.meter)
-            names.append(tune.melody.name or "the tune")
             continue
         assert tune.file is not None  # for mypy: a tune is one or the other
         wanted = track if tune.track is None else str(tune.track)
         piece = studio.pieces.read(tune.file, grid, wanted, with_song=with_song and number == 0)
         found.append(piece)
         meters.append(piece.found.melody.meter)
-        names.append(shown_name(studio.pieces.file(tune.file)[1]))
-    choice = studio.engine.choice(lambda: choose(asked, meters, names))
-    config = studio.engine.model(choice.name).config
+    chosen = choose(asked) if studio.engine.chooses else studio.engine.first_name
+    config, meter = studio.engine.model(chosen).config, common_meter(meters)
+    meter = meter if config.room_for(meter) else config.meter
     for number, tune in enumerate(tunes):
-        if tune.file is not None and found[number].found.melody.steps_per_bar != config.steps_per_bar:
+        if tune.file is not None and Fraction(*meters[number]) != Fraction(*meter):
             wanted = track if tune.track is None else str(tune.track)
-            found[number] = studio.pieces.read(tune.file, config, wanted, True, with_song and number == 0)
-    return _Fitted(choice, tuple(found))
+            found[number] = studio.pieces.read(tune.file, config, wanted, meter, with_song and number == 0)
+    return _Fitted(chosen, tuple(found))
 
 
 async def _do(studio: Studio, request: Request) -> Response:
@@ -302,7 +302,6 @@ async def _do(studio: Studio, request: Request) -> Response:
     from melodyvae.studio.commands import shell_command
     from melodyvae.studio.requests import VERBS, RequestError, parse_verb
     from melodyvae.studio.verbs import perform, size_of
-    from melodyvae.verbs.sentences import sentences_of
 
     verb = request.path_params["verb"]
     if verb not in VERBS:
@@ -318,19 +317,16 @@ async def _do(studio: Studio, request: Request) -> Response:
         piece if tune.melody is not None else piece.found
         for tune, piece in zip(asked.tunes, fitted.pieces, strict=True)
     ]
-    choice = fitted.choice
-    why = sentences_of(choice.facts, None)
 
     def work(model: Any) -> dict[str, Any]:
-        shown = perform(model, asked, sources)
-        return shown | {"model": choice.name, "decisions": [*why, *shown.get("decisions", [])]}
+        return perform(model, asked, sources) | {"model": fitted.model}
 
     page = request.query_params.get("page", "")[:MAX_CHANNEL]
-    job = studio.engine.submit((page, verb), (choice.name, *size_of(asked)), work, choice.name)
+    job = studio.engine.submit((page, verb), (fitted.model, *size_of(asked)), work, fitted.model)
     shell = None
     if "command" in request.query_params:
         files = [name[:200] for name in request.query_params.getlist("file")]
-        bars = studio.engine.model(choice.name).config.bars
+        bars = studio.engine.model(fitted.model).config.bars
         shell = shell_command(asked, files, studio.engine.model_name, bars)
     return StreamingResponse(_lines(job, shell), media_type=LINES_TYPE)
 

@@ -31,14 +31,7 @@ from melodyvae.vae import MelodyVAE
 from melodyvae.verbs.attribute_vectors import AttributeVectors, AttributeVectorsError
 from melodyvae.verbs.attributes import ATTRIBUTES, UNITS
 from melodyvae.verbs.complete import CompleteOptions
-from melodyvae.verbs.meters import (
-    COMPOSED_BARS,
-    COMPOSING_MODEL,
-    DUPLE_MODEL,
-    ModelChoice,
-    choose_model,
-    model_for,
-)
+from melodyvae.verbs.meters import COMPOSED_BARS, COMPOSING_MODEL, TWO_BAR_MODEL
 from melodyvae.verbs.results import Grid, Interpolation, Morph, Reconstruction, Result, Scores, Variations
 from melodyvae.verbs.sample import SampleOptions
 from melodyvae.verbs.scoring import NoteScore
@@ -50,20 +43,14 @@ from melodyvae.writing.sheet import Roll
 MAX_OVERVIEW_NOTES = 4096
 
 
-def choose(request: VerbRequest | None, meters: Sequence[tuple[int, int]], names: Sequence[str]) -> ModelChoice:
-    """The shipped model for a request about tunes in these meters, and what to say about it; as the commands choose."""
-    verb = None if request is None else request.verb
-    if verb == "continue":
-        return ModelChoice(COMPOSING_MODEL)
-    if request is not None and isinstance(request.options, SampleOptions):
-        is_long = any(getattr(request.options, name) is not None for name in ("bars", "key", "density"))
-        return ModelChoice(COMPOSING_MODEL if is_long else model_for(request.meter, COMPOSING_MODEL))
-    labels = "ABCD"[: len(meters)] if 1 < len(meters) <= 4 else names
-    return choose_model(meters, labels, COMPOSING_MODEL if verb == "complete" else DUPLE_MODEL)
+def choose(request: VerbRequest | None) -> str:
+    """The name of the shipped model for a request; None is a tune that is dropped."""
+    writes = request is not None and request.verb in ("sample", "complete", "continue")
+    return COMPOSING_MODEL if writes else TWO_BAR_MODEL
 
 
 def describe(model: Any, name: str, chooses: bool) -> dict[str, Any]:
-    """Description of the model for the page; ``chooses``: whether meter and purpose select another one."""
+    """Description of the model for the page; ``chooses``: whether what is asked for selects another one."""
     config: MelodyConfig = model.config
     try:
         AttributeVectors.from_extras(model.extras, config.latent_size)
@@ -86,7 +73,7 @@ def describe(model: Any, name: str, chooses: bool) -> dict[str, Any]:
 
 
 def show_piece(
-    config: MelodyConfig, piece: Piece, name: str, first_bar: int | None, bars: int | None, choice: ModelChoice
+    config: MelodyConfig, piece: Piece, name: str, first_bar: int | None, bars: int | None
 ) -> dict[str, Any]:
     """A piece as the page shows it: the window that is taken, and what it was taken from.
 
@@ -99,8 +86,6 @@ def show_piece(
         "name": Path(shown_name(name)).stem or "tune",
         "file": shown_name(name),
         "melody": melody_to_json(replace(window.melody, name=found.melody.name)),
-        "model": choice.name,
-        "model_note": "; ".join(sentences_of(choice.facts, None)),
         "track": found.part_index + 1,
         "tracks": list(piece.tracks),
         "description": description(found),

@@ -61,6 +61,7 @@ def arithmetic(
         raise OptionError(f"signs is {list(signs)!r}; it must be 1 or -1 for each of the {len(sources)} sources")
     scale = parse_choice(options.scale)
     taken = take_bars_of_each(vae, sources, options.track, options.first_bar, options.bars)
+    vae = vae.in_meter(taken[0].melody.meter)
     aligned = in_one_key(vae, taken, options.key, options.tempo, scale)
     terms = aligned.melodies
     total = variation.arithmetic(vae.model, terms, signs, options.temperature, vae.draws(options.seed), scale)

@@ -22,7 +22,6 @@ from melodyvae.music.scales import Scale, ScaleChoice
 from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF
 from melodyvae.network.composing import ComposingDecoder
 from melodyvae.network.composing_steps import ComposingSteps
-from melodyvae.network.decoder import Choice
 from melodyvae.network.draws import Draws
 from melodyvae.network.latent import Gaussian
 from melodyvae.network.network import MelodyNetwork
@@ -57,19 +56,19 @@ def complete_from_both_sides(
     hidden, whole, visible = without_bars(melody, hidden_bars)
     bars = whole.bars
     known = [bar not in hidden for bar in range(bars)]
-    tokens = np.repeat(model.vocabulary.encode(visible)[None].astype(np.int64), count, axis=0)
+    tokens = np.repeat(model.laid(model.vocabulary.encode(visible))[None].astype(np.int64), count, axis=0)
     done = 0
     for first, end in _runs(hidden):
         around = [visible.window(bar, 1) for bar in range(bars) if known[bar] and bar not in hidden]
         near = [visible.window(bar, 1) for bar in near_bars(first, known) if bar not in hidden] or around
         rules = rules_around(model, near, scale)
-        usual = sum(len(piece.notes) for piece in near) / sum(piece.length_steps for piece in near)
+        usual = sum(len(piece.notes) for piece in near) / len(near)
         tokens = _fill(model, tokens, known, (first, end), usual, rules, temperature, draws)
         known[first:end] = [True] * (end - first)
         done += end - first
         if progress is not None:
             progress(done, len(hidden))
-    found = [model.vocabulary.decode(row.astype(np.uint8), **fields_of(whole)) for row in tokens]
+    found = [model.vocabulary.decode(row, **fields_of(whole)) for row in model.lifted(tokens).astype(np.uint8)]
     return [_with_visible(one, visible, set(hidden), melody) for one in found]
 
 
@@ -100,11 +99,11 @@ def _fill(
     temperature: float,
     draws: Draws | None,
 ) -> np.ndarray:
-    """The tunes ``(count, T)`` with one more run in them, of which ``usual`` is the share of steps with a note.
+    """The tunes ``(count, T)`` with one more run in them, ``usual`` notes per bar; steps are the network's own.
 
     Those that share their bars before the run share its candidates, too.
     """
-    bar, found = model.config.steps_per_bar, tokens.copy()
+    bar, found = model.room.steps // model.config.bars, tokens.copy()
     start = max(run[0] - MAX_HEARD_BARS, 0)
     stop = run[1]
     while stop < len(known) and known[stop] and stop < run[1] + MAX_WEIGHED_BARS:
@@ -116,7 +115,7 @@ def _fill(
         candidates = max(CANDIDATES // len(alike), MIN_CANDIDATES_EACH * len(members))
         place = slice((run[0] - start) * bar, (run[1] - start) * bar)
         drawn, own, others = _candidates(model, row, place, candidates, rules, temperature, draws)
-        scores = _scores(own, others, drawn[:, place], usual)
+        scores = _scores(own, others, drawn[:, place], usual * (run[1] - run[0]))
         best = _best(drawn[:, place], scores, len(members))
         for member, choice in zip(members, best, strict=True):
             found[member, part] = drawn[choice]
@@ -159,20 +158,22 @@ def _candidates(
     before = place.start // unit  # segments that are heard as they are
     after = -(-place.stop // unit)  # the first one that lies after the run as a whole
     if before:
-        z[:, : before * width] = model.encode(known[None, : before * unit]).mean
+        z[:, : before * width] = model.encode(model.lifted(known[None, : before * unit])).mean
     writing = decoder.steps(z[:1] if before else z)
     for step in range(before * unit):
         writing.log_probabilities()
         writing.write(known[step : step + 1])
     if before:
         writing = writing.chosen(np.zeros(count, np.int64), z)
-    choice = Choice(temperature, draws, rules=rules)
+    choice = model.choice(temperature, draws, rules)
     own, others = np.zeros(count), np.zeros(count)
     for step in range(before * unit, len(row)):
         if step == after * unit and step < len(row):
             others -= _read_the_rest(model, writing, known, z, after)
         logits = writing.log_probabilities()
-        if place.start <= step < place.stop:
+        if not choice.opens(step):
+            chosen = np.full(count, NO_EVENT)
+        elif place.start <= step < place.stop:
             chosen = choice.choose(logits, step, writing.last_note)
             own += _of(logits, chosen)
         else:
@@ -186,9 +187,9 @@ def _candidates(
 
 
 def _scores(own: np.ndarray, others: np.ndarray, filled: np.ndarray, usual: float) -> np.ndarray:
-    """Scores of candidates ``filled`` ``(N, T)``, in nats: by :func:`_candidates`, and as dense as is ``usual``."""
+    """Scores of candidates ``filled`` ``(N, T)``, in nats: by :func:`_candidates`, and with ``usual`` many notes."""
     notes = (filled >= FIRST_NOTE_ON).sum(axis=1)
-    dense = np.abs(np.log((notes + 1) / (usual * filled.shape[1] + 1)))
+    dense = np.abs(np.log((notes + 1) / (usual + 1)))
     return np.asarray(others + OWN_WEIGHT * own - DENSITY_NATS * dense)
 
 
@@ -206,7 +207,7 @@ def _read_the_rest(
     unit, width = decoder.segment_steps, decoder.segment_latent
     tokens = np.tile(known, (len(z), 1))
     tokens[:, : after * unit] = writing.tokens[: after * unit].T
-    said = model.encode(tokens)
+    said = model.encode(model.lifted(tokens))
     rest = Gaussian(said.mean[:, after * width :], said.log_variance[:, after * width :])
     z[:, after * width :] = rest.mean
     return rest.kl_to_standard_normal()

@@ -13,11 +13,12 @@ from melodyvae.options import Option, OptionError
 from melodyvae.verbs.alignment import AlignedTunes
 from melodyvae.verbs.facts import BarsAdded
 from melodyvae.verbs.held import HeldModel
-from melodyvae.verbs.sources import MelodySource, Taken, sounding_bars, take, take_window
+from melodyvae.verbs.sources import MelodySource, Taken, in_one_meter, sounding_bars, take, with_window
 
 Kind = TypeVar("Kind")
 
 MAX_COUNT = 100_000
+MAX_NUMERATOR = 64
 LABELS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -31,6 +32,19 @@ def parse_track(track: str | int) -> str:
     if not isinstance(track, str) and not (is_number and int(track) >= 1):
         raise OptionError(f"track is {track!r}; it must be auto, a number from 1 up, or a name")
     return str(track)
+
+
+def parse_meter(meter: str) -> tuple[int, int]:
+    """The upper and lower number of a meter such as ``3/4``.
+
+    Raises:
+        OptionError: if it is none.
+    """
+    numerator, slash, denominator = meter.partition("/")
+    is_meter = slash and numerator.isdecimal() and denominator in ("1", "2", "4", "8", "16", "32")
+    if not is_meter or not 1 <= int(numerator) <= MAX_NUMERATOR:
+        raise OptionError(f"meter is {meter!r}; it must be such as 4/4, 3/4 or 6/8")
+    return int(numerator), int(denominator)
 
 
 Tunes = Annotated[int, Option("Tunes.", low=1, high=MAX_COUNT, flags=("n",))]
@@ -75,16 +89,18 @@ def take_all(vae: HeldModel, source: MelodySource, track: str | int, label: str 
     return take(source, vae.config, label, str(track), vae.limits, vae.repeats, vae.tunes_read)
 
 
-def take_bars(
-    vae: HeldModel,
-    source: MelodySource,
-    track: str | int,
-    first_bar: int | None,
-    label: str = "",
-    bars: int | None = None,
-) -> Taken:
-    """Some bars of a source, the model's number of them by default."""
-    return take_window(source, vae.config, label, str(track), first_bar, bars, vae.limits, vae.repeats, vae.tunes_read)
+def take_bars(vae: HeldModel, source: MelodySource, track: str | int, first_bar: int | None, label: str = "") -> Taken:
+    """Some bars of a source, as many as a window of the model has."""
+    return with_window(take_all(vae, source, track, label), vae.config, first_bar)
+
+
+def take_all_of_each(
+    vae: HeldModel, sources: Sequence[MelodySource], track: str | int | tuple[str | int, ...]
+) -> list[Taken]:
+    """The melody of each source, with all its bars, in one meter; the sources are called A, B and so on."""
+    tracks: list[str | int] = for_each(track, len(sources), "track")
+    taken = [take_all(vae, source, tracks[index], LABELS[index % len(LABELS)]) for index, source in enumerate(sources)]
+    return in_one_meter(taken, sources, vae.config)
 
 
 def take_bars_of_each(
@@ -94,13 +110,10 @@ def take_bars_of_each(
     first_bar: int | tuple[int | None, ...] | None,
     bars: int | None,
 ) -> tuple[Taken, ...]:
-    """Some bars of each source; the sources are called A, B and so on."""
-    tracks: list[str | int] = for_each(track, len(sources), "track")
+    """Some bars of each source, in one meter, a window of the model by default."""
     first_bars: list[int | None] = for_each(first_bar, len(sources), "first_bar")
-    return tuple(
-        take_bars(vae, source, tracks[index], first_bars[index], LABELS[index % len(LABELS)], bars)
-        for index, source in enumerate(sources)
-    )
+    taken = take_all_of_each(vae, sources, track)
+    return tuple(with_window(one, vae.config, first, bars) for one, first in zip(taken, first_bars, strict=True))
 
 
 def in_one_key(

@@ -94,6 +94,7 @@ def complete(
     """
     scale = parse_choice(options.scale)
     taken = take_all(vae, source, options.track)
+    vae = vae.in_meter(taken.melody.meter)
     melody = until_its_end(taken)
     hidden = _hidden(taken, options.hidden_bars) | {melody.bars + index for index in range(options.extend)}
     looks_back = vae.config.look_back

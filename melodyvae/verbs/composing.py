@@ -370,8 +370,9 @@ def _drafts(
 
 def _room_bars(model: MelodyNetwork, bars: int) -> int:
     """How many bars of the network the segments have that ``bars`` bars take."""
-    steps = -(-bars // (model.config.segment_bars or model.config.bars)) * model.config.steps // model.config.segments
-    return steps // model.places
+    config = model.config
+    segments = -(-bars // (config.segment_bars or config.bars))
+    return segments * model.room.bars // model.room.segments
 
 
 def _rules_of_each(
@@ -452,7 +453,7 @@ def go_on(
 
 def _plan_after(model: MelodyNetwork, heard: int, bars: int, count: int, draws: Draws) -> Plan:
     """Plans of tunes of ``bars`` bars, of which the first are ``heard``: what tunes do at the bars that follow."""
-    room, known = _room_bars(model, bars), heard * model.config.steps_per_bar // model.places
+    room, known = _room_bars(model, bars), heard * model.room.bars // model.config.bars
     components = draw_plans(model.extras, count, room, 0, model.bar, "auto", draws).plan.components.copy()
     components[:, :known] = -1
     return Plan.of_components(components)

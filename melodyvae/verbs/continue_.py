@@ -55,6 +55,7 @@ def continue_(vae: HeldModel, source: MelodySource, options: ContinueOptions) ->
     composing.check_composes(vae.model)
     scale = parse_choice(options.scale)
     taken = take_all(vae, source, options.track)
+    vae = vae.in_meter(taken.melody.meter)
     melody, draws = until_its_end(taken), vae.draws(options.seed)
     melodies = composing.go_on(
         vae.model, melody, options.bars, options.count, options.temperature, draws, scale

@@ -35,10 +35,10 @@ ROWS_AT_ONCE = 64
 
 
 def can_hear(composer: MelodyNetwork, tune: Melody) -> bool:
-    """Whether a model that looks back takes a tune as it is: of its grid, with bars of its length."""
-    config = composer.config
-    grid = (tune.steps_per_quarter, tune.steps_per_bar)
-    return config.look_back and grid == (config.steps_per_quarter, config.steps_per_bar)
+    """Whether a model that looks back takes a tune as it is: of its grid, in bars that it has room for."""
+    config = composer.room
+    on_grid = tune.steps_per_quarter == config.steps_per_quarter
+    return config.look_back and on_grid and config.room_for(tune.meter) is not None
 
 
 def note_doubts(

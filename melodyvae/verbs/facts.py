@@ -19,25 +19,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ModelByMeter:
-    """The model that a tune's meter asks for, and the label and meter of another tune that has a say."""
-
-    name: str
-    label: str
-    meter: tuple[int, int]
-    other: tuple[str, tuple[int, int]] | None = None
-
-
-@dataclass(frozen=True)
-class FittedIntoBars:
-    """A tune whose bars become the model's: those of threes (3/4 or 6/8), or of 4/4."""
-
-    label: str
-    meter: tuple[int, int]
-    into_triple: bool
-
-
-@dataclass(frozen=True)
 class NewSeed:
     """A seed that was drawn, with which the same melodies come again."""
 
@@ -223,7 +204,7 @@ class Measured:
 
 
 Fact: TypeAlias = (
-    "Taken | Accompaniment | ModelByMeter | FittedIntoBars | NewSeed | KeyMissed | DensityMissed | CloseMissed "
+    "Taken | Accompaniment | NewSeed | KeyMissed | DensityMissed | CloseMissed "
     "| FewerFound | SameTune | TakenOfBoth | BarsAdded | MovedToScale | Moved | KeyPlan | TempoPlan | FittedToHarmony "
     "| ScaleKept | CameBack | Distinct | Changed | Novelty | Measured"
 )

@@ -62,6 +62,7 @@ def grid(vae: HeldModel, sources: Sequence[MelodySource], options: GridOptions) 
         raise OptionError(f"a grid has {CORNERS} corners: give it {CORNERS} sources, not {len(sources)}")
     scale, vocabulary = parse_choice(options.scale), vae.model.vocabulary
     taken = take_bars_of_each(vae, sources, options.track, options.first_bar, options.bars)
+    vae = vae.in_meter(taken[0].melody.meter)
     aligned = in_one_key(vae, taken, options.key, options.tempo, scale)
     corners = aligned.melodies
     rows = variation.grid(vae.model, corners, options.count, exact=options.ends == "exact", scale=scale)

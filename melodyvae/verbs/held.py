@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from functools import cached_property
-from typing import Protocol, get_args
+from typing import Protocol, Self, get_args
 
 from melodyvae.config import MelodyConfig
-from melodyvae.music.melody import Melody
 from melodyvae.network.draws import Draws
 from melodyvae.network.network import MelodyNetwork
 from melodyvae.options import OptionError
 from melodyvae.reading.repeats import Repeats
 from melodyvae.system.limits import Limits
-from melodyvae.verbs.doubts import can_hear
 from melodyvae.verbs.meters import COMPOSING_MODEL
 from melodyvae.verbs.novelty import NoveltyIndex, find_index
 from melodyvae.verbs.sources import TunesRead
@@ -61,6 +60,13 @@ class HeldModel:
         """The model's hyper-parameters: bars, meter and grid of a window among them."""
         return self.model.config
 
+    def in_meter(self, meter: tuple[int, int]) -> Self:
+        """The same with windows in another meter; see :meth:`melodyvae.network.network.MelodyNetwork.in_meter`."""
+        found = copy.copy(self)
+        found.model = self.model.in_meter(meter)
+        found.__dict__.pop("novelty", None)
+        return found
+
     @cached_property
     def novelty(self) -> NoveltyIndex | None:
         """Index of the training windows, to measure how near a melody is; None if the model came without."""
@@ -74,11 +80,6 @@ class HeldModel:
         if self._given_composer is not None:
             return self._given_composer
         return MelodyNetwork.read(COMPOSING_MODEL)
-
-    def can_be_heard(self, melody: Melody) -> bool:
-        """Whether the composer can hear a melody; ``melody-compose`` is not loaded for bars that it cannot hear."""
-        may_hear = self.config.look_back or self._given_composer is not None or self.config.meter == (4, 4)
-        return may_hear and can_hear(self.composer, melody)
 
     def draws(self, seed: int | None) -> Draws:
         """The source of all draws of a call; a seed of None is 0."""

@@ -19,7 +19,7 @@ from melodyvae.verbs.common import (
     Tempo,
     TrackOfEach,
     for_each,
-    take_all,
+    take_all_of_each,
 )
 from melodyvae.verbs.held import HeldModel
 from melodyvae.verbs.results import Interpolation
@@ -71,9 +71,9 @@ def interpolate(vae: HeldModel, start: MelodySource, end: MelodySource, options:
         WindowError: if there is no such bar, or no note in the bars.
         ScaleError: if there is no such scale or key.
     """
-    tracks: list[str | int] = for_each(options.track, 2, "track")
     bars: list[int | None] = for_each(options.first_bar, 2, "first_bar")
-    read = [take_all(vae, source, tracks[index], "AB"[index]) for index, source in enumerate((start, end))]
+    read = take_all_of_each(vae, (start, end), options.track)
+    vae = vae.in_meter(read[0].melody.meter)
     picked = pick_ends(vae.model, (read[0].found, read[1].found), (bars[0], bars[1]), options.bars)
     sources = tuple(replace(taken, window=window) for taken, window in zip(read, picked.windows, strict=True))
     start_melody, end_melody = (taken.melody for taken in sources)

@@ -75,9 +75,10 @@ def morph(vae: HeldModel, source: MelodySource, options: MorphOptions) -> Morph:
         MidiError, MelodyError, WindowError, ScaleError, OptionError: as :meth:`MelodyVAE.interpolate`.
         AttributeVectorsError: if the model has no attribute vectors.
     """
-    model, scale = vae.model, parse_choice(options.scale)
-    amounts = wanted_amounts(options.amounts)
+    amounts, scale = wanted_amounts(options.amounts), parse_choice(options.scale)
     taken = take_bars(vae, source, options.track, options.first_bar, "the tune")
+    vae = vae.in_meter(taken.melody.meter)
+    model = vae.model
     melodies = moved(
         model,
         taken.melody,

@@ -9,12 +9,13 @@ it, so at most two beats.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
+from melodyvae.music.bars import Room
 from melodyvae.music.melody import Melody
 from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
 from melodyvae.network.checkpoint import beside
@@ -41,10 +42,13 @@ class NoveltyIndex:
     Attributes:
         hashes: of each beat of each different window, uint16 ``(N, beats)``; may be a memory map.
         steps_per_beat: how many steps one beat has.
+        place: of the bars of the windows that are asked about, in those of the training windows; None if they are the
+            same.
     """
 
     hashes: np.ndarray
     steps_per_beat: int
+    place: Room | None = None
 
     @property
     def beats(self) -> int:
@@ -86,20 +90,31 @@ class NoveltyIndex:
         part that shares most counts.
         """
         steps = self.beats * self.steps_per_beat
+        if self.place is not None:
+            steps = steps * self.place.steps // (self.place.bars * self.place.room)
         if windows.shape[1] > steps:
             starts = {*range(0, windows.shape[1] - steps, steps), windows.shape[1] - steps}
             parts = [self.beats_alike(windows[:, start : start + steps]) for start in starts]
             return np.asarray(np.max(parts, axis=0))
-        asked, hashes = beat_hashes(windows, self.steps_per_beat), np.asarray(self.hashes)
+        laid, is_used = windows if self.place is None else self.place.lay(windows), self._used_beats(windows.shape[1])
+        asked, hashes = beat_hashes(laid, self.steps_per_beat), np.asarray(self.hashes)
         places = [hashes[:, place : place + asked.shape[1]] for place in range(self.beats - asked.shape[1] + 1)]
+        if not is_used.all():
+            asked, places = asked[:, is_used], [part[:, is_used] for part in places]
         alike = [
             max(int((hashes == row).sum(axis=1, dtype=np.uint16).max(initial=0)) for hashes in places) for row in asked
         ]
         return np.array(alike, np.int64)
 
+    def _used_beats(self, steps: int) -> np.ndarray:
+        """In which beats of a window of so many steps, once it is laid, there may be an event: booleans."""
+        is_open = np.ones(steps, bool)
+        laid = is_open if self.place is None else self.place.lay(is_open)
+        return np.asarray(np.pad(laid, (0, -len(laid) % self.steps_per_beat)).reshape(-1, self.steps_per_beat).any(1))
+
     def comparable_beats(self, steps: int) -> int:
         """Number of beats compared at a time in a window of ``steps`` steps."""
-        return min(-(-steps // self.steps_per_beat), self.beats)
+        return int(self._used_beats(steps)[: self.beats].sum())
 
     def copied_beats(self, steps: int) -> int:
         """With how many beats alike a window of so many steps is a near-copy: all but one.
@@ -107,8 +122,8 @@ class NoveltyIndex:
         All but two of a shorter window than those of training: inside of one, its first note is known by the interval
         from the note before.
         """
-        beats = self.comparable_beats(steps)
-        return beats - 1 if beats == self.beats else beats - 2
+        is_shorter = len(self._used_beats(steps)) < self.beats
+        return self.comparable_beats(steps) - 1 - is_shorter
 
     def is_near_copy(self, windows: np.ndarray) -> np.ndarray:
         """Whether as many beats as :meth:`copied_beats` are as in one training window: booleans ``(M,)``."""
@@ -126,12 +141,12 @@ def find_index(model: MelodyNetwork) -> NoveltyIndex | None:
     if file is None or not file.is_file():
         return None
     index = NoveltyIndex.open(file, model.config.steps_per_quarter)
-    beats = -(-model.config.steps // model.config.steps_per_quarter)
+    beats = -(-model.room.steps // model.room.steps_per_quarter)
     if index.beats != beats:
         raise NoveltyError(
             f"{file} is of windows of {index.beats} beats, the model's have {beats}; train or copy it again"
         )
-    return index
+    return replace(index, place=model.place)
 
 
 def index_of(model: MelodyNetwork) -> NoveltyIndex:

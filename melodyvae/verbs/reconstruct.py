@@ -40,6 +40,8 @@ def reconstruct(
     taken = tuple(take_all(vae, one, options.track) for one in sources)
     draws = vae.draws(options.seed)
     originals = tuple(one.melody for one in taken)
-    back = tuple(remembered(vae.model, melody, options.temperature, draws) for melody in originals)
+    back = tuple(
+        remembered(vae.model.in_meter(melody.meter), melody, options.temperature, draws) for melody in originals
+    )
     right = tuple(matching_steps(vae.model, *pair) for pair in zip(originals, back, strict=True))
     return Reconstruction(melodies=back, sources=taken, seed=options.seed, originals=originals, steps_right=right)

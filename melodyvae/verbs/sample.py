@@ -8,13 +8,14 @@ from functools import partial
 from secrets import randbits
 from typing import Annotated, Any, Literal
 
+from melodyvae.music.bars import bar_within
 from melodyvae.music.melody import Melody
 from melodyvae.music.scales import key_named, parse_choice
 from melodyvae.music.styles import style_code
 from melodyvae.network.network import MelodyNetwork
 from melodyvae.options import Option, OptionError, Options
 from melodyvae.verbs import composing, sampling
-from melodyvae.verbs.common import Novel, ScaleName, Temperature, Tunes
+from melodyvae.verbs.common import Novel, ScaleName, Temperature, Tunes, parse_meter
 from melodyvae.verbs.facts import NewSeed
 from melodyvae.verbs.form import Form
 from melodyvae.verbs.held import HeldModel
@@ -51,9 +52,12 @@ def parse_meter(meter: str) -> tuple[int, int]:
 
 @dataclass(frozen=True, kw_only=True)
 class SampleOptions(Options):
-    """Options for drawing new melodies; all but count, tempo, scale and draws is for models that look back."""
+    """Options for drawing new melodies; length, key, density, range and form are for models that look back."""
 
     count: Tunes = 8
+    meter: Annotated[
+        str | None, Option("Such as 3/4 or 6/8.", parse=parse_meter, metavar="METER", default="the model's: 4/4")
+    ] = None
     bars: Annotated[int | None, Option("How long.", low=1, high=10_000, default="the model's")] = None
     key: Annotated[
         str | None, Option("In this key, such as G:major or A:minor: chosen and transposed.", parse=key_named)
@@ -116,8 +120,11 @@ def sample(vae: HeldModel, options: SampleOptions) -> Samples:
         PriorError: if the fitted prior is asked of a model that has none.
         NoveltyError: if ``novel`` is asked of a model without the index of its training melodies.
         ScaleError: if there is no such scale or key.
+        ConfigError: if the model's bars have no room for those of the meter.
         ComposingError: if no tune can be as asked for, or what only a model that looks back can do is asked of another.
     """
+    if options.meter is not None:
+        vae = vae.in_meter(parse_meter(options.meter))
     composes = vae.config.look_back
     wish, model = options.wish(closes=composes and options.form != "any"), vae.model
     if not composes:
@@ -126,7 +133,8 @@ def sample(vae: HeldModel, options: SampleOptions) -> Samples:
         raise PriorError("the model draws from the prior that it has learned; prior fitted is of melody-2bar")
     meter = options.meter or STYLE_METERS.get(options.style or "")
     if meter is not None:
-        model = model.in_meter(parse_meter(meter))
+        bar = bar_within(parse_meter(meter), model.room.steps_per_quarter, model.room.steps_per_bar)
+        model = model.in_meter(parse_meter(meter), None if bar is None else bar[1])
     scale = parse_choice(options.scale)
     wish.check(scale, options.bars or model.config.bars, model.config.steps_per_bar, model.vocabulary)
     is_new = options.seed is None

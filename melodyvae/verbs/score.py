@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from melodyvae.options import Options
 from melodyvae.verbs import scoring
 from melodyvae.verbs.common import Track, take_all
+from melodyvae.verbs.doubts import can_hear
 from melodyvae.verbs.held import HeldModel
 from melodyvae.verbs.meters import COMPOSING_MODEL
 from melodyvae.verbs.results import Scores
@@ -23,7 +24,7 @@ class ScoreOptions(Options):
 def score(vae: HeldModel, source: MelodySource, options: ScoreOptions) -> Scores:
     """Measure how unusual each window of ``source`` is, and each note; see :func:`melodyvae.verbs.scoring.score`.
 
-    Notes of tunes in 4/4 are judged by ``melody-compose``, which hears the whole tune, whatever model this is.
+    Notes are judged by ``melody-compose``, which hears the whole tune, whatever model this is.
 
     >>> from melodyvae import MelodyVAE
     >>> vae = MelodyVAE.from_pretrained("melody-2bar")
@@ -35,7 +36,7 @@ def score(vae: HeldModel, source: MelodySource, options: ScoreOptions) -> Scores
         MidiError, MelodyError: if the source cannot be read, or has no melody.
     """
     taken = take_all(vae, source, options.track)
-    hears = vae.can_be_heard(taken.melody)
+    meter, hears = taken.melody.meter, can_hear(vae.composer, taken.melody)
     bar_of = taken.found.layout.piece_bar  # of a bar of the melody, from 0
     windows = tuple(
         replace(
@@ -43,7 +44,9 @@ def score(vae: HeldModel, source: MelodySource, options: ScoreOptions) -> Scores
             first_bar=bar_of(window.first_bar - 1),
             notes=tuple(replace(note, bar=bar_of(note.bar - 1)) for note in window.notes),
         )
-        for window in scoring.score(vae.model, taken.melody, vae.composer if hears else None)
+        for window in scoring.score(
+            vae.model.in_meter(meter), taken.melody, vae.composer.in_meter(meter) if hears else None
+        )
     )
     is_ranked = scoring.QUANTILES in vae.model.extras
     judge = "" if not hears else "the model" if vae.config.look_back else COMPOSING_MODEL

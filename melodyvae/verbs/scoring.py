@@ -1,7 +1,8 @@
 """Scores of the windows and the notes of a tune: how unusual they are.
 
-A window's score is its negative ELBO, in nats per step; beside it stands the percentile among held-out windows of the
-model's own training data, whose quantiles are kept with the model. A note's score is by how many nats its window's
+A window's score is its negative ELBO, in nats per step of the model's own bars, also in meters that leave some of them
+unused: a window of waltzes has as many nats as one of reels. Beside it stands the percentile among held-out windows of
+the model's own training data, whose quantiles are kept with the model. A note's score is by how many nats its window's
 negative ELBO would fall if its pitch were another one near, and :data:`OUTSIDE_NATS` more if it lies outside the major
 scale that holds most of the tune's notes: a model that remembers windows exactly remembers a wrong note nearly as well
 as a right one, so the ELBO alone tells little. With a model that composes beside it, the notes are therefore judged by
@@ -75,7 +76,7 @@ def score(model: MelodyNetwork, melody: Melody, composer: MelodyNetwork | None =
     if not found:
         return []
     rows = np.stack([model.vocabulary.encode(window) for _, window in found])
-    per_step = negative_elbo(model, rows) / model.config.steps
+    per_step = negative_elbo(model, rows) / model.room.steps
     quantiles = model.extras.get(QUANTILES)
     if quantiles is not None:
         check_extras(model.extras, {QUANTILES: (PERCENTILES,)})

@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from melodyvae.music.arrangement import Accompaniment
-from melodyvae.music.beats import is_compound, is_triple, meter_in_beats
 from melodyvae.music.keys import Key
-from melodyvae.music.layout import alike
 from melodyvae.music.melody import pitch_name
 from melodyvae.music.regions import ReadMelody
 from melodyvae.verbs import facts
@@ -63,13 +61,6 @@ def _told(fact: Fact, naming: Naming | None) -> Iterator[str]:
             yield from _of_source(fact, naming)
         case Accompaniment():
             yield from _of_accompaniment(fact)
-        case facts.ModelByMeter(name, label, meter, other):
-            beside = f", {other[0]} in {_meter(other[1])}" if other else ""
-            yield f"{label} is in {_meter(meter)}{beside}: the model is {name}"
-        case facts.FittedIntoBars(label, meter, into_triple):
-            fitted = _fitted(meter, into_triple)
-            if fitted:
-                yield f"{label} is fitted into its bars: {fitted}"
         case facts.NewSeed(seed):
             yield f"seed {seed}: with it the same tunes come again"
         case facts.KeyMissed(key, others, count):
@@ -245,7 +236,7 @@ def scores_told(scores: Scores, naming: Naming | None = by_name, *, every: bool 
     if not scores.is_ranked:
         lines.append("  (this model knows no other tunes to compare with: the more surprise, the more unusual)")
     if not scores.judge:
-        lines.append("  (notes are judged a few bars at a time: the model that hears whole tunes takes 4/4)")
+        lines.append("  (notes are judged a few bars at a time: the model that hears whole tunes takes sixteenths)")
     if len(notes) > MAX_SCORES and not every:
         lines.append(f"  {len(notes)} notes are doubtful; the {MAX_SCORES} most doubtful:")
         most = sorted(notes, key=lambda note: note.nats)[-MAX_SCORES:]
@@ -265,31 +256,6 @@ def _how_unusual(window: WindowScore, width: int = 3) -> str:
     if window.percentile is None:
         return f"surprise {window.nats_per_step:.2f}"
     return f"more unusual than {window.percentile:{width}.0f} of 100 passages of other tunes"
-
-
-def _fitted(meter: tuple[int, int], into_triple: bool, name: str = "") -> str:
-    """Describe the way bars of a meter become bars of the model; empty for bars of its length."""
-    name = name or _meter(meter)
-    if is_compound(meter) and not into_triple:
-        as_quarters = _fitted(meter_in_beats(meter), False, name) or f"a bar of {name} is one of 4/4"
-        return f"{as_quarters}, a dotted beat is a quarter"
-    sixteenths = 16 * meter[0] / meter[1]
-    own, bar = (12, "3/4 or 6/8") if into_triple else (16, "4/4")
-    if sixteenths == own:
-        return ""
-    if is_triple(meter) != into_triple:
-        return f"bars of {bar} are laid over its bars of {name}, and their bar lines do not meet"
-    if 2 * sixteenths == own:
-        return f"two bars of {name} are one of {bar}"
-    if sixteenths % own == 0:
-        return f"a bar of {name} is {int(sixteenths // own)} of {bar}"
-    if into_triple:
-        return f"its bars of {name} are cut into windows of whole beats"
-    return f"bars of {bar} are laid over its bars of {name}"
-
-
-def _meter(meter: tuple[int, int]) -> str:
-    return "{}/{}".format(*alike(meter))
 
 
 def _shift(semitones: int) -> str:

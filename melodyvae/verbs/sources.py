@@ -1,6 +1,7 @@
 """Any source of a melody -> the windows of it that a model takes.
 
-Conventions: a *window* is a melody of exactly the model's bars and grid. Bars are counted from 1, as in a score.
+Conventions: a *window* is a melody of exactly the number of bars of the model, on its grid. Bars are counted from 1, as
+in a score.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -22,6 +24,7 @@ from melodyvae.reading.repeats import Repeats
 from melodyvae.reading.sources import PieceSource
 from melodyvae.system.errors import UserError
 from melodyvae.system.limits import Limits
+from melodyvae.verbs.meters import common_meter
 
 if TYPE_CHECKING:
     from melodyvae.music.notes import Song
@@ -132,12 +135,13 @@ def read_source(
     track: str = "auto",
     limits: Limits | None = None,
     repeats: Repeats = "written",
+    meter: tuple[int, int] | None = None,
 ) -> ReadMelody:
-    """The melody of any source, on the model's grid, meter and pitch range; what was read before is taken as it is.
+    """The melody of any source, on the model's grid and in its pitch range; what was read before is taken as it is.
 
-    A piece whose bars are as long as the model's keeps its meter (6/8 in a model of 3/4); one in another meter gets the
-    model's bars laid over it, 12/8, 6/8 and 9/8 beat on beat in a model of 4/4. Notes out of
-    range are moved by octaves.
+    A piece keeps its meter if the model's bars have room for it; else it gets the model's bars laid over it. With
+    ``meter`` it gets bars of that laid over it, beat on beat, unless its own are as long. Notes out of range are moved
+    by octaves.
     With ``limits``, a score is read in a process of its own that may not take more time and memory; ``repeats`` are
     those of a score.
 
@@ -155,16 +159,21 @@ def read_source(
                 f"the melody has {source.steps_per_quarter} steps per quarter, the model {config.steps_per_quarter}; "
                 "write it to a file and give that, or read it on the model's grid"
             )
-        own = source.meter if source.steps_per_bar == config.steps_per_bar else config.meter
-        found = ReadMelody.of(source, own)
+        found = ReadMelody.of(source)
     else:
         found = read_melody(source, track, None, config.steps_per_quarter, limits, repeats)
-    if found.melody.steps_per_bar != config.steps_per_bar and found.song is not None:
-        refitted = melody_of(found.song, found.part_index, config.meter, config.steps_per_quarter)
-        found = replace(refitted, close_call=found.close_call)
-    grid = (found.melody.steps_per_quarter, found.melody.steps_per_bar)
-    if grid != (config.steps_per_quarter, config.steps_per_bar):
-        raise WindowError("the piece was read with other bars or another grid than the model's")
+    own = found.melody.meter
+    wanted = meter or (own if config.room_for(own) else config.meter)
+    if Fraction(*wanted) != Fraction(*own):
+        if isinstance(source, Melody):
+            found = ReadMelody.of(source, wanted)
+        elif found.song is not None:
+            refitted = melody_of(found.song, found.part_index, wanted, config.steps_per_quarter)
+            found = replace(refitted, close_call=found.close_call)
+        else:
+            raise WindowError("the piece was read with other bars than the model's; read it again with them")
+    if found.melody.steps_per_quarter != config.steps_per_quarter:
+        raise WindowError("the piece was read on another grid than the model's")
     return replace(found, melody=found.melody.fold_into(config.lowest_pitch, config.highest_pitch))
 
 
@@ -183,23 +192,25 @@ def take(
     return Taken(label, path, read_source(known or source, config, track, limits, repeats))
 
 
-def take_window(
-    source: MelodySource,
-    config: MelodyConfig,
-    label: str = "",
-    track: str = "auto",
-    first_bar: int | None = None,
-    bars: int | None = None,
-    limits: Limits | None = None,
-    repeats: Repeats = "written",
-    read: TunesRead | None = None,
-) -> Taken:
-    """Some bars of a source; see :func:`take` and :func:`pick_window`."""
-    taken = take(source, config, label, track, limits, repeats, read)
+def in_one_meter(taken: Sequence[Taken], sources: Sequence[MelodySource], config: MelodyConfig) -> list[Taken]:
+    """Several tunes, from these sources, in the meter that :func:`~melodyvae.verbs.meters.common_meter` gives them."""
+    meter = common_meter([one.melody.meter for one in taken])
+    return [
+        replace(one, found=read_source(source if isinstance(source, Melody) else one.found, config, meter=meter))
+        for one, source in zip(taken, sources, strict=True)
+    ]
+
+
+def with_window(taken: Taken, config: MelodyConfig, first_bar: int | None = None, bars: int | None = None) -> Taken:
+    """Some bars of a tune; see :func:`pick_window`.
+
+    Raises:
+        WindowError: as that, with the name of the tune.
+    """
     try:
         return replace(taken, window=pick_window(taken.found, config, first_bar, bars))
     except WindowError as error:
-        raise WindowError(f"{taken.name or label or 'the melody'}: {error}") from error
+        raise WindowError(f"{taken.name or taken.label or 'the melody'}: {error}") from error
 
 
 def pick_window(
@@ -217,7 +228,7 @@ def pick_window(
     piece_bars = len(layout.bar_starts)
     if first_bar is not None and not 1 <= first_bar <= piece_bars:
         raise WindowError(f"there is no bar {first_bar}: the melody has bars 1 to {piece_bars}")
-    bars = bars or config.bars
+    bars = bars or config.in_meter(melody.meter).bars
     phrase = Phrase(layout.grid_bar(first_bar), bars) if first_bar is not None else choose_phrase(melody, bars)
     start = phrase.first_bar
     missing = start + bars - melody.bars

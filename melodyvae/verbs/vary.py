@@ -57,8 +57,10 @@ def vary(vae: HeldModel, source: MelodySource, options: VaryOptions) -> Variatio
         NoveltyError: if ``novel`` is asked of a model without the index of its training melodies, or nothing but
             near-copies is found.
     """
-    model, scale = vae.model, parse_choice(options.scale)
+    scale = parse_choice(options.scale)
     taken = take_bars(vae, source, options.track, options.first_bar, "the tune")
+    vae = vae.in_meter(taken.melody.meter)
+    model = vae.model
     tune, piece = taken.melody, taken.found.melody
     decisions: list[Fact] = []
     if isinstance(scale, Scale):

@@ -3,8 +3,8 @@
     python -m tests.benchmarks.completions FOLDER [--songs 30] [--seed 0] [--models melody-compose melody-2bar]
         [--split test] [--clip 8] [--hide 5-6]
 
-FOLDER holds windows made by ``melodyvae prep``, of which those of a split are taken, each its first
-``--clip`` bars; or it is searched for MIDI files, and of each a phrase is taken. Bars ``--hide`` of
+FOLDER holds windows of any meter made by ``melodyvae prep``, of which those of a split are taken, each its first
+``--clip`` bars; or it is searched for MIDI files, and of each a phrase is taken, in 4/4. Bars ``--hide`` of
 it are filled in anew. The clip's scale (the best of 12 major and 12 harmonic minor ones) and range are those of its
 visible bars. Per row:
 
@@ -55,12 +55,14 @@ def main() -> None:
     parser.add_argument("--clip", type=int, default=8)
     parser.add_argument("--hide", default="5-6")
     arguments = parser.parse_args()
-    models = {name: MelodyNetwork.read(name) for name in arguments.models}
+    is_dataset = (arguments.folder / "meta.json").exists()
+    meter = open_dataset(arguments.folder).meta["meter"] if is_dataset else (4, 4)
+    models = {name: MelodyNetwork.read(name).in_meter((meter[0], meter[1])) for name in arguments.models}
     generator = np.random.default_rng(arguments.seed)
     first, _, last = arguments.hide.partition("-")
     hidden = range(int(first) - 1, int(last or first))
     rows: dict[str, list[tuple[float, ...]]] = defaultdict(list)
-    found = _dataset_clips if (arguments.folder / "meta.json").exists() else _file_clips
+    found = _dataset_clips if is_dataset else _file_clips
     before: Melody | None = None
     for clip in found(arguments, next(iter(models.values())), generator):
         if len(rows["real"]) == arguments.songs:
@@ -92,7 +94,8 @@ def _file_clips(
     files = sorted(path for path in arguments.folder.rglob("*") if path.suffix.lower() in (".mid", ".midi"))
     for index in generator.permutation(len(files)):
         try:
-            yield pick_window(read_source(files[index], model.config), model.config, bars=arguments.clip).melody
+            read = read_source(files[index], model.config, meter=model.config.meter)
+            yield pick_window(read, model.config, bars=arguments.clip).melody
         except (MidiError, MelodyError, WindowError):
             continue
 
@@ -111,7 +114,7 @@ def _dataset_clips(
         seen[int(sources[index])] += 1
     steps = arguments.clip * model.config.steps_per_bar
     for index in order[np.argsort(ranks, kind="stable")]:
-        yield model.vocabulary.decode(windows[index][:steps])
+        yield model.vocabulary.decode(windows[index][:steps], meter=model.config.meter)
 
 
 def _visible(clip: Melody, hidden: range) -> Melody:

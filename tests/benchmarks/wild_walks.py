@@ -40,7 +40,7 @@ from melodyvae.network.network import MelodyNetwork
 from melodyvae.network.token_rules import TokenRules
 from melodyvae.reading.midi import MidiError
 from melodyvae.verbs.interpolate import InterpolateOptions
-from melodyvae.verbs.sources import WindowError, read_source
+from melodyvae.verbs.sources import WindowError, in_one_meter, take
 from melodyvae.verbs.walk import pick_ends, walk
 
 COUNT = 8
@@ -94,12 +94,15 @@ def _table(model: MelodyNetwork, files: list[Path], pairs: int, seed: int, bars:
         try:
             for name in names:
                 started = time.process_time()
-                sources = read_source(files[first], model.config), read_source(files[second], model.config)
+                paths = files[first], files[second]
+                taken = in_one_meter([take(path, model.config) for path in paths], paths, model.config)
+                sources = taken[0].found, taken[1].found
+                view = model.in_meter(taken[0].melody.meter)
                 options = InterpolateOptions(count=COUNT, scale="none" if name == "no scale" else "auto")
-                picked = pick_ends(model, sources, bars=bars)
+                picked = pick_ends(view, sources, bars=bars)
                 start, end = (window.melody for window in picked.windows)
                 with patch("melodyvae.verbs.in_scale.TokenRules", RULES.get(name, TokenRules)):
-                    walked = walk(model, start, end, options, None, picked.keys, picked.pieces)
+                    walked = walk(view, start, end, options, None, picked.keys, picked.pieces)
                 seconds[name].append(time.process_time() - started)
                 exact[name] += [right == start.length_steps for right in walked.steps_right]
                 _measure(walked.melodies[1:-1], name, outside, leaps)

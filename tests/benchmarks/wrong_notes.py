@@ -1,4 +1,4 @@
-"""ROC AUC of ``melodyvae score`` on wrong notes, in held-out windows of 4/4 with planted errors.
+"""ROC AUC of ``melodyvae score`` on wrong notes, in held-out windows with planted errors.
 
     python -m tests.benchmarks.wrong_notes DATASET [--split all] [--windows 100] [--notes 5] [--seed 0]
 
@@ -43,8 +43,9 @@ def main() -> None:
     parser.add_argument("--notes", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    model, composer = (MelodyNetwork.read(name) for name in (arguments.model, arguments.composer))
     dataset = open_dataset(arguments.dataset)
+    meter = dataset.meta["meter"][0], dataset.meta["meter"][1]
+    model, composer = (MelodyNetwork.read(name).in_meter(meter) for name in (arguments.model, arguments.composer))
     rows = held_out_windows(composer.provenance, dataset, arguments.split)
     generator = np.random.default_rng(arguments.seed)
     began = time.process_time()

@@ -584,7 +584,7 @@ def test_a_new_model_takes_the_meter_of_its_dataset_and_the_bars_it_is_told(tmp_
     output = run("train", tmp_path / "waltzes", *options)
     config = load_checkpoint(out).config
     assert (config["bars"], config["meter"]) == (4, [3, 4])
-    assert "Consider --init-from melody-2bar-triple." in output
+    assert "Consider --init-from melody-2bar." in output
     run("sample", "-n", "1", "--model", out, "-o", tmp_path / "samples", "--seed", "0")
     assert [Melody.from_midi(path).meter for path in written(tmp_path / "samples")] == [(3, 4)]
 

@@ -47,7 +47,7 @@ def counted(monkeypatch, tmp_path) -> tuple[Counter[str], Counter[str]]:
     [
         (["interpolate", "a.mid", "b.mid", "-n", "2"], ["melody-2bar"]),
         (["interpolate", "a.mid", "a.mid", "-n", "2", "--bar-b", "3", "--track-b", "1"], ["melody-2bar"]),
-        (["interpolate", "waltz.mid", "a.mid", "-n", "2"], ["melody-2bar-triple"]),
+        (["interpolate", "waltz.mid", "a.mid", "-n", "2"], ["melody-2bar"]),
         (["interpolate", "a.mid", "b.mid", "-n", "2", "--model", "melody-2bar"], ["melody-2bar"]),
         (["grid", *TUNES, "-n", "2"], ["melody-2bar"]),
         (["arithmetic", "a.mid", "+", "b.mid"], ["melody-2bar"]),
@@ -57,8 +57,7 @@ def counted(monkeypatch, tmp_path) -> tuple[Counter[str], Counter[str]]:
         (["complete", "a.mid", "--hide", "2", "-n", "1"], ["melody-compose"]),
         (["continue", "a.mid", "--bars", "1", "-n", "1"], ["melody-compose"]),
         (["score", "a.mid", "b.mid", "a.mid"], ["melody-2bar", "melody-compose"]),
-        (["score", "waltz.mid"], ["melody-2bar-triple"]),
-        (["score", "waltz.mid", "a.mid", "b.mid"], ["melody-2bar-triple", "melody-2bar", "melody-compose"]),
+        (["score", "waltz.mid", "a.mid", "b.mid"], ["melody-2bar", "melody-compose"]),
     ],
     ids=" ".join,
 )

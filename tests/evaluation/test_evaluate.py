@@ -356,10 +356,10 @@ class TestReport:
             evaluate(MelodyModel(PRESETS["tiny"].model), open_dataset(dataset_folder), "all", ("beauty",))
 
 
-def test_without_a_model_the_one_for_the_windows_meter_is_measured(tmp_path):
+def test_windows_in_other_meters_are_measured_in_the_model_s_bars(tmp_path):
     (tmp_path / "midi").mkdir()
     for seed in range(3):
         tune(seed, bars=9, meter=(3, 4)).write(tmp_path / "midi" / f"{seed}.mid")
     dataset = prepare([tmp_path / "midi"], tmp_path / "waltzes", PrepOptions(meter="3/4"), workers=0).output
     output = run("evaluate", dataset, "--split", "all", "--metrics", "reconstruction", "--windows", "4")
-    assert "(all), melody-2bar-triple" in output
+    assert "(all), melody-2bar" in output

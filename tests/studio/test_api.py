@@ -20,8 +20,7 @@ from melodyvae.studio.engine import Job
 from melodyvae.studio.limits import StudioLimits
 from melodyvae.studio.requests import VERBS, melody_from_json
 from melodyvae.studio.server import EXAMPLES
-from melodyvae.verbs.meters import COMPOSING_MODEL, choose_model
-from melodyvae.verbs.sentences import sentences_of
+from melodyvae.verbs.meters import COMPOSING_MODEL
 from tests.cli.test_cli import BAD_FILES
 from tests.conftest import tune
 from tests.studio.conftest import TUNES
@@ -212,27 +211,16 @@ def test_the_defaults_of_a_walk_are_those_of_the_command(client, pieces):
     do(client, "walk", 422, a={}, b=request["b"])
 
 
-def test_a_waltz_is_taken_by_the_model_of_its_meter_and_tunes_of_two_meters_by_that_of_the_first(
-    client, studio, pieces, shelf
-):
+def test_a_waltz_keeps_its_meter_and_tunes_of_two_meters_are_walked_in_the_first_ones(client, studio, pieces, shelf):
     waltz, ode = shelf["waltz.mid"], pieces[1]
-    assert waltz["model"] == "melody-2bar-triple"
-    assert waltz["model_note"] == "waltz.abc is in 3/4: the model is melody-2bar-triple"
     assert (waltz["melody"]["meter"], waltz["melody"]["length_steps"]) == ([3, 4], 24)
-    assert (ode["model"], ode["model_note"]) == ("melody-2bar", "")
     both = [{"file": piece["reference"], "first_bar": 1} for piece in (waltz, ode)]
-    for (a, b), model, steps in ((both, "melody-2bar-triple", 24), (both[::-1], "melody-2bar", 32)):
+    for (a, b), steps in ((both, 24), (both[::-1], 32)):
         result = do(client, "walk", a=a, b=b, count=3)["result"]
-        assert (result["model"], result["steps"]) == (model, steps)
-        meters = ["3/4" if tune is both[0] else "4/4" for tune in (a, b)]
-        first, second = sentences_of(
-            choose_model([(3, 4) if meter == "3/4" else (4, 4) for meter in meters], "AB").facts
-        )
-        assert result["decisions"][:2] == [first, second]
+        assert (result["model"], result["steps"], result["steps_right"]) == ("melody-2bar", steps, [steps, steps])
     melodies = [do(client, "walk", a={"melody": waltz["melody"]}, b={"melody": ode["melody"]}, count=2)["result"]]
     assert melodies[0]["steps"] == 24
-    assert set(studio.engine.held) >= {"melody-2bar", "melody-2bar-triple"}
-    assert len(studio.engine.held) <= 3
+    assert set(studio.engine.held) <= {"melody-2bar", "melody-compose"}
 
 
 def test_the_other_tracks_play_on_under_a_walk_and_in_its_file(client, tmp_path):

@@ -167,14 +167,11 @@ def test_the_examples_are_a_click_away(page):
     assert page.locator("#walk-a").evaluate("(select) => select.selectedOptions[0].text").startswith("twinkle")
 
 
-def test_a_waltz_is_played_by_the_model_of_its_meter_which_the_page_says(page):
+def test_a_waltz_keeps_its_meter(page):
     drop(page, {"waltz.abc": b"X:1\nM:3/4\nL:1/4\nK:G\nGBd|g2d|edc|B2G|\n"})
-    expect_said(page, "Waltz.abc is in 3/4: the model is melody-2bar-triple.")
     expect(page.locator('.card[data-tune^="waltz"]')).to_contain_text(f"3/4, bars 1{DASH}2 of 4")
     first = page.locator('#walk-a option:has-text("waltz")').get_attribute("value")
     page.locator("#walk-a").select_option(first)
-    expect(page.locator("#walk-said")).to_contain_text("A is in 3/4: the model is melody-2bar-triple")
-    expect(page.locator("#walk-said")).to_contain_text("B is fitted into its bars")
     assert melody_on(page, "#walk-lanes .lane:nth-child(2)")["length_steps"] == 24
     page.locator("#tab-draw").click()
     expect(page.locator("#bar-heads button")).to_have_count(2)

@@ -64,6 +64,6 @@ def test_nothing_shipped_and_nothing_there_is_replaced(run_folder, other_dataset
 
 
 def test_windows_that_do_not_fit_the_model_are_refused(other_dataset, tmp_path):
-    refused = fit(other_dataset, "--model", "melody-2bar-triple", "-o", tmp_path / "out.safetensors", status=1)
+    refused = fit(other_dataset, "--model", "melody-16bar", "-o", tmp_path / "out.safetensors", status=1)
     assert "does not fit the model" in " ".join(refused.split())
     assert not (tmp_path / "out.safetensors").exists()

@@ -183,14 +183,15 @@ def test_a_melody_on_another_grid_is_refused():
         read_source(Melody((), 64, steps_per_quarter=8), UniformModel.config)
 
 
-def test_a_waltz_gets_the_models_bars_laid_over_it(tmp_path):
+def test_a_waltz_gets_bars_of_four_laid_over_it_where_that_is_asked(tmp_path):
     waltz = Melody(tuple(MelodyNote(4 * i, 4 * i + 4, 60 + i) for i in range(12)), 48, meter=(3, 4))
     waltz.write(tmp_path / "waltz.mid")
-    found = read_source(tmp_path / "waltz.mid", UniformModel.config)
+    assert read_source(tmp_path / "waltz.mid", UniformModel.config).melody.meter == (3, 4)
+    found = read_source(tmp_path / "waltz.mid", UniformModel.config, meter=(4, 4))
     assert "in 3/4: bars of 4/4 are laid over it" in found.description
     assert found.melody.notes == waltz.notes
     assert found.melody.meter == (4, 4)
-    assert read_source(waltz, UniformModel.config).melody.notes == waltz.notes
+    assert read_source(waltz, UniformModel.config, meter=(4, 4)).melody.notes == waltz.notes
     second = pick_window(found, UniformModel.config, first_bar=3)  # of the waltz; its bar 3 begins in the second of 4/4
     assert (second.first_bar, second.last_bar) == (2, 4)
     assert [note.pitch for note in second.melody.notes] == list(range(64, 72))

@@ -42,9 +42,6 @@ export function setUpDraw() {
   element("continue-bars").onchange = (event) => set((now) => (now.draw.more = Number(event.target.value)));
 }
 
-/** Whether the model that composes goes on with a tune: it knows bars of 4/4 only. */
-const composes = (melody) => model.composes && melody.meter.join("/") === "4/4";
-
 const tune = () => selected();
 const hidden = () => doc.draw.hidden.filter((bar) => tune() && bar < barsOf(tune().melody));
 
@@ -63,7 +60,7 @@ export function showDraw() {
   roll.paint();
   const bars = barsOf(melody);
   const more = element("continue-bars");
-  const choices = composes(melody) ? [2, 4, 8, 16] : [model.bars];
+  const choices = model.composes ? [2, 4, 8, 16] : [model.bars];
   if (more.options.length !== choices.length) more.replaceChildren(...choices.map((count) => new Option(count, count)));
   more.value = choices.includes(doc.draw.more) ? doc.draw.more : choices[0];
   const heads = element("bar-heads");
@@ -284,12 +281,12 @@ function onKey(event) {
   showDraw();
 }
 
-/** Bars after the end: by the model that composes, or filled in by the tune's own where that does not know the meter. */
+/** Bars after the end: by the model that composes, or filled in by the only model there is. */
 async function goOn() {
   const own = tune();
   if (!own?.melody.notes.length) return;
   const { melody } = own;
-  if (!composes(melody)) return complete([...Array(model.bars).keys()].map((bar) => barsOf(melody) + bar));
+  if (!model.composes) return complete([...Array(model.bars).keys()].map((bar) => barsOf(melody) + bar));
   set((now) => (now.shape.seed = (now.shape.seed + 1) % 1000));
   const request = { melody, bars: Number(element("continue-bars").value), count: 2, seed: doc.shape.seed };
   showWritten(own, await work("continue", "Going on", request, [downloaded(own)]));

@@ -19,19 +19,18 @@ export function setUpFresh() {
   element("sample").onclick = sample;
 }
 
-/** Whether the model that composes is wanted: it writes 4/4 of any length, in a key, with as many notes as one likes. */
-const isTriple = () => model.chooses && doc.fresh.meter === "3/4";
-const composes = () => model.composes && !isTriple() && (doc.fresh.bars !== 2 || doc.fresh.density > 0 || !model.chooses);
+/** Whether the model that composes is wanted: it writes any length, in a key, with as many notes as one likes. */
+const composes = () => model.composes && (doc.fresh.bars !== 2 || doc.fresh.density > 0 || !model.chooses);
 
 export function showFresh() {
   const { fresh } = doc;
   fillScale(element("fresh-tonic"), element("fresh-scale"), fresh);
   const bars = element("fresh-bars");
-  const choices = model.composes && !isTriple() ? BARS : [model.bars];
+  const choices = model.composes ? BARS : [model.bars];
   if (bars.options.length !== choices.length) bars.replaceChildren(...choices.map((count) => new Option(count, count)));
   bars.value = choices.includes(fresh.bars) ? fresh.bars : choices[0];
   element("fresh-meter").value = fresh.meter;
-  element("fresh-density-field").hidden = !model.composes || isTriple();
+  element("fresh-density-field").hidden = !model.composes;
   element("fresh-tiles").classList.toggle("long", Number(bars.value) > 4);
   element("fresh-density").value = fresh.density;
   element("fresh-density-said").value = fresh.density || "any";
@@ -49,7 +48,7 @@ async function sample() {
     "Making new tunes",
     {
       count,
-      meter: isTriple() ? [3, 4] : [4, 4],
+      meter: model.chooses && doc.fresh.meter !== "4/4" ? doc.fresh.meter : null,
       bars: long ? Number(element("fresh-bars").value) : null,
       key: isKey ? scaleOf(doc.fresh) : null,
       density: long && density ? density : null,

@@ -285,7 +285,7 @@ async function start() {
     return complain(error);
   }
   Object.assign(model, found.model, { examples: found.examples, limits: found.limits });
-  element("about").textContent = `melodyvae ${found.version}, ${model.chooses ? "models by meter and purpose" : `model ${model.name}: ${model.bars} bars of ${model.meter.join("/")}`}. Everything stays on this machine.`;
+  element("about").textContent = `melodyvae ${found.version}, ${model.chooses ? "models by purpose" : `model ${model.name}: ${model.bars} bars of ${model.meter.join("/")}`}. Everything stays on this machine.`;
   setUpTabs();
   setUpDock();
   setUpDrops();

@@ -18,7 +18,6 @@ function shelve(piece, where, bytes) {
     now.tunes.push(tune);
     now.selected = tune.id;
   });
-  if (piece.model_note) say(`${sentence(piece.model_note)}.`);
   return tune;
 }
 
@@ -291,7 +290,7 @@ async function openSheet(id) {
     const length = piece.melody.length_steps / piece.steps_per_bar;
     frame.style.left = `${(100 * piece.grid_bar) / piece.grid_bars}%`;
     frame.style.width = `${Math.min(100 - (100 * piece.grid_bar) / piece.grid_bars, (100 * length) / piece.grid_bars)}%`;
-    why.textContent = [piece.why, piece.description, piece.loss, piece.model_note].filter(Boolean).map((text) => `${sentence(text)}.`).join(" ");
+    why.textContent = [piece.why, piece.description, piece.loss].filter(Boolean).map((text) => `${sentence(text)}.`).join(" ");
     const chosen = [piece.reason, piece.note].filter(Boolean).join("; ");
     bars.textContent = `Bars ${piece.first_bar} to ${piece.last_bar} of ${piece.bars} are taken${chosen ? `: ${chosen}` : ""}.`;
     overview.setAttribute("aria-valuemin", 1);
