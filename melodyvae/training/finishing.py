@@ -1,4 +1,4 @@
-"""Companions of a trained network: its prior, attribute vectors, quantiles of scores, novelty index and metrics.
+"""Companions of a trained network: prior, attribute vectors, quantiles of scores, judge, novelty index and metrics.
 
 In a dataset of several speeds and phases only the windows at the written speed that begin at bar lines count.
 """
@@ -14,13 +14,19 @@ from melodyvae.datasets.windows import SPLITS, WindowDataset
 from melodyvae.evaluation.reconstruction import reconstruction_metrics
 from melodyvae.models.melody import MelodyModel
 from melodyvae.network.checkpoint import beside
+from melodyvae.network.draws import Draws
+from melodyvae.network.network import MelodyNetwork
 from melodyvae.network.rows import random_rows
 from melodyvae.training.trainer import MODEL_FILE
 from melodyvae.verbs.attribute_vectors import fit_attribute_vectors
+from melodyvae.verbs.composing import compose
+from melodyvae.verbs.judge import fit_judge
 from melodyvae.verbs.key_shares import MAX_WINDOWS, count_key_shares
 from melodyvae.verbs.novelty import NOVELTY_FILE, NoveltyIndex
 from melodyvae.verbs.prior import fit_prior
 from melodyvae.verbs.scoring import fit_quantiles
+
+MIN_TUNES, MAX_TUNES = 50, 1500  # whose beginnings are compared with as many drafts
 
 
 def finish_melody_run(
@@ -43,8 +49,8 @@ def fit_companions(
 ) -> None:
     """Give ``model`` the extras and the metrics that fit its weights, in place.
 
-    Prior and attribute vectors are fitted to training windows, the quantiles to windows of ``valid``, and ``valid`` and
-    ``test`` are measured.
+    Prior, attribute vectors and the judge of drafts are fitted to training windows, the quantiles to windows of
+    ``valid``, and ``valid`` and ``test`` are measured.
 
     Args:
         model: the model, ready to use.
@@ -66,6 +72,7 @@ def fit_companions(
     fitted |= fit_quantiles(network, _some(windows["valid"], max_windows))
     if model.config.look_back:
         fitted |= count_key_shares(_some(windows["train"], MAX_WINDOWS), model.vocabulary)
+        fitted |= _fit_judge(network, dataset)
     model.extras |= {name: torch.from_numpy(array) for name, array in fitted.items()}
 
 
@@ -74,6 +81,19 @@ def save_with_novelty(model: MelodyModel, dataset: WindowDataset, path: Path) ->
     model.save(path)
     index = NoveltyIndex.of(dataset.as_written("train"), model.config.steps_per_quarter)
     index.save(beside(path, NOVELTY_FILE))
+
+
+def _fit_judge(model: MelodyNetwork, dataset: WindowDataset) -> dict[str, np.ndarray]:
+    """The judge that tells beginnings of training tunes from drafts of ``model``, for its extras.
+
+    Empty if there are fewer than 50 tunes.
+    """
+    beginnings = random_rows(dataset.tune_beginnings("train"), MAX_TUNES, seed=0)
+    if len(beginnings) < MIN_TUNES:
+        return {}
+    drafts = compose(model, len(beginnings), draws=Draws(0), scale="auto")
+    tunes = [model.vocabulary.decode(row) for row in dataset.splits["train"][beginnings]]
+    return fit_judge(tunes, drafts).to_extras()
 
 
 def _some(windows: np.ndarray, count: int | None) -> np.ndarray:
