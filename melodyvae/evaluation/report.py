@@ -341,7 +341,7 @@ def _structure_of(
 
 
 def default_tunes(model: MelodyNetwork, count: int, bars: int, seed: int = 0) -> list[Melody]:
-    """``count`` tunes as ``melodyvae sample --bars BARS`` writes them unasked, by calls of its default count."""
+    """``count`` tunes of ``bars`` bars as ``sample`` writes them unasked, by calls of its default count."""
     held, tunes = HeldModel(model), list[Melody]()
     while len(tunes) < count:
         tunes += sample(held, SampleOptions(bars=bars, seed=seed + len(tunes))).melodies
