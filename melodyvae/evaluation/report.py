@@ -298,7 +298,8 @@ def _structure_of(
 
     The distance of two halves of the windows is the floor. ``training`` compares as many training windows: a perfect
     model of the training files would be as far from windows of other files. Its ``ranges`` are those of
-    :func:`ranges_of_files`, for as many ``files`` as the windows are from.
+    :func:`ranges_of_files`, for as many ``files`` as the windows are from. The judge learns from training windows, of
+    which there are more, and is asked about the windows.
     """
     table, bar = model.vocabulary, model.config.steps_per_bar
     steps = bars * bar
@@ -321,9 +322,13 @@ def _structure_of(
             known = apart if name == "windows" else (rows, data.train)
             metrics["known_phrases"], _ = known_stretches(*known, table, bar)
             _, metrics["known_bars"] = known_stretches(*known, table, bar, bars=1)
-        judged = (windows[::2], windows[1::2]) if name == "windows" else (rows, windows)
+        judged, others = (rows, windows), None if data.overlap or not len(train) else train
+        if name == "windows":
+            judged, others = (windows[::2], windows[1::2]), None
+        elif name == "training":
+            judged, others = (train[::2], windows), train[1::2]
         if min(map(len, judged)) >= MIN_WINDOWS:
-            metrics["judged"] = two_sample_accuracy(*judged, table.size, seed=seed)
+            metrics["judged"] = two_sample_accuracy(*judged, table.size, seed=seed, others=others)
         metrics |= {
             "repeats_by_lag": repeats_by_lag(rows, bar).tolist(),
             "similarity_by_lag": similarity_by_lag(rows, bar).tolist(),

@@ -83,6 +83,13 @@ def test_a_judge_tells_what_differs_and_cannot_tell_what_does_not():
     assert two_sample_accuracy(steady, windows, 90) >= 0.4
 
 
+def test_a_judge_that_learns_from_others_is_asked_about_the_real_ones():
+    windows, others = random_windows(8, 64, seed=1), random_windows(100, 64, seed=2)
+    held = np.where(np.arange(64) % 4 == 0, random_windows(200, 64, seed=3), 0).astype(np.uint8)
+    assert two_sample_accuracy(held, windows, 90, others=others) > 0.9
+    assert two_sample_accuracy(held, held[:8], 90, others=others) < 0.6  # real ones that are as samples are
+
+
 def test_too_few_windows_cannot_be_judged():
     with pytest.raises(ValueError, match="at least four"):
         two_sample_accuracy(random_windows(3), random_windows(9), 90)
