@@ -71,7 +71,8 @@ EXPLAINED = {
     "ends_on_tonic": "tunes whose last note is their tonic",
     "last_note_beats": "beats that the last note lasts",
     "closes": "tunes that end on the tonic, on a beat of the last bar, at least a beat long",
-    "known_phrases": "windows with four bars running as in a training window, any key",
+    "known_phrases": "tunes with four bars in a row as in a training window, any key",
+    "known_bars": "bars as in a training window, any key",
     "similarity_error": "mean difference of the bars' overlap by lag",
     "judged": "accuracy of a network trained to tell them from the windows, on fresh ones",
 }
@@ -186,8 +187,8 @@ def evaluate(
             on_part=show,
         )
         if report.structure is not None and similarity_file is not None:
-            parts = report.structure.items()
-            matrices = {name: values["self_similarity"] for name, values in parts if name != "training"}
+            whole = next(iter(report.structure.values()))
+            matrices = {name: values["self_similarity"] for name, values in whole.items() if name != "training"}
             with whole_file(similarity_file) as temporary:
                 plot_similarities(matrices, temporary)
         if report.interpolations is not None and plot_file is not None:
@@ -245,23 +246,31 @@ def _print_samples(report: Report) -> None:
 
 
 def _print_structure(report: Report) -> None:
+    for bars, metrics in (report.structure or {}).items():
+        _print_structure_of(bars, metrics)
+
+
+def _print_structure_of(bars: str, metrics: Mapping[str, Any]) -> None:
     from melodyvae.evaluation.structure import DRAWS
 
-    metrics = report.structure or {}
-    ranges, files = (metrics.get("training", {}).get(name) for name in ("ranges", "files"))
-    click.echo(f"{'':<34}" + "".join(f"{name:>9}" for name in metrics) + f"{'range' if ranges else '':>19}")
-    js = [name for name in metrics["windows"] if name.startswith("js_")]
-    opening = [name for name in metrics["windows"] if name.startswith("opening_")]
-    far = ("similarity_error", *js, "judged", *sorted(opening, key=lambda name: name == "opening_judged"))
+    composes, files = "default" in metrics, metrics["windows"]["files"]
+    ranges = metrics.get("training", {}).get("ranges")
+    title = f"{bars} bars: {'beginnings of tunes' if composes else 'windows'} of {files} files, beside samples"
+    click.echo(f"{title}{' and the default of `sample`' * composes}")
+    ratio, of_files = f"{'default / windows':>19}" if composes else "", f"{'range':>19}" if ranges else ""
+    click.echo(f"{'':<34}" + "".join(f"{name:>9}" for name in metrics) + of_files + ratio)
+    far = [name for name in metrics["windows"] if name in ("similarity_error", "judged") or name.startswith("js_")]
     like = [name for name, value in metrics["windows"].items() if isinstance(value, float) and name not in far]
-    for name in (*like, *(name for name in far if name in metrics["windows"])):
+    for name in (*like, *far):
         if name == far[0]:
             click.echo("distance to the windows (column windows: half against half)")
         cells = "".join(f"{f'{values[name]:.4f}' if name in values else '':>9}" for values in metrics.values())
         if ranges:
             cells += f"{'{:.3f} to {:.3f}'.format(*ranges[name]) if name in ranges else '':>19}"
-        explanation = EXPLAINED[name.removeprefix("opening_")]
-        click.echo(f"{name:<34}{cells}  {explanation}{', first two bars' * name.startswith('opening_')}")
+        if composes:
+            usual = metrics["windows"][name] if name in like else 0
+            cells += f"{metrics['default'][name] / usual:19.2f}" if usual else f"{'':>19}"
+        click.echo(f"{name:<34}{cells}  {EXPLAINED[name]}")
     if ranges:
         click.echo(f"range: lowest and highest of {DRAWS} draws of {files} training files, from windows of the others")
     for name, values in metrics.items():

@@ -48,7 +48,8 @@ def fit(
     of many parts at two speeds can be fitted to tunes as they are written, so that its samples and sliders are theirs.
 
     Fitted are the prior of `sample` (to 30,000 windows), the directions of `morph` (20,000) and the percentiles of
-    `score` (4,096 held-out ones); the index beside the model, by which near-copies are found, holds all training
+    `score` (4,096 held-out ones); of a model that composes the judge of its drafts, which tells them from the
+    beginnings of training tunes (1,500). The index beside the model, by which near-copies are found, holds all training
     windows. The model's metrics become those of the held-out windows of DATASET.
 
     With --calibrate a few numbers of the output of a model that composes are changed first, until what it writes

@@ -91,6 +91,24 @@ class WindowDataset:
             raise DatasetError(f"{self.folder / PLACES_FILE} is of other windows; run `melodyvae prep` again")
         return windows[is_as_written] if is_as_written.any() else windows
 
+    def tune_beginnings(self, split: str) -> np.ndarray:
+        """The places in a split of the first window of each track of each file, as fast as written, ``(N,)``.
+
+        New tunes begin where tunes begin, so these windows are what they are compared with.
+
+        Raises:
+            DatasetError: if the folder does not say where windows are from.
+        """
+        places = self._places("source", "track", "speed", "phase", "first_bar")
+        places = places[places["split"] == SPLITS.index(split)]
+        if len(places) != len(self.splits[split]):
+            raise DatasetError(f"{self.folder / PLACES_FILE} is of other windows; run `melodyvae prep` again")
+        as_written = np.flatnonzero((places["speed"] == 1) & (places["phase"] == 0))
+        written = places[as_written]
+        order = np.lexsort((written["first_bar"], written["track"], written["source"]))
+        _, firsts = np.unique(written[["source", "track"]][order], return_index=True)
+        return np.sort(as_written[order[firsts]])
+
     def _places(self, *columns: str) -> np.ndarray:
         """Origin of each window: these columns besides ``split``."""
         file = self.folder / PLACES_FILE

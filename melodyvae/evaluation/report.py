@@ -6,7 +6,7 @@ Conventions: as in :mod:`melodyvae.evaluation.reconstruction`. Intervals are 95%
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -27,23 +27,20 @@ from melodyvae.evaluation.samples import (
     jensen_shannon_bits,
     sample_metrics,
 )
-from melodyvae.evaluation.structure import (
-    OPENING_BARS,
-    distances,
-    known_phrases,
-    opening_distances,
-    ranges_of_files,
-    tune_metrics,
-)
+from melodyvae.evaluation.structure import distances, known_stretches, ranges_of_files, similarity_by_lag
 from melodyvae.evaluation.two_sample import MIN_WINDOWS, two_sample_accuracy
 from melodyvae.models.latent import active_units
 from melodyvae.models.melody import MelodyModel
+from melodyvae.music.melody import Melody
+from melodyvae.music.statistics import pooled_statistics, repeats_by_lag
 from melodyvae.network.draws import Draws
 from melodyvae.network.network import MelodyNetwork
 from melodyvae.network.rows import random_places, random_rows
 from melodyvae.verbs.codec import decode_tokens
 from melodyvae.verbs.composing import compose
+from melodyvae.verbs.held import HeldModel
 from melodyvae.verbs.prior import Prior, draw_latents, has_fitted_prior
+from melodyvae.verbs.sample import SampleOptions, sample
 
 METRICS = ("reconstruction", "bound", "samples", "structure", "interpolations")
 NEAREST_WINDOWS = 1000  # whose nearest training window is searched
@@ -64,8 +61,8 @@ class Report:
         bound: by name ``value`` and ``interval``; ``windows`` says of how many.
         samples: by prior the metrics of samples against the windows; ``floor`` is the same between two halves of the
             windows, ``count`` the number of samples.
-        structure: of the windows and of samples, the shares of bars that repeat an earlier one, and which bars are
-            alike.
+        structure: by the number of bars, of the windows and of samples: statistics of tunes, which bars are alike, and
+            how far the samples are from the windows.
         interpolations: the curves of :class:`~melodyvae.evaluation.interpolation.InterpolationCurves`.
     """
 
@@ -153,7 +150,8 @@ def evaluate(
 class _Data:
     """The windows that are measured and the dataset's training windows, with the file that each is from.
 
-    ``overlap``: some windows are training windows of the dataset (which the model has not seen).
+    ``overlap``: some windows are training windows of the dataset (which the model has not seen). ``begins`` and
+    ``train_begins``: which windows are beginnings of tunes, booleans.
     """
 
     windows: np.ndarray
@@ -162,6 +160,8 @@ class _Data:
     train_sources: np.ndarray
     overlap: bool
     nearest_among: str
+    begins: np.ndarray
+    train_begins: np.ndarray
 
     @classmethod
     def of(cls, model: MelodyModel, dataset: WindowDataset, split: str) -> _Data:
@@ -176,16 +176,38 @@ class _Data:
             train_sources=dataset.sources_of("train"),
             overlap=overlap,
             nearest_among=f"{len(train)} training windows of {dataset.folder}{', from other files' * overlap}",
+            begins=np.concatenate([_begins(dataset, name) for name in splits]),
+            train_begins=_begins(dataset, "train"),
         )
 
     def some(self, count: int | None, seed: int) -> _Data:
         """As many of the windows, or all."""
         places = random_places(len(self.windows), len(self.windows) if count is None else count, seed)
-        return replace(self, windows=self.windows[places], sources=self.sources[places])
+        return replace(self, windows=self.windows[places], sources=self.sources[places], begins=self.begins[places])
+
+    def beginnings(self) -> _Data:
+        """The windows with which tunes begin; all that are measured if there is none among them."""
+        chosen, of_train = self.begins if self.begins.any() else np.full_like(self.begins, True), self.train_begins
+        return replace(
+            self,
+            windows=self.windows[chosen],
+            sources=self.sources[chosen],
+            begins=self.begins[chosen],
+            train=self.train[of_train],
+            train_sources=self.train_sources[of_train],
+            train_begins=self.train_begins[of_train],
+        )
 
     def origin(self, places: np.ndarray | slice = slice(None)) -> Origin | None:
         """Origins of windows and training windows, if a window could meet itself among the latter."""
         return Origin(self.sources[places], self.train_sources) if self.overlap else None
+
+
+def _begins(dataset: WindowDataset, split: str) -> np.ndarray:
+    """Whether each window of a split is the first of its tune, ``(N,)``."""
+    begins = np.zeros(len(dataset.splits[split]), bool)
+    begins[dataset.tune_beginnings(split)] = True
+    return begins
 
 
 def _reconstruction(model: MelodyModel, data: _Data, seed: int) -> dict[str, Any]:
@@ -257,64 +279,98 @@ def _samples(
 def _structure(
     model: MelodyNetwork, data: _Data, draw: Callable[[Prior], np.ndarray], count: int, seed: int
 ) -> dict[str, Any]:
-    """Structure of windows and samples, and the distance between them.
+    """Structure of windows and samples, and the distance between them, by the number of bars.
+
+    New tunes of a model that composes are compared with beginnings of tunes, and beside raw draws (``samples``) stands
+    the ``default``, the tunes that ``sample`` writes unasked, of as many bars as the model's windows and of half.
+    """
+    bars, drawn = model.config.bars, draw(_priors(model)[0])
+    if not model.config.look_back:
+        return {str(bars): _structure_of(model, data, data, drawn, bars, count, seed)}
+    lengths = (bars, bars // 2) if bars > 1 else (bars,)
+    return {
+        str(length): _structure_of(model, data, data.beginnings(), drawn, length, count, seed) for length in lengths
+    }
+
+
+def _structure_of(
+    model: MelodyNetwork, data: _Data, compared_data: _Data, drawn: np.ndarray, bars: int, count: int, seed: int
+) -> dict[str, Any]:
+    """Metrics of tunes of some bars, by what they are.
 
     The distance of two halves of the windows is the floor. ``training`` compares as many training windows: a perfect
     model of the training files would be as far from windows of other files. Its ``ranges`` are those of
-    :func:`ranges_of_files`, for as many ``files`` as the windows are from. A model of more than two bars is compared
-    with two-bar samples joined, which are independent of each other; ``opening_*`` are the distances of the first two
-    bars alone.
+    :func:`ranges_of_files`, for as many ``files`` as the windows are from. The judge learns from training windows, of
+    which there are more, and is asked about the windows.
     """
-    config = model.config
-    compared = {"windows": random_rows(data.windows, count, seed), "samples": draw(_priors(model)[0])}
-    short = MelodyNetwork.read()
-    chained, rest = divmod(config.steps, short.config.steps)
-    if chained > 1 and not rest and short.config.steps_per_bar == config.steps_per_bar:
-        compared["chained"] = _drawn(short, count * chained, None, seed).reshape(count, config.steps)
-    if len(data.train) and not data.overlap:
-        compared["training"] = random_rows(data.train, count, seed)
-    table, bar = model.vocabulary, config.steps_per_bar
+    table, bar = model.vocabulary, model.config.steps_per_bar
+    steps = bars * bar
+    windows, train = compared_data.windows[:, :steps], compared_data.train[:, :steps]
+    compared = {"windows": random_rows(windows, count, seed), "samples": drawn[:, :steps]}
+    if model.config.look_back:
+        compared["default"] = _encoded(model, default_tunes(model, count, bars, seed))
+    if len(train) and not data.overlap:
+        compared["training"] = random_rows(train, count, seed)
     apart = compared["windows"], data.train  # of different files
     if data.overlap:
-        apart = data.windows[data.sources % 2 == 0], data.train[data.train_sources % 2 == 1]
+        is_even = compared_data.sources % 2 == 0
+        apart = windows[is_even], data.train[data.train_sources % 2 == 1]
     metrics_by_name: dict[str, Any] = {}
     for name, rows in compared.items():
-        like = tune_metrics(rows, table, bar)
-        known = apart if name == "windows" else (rows, data.train)
-        metrics_by_name[name] = {
-            **like.shares,
-            **({} if name == "training" else {"known_phrases": known_phrases(*known, table, bar)}),
-            "repeats_by_lag": like.spectrum.tolist(),
-            "similarity_by_lag": like.similarity.tolist(),
+        metrics = metrics_by_name[name] = pooled_statistics(_decoded(model, rows)) | distances(
+            rows, windows, table, bar
+        )
+        if name != "training":
+            known = apart if name == "windows" else (rows, data.train)
+            metrics["known_phrases"], _ = known_stretches(*known, table, bar)
+            _, metrics["known_bars"] = known_stretches(*known, table, bar, bars=1)
+        judged, others = (rows, windows), None if data.overlap or not len(train) else train
+        if name == "windows":
+            judged, others = (windows[::2], windows[1::2]), None
+        elif name == "training":
+            judged, others = (train[::2], windows), train[1::2]
+        if min(map(len, judged)) >= MIN_WINDOWS:
+            metrics["judged"] = two_sample_accuracy(*judged, table.size, seed=seed, others=others)
+        metrics |= {
+            "repeats_by_lag": repeats_by_lag(rows, bar).tolist(),
+            "similarity_by_lag": similarity_by_lag(rows, bar).tolist(),
             "self_similarity": self_similarity(rows, bar).tolist(),
         }
-    windows, order = data.windows, np.random.default_rng(seed).permutation(len(data.windows))
-    against = {name: (rows, windows) for name, rows in compared.items()} | {
-        "windows": (windows[order[::2]], windows[order[1::2]])
-    }
-    for name, (ours, theirs) in against.items():
-        metrics_by_name[name] |= distances(ours, theirs, table, bar)
-        if min(len(ours), len(theirs)) >= MIN_WINDOWS:
-            judged = (windows[::2], windows[1::2]) if name == "windows" else (ours, theirs)
-            metrics_by_name[name]["judged"] = two_sample_accuracy(*judged, table.size, seed=seed)
-            if config.bars > OPENING_BARS:
-                one, other = (rows[:, : OPENING_BARS * bar] for rows in judged)
-                metrics_by_name[name]["opening_judged"] = two_sample_accuracy(one, other, table.size, seed=seed)
-        metrics_by_name[name] |= opening_distances(ours, theirs, table, bar)
+    order = np.random.default_rng(seed).permutation(len(windows))
+    metrics_by_name["windows"] |= distances(windows[order[::2]], windows[order[1::2]], table, bar)
+    files = len(np.unique(compared_data.sources))
+    metrics_by_name["windows"]["files"] = files
     if "training" in metrics_by_name:
-        files = len(np.unique(data.sources))
-        metrics_by_name["training"]["files"] = files
         metrics_by_name["training"]["ranges"] = ranges_of_files(
-            data.train, data.train_sources, files, count, table, bar, seed
+            train, _decoded(model, train), compared_data.train_sources, files, count, table, bar, seed
         )
     return metrics_by_name
+
+
+def default_tunes(model: MelodyNetwork, count: int, bars: int, seed: int = 0) -> list[Melody]:
+    """``count`` tunes of ``bars`` bars as ``sample`` writes them unasked, by calls of its default count."""
+    held, tunes = HeldModel(model), list[Melody]()
+    while len(tunes) < count:
+        tunes += sample(held, SampleOptions(bars=bars, seed=seed + len(tunes))).melodies
+    return tunes[:count]
+
+
+def _encoded(model: MelodyNetwork, melodies: Sequence[Melody]) -> np.ndarray:
+    """The windows ``(N, T)`` of melodies of equal length."""
+    return np.stack([model.vocabulary.encode(melody) for melody in melodies])
+
+
+def _decoded(model: MelodyNetwork, windows: np.ndarray) -> list[Melody]:
+    """The melodies of windows ``(N, T)``, on the model's grid and in its meter."""
+    grid = {"steps_per_quarter": model.config.steps_per_quarter, "meter": model.config.meter}
+    return [model.vocabulary.decode(row, **grid) for row in windows]
 
 
 def _drawn(model: MelodyNetwork, count: int, prior: Prior | None, seed: int) -> np.ndarray:
     """Sampled windows ``(count, T)`` at temperature 1; of a model that composes in the keys that tunes come in."""
     draws = Draws(seed)
     if model.config.look_back and prior != "fitted":
-        return np.stack([model.vocabulary.encode(melody) for melody in compose(model, count, draws=draws)])
+        return _encoded(model, compose(model, count, draws=draws))
     return decode_tokens(model, draw_latents(model, count, prior, draws), 1.0, draws)
 
 

@@ -1,4 +1,4 @@
-"""Structure of whole tunes: repetition by lag, the key, leaps, range and silence, against held-out tunes.
+"""Structure of whole tunes: their statistics, repetition by lag, phrases of training tunes, against held-out tunes.
 
 Conventions: windows are tokens ``(N, T)`` of whole bars; shares are 0 to 1; a lag is a number of bars; bars without an
 onset are left out of all comparisons of bars. Distances are given beside their floor: the same between two halves of
@@ -7,33 +7,18 @@ the held-out windows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
 from melodyvae.evaluation.samples import histograms, jensen_shannon_bits
-from melodyvae.music.statistics import PHRASE_BARS, repeats_by_lag, window_statistics
+from melodyvae.music.melody import Melody
+from melodyvae.music.statistics import PHRASE_BARS, Ratio, statistics_of
 from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
 from melodyvae.network.rows import random_rows
 
 BATCH = 2000
 DRAWS = 20
-OPENING_BARS = 2  # of longer windows, compared by themselves, too
-
-
-@dataclass(frozen=True)
-class TuneMetrics:
-    """Musical statistics of windows.
-
-    Attributes:
-        shares: by name, the values of :data:`~melodyvae.music.statistics.STATISTICS`, all windows pooled.
-        spectrum: share of bars equal to the bar ``lag`` before, by lag from 1, ``(bars - 1,)``.
-        similarity: mean overlap of two bars ``lag`` apart, by lag from 1, ``(bars - 1,)``.
-    """
-
-    shares: dict[str, float]
-    spectrum: np.ndarray
-    similarity: np.ndarray
 
 
 def distances(one: np.ndarray, other: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int) -> dict[str, float]:
@@ -49,19 +34,9 @@ def distances(one: np.ndarray, other: np.ndarray, vocabulary: Vocabulary, steps_
     return {"similarity_error": float(np.abs(gap).mean()) if len(gap) else 0.0} | js
 
 
-def opening_distances(
-    one: np.ndarray, other: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int
-) -> dict[str, float]:
-    """``opening_js_*``: those of :func:`distances` of the first two bars; none of windows that have no more."""
-    steps = OPENING_BARS * steps_per_bar
-    if one.shape[1] <= steps:
-        return {}
-    opening = distances(one[:, :steps], other[:, :steps], vocabulary, steps_per_bar)
-    return {f"opening_{name}": value for name, value in opening.items() if name.startswith("js_")}
-
-
 def ranges_of_files(
     windows: np.ndarray,
+    melodies: Sequence[Melody],
     sources: np.ndarray,
     files: int,
     count: int,
@@ -71,33 +46,24 @@ def ranges_of_files(
 ) -> dict[str, list[float]]:
     """Range of each metric over 20 draws of a few files: how much it depends on the choice of files.
 
-    A draw takes ``files`` of the files of ``windows`` ``(N, T)``, whose number is ``sources`` ``(N,)``: the values of
-    :func:`tune_metrics` of their windows, and the distances of windows of the other files from them, of up to ``count``
-    windows each. Two halves of the same windows share their files and are nearer. Empty if there are too few files.
+    A draw takes ``files`` of the files of ``windows`` ``(N, T)``, whose number is ``sources`` ``(N,)``: the statistics
+    of their ``melodies``, and the distances of windows of the other files from them, of up to ``count`` windows each.
+    Two halves of the same windows share their files and are nearer. Empty if there are too few files.
     """
     names = np.unique(sources)
     if len(names) < 2 * files:
         return {}
     generator = np.random.default_rng(seed)
+    statistics = statistics_of(melodies)
     values_by_name: dict[str, list[float]] = {}
     for draw in range(DRAWS):
         is_drawn = np.isin(sources, generator.choice(names, files, replace=False))
-        ours, others = (random_rows(windows[where], count, seed + draw) for where in (is_drawn, ~is_drawn))
-        values = tune_metrics(ours, vocabulary, steps_per_bar).shares
-        for apart in (distances, opening_distances):
-            values |= apart(others, ours, vocabulary, steps_per_bar)
+        ours, others = (random_rows(np.flatnonzero(where), count, seed + draw) for where in (is_drawn, ~is_drawn))
+        values = {name: Ratio(ratio.part[ours], ratio.whole[ours]).pooled for name, ratio in statistics.items()}
+        values |= distances(windows[others], windows[ours], vocabulary, steps_per_bar)
         for name, value in values.items():
             values_by_name.setdefault(name, []).append(value)
     return {name: [min(values), max(values)] for name, values in values_by_name.items()}
-
-
-def tune_metrics(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int) -> TuneMetrics:
-    """Musical statistics of windows ``(N, T)``."""
-    return TuneMetrics(
-        {name: ratio.pooled for name, ratio in window_statistics(windows, vocabulary, steps_per_bar).items()},
-        repeats_by_lag(windows, steps_per_bar),
-        similarity_by_lag(windows, steps_per_bar),
-    )
 
 
 def similarity_by_lag(windows: np.ndarray, steps_per_bar: int) -> np.ndarray:
@@ -117,33 +83,36 @@ def similarity_by_lag(windows: np.ndarray, steps_per_bar: int) -> np.ndarray:
     return np.array(overlaps)
 
 
-def known_phrases(
+def known_stretches(
     windows: np.ndarray, train: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int, bars: int = PHRASE_BARS
-) -> float:
-    """The share of ``windows`` ``(N, T)`` with ``bars`` bars running as in one of ``train`` ``(M, T)``, in any key.
+) -> tuple[float, float]:
+    """Shares of ``windows`` ``(N, T)`` that are as in one of ``train`` ``(M, T)``, in any key.
 
-    Pairs of bars with fewer than two onsets on average are left out: they match too easily.
+    The share of windows with ``bars`` bars in a row that are, and the share of all such stretches. Stretches with fewer
+    than two onsets per bar are none of either: they match too easily.
     """
     if windows.shape[1] < bars * steps_per_bar or not len(windows) or not len(train):
-        return 0.0
-    known = np.unique(np.concatenate([_phrases(part, vocabulary, steps_per_bar, bars) for part in _parts(train)]))
-    is_known = [np.isin(_phrases(part, vocabulary, steps_per_bar, bars), known) for part in _parts(windows)]
-    per_window = (windows.shape[1] - bars * steps_per_bar) // steps_per_bar + 1
-    return float(np.concatenate(is_known).reshape(len(windows), per_window).any(axis=1).mean())
+        return 0.0, 0.0
+    known = np.unique(np.concatenate([_stretches(part, vocabulary, steps_per_bar, bars)[0] for part in _parts(train)]))
+    stretches = [_stretches(part, vocabulary, steps_per_bar, bars) for part in _parts(windows)]
+    hashes, is_full = (np.concatenate(part) for part in zip(*stretches, strict=True))
+    is_known = np.isin(hashes, known) & is_full
+    of_window = is_known.reshape(len(windows), -1).any(axis=1)
+    return float(of_window.mean()), float(is_known.sum() / max(is_full.sum(), 1))
 
 
 def _parts(windows: np.ndarray) -> list[np.ndarray]:
     return [np.asarray(windows[start : start + BATCH]) for start in range(0, len(windows), BATCH)]
 
 
-def _phrases(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int, bars: int) -> np.ndarray:
-    """A 64-bit hash of each stretch of ``bars`` bars, the same in every key; a number of its own if notes are few."""
+def _stretches(
+    windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int, bars: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """A 64-bit hash of each stretch of ``bars`` bars, the same in every key, and whether it has two onsets per bar."""
     length = bars * steps_per_bar
     stretches = np.lib.stride_tricks.sliding_window_view(windows, length, axis=1)[:, ::steps_per_bar].reshape(
         -1, length
     )
     factors = np.random.default_rng(0).integers(1, 2**63, length, dtype=np.uint64) | np.uint64(1)
     hashes = (vocabulary.normalise(stretches).astype(np.uint64) * factors).sum(axis=1, dtype=np.uint64)
-    is_full = (stretches >= FIRST_NOTE_ON).sum(axis=1) >= 2 * bars
-    its_own = np.random.default_rng(len(windows)).integers(2**63, size=len(hashes), dtype=np.uint64)
-    return np.where(is_full, hashes, its_own)
+    return hashes, (stretches >= FIRST_NOTE_ON).sum(axis=1) >= 2 * bars

@@ -40,30 +40,52 @@ class Judge(nn.Module):
 
 
 def two_sample_accuracy(
-    samples: np.ndarray, real: np.ndarray, vocabulary_size: int, first_note_on: int = 2, seed: int = 0
+    samples: np.ndarray,
+    real: np.ndarray,
+    vocabulary_size: int,
+    first_note_on: int = 2,
+    seed: int = 0,
+    others: np.ndarray | None = None,
 ) -> float:
-    """The judge's accuracy on fresh windows, half of them samples, from token windows ``(M, T)`` and ``(N, T)``.
+    """The judge's accuracy on fresh windows, samples and real ones weighing the same.
 
-    As many of each are taken, spread evenly. The first half is learned from and the second asked about: in the order
-    of a dataset the windows of a file stand together, so hardly a file is in both.
+    It learns from the first half of the samples and as many real windows, spread evenly: of ``others``, real ones from
+    other files, and without them of the first half of ``real``. It is asked about the rest. In the order of a dataset
+    the windows of a file stand together, so hardly a file is in both.
+
+    Args:
+        samples: token windows ``(M, T)``.
+        real: token windows ``(N, T)``.
+        vocabulary_size: of the tokens.
+        first_note_on: the first token that is a note.
+        seed: of the network and the order of learning.
+        others: token windows ``(K, T)``; with few windows in ``real`` the judge learns more from these.
 
     Raises:
-        ValueError: if there are fewer than four of either.
+        ValueError: if there are fewer than four samples or real windows.
     """
-    count = min(len(samples), len(real)) // 2 * 2
-    if count < MIN_WINDOWS:
+    if min(len(samples), len(real)) < MIN_WINDOWS:
         raise ValueError(
             f"there are {len(samples)} samples and {len(real)} real windows; at least four of each are needed"
         )
-    places = [np.linspace(0, len(windows) - 1, count).astype(int) for windows in (samples, real)]
-    both = [torch.from_numpy(w[p].astype(np.int64)) for w, p in zip((samples, real), places, strict=True)]
-    learned = torch.cat([windows[: count // 2] for windows in both])
-    asked = torch.cat([windows[count // 2 :] for windows in both])
-    is_real = torch.arange(count) >= count // 2
-    judge = _train(learned, is_real.float(), vocabulary_size, first_note_on, seed)
+    known, asked = (real[: len(real) // 2], real[len(real) // 2 :]) if others is None else (others, real)
+    half = len(samples) // 2
+    learned = [_spread(windows, min(half, len(known))) for windows in (samples[:half], known)]
+    is_real = torch.arange(2 * len(learned[0])) >= len(learned[0])
+    judge = _train(torch.cat(learned), is_real.float(), vocabulary_size, first_note_on, seed)
+    shares = [_share_judged_real(judge, windows) for windows in (samples[half:], asked)]
+    return (1 - shares[0] + shares[1]) / 2
+
+
+def _spread(windows: np.ndarray, count: int) -> Tensor:
+    """So many of ``windows`` ``(N, T)``, spread evenly."""
+    return torch.from_numpy(windows[np.linspace(0, len(windows) - 1, count).astype(int)].astype(np.int64))
+
+
+def _share_judged_real(judge: Judge, windows: np.ndarray) -> float:
     with torch.inference_mode():
-        judged_real = torch.cat([judge(part) for part in torch.split(asked, 256)]) > 0
-    return float((judged_real == is_real).float().mean())
+        logits = torch.cat([judge(part) for part in torch.split(torch.from_numpy(windows.astype(np.int64)), 256)])
+    return float((logits > 0).float().mean())
 
 
 def _train(tokens: Tensor, is_real: Tensor, vocabulary_size: int, first_note_on: int, seed: int) -> Judge:

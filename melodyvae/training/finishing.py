@@ -1,4 +1,4 @@
-"""Companions of a trained network: its prior, attribute vectors, quantiles of scores, novelty index and metrics.
+"""Companions of a trained network: prior, attribute vectors, quantiles of scores, judge, novelty index and metrics.
 
 In a dataset of several speeds and phases only the windows at the written speed that begin at bar lines count.
 """
@@ -14,16 +14,25 @@ import torch
 from melodyvae.datasets.windows import SPLITS, WindowDataset
 from melodyvae.evaluation.reconstruction import reconstruction_metrics
 from melodyvae.models.melody import MelodyModel
+from melodyvae.music.bars import bar_within
+from melodyvae.music.melody import Melody
 from melodyvae.music.styles import style_code
 from melodyvae.network.checkpoint import beside
+from melodyvae.network.conditions import METERS
+from melodyvae.network.draws import Draws
+from melodyvae.network.network import MelodyNetwork
 from melodyvae.network.rows import random_places
 from melodyvae.training.trainer import MODEL_FILE
 from melodyvae.verbs.attribute_vectors import fit_attribute_vectors
-from melodyvae.verbs.form import STYLE, count_plans
+from melodyvae.verbs.composing import compose
+from melodyvae.verbs.form import METER, STYLE, count_plans
+from melodyvae.verbs.judge import fit_judge
 from melodyvae.verbs.key_shares import MAX_WINDOWS, count_key_shares
 from melodyvae.verbs.novelty import NOVELTY_FILE, NoveltyIndex
 from melodyvae.verbs.prior import fit_prior
 from melodyvae.verbs.scoring import fit_quantiles
+
+MIN_TUNES, MAX_TUNES = 50, 1500  # whose beginnings are compared with as many drafts
 
 
 def finish_melody_run(
@@ -46,8 +55,8 @@ def fit_companions(
 ) -> None:
     """Give ``model`` the extras and the metrics that fit its weights, in place.
 
-    Prior and attribute vectors are fitted to training windows, the quantiles to windows of ``valid``, and ``valid`` and
-    ``test`` are measured.
+    Prior, attribute vectors and the judge of drafts are fitted to training windows, the quantiles to windows of
+    ``valid``, and ``valid`` and ``test`` are measured.
 
     Args:
         model: the model, ready to use.
@@ -75,6 +84,9 @@ def fit_companions(
     if (conditions := tunes["train"].conditions) is not None:
         fitted |= count_plans(tunes["train"].windows, conditions, model.config.steps_per_bar)
     model.extras |= {name: torch.from_numpy(array) for name, array in fitted.items()}
+    if model.config.look_back:
+        judge = _fit_judge(model.network(), dataset, tunes["train"])
+        model.extras |= {name: torch.from_numpy(array) for name, array in judge.items()}
 
 
 def save_with_novelty(model: MelodyModel, dataset: WindowDataset, path: Path) -> None:
@@ -106,3 +118,29 @@ def _tunes(model: MelodyModel, dataset: WindowDataset, split: str) -> _Tunes:
     conditions = dataset.conditions_of(split)
     rows = np.flatnonzero(conditions[:, STYLE] != style_code("part"))
     return _Tunes(np.asarray(dataset.splits[split])[rows], conditions[rows])
+
+
+def _fit_judge(network: MelodyNetwork, dataset: WindowDataset, tunes: _Tunes) -> dict[str, np.ndarray]:
+    """The judge that tells beginnings of training tunes from drafts in the same meters, for a model's extras.
+
+    Empty if there are fewer than :data:`MIN_TUNES` tunes.
+    """
+    beginnings, meters = dataset.tune_beginnings("train"), [network.config.meter]
+    codes = np.ones(len(beginnings), np.int64)
+    if tunes.conditions is not None:
+        conditions, meters = dataset.conditions_of("train")[beginnings], list(METERS)
+        codes = np.where(conditions[:, STYLE] == style_code("part"), 0, conditions[:, METER])
+    real: list[Melody] = []
+    drafts: list[Melody] = []
+    for code, meter in enumerate(meters, 1):
+        rows = beginnings[codes == code]
+        rows = rows[random_places(len(rows), MAX_TUNES // len(meters), seed=0)]
+        if not len(rows):
+            continue
+        grid = bar_within(meter, network.room.steps_per_quarter, network.room.steps_per_bar)
+        of_meter = network.in_meter(meter, None if grid is None else grid[1])
+        fields = {"meter": meter, "steps_per_quarter": of_meter.config.steps_per_quarter}
+        tokens = of_meter.lifted(np.asarray(dataset.splits["train"][rows]))
+        real += [network.vocabulary.decode(row, **fields) for row in tokens]
+        drafts += compose(of_meter, len(rows), draws=Draws(code), scale="auto").melodies
+    return fit_judge(real, drafts).to_extras() if len(real) >= MIN_TUNES else {}

@@ -34,6 +34,7 @@ from melodyvae.system.errors import UserError
 from melodyvae.verbs.codec import check_count, decode_tokens, fields_of, tied_like
 from melodyvae.verbs.facts import CloseMissed, DensityMissed, Fact, KeyMissed
 from melodyvae.verbs.form import Form, draw_plans
+from melodyvae.verbs.judge import Judge
 from melodyvae.verbs.in_scale import allowed_in_each, rules_within
 from melodyvae.verbs.key_shares import draw_signatures
 from melodyvae.verbs.sources import sounding_bars
@@ -41,6 +42,7 @@ from melodyvae.verbs.sources import sounding_bars
 MIN_PITCHES = 3
 CANDIDATES = 8  # drawn for each tune that is wanted; the best is kept
 MAX_DRAWN = 512  # at a time
+NATS_A_UNIT = 1.5  # what a unit of distance from the wish weighs beside the log-odds of the judge
 MAX_SHIFT = 60  # semitones by which a tune is moved
 NEAR_DENSITY = 1 / 3  # by what share of the density wished a tune may have more or fewer notes
 MAX_HEARD_BARS = 32  # of a tune that goes on
@@ -365,7 +367,26 @@ def _drafts(
             for melody, shift, other in zip(melodies, shifts, others, strict=True)
         ]
     moved = [melody.transpose(shift) for melody, shift in zip(melodies, shifts, strict=True)]
-    return moved, [wanted.distance(melody) + beyond / 3 for melody, beyond in zip(moved, outside, strict=True)]
+    if wanted.is_open:
+        return moved, [0.0] * drawn
+    return moved, _distances(model, moved, wanted, draws, np.array(outside) / 3)
+
+
+def _distances(
+    model: MelodyNetwork,
+    melodies: Sequence[Melody],
+    wanted: Wish,
+    draws: Draws,
+    more: np.ndarray,
+    before: Melody | None = None,
+) -> list[float]:
+    """Distance of each tune from the wish, and ``more``, less what the model's judge of tunes says for it."""
+    far = NATS_A_UNIT * (np.array([wanted.distance(melody, before) for melody in melodies]) + more)
+    judge = Judge.from_extras(model.extras)
+    if judge is not None and all(melody.notes for melody in melodies):
+        far = far - judge.drawn_score(melodies, draws)
+    found: list[float] = far.tolist()
+    return found
 
 
 def _room_bars(model: MelodyNetwork, bars: int) -> int:
@@ -444,7 +465,8 @@ def go_on(
     grid = {"steps_per_quarter": model.config.steps_per_quarter}
     written = [model.vocabulary.decode(row, **(grid | fields_of(melody))) for row in rows]
     wish = Wish(density=usual_density(melody), closes=True)
-    far = [wish.distance(draft.window(heard.bars, bars), heard) for draft in written]
+    new = [draft.window(heard.bars, bars) for draft in written]
+    far = [wish.distance(draft, heard) for draft in new]
     best = _best(written, far, count)
     if start:
         best = [tied_like(Melody.join([melody.window(0, start), tail]), melody, 1) for tail in best]

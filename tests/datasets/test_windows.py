@@ -12,7 +12,7 @@ import torch
 from data_prep.prepare import PrepOptions, prepare
 from melodyvae.datasets.batches import TrainingBatches
 from melodyvae.datasets.shuffle import Shuffle
-from melodyvae.datasets.windows import DatasetError, open_dataset
+from melodyvae.datasets.windows import DatasetError, WindowDataset, open_dataset
 from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
 from melodyvae.presets import PRESETS
 from tests.fuzzing import odd_arrays
@@ -70,6 +70,24 @@ def test_windows_as_written_are_those_of_bar_lines_at_the_piece_s_own_speed(tmp_
     assert plain.as_written("train").tolist() == plain.splits["train"].tolist()
 
 
+def test_tunes_begin_with_the_first_window_of_each_track_as_fast_as_written(tmp_path):
+    columns = ("split", "source", "track", "speed", "phase", "first_bar")
+    origins = [
+        (0, 3, 0, 1, 0, 4),  # 0
+        (0, 3, 0, 1, 0, 2),  # 1: the first of file 3
+        (0, 3, 0, 2, 0, 0),  # at double speed
+        (0, 3, 1, 1, 4, 0),  # within a bar
+        (0, 3, 1, 1, 0, 1),  # 4: the first of its second track
+        (1, 5, 0, 1, 0, 0),  # of another split
+        (0, 1, 0, 1, 0, 7),  # 6 there, and 5 of train: the only one of file 1
+    ]
+    places = np.array(origins, [(name, "u4") for name in columns])
+    np.save(tmp_path / "windows.npy", places)
+    splits = {"train": random_windows(6), "valid": random_windows(1), "test": random_windows(0)}
+    dataset = WindowDataset(tmp_path, {}, splits)
+    assert [dataset.tune_beginnings(split).tolist() for split in splits] == [[1, 4, 5], [0], []]
+
+
 def test_meta_of_more_than_a_gigabyte_is_refused_unread(dataset_folder, monkeypatch):
     monkeypatch.setattr("melodyvae.datasets.windows.MAX_META_BYTES", 100)
     with pytest.raises(DatasetError, match=r"its meta\.json is larger than"):
@@ -84,7 +102,7 @@ def test_what_does_not_say_where_windows_are_from_is_refused(dataset_folder, tmp
     if array is not None:
         (copy / "windows.npy").write_bytes(array)
     dataset = open_dataset(copy)
-    for ask in (dataset.sources_of, dataset.as_written):
+    for ask in (dataset.sources_of, dataset.as_written, dataset.tune_beginnings):
         with pytest.raises(DatasetError, match=r"windows\.npy (cannot be used|does not say)"):
             ask("train")
 

@@ -295,12 +295,8 @@ def test_the_command_draws_the_interpolations_and_says_what_was_recorded(run_fol
     assert "repeats_exact" in run("evaluate", dataset_folder, "--model", run_folder, *few, *structure)
     assert matrix.read_bytes().startswith(b"\x89PNG")
     found = json.loads((tmp_path / "metrics.json").read_text())["structure"]
-    assert set(found) == {
-        "windows",
-        "samples",
-        "training",
-    }  # two bars are not compared with two in a row
-    assert found["windows"]["self_similarity"][0][0] == pytest.approx(1)
+    assert set(found["2"]) == {"windows", "samples", "training"}
+    assert found["2"]["windows"]["self_similarity"][0][0] == pytest.approx(1)
     only = run("evaluate", dataset_folder, "--model", run_folder, *few, "--metrics", "samples")
     assert "js_onset" in only
     assert "note_f1" not in only

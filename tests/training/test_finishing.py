@@ -5,12 +5,16 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from data_prep.prepare import prepare
+from data_prep.prepare import PrepOptions, prepare
 from melodyvae.cli.main import main
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.models.checkpoint import load_checkpoint
+from melodyvae.network.draws import Draws
+from melodyvae.network.network import MelodyNetwork
+from melodyvae.verbs.composing import compose
+from melodyvae.verbs.judge import Judge
 from melodyvae.verbs.novelty import NoveltyIndex
-from tests.conftest import tune
+from tests.conftest import tiny_composer, tune
 
 
 @pytest.fixture
@@ -45,6 +49,22 @@ def test_it_is_fitted_to_another_dataset_and_the_weights_stay(run_folder, other_
     assert index.is_near_copy(np.asarray(dataset.splits["train"])).all()
     told = CliRunner().invoke(main, ["inspect", str(out)]).output
     assert "fitted to: dataset_sha256" in told
+
+
+def test_a_model_that_composes_gets_a_judge_that_knows_its_drafts_from_tunes(tmp_path):
+    (tmp_path / "midi").mkdir()
+    for seed in range(80):
+        tune(seed, bars=6).write(tmp_path / "midi" / f"{seed}.mid")
+    dataset = prepare([tmp_path / "midi"], tmp_path / "tunes", PrepOptions(bars=4), workers=0).output
+    mine, out = tmp_path / "mine.safetensors", tmp_path / "out.safetensors"
+    tiny_composer().save(mine)
+    fit(dataset, "--model", mine, "-o", out, "--measure", 5)
+    model = MelodyNetwork.read(out)
+    judge = Judge.from_extras(model.extras)
+    held_out = open_dataset(dataset).splits["test"]
+    assert len(held_out) > 5
+    assert judge.score([model.vocabulary.decode(row) for row in held_out]).mean() > 1
+    assert judge.score(compose(model, 20, draws=Draws(7), scale="auto")).mean() < -1
 
 
 def test_without_an_output_the_models_own_file_is_written(run_folder, other_dataset, tmp_path):
