@@ -150,6 +150,17 @@ class MelodyConfig:
         bars = self.bars // room.bars
         return replace(self, meter=meter, steps_per_quarter=grid, bars=bars, segment_bars=segment_bars)
 
+    def composed_grid(self, meter: tuple[int, int]) -> int | None:
+        """Steps per quarter on which new tunes in a meter are written; None is the model's own.
+
+        A model that is told conditions has learned bars that are too long for its own and cannot be halved on half the
+        grid: 9/8 in eighths.
+        """
+        from melodyvae.music.bars import bar_within  # here, so that digits need nothing of melodies
+
+        within = bar_within(meter, self.steps_per_quarter, self.steps_per_bar) if self.conditions else None
+        return None if within is None else within[1]
+
     @property
     def segments(self) -> int:
         """Segments in one window (S); 1 of a model that codes the whole window at once."""

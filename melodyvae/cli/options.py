@@ -167,11 +167,11 @@ def is_given(option: str) -> bool:
     return click.get_current_context().get_parameter_source(option) is not ParameterSource.DEFAULT
 
 
-def composing(generation: Generation, parts: str = "tunes") -> Generation:
-    """The same with the model that composes such parts, unless a model is named."""
-    from melodyvae.verbs.meters import COMPOSING_MODELS
+def composing(generation: Generation) -> Generation:
+    """The same with the model that composes, unless a model is named."""
+    from melodyvae.verbs.meters import COMPOSING_MODEL
 
-    return generation if is_given("model_name") else replace(generation, model_name=COMPOSING_MODELS[parts])
+    return generation if is_given("model_name") else replace(generation, model_name=COMPOSING_MODEL)
 
 
 def generation_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -13,29 +13,24 @@ from melodyvae.verbs.sample import sample as draw
 
 @click.command()
 @verb_options(SampleOptions)
-@click.option(
-    "--parts",
-    type=click.Choice(["tunes", "all"]),
-    default="tunes",
-    show_default=True,
-    help="tunes: what a person would sing; all: any part of a piece, basses and inner voices, too.",
-)
 @generation_options
-def sample(generation: Generation, parts: str, options: SampleOptions) -> None:
+def sample(generation: Generation, options: SampleOptions) -> None:
     """Write new tunes, drawn from the model.
 
     \b
     melodyvae sample -n 8
     melodyvae sample -n 8 --bars 16
     melodyvae sample -n 4 --bars 32 --key A:minor --density 5 --range 60 81
-    melodyvae sample -n 8 --parts all
+    melodyvae sample -n 8 --style jig
+    melodyvae sample -n 8 --meter 3/4 --form AABA
     melodyvae sample -n 4 --scale G:major
     melodyvae sample -n 8 --meter 3/4
     melodyvae sample -n 8 --model melody-2bar --prior normal
     melodyvae sample -n 100 --seed 7 --temperature 0.7 -o tunes
 
-    They are written by melody-compose: eight bars, long enough for a phrase and its answer, whose bars come back as
-    those of songs do; of sixteen times as many those are kept that best come to their close and take a bar up again.
+    They are written by melody-compose: eight bars, long enough for a phrase and its answer. Which phrases come back is
+    planned first, as in the tunes that the model has learned; then each tune is drafted eight times, and the draft that
+    comes to its close and is most like a real tune is kept.
     --model melody-2bar writes two bars, and any model of yours what it has learned.
 
     The folder (samples by default) gets a MIDI file for each tune, such as 01-of-8_C_120bpm.mid, all.mid with all of
@@ -46,10 +41,8 @@ def sample(generation: Generation, parts: str, options: SampleOptions) -> None:
     """
     from melodyvae.verbs.meters import COMPOSED_BARS
 
-    if is_given("model_name") and is_given("parts"):
-        raise click.UsageError("--parts chooses the model, so give --model or --parts, not both")
     if not is_given("model_name") and options.prior is None:
-        generation = composing(generation, parts)
+        generation = composing(generation)
         options = replace(options, bars=options.bars or COMPOSED_BARS)
     with known_errors():
         folder, vae = generation.open("samples")

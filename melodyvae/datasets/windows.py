@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ import numpy as np
 
 from data_prep.output import FORMAT_VERSION
 from melodyvae.config import MelodyConfig
+from melodyvae.music.bars import bar_within, lift
+from melodyvae.music.styles import style_code
 from melodyvae.music.tokens import Vocabulary
 from melodyvae.network.conditions import conditions_of
 from melodyvae.system.arrays import array_on_disk
@@ -39,11 +41,13 @@ class WindowDataset:
         folder: its folder.
         meta: the content of ``meta.json``.
         splits: ``train``, ``valid`` and ``test`` to windows, uint8 ``(N, T)``.
+        places: where each window is from, if not all that the folder says.
     """
 
     folder: Path
     meta: dict[str, Any]
     splits: dict[str, np.ndarray]
+    places: np.ndarray | None = None
 
     @property
     def fingerprint(self) -> dict[str, str]:
@@ -71,6 +75,27 @@ class WindowDataset:
         places = self._places("source", "track", "speed", "first_bar", "phase", "meter", "style")
         bars, grid = self.meta["bars"], self.meta["steps_per_quarter"]
         return conditions_of(places[places["split"] == SPLITS.index(split)], grid, self.meta["steps"] // bars)
+
+    def tunes_in(self, meter: tuple[int, int]) -> WindowDataset:
+        """The windows of tunes in one of the meters of a dataset, in bars of it; parts of scores are left out.
+
+        Raises:
+            DatasetError: if the folder does not say the meters, or has no such training window.
+        """
+        places = self._places("source", "track", "speed", "first_bar", "phase", "meter", "style")
+        within = bar_within(meter, self.meta["steps_per_quarter"], self.meta["steps"] // self.meta["bars"])
+        bar, grid = within or (meter, self.meta["steps_per_quarter"])
+        is_chosen = (places["meter"] == bar).all(axis=1) & (places["style"] != style_code("part"))
+        steps = 4 * bar[0] * grid // bar[1]
+        splits = {
+            name: lift(np.asarray(rows)[is_chosen[places["split"] == number]], steps, rows.shape[1] // self.meta["bars"])
+            for number, (name, rows) in enumerate(self.splits.items())
+        }
+        if not len(splits["train"]):
+            raise DatasetError(f"{self.folder} has no tunes in {meter[0]}/{meter[1]}")
+        counts = {name: len(rows) for name, rows in splits.items()}
+        changes = {"meter": list(bar), "steps_per_quarter": grid, "steps": self.meta["bars"] * steps, "counts": counts}
+        return replace(self, meta=self.meta | changes, splits=splits, places=places[is_chosen])
 
     def is_that_of(self, provenance: Mapping[str, Any]) -> bool:
         """Whether a model of this provenance was trained on this very dataset."""
@@ -113,7 +138,7 @@ class WindowDataset:
         """Origin of each window: these columns besides ``split``."""
         file = self.folder / PLACES_FILE
         try:
-            places = array_on_disk(file)
+            places = array_on_disk(file) if self.places is None else self.places
         except (OSError, ValueError) as error:
             raise DatasetError(f"{file} cannot be used ({error}); run `melodyvae prep` again") from error
         if places.ndim != 1 or not {"split", *columns} <= set(places.dtype.names or ()):

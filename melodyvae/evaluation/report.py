@@ -118,7 +118,7 @@ def evaluate(
         DatasetError: if the dataset does not fit the model, or has too few windows.
     """
     meter = dataset.meta["meter"][0], dataset.meta["meter"][1]
-    model = model.in_meter(meter) if model.config.room_for(meter) else model
+    model = model.in_meter(meter, dataset.meta["steps_per_quarter"]) if model.config.room_for(meter) else model
     dataset.check_fits(model.config)
     data, network = _Data.of(model, dataset, split).some(max_windows, seed), model.network()
     report = Report(dataset.fingerprint, split, len(data.windows), seed, data.nearest_among)
@@ -370,7 +370,7 @@ def _drawn(model: MelodyNetwork, count: int, prior: Prior | None, seed: int) -> 
     """Sampled windows ``(count, T)`` at temperature 1; of a model that composes in the keys that tunes come in."""
     draws = Draws(seed)
     if model.config.look_back and prior != "fitted":
-        return _encoded(model, compose(model, count, draws=draws))
+        return _encoded(model, compose(model, count, draws=draws, form="any").melodies)
     return decode_tokens(model, draw_latents(model, count, prior, draws), 1.0, draws)
 
 

@@ -75,9 +75,9 @@ class ConditionTable(nn.Module):
         super().__init__()
         counts = {"style": STYLE_CODES, "meter": METER_CODES, "begins": BORDER_CODES, "bars_left": KNOWN_BARS_LEFT + 1}
         self.tables = nn.ModuleDict({name: Table(count, size) for name, count in counts.items()})
-        for table in self.tables.values():
-            if not table.weight.is_meta:
-                nn.init.zeros_(table.weight)
+        for weight in self.tables.parameters():
+            if not weight.is_meta:
+                nn.init.zeros_(weight)
 
     def forward(self, conditions: Tensor, bars: int) -> Tensor:
         """See the class; ``conditions`` are ``(B, 5)``, and the windows have so many bars."""

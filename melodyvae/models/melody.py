@@ -67,19 +67,19 @@ class MelodyModel(CheckpointedModel):
         """The model as it is now, in NumPy, as the verbs use it."""
         weights = {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.state_dict().items()}
         made = MelodyNetwork(self.room, weights)
-        made = made if self.config is self.room else made.in_meter(self.config.meter)
+        made = made if self.config is self.room else made.in_meter(self.config.meter, self.config.steps_per_quarter)
         made.extras = {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.extras.items()}
         made.metrics, made.provenance, made.path = self.metrics, self.provenance, self.path
         return made
 
-    def in_meter(self, meter: tuple[int, int]) -> Self:
+    def in_meter(self, meter: tuple[int, int], steps_per_quarter: int | None = None) -> Self:
         """The same model, measured on windows in another meter: see :meth:`melodyvae.network.network.MelodyNetwork`.
 
         Raises:
             ConfigError: if the bars of that meter do not fit the network's.
         """
         found = copy.copy(self)
-        found.config = self.room.in_meter(meter)
+        found.config = self.room.in_meter(meter, steps_per_quarter)
         return found
 
     def laid(self, tokens: Tensor) -> Tensor:
@@ -93,7 +93,7 @@ class MelodyModel(CheckpointedModel):
     @property
     def _steps(self) -> Tensor:
         """The network's own step of each step of a window, ``(T,)``."""
-        place = self.room.room_for(self.config.meter)
+        place = self.room.room_for(self.config.meter, self.config.steps_per_quarter)
         assert place is not None
         return torch.from_numpy(place.lift(np.arange(self.room.steps))).to(self.device)
 

@@ -188,9 +188,7 @@ class ComposingDecoder(Decoder):
         first, second = self.key_layers
         return second(np.tanh(first(heard[..., self.turned])))[..., 0]
 
-    def steps(
-        self, z: np.ndarray, conditions: np.ndarray | None = None, plan: Plan | None = None
-    ) -> ComposingSteps:
+    def steps(self, z: np.ndarray, conditions: np.ndarray | None = None, plan: Plan | None = None) -> ComposingSteps:
         """Windows in the making from ``z`` ``(B, S * W)``; as many segments as ``z`` has parts."""
         return ComposingSteps(self, z, z.shape[1] // self.segment_latent * self.segment_steps, conditions, plan)
 

@@ -108,9 +108,13 @@ class Watched:
         """Another of the engine's models; the same job counts its calls."""
         return Watched(self._held(name), self._job, self._held)
 
-    def in_meter(self, meter: tuple[int, int]) -> Watched:
+    def in_meter(self, meter: tuple[int, int], steps_per_quarter: int | None = None) -> Watched:
         """The model with windows in another meter; the same job counts its calls."""
-        return Watched(self._model.in_meter(meter), self._job, self._held)
+        return Watched(self._model.in_meter(meter, steps_per_quarter), self._job, self._held)
+
+    def told(self, *conditions: Any, **named: Any) -> Watched:
+        """The model that is told conditions; the same job counts its calls."""
+        return Watched(self._model.told(*conditions, **named), self._job, self._held)
 
     def __getattr__(self, name: str) -> Any:
         """The model's attribute; of its calls, one that counts."""

@@ -14,7 +14,6 @@ import torch
 from melodyvae.datasets.windows import SPLITS, WindowDataset
 from melodyvae.evaluation.reconstruction import reconstruction_metrics
 from melodyvae.models.melody import MelodyModel
-from melodyvae.music.bars import bar_within
 from melodyvae.music.melody import Melody
 from melodyvae.music.styles import style_code
 from melodyvae.network.checkpoint import beside
@@ -137,8 +136,7 @@ def _fit_judge(network: MelodyNetwork, dataset: WindowDataset, tunes: _Tunes) ->
         rows = rows[random_places(len(rows), MAX_TUNES // len(meters), seed=0)]
         if not len(rows):
             continue
-        grid = bar_within(meter, network.room.steps_per_quarter, network.room.steps_per_bar)
-        of_meter = network.in_meter(meter, None if grid is None else grid[1])
+        of_meter = network.in_meter(meter, network.room.composed_grid(meter))
         fields = {"meter": meter, "steps_per_quarter": of_meter.config.steps_per_quarter}
         tokens = of_meter.lifted(np.asarray(dataset.splits["train"][rows]))
         real += [network.vocabulary.decode(row, **fields) for row in tokens]

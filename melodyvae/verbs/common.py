@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Integral
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 from melodyvae.music.keys import Key
 from melodyvae.music.melody import Melody

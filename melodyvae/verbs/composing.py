@@ -34,8 +34,8 @@ from melodyvae.system.errors import UserError
 from melodyvae.verbs.codec import check_count, decode_tokens, fields_of, tied_like
 from melodyvae.verbs.facts import CloseMissed, DensityMissed, Fact, KeyMissed
 from melodyvae.verbs.form import Form, draw_plans
-from melodyvae.verbs.judge import Judge
 from melodyvae.verbs.in_scale import allowed_in_each, rules_within
+from melodyvae.verbs.judge import Judge
 from melodyvae.verbs.key_shares import draw_signatures
 from melodyvae.verbs.sources import sounding_bars
 

@@ -57,9 +57,7 @@ def continue_(vae: HeldModel, source: MelodySource, options: ContinueOptions) ->
     taken = take_all(vae, source, options.track)
     vae = vae.in_meter(taken.melody.meter)
     melody, draws = until_its_end(taken), vae.draws(options.seed)
-    melodies = composing.go_on(
-        vae.model, melody, options.bars, options.count, options.temperature, draws, scale
-    )
+    melodies = composing.go_on(vae.model, melody, options.bars, options.count, options.temperature, draws, scale)
     decisions: list[Fact] = [added_bars(taken, melody, options.bars)]
     kept = composing.scale_after(melody, scale)
     if kept is not None:

@@ -18,7 +18,7 @@ from melodyvae.music.melody import Melody
 from melodyvae.network.checkpoint import CheckpointError
 from melodyvae.network.conditions import METERS, Condition
 from melodyvae.network.draws import Draws
-from melodyvae.network.plan import COPIES, FREE, OPEN, Plan, components_of, plan_of_form
+from melodyvae.network.plan import FREE, OPEN, Plan, components_of, plan_of_form
 
 EXTRA = "form.plans"  # among a model's extras: uint8 (N, 2 + bars): style, meter, and the component of each bar
 MAX_PLANS = 6000
@@ -93,7 +93,7 @@ def _places(of: int, count: int, draws: Draws) -> np.ndarray:
 
 def _plans(extras: Mapping[str, np.ndarray]) -> np.ndarray:
     plans = extras.get(EXTRA, np.empty((0, 3), np.uint8)).astype(np.int64)
-    if plans.ndim != 2 or plans.shape[1] < 3 or (plans[:, 2:] > COPIES).any():
+    if plans.ndim != 2 or plans.shape[1] < 3 or (plans[:, 2:] > FREE).any():
         raise CheckpointError(f"the model's {EXTRA} are damaged; fit them again with `melodyvae fit`")
     return plans
 

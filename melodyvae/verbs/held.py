@@ -60,10 +60,10 @@ class HeldModel:
         """The model's hyper-parameters: bars, meter and grid of a window among them."""
         return self.model.config
 
-    def in_meter(self, meter: tuple[int, int]) -> Self:
+    def in_meter(self, meter: tuple[int, int], steps_per_quarter: int | None = None) -> Self:
         """The same with windows in another meter; see :meth:`melodyvae.network.network.MelodyNetwork.in_meter`."""
         found = copy.copy(self)
-        found.model = self.model.in_meter(meter)
+        found.model = self.model.in_meter(meter, steps_per_quarter)
         found.__dict__.pop("novelty", None)
         return found
 

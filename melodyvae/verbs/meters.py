@@ -16,7 +16,6 @@ TWO_BAR_MODEL = "melody-2bar"
 LONG_MODEL = "melody-16bar"
 COMPOSED_BARS = 8  # of a new tune, unless others are asked for: a phrase and its answer
 COMPOSING_MODEL = "melody-compose"
-COMPOSING_MODELS = {"tunes": COMPOSING_MODEL, "all": "melody-compose-all"}  # by the parts that they write
 
 Meter = tuple[int, int]
 

@@ -8,12 +8,11 @@ from functools import partial
 from secrets import randbits
 from typing import Annotated, Any, Literal
 
-from melodyvae.music.bars import bar_within
 from melodyvae.music.melody import Melody
 from melodyvae.music.scales import key_named, parse_choice
 from melodyvae.music.styles import style_code
 from melodyvae.network.network import MelodyNetwork
-from melodyvae.options import Option, OptionError, Options
+from melodyvae.options import Option, Options
 from melodyvae.verbs import composing, sampling
 from melodyvae.verbs.common import Novel, ScaleName, Temperature, Tunes, parse_meter
 from melodyvae.verbs.facts import NewSeed
@@ -23,7 +22,6 @@ from melodyvae.verbs.meters import COMPOSED_BARS
 from melodyvae.verbs.novelty import index_of, redraw_near_copies
 from melodyvae.verbs.prior import PriorError
 from melodyvae.verbs.results import Samples
-
 
 STYLE_METERS = {"jig": "6/8", "slip jig": "9/8", "polka": "2/4", "waltz": "3/4"}
 
@@ -38,25 +36,13 @@ def parse_style(name: str) -> str:
     return name
 
 
-def parse_meter(meter: str) -> tuple[int, int]:
-    """A meter such as 3/4.
-
-    Raises:
-        OptionError: if it is none.
-    """
-    upper, slash, lower = meter.partition("/")
-    if not (slash and upper.isdecimal() and lower.isdecimal() and int(upper) and int(lower)):
-        raise OptionError(f"meter is {meter!r}; give one such as 3/4 or 6/8")
-    return int(upper), int(lower)
-
-
 @dataclass(frozen=True, kw_only=True)
 class SampleOptions(Options):
     """Options for drawing new melodies; length, key, density, range and form are for models that look back."""
 
     count: Tunes = 8
     meter: Annotated[
-        str | None, Option("Such as 3/4 or 6/8.", parse=parse_meter, metavar="METER", default="the model's: 4/4")
+        str | None, Option("Such as 3/4 or 6/8.", parse=parse_meter, metavar="METER", default="the style's, or 4/4")
     ] = None
     bars: Annotated[int | None, Option("How long.", low=1, high=10_000, default="the model's")] = None
     key: Annotated[
@@ -75,9 +61,6 @@ class SampleOptions(Options):
     style: Annotated[
         str | None, Option("Of this kind: reel, jig, hornpipe, waltz, hymn, song, ...", parse=parse_style)
     ] = None
-    meter: Annotated[str | None, Option("Such as 3/4, 6/8 or 9/8.", parse=parse_meter, default="the style's, or 4/4")] = (
-        None
-    )
     form: Annotated[
         Form,
         Option(
@@ -123,18 +106,15 @@ def sample(vae: HeldModel, options: SampleOptions) -> Samples:
         ConfigError: if the model's bars have no room for those of the meter.
         ComposingError: if no tune can be as asked for, or what only a model that looks back can do is asked of another.
     """
-    if options.meter is not None:
-        vae = vae.in_meter(parse_meter(options.meter))
+    meter = options.meter or STYLE_METERS.get(options.style or "")
+    if meter is not None:
+        vae = vae.in_meter(parse_meter(meter), vae.model.room.composed_grid(parse_meter(meter)))
     composes = vae.config.look_back
     wish, model = options.wish(closes=composes and options.form != "any"), vae.model
     if not composes:
         _check_needs_no_composer(vae, options)
     elif options.prior == "fitted":
         raise PriorError("the model draws from the prior that it has learned; prior fitted is of melody-2bar")
-    meter = options.meter or STYLE_METERS.get(options.style or "")
-    if meter is not None:
-        bar = bar_within(parse_meter(meter), model.room.steps_per_quarter, model.room.steps_per_bar)
-        model = model.in_meter(parse_meter(meter), None if bar is None else bar[1])
     scale = parse_choice(options.scale)
     wish.check(scale, options.bars or model.config.bars, model.config.steps_per_bar, model.vocabulary)
     is_new = options.seed is None
