@@ -60,6 +60,7 @@ SPAN_DTYPE = np.dtype([*OF_SPAN, ("windows", "<u4")])
 WINDOW_DTYPE = np.dtype([*OF_SPAN, ("first_bar", "<u4"), ("phase", "<u2")])
 BATCH_TRACKS = 256  # whose windows are hashed at a time
 BATCH_ROWS = 2**16  # that are copied at a time
+LIMITS = Limits()  # of the time and memory for each file
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,6 @@ def prepare(
     *,
     workers: int | None = None,
     executor: Executor | None = None,
-    limits: Limits | None = None,
     resume: bool = False,
     force: bool = False,
     on_file: Callable[[int, int], None] | None = None,
@@ -126,7 +126,6 @@ def prepare(
         options: what a window is.
         workers: processes; as many as the cores it may use by default. 0 works in this process, without limits.
         executor: does the work instead, on its own machines; they must see the files under the same paths.
-        limits: time and memory for each file.
         resume: go on with a run of the same inputs and options that was stopped.
         force: replace a dataset that is at ``output``; anything else that is there stays (see :func:`check_output`).
         on_file: called with (files done, files in all).
@@ -152,7 +151,7 @@ def prepare(
         recover_output(output)
         if not force and is_dataset(output):
             remove_finished(_partial_folder(output))
-        report = _prepare(inputs, output, options, files, workers, executor, limits or Limits(), resume, force, on_file)
+        report = _prepare(inputs, output, options, files, workers, executor, resume, force, on_file)
     if not sum(report.counts.values()):
         reasons = ", ".join(f"{count} {reason}" for reason, count in report.left_out_files.items())
         hint = f". {report.advice[0].upper()}{report.advice[1:]}" if report.advice else ""
@@ -169,7 +168,6 @@ def _prepare(
     files: Sequence[SourceFile],
     workers: int | None,
     executor: Executor | None,
-    limits: Limits,
     resume: bool,
     force: bool,
     on_file: Callable[[int, int], None] | None,
@@ -179,7 +177,7 @@ def _prepare(
     check_output(output, inputs, force)
     with Journal(partial_folder, options, [os.path.abspath(entry) for entry in inputs], resume) as journal:
         waiting = _not_yet_in(journal, files)
-        with closing(_outcomes(waiting, options, workers, executor, limits)) as outcomes:
+        with closing(_outcomes(waiting, options, workers, executor)) as outcomes:
             for outcome in outcomes:
                 journal.add(_result_of(outcome))
                 if on_file is not None:
@@ -206,15 +204,15 @@ def _not_yet_in(journal: Journal, files: Sequence[SourceFile]) -> list[SourceFil
 
 
 def _outcomes(
-    files: Sequence[SourceFile], options: PrepOptions, workers: int | None, executor: Executor | None, limits: Limits
+    files: Sequence[SourceFile], options: PrepOptions, workers: int | None, executor: Executor | None
 ) -> Generator[SourceResult | Lost[SourceFile], None, None]:
     read = partial(read_source, options)
     if executor is not None:
-        yield from work_on_executor(executor, read, files, limits)
+        yield from work_on_executor(executor, read, files, LIMITS)
     elif workers == 0:
         yield from map(read, files)
     else:
-        yield from work_on(read, files, min(workers or available_cores(), max(len(files), 1)), limits)
+        yield from work_on(read, files, min(workers or available_cores(), max(len(files), 1)), LIMITS)
 
 
 def _result_of(outcome: SourceResult | Lost[SourceFile]) -> SourceResult:

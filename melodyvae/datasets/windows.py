@@ -151,8 +151,8 @@ def open_dataset(folder: str | Path) -> WindowDataset:
     return WindowDataset(folder, meta, splits)
 
 
-def _is_whole(value: Any, lowest: int = 1, highest: int = 2**40) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest
+def _is_whole(value: Any, lowest: int = 1) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= 2**40
 
 
 def _is_table_of(names: Iterable[str], fits: Callable[[Any], bool]) -> Callable[[Any], bool]:

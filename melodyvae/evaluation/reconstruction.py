@@ -22,6 +22,7 @@ from melodyvae.network.draws import Draws
 
 RESAMPLES = 1000
 RESAMPLES_AT_ONCE = 50
+ROWS_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Ratio:
         total = float(self.denominator.sum())
         return float(self.numerator.sum()) / total if total else 1.0
 
-    def interval(self, seed: int = 0) -> tuple[float, float]:
+    def interval(self, seed: int) -> tuple[float, float]:
         """The 95% confidence interval: the 2.5th and 97.5th percentiles of 1,000 bootstrap samples of the windows.
 
         "Bootstrap Methods: Another Look at the Jackknife" (Efron, 1979), https://doi.org/10.1214/aos/1176344552
@@ -57,14 +58,12 @@ class Ratio:
         return float(low), float(high)
 
 
-def reconstruction_metrics(
-    model: MelodyModel, windows: np.ndarray, seed: int = 0, batch_size: int = 512
-) -> dict[str, float]:
+def reconstruction_metrics(model: MelodyModel, windows: np.ndarray, seed: int = 0) -> dict[str, float]:
     """Reconstruction of windows through z: the values of :func:`window_ratios`, and ``active_units``.
 
     The posterior and every draw depend on ``seed`` alone.
     """
-    ratios, means = window_ratios(model, windows, seed, batch_size)
+    ratios, means = window_ratios(model, windows, seed)
     metrics = {name: ratio.value for name, ratio in ratios.items()}
     return metrics | {"active_units": active_units(means)}
 
@@ -73,10 +72,8 @@ def window_ratios(
     model: MelodyModel,
     windows: np.ndarray,
     seed: int = 0,
-    batch_size: int = 512,
     *,
     shuffle_z: bool = False,
-    share: float = 1.0,
 ) -> tuple[dict[str, Ratio], Tensor]:
     """The metrics of ``windows`` ``(N, T)``, window by window, and the posterior means ``(N, Z)``.
 
@@ -90,9 +87,7 @@ def window_ratios(
     - ``no_event_accuracy``: steps right when one always guesses "no event".
     - ``reconstruction_nats``, ``kl_bits``, ``negative_elbo_nats_per_step``: the halves of the bound, and the bound.
 
-    With ``shuffle_z`` each window is decoded from the z of another one: the accuracy of the decoder without z. With
-    ``share`` below 1 the posterior is widened towards N(0, I), which encodes the window in fewer bits:
-    :meth:`~melodyvae.models.latent.DiagonalGaussian.widened`.
+    With ``shuffle_z`` each window is decoded from the z of another one: the accuracy of the decoder without z.
     """
     if len(windows) == 0:
         raise ValueError("there are no windows to evaluate on")
@@ -105,8 +100,8 @@ def window_ratios(
         columns.setdefault(name, []).append(values.double().cpu().numpy())
 
     with torch.inference_mode():
-        for tokens in token_batches(windows, batch_size, model.device):
-            posterior = model.encode(tokens).widened(share)
+        for tokens in token_batches(windows, ROWS_AT_ONCE, model.device):
+            posterior = model.encode(tokens)
             z, mean = posterior.sample(generator), posterior.mean
             if shuffle_z:
                 z, mean = z.roll(1, dims=0), mean.roll(1, dims=0)

@@ -40,10 +40,13 @@ class Accompaniment:
 
 
 def accompaniment_of(piece: ReadMelody, first_bar: int, bars: int) -> Accompaniment:
-    """The result of :func:`backing_of`, without the tracks and notes that double the melody.
+    """All parts of a piece but the melody's, in some bars of it, without what doubles the melody.
 
-    A track doubles it if, over the whole piece, it has three fifths of the melody's notes, in any octave. If most
-    notes of the track are others, only the doubling ones are left out.
+    Bars are the melody's, ``first_bar`` from 0. Notes keep their timing off the grid; those that sound across the
+    borders of the bars are cut there. Parts without notes there are left out.
+
+    A track doubles the melody if, over the whole piece, it has three fifths of its notes, in any octave. If most notes
+    of the track are others, only the doubling ones are left out.
     """
     if piece.song is None:
         return Accompaniment(())
@@ -64,26 +67,6 @@ def accompaniment_of(piece: ReadMelody, first_bar: int, bars: int) -> Accompanim
         if cut is not None:
             parts.append(cut)
     return Accompaniment(tuple(parts), tuple(muted), tuple(thinned))
-
-
-def backing_of(piece: ReadMelody, first_bar: int, bars: int) -> tuple[Part, ...]:
-    """All parts of a piece but the melody's, over some bars of it.
-
-    Notes keep their timing off the grid; those that sound across the borders of the bars are cut there.
-
-    Args:
-        piece: as it was read from a file.
-        first_bar: of the melody's bars, from 0.
-        bars: how many.
-
-    Returns:
-        Parts whose times are quarters from the first bar's start; parts without notes there are left out.
-    """
-    if piece.song is None:
-        return ()
-    others = [part for index, part in enumerate(piece.song.parts) if index != piece.part_index]
-    cut = [_in_bars(part, piece, first_bar, bars) for part in others]
-    return tuple(part for part in cut if part is not None)
 
 
 def _in_bars(part: Part, piece: ReadMelody, first_bar: int, bars: int) -> Part | None:

@@ -162,13 +162,6 @@ class Melody:
         """
         return replace(self, notes=tuple(note._replace(pitch=note.pitch + semitones) for note in self.notes))
 
-    def legato(self, max_gap_steps: int) -> Melody:
-        """The melody with every note held until the next one where the silence between is ``max_gap_steps`` at most.
-
-        For performances, whose notes are released early: their written rests stay rests.
-        """
-        return replace(self, notes=notes_of(legato_line(self.line, max_gap_steps)))
-
     @classmethod
     def join(cls, melodies: Sequence[Self]) -> Melody:
         """The melodies in a row, each made up to full bars; tempo, meter, grid and program are the first one's.
@@ -272,7 +265,10 @@ def notes_of(line: np.ndarray) -> tuple[MelodyNote, ...]:
 
 
 def legato_line(line: np.ndarray, max_gap_steps: int) -> np.ndarray:
-    """:meth:`Melody.legato` of a :attr:`Melody.line`."""
+    """Every note of a :attr:`Melody.line` held until the next one, if the silence between is ``max_gap_steps`` at most.
+
+    For performances, whose notes are released early: their written rests stay rests.
+    """
     line, next_starts = line.copy(), line[1:, 0]
     line[:-1, 1] = np.where(next_starts - line[:-1, 1] <= max_gap_steps, next_starts, line[:-1, 1])
     return line

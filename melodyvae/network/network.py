@@ -24,7 +24,6 @@ from melodyvae.network.draws import Draws
 from melodyvae.network.encoder import MelodyEncoder
 from melodyvae.network.hierarchical import CodesDecoder, CodesEncoder
 from melodyvae.network.latent import Gaussian
-from melodyvae.network.refine import UPDATES, refine_latents
 from melodyvae.network.threads import one_thread
 from melodyvae.network.token_rules import TokenRules
 from melodyvae.network.weights import Weights
@@ -144,10 +143,6 @@ class MelodyNetwork:
         """:meth:`logits`, and the gradient ``(B, Z)`` of -log p(x | z), in nats, with respect to z."""
         with _playing():
             return self.decoder.gradient(z, tokens)
-
-    def refine(self, z: np.ndarray, tokens: np.ndarray, updates: int = UPDATES) -> np.ndarray:
-        """Latent vectors near ``z`` ``(B, Z)`` from which the windows ``(B, T)`` come back, as far as possible."""
-        return refine_latents(self.gradient, tokens, z, updates)
 
     def prior(self, count: int) -> Gaussian:
         """N(0, I), parameters ``(count, Z)``."""

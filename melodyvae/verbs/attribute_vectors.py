@@ -89,19 +89,17 @@ class AttributeVectors:
         return cls(**{name: extras[EXTRA + name].astype(np.float32) for name in names})
 
 
-def fit_attribute_vectors(
-    model: MelodyNetwork, windows: np.ndarray, seed: int = 0, max_windows: int = MAX_WINDOWS
-) -> AttributeVectors:
-    """The directions of a trained model, from training windows ``(N, T)``, of which at most ``max_windows`` are drawn.
+def fit_attribute_vectors(model: MelodyNetwork, windows: np.ndarray) -> AttributeVectors:
+    """The directions of a trained model, from training windows ``(N, T)``, of which at most 20,000 are drawn.
 
     An attribute that is the same in all windows gets the direction zero.
     """
-    chosen = random_rows(windows, max_windows, seed)
+    chosen = random_rows(windows, MAX_WINDOWS, seed=0)
     measured = measure(chosen, model.config)
     means, deviations = measured.mean(axis=0), measured.std(axis=0)
     z = posterior_means(model, chosen)
     vectors = joint_directions(z.astype(np.float64), (measured - means) / _not_zero(deviations))
-    some = random_places(len(chosen), CALIBRATION_WINDOWS, seed + 1)
+    some = random_places(len(chosen), CALIBRATION_WINDOWS, 1)
     lengths = _calibrate(model, z[some], vectors, deviations)
     return AttributeVectors(
         *(found.astype(np.float32) for found in (vectors * lengths[:, None], means, deviations, z.std(axis=0)))

@@ -41,26 +41,21 @@ def can_hear(composer: MelodyNetwork, tune: Melody) -> bool:
     return config.look_back and grid == (config.steps_per_quarter, config.steps_per_bar)
 
 
-def note_doubts(
-    composer: MelodyNetwork, tune: Melody, scale: np.ndarray, only: Sequence[int] | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def note_doubts(composer: MelodyNetwork, tune: Melody, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Doubt of each note of ``tune`` in nats, ``(N,)``, and its shift in semitones to the likelier pitch, ``(N,)``.
 
-    Those of :func:`recurring_notes` are not judged.
+    Those of :func:`recurring_notes` are not judged: they have minus infinity.
 
     Args:
         composer: a model that looks back; see :func:`can_hear`.
         tune: within the model's pitch range.
         scale: of each pitch class ``(12,)``, whether it belongs.
-        only: the numbers of the notes to judge, ascending; None judges all. Those that are not judged have minus
-            infinity.
     """
     doubts, shifts = np.full(len(tune.notes), -np.inf), np.zeros(len(tune.notes), np.int64)
     pitches = np.array([note.pitch for note in tune.notes])
     recurs = recurring_notes(tune)
     for tried in (NEAR, FURTHER):
-        of_all = [number for number in (range(len(tune.notes)) if only is None else only) if not recurs[number]]
-        asked = of_all if tried is NEAR else np.flatnonzero(doubts > 0).tolist()
+        asked = np.flatnonzero(~recurs if tried is NEAR else doubts > 0).tolist()
         for number, shift, gain in _gains(composer, tune, asked, tried):
             here, there = scale[pitches[number] % 12], scale[(pitches[number] + shift) % 12]
             doubt = gain - NATS_A_SEMITONE * (abs(shift) - 1) + OUTSIDE_NATS * (int(there) - int(here))

@@ -12,12 +12,11 @@ Mixtures and a normalising flow were tried, too (``tests/benchmarks/priors.py``)
 somewhat better than one Gaussian, but after Gibbs steps they are not. That, and ten steps, were chosen on the valid
 split of the data of melody-2bar.
 
-Conventions: Z latent dimensions; log-densities in nats.
+Conventions: Z latent dimensions.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal, Self
@@ -59,12 +58,6 @@ class FittedGaussian:
         noise = (draws or Draws()).normal(count, len(self.mean)).astype(np.float32)
         return np.asarray(self.mean + noise @ self.factor.T)
 
-    def log_density(self, z: np.ndarray) -> np.ndarray:
-        """Natural logarithm of the density at ``z`` ``(N, Z)``: ``(N,)``."""
-        noise = np.linalg.solve(self.factor, (z - self.mean).T)
-        log_volume = np.log(self.factor.diagonal()).sum() + 0.5 * len(self.mean) * math.log(2 * math.pi)
-        return np.asarray(-0.5 * np.square(noise).sum(axis=0) - log_volume)
-
     def to_extras(self) -> dict[str, np.ndarray]:
         """The arrays as a checkpoint holds them: float16, each under a name of its own."""
         return {EXTRA + entry.name: getattr(self, entry.name).astype(np.float16) for entry in fields(self)}
@@ -87,13 +80,13 @@ class FittedGaussian:
         return cls(**{name: extras[EXTRA + name].astype(np.float32) for name in names})
 
 
-def fit_prior(model: MelodyNetwork, windows: np.ndarray, seed: int = 0) -> FittedGaussian:
+def fit_prior(model: MelodyNetwork, windows: np.ndarray) -> FittedGaussian:
     """The prior of a trained model, from training windows ``(N, T)``, of which at most 30,000 are taken.
 
     The windows are taken in their own keys, so that samples come in the keys that there are.
     """
-    draws = Draws(seed)
-    parts = in_parts(random_rows(windows, MAX_WINDOWS, seed), BATCH)
+    draws = Draws(0)
+    parts = in_parts(random_rows(windows, MAX_WINDOWS, seed=0), BATCH)
     return fit_gaussian(np.concatenate([model.encode(part).sample(draws) for part in parts]))
 
 
@@ -114,7 +107,6 @@ def draw_latents(
     prior: Prior | None = None,
     draws: Draws | None = None,
     rules: TokenRules | None = None,
-    gibbs_steps: int = GIBBS_STEPS,
 ) -> np.ndarray:
     """``count`` latent vectors ``(count, Z)``: from N(0, I), or from the fitted Gaussian after Gibbs steps.
 
@@ -124,7 +116,6 @@ def draw_latents(
         prior: None takes the fitted one of a model that has one.
         draws: the source of all draws.
         rules: which tokens may come in the melodies of the Gibbs steps, the same for all of them; None allows all.
-        gibbs_steps: in each, a melody is drawn given z, and then z given the melody.
 
     Raises:
         PriorError: if the fitted prior is asked of a model that has none.
@@ -134,7 +125,7 @@ def draw_latents(
     found = []
     fitted = FittedGaussian.from_extras(model.extras, model.config.latent_size)
     for z in in_parts(fitted.sample(count, draws), BATCH):
-        for _ in range(gibbs_steps):
+        for _ in range(GIBBS_STEPS):
             z = model.encode(model.decode(z, 1.0, draws, rules)).sample(draws)
         found.append(z)
     return np.concatenate(found)

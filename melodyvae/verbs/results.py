@@ -443,11 +443,6 @@ class Scores(Sequence["WindowScore"]):
         """Sentences about the source, every window and every doubtful note."""
         return scores_told(self, every=True)
 
-    @property
-    def summary(self) -> list[str]:
-        """The same of a long tune in a few lines: the middle of its windows, and the most unusual ones and notes."""
-        return scores_told(self)
-
 
 def _came_back(
     steps_right: Sequence[int], melodies: Sequence[Melody], sources: Sequence[Taken]

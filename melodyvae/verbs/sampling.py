@@ -53,12 +53,7 @@ def sample(
     return decode_melodies(model, z, temperature, draws, rules, **fields)
 
 
-def reconstruct(
-    model: MelodyNetwork,
-    melody: Melody,
-    temperature: float = 0.0,
-    draws: Draws | None = None,
-) -> Melody:
+def reconstruct(model: MelodyNetwork, melody: Melody, temperature: float, draws: Draws) -> Melody:
     """``melody`` as the model remembers it: window by window through the posterior means, joined, at its own length.
 
     A note held across the border of two windows is held there again if the same pitch comes back on both sides. The

@@ -130,7 +130,8 @@ def test_directions_are_fitted_to_so_many_windows_at_most(monkeypatch):
     seen = []
     monkeypatch.setattr(fitting, "posterior_means", lambda model, rows: seen.append(len(rows)) or np.zeros((1, 2)))
     monkeypatch.setattr(fitting, "_calibrate", lambda *_: np.ones(len(NAMES)))
-    fit_attribute_vectors(CountingModel(), counted_windows(), max_windows=1)
+    monkeypatch.setattr(fitting, "MAX_WINDOWS", 1)
+    fit_attribute_vectors(CountingModel(), counted_windows())
     assert seen == [1]
 
 

@@ -103,16 +103,16 @@ def test_a_negative_temperature_is_refused():
 @pytest.mark.parametrize("bars", [1, 2, 3, 7])
 def test_a_reconstruction_has_the_length_of_its_melody(bars):
     melody = legato(bars)
-    back = reconstruct(RememberingModel(), melody)
+    back = reconstruct(RememberingModel(), melody, 0.0, Draws())
     assert back.length_steps == 16 * bars
     assert back.notes == melody.notes
 
 
 def test_a_note_held_over_the_border_of_two_windows_is_held_again():
     melody = Melody((MelodyNote(0, 24, 60), MelodyNote(24, 40, 64), MelodyNote(40, 64, 60)), 64)
-    assert reconstruct(RememberingModel(), melody).notes == melody.notes
+    assert reconstruct(RememberingModel(), melody, 0.0, Draws()).notes == melody.notes
     struck_again = Melody((MelodyNote(0, 32, 60), MelodyNote(32, 64, 60)), 64)
-    assert reconstruct(RememberingModel(), struck_again).notes == struck_again.notes
+    assert reconstruct(RememberingModel(), struck_again, 0.0, Draws()).notes == struck_again.notes
 
 
 def test_matching_steps_are_counted():
