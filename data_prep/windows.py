@@ -19,10 +19,10 @@ from data_prep.ledger import meter_reason
 from melodyvae.music.feel import NO_SWING
 from melodyvae.music.keys import key_of_piece, parse_tonic
 from melodyvae.music.layout import alike
-from melodyvae.music.melody import fold_line, legato_line
+from melodyvae.music.melody import legato_line
 from melodyvae.music.notes import Part, Song
 from melodyvae.music.regions import Region, find_regions, lay_out_part, usual_meter
-from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary, held
+from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary, fold_line, held
 from melodyvae.music.voice import AUTO, DrumsOnlyError, NoNotesError, choose_part
 from melodyvae.reading.repeats import Repeats
 from melodyvae.system.errors import UserError
@@ -289,7 +289,7 @@ def _windows_of(
     """
     vocabulary = Vocabulary()
     steps_per_bar, steps = options.steps_per_bar, options.steps
-    line = fold_line(region.line, vocabulary.lowest_pitch, vocabulary.highest_pitch)
+    line = fold_line(region.line)
     if options.legato:
         line = legato_line(line, options.steps_per_quarter)
     tokens = vocabulary.encode_line(line, region.frame.length_steps)

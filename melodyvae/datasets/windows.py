@@ -103,7 +103,7 @@ class WindowDataset:
             ("bars", self.meta["bars"], config.bars),
             ("meter", ours, theirs),
             ("steps per quarter", self.meta["steps_per_quarter"], config.steps_per_quarter),
-            ("vocabulary", self.meta["vocabulary"], Vocabulary(config.lowest_pitch, config.highest_pitch).to_dict()),
+            ("vocabulary", self.meta["vocabulary"], Vocabulary().to_dict()),
         ):
             if own != expected:
                 raise DatasetError(

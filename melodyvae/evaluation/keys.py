@@ -22,7 +22,7 @@ def shares_outside_scale(windows: np.ndarray, vocabulary: Vocabulary) -> np.ndar
     return _shares_outside(weights)
 
 
-def key_metrics(windows: np.ndarray, vocabulary: Vocabulary) -> dict[str, float]:
+def key_metrics(windows: np.ndarray, vocabulary: Vocabulary, seed: int = 0) -> dict[str, float]:
     """Means over the windows ``(N, T)`` that have notes; 0 if none has.
 
     - ``outside_scale``: the share of a window's notes outside its own best scale;
@@ -35,18 +35,18 @@ def key_metrics(windows: np.ndarray, vocabulary: Vocabulary) -> dict[str, float]
         return {"outside_scale": 0.0, "outside_scale_chance": 0.0, "wide_leaps": 0.0}
     return {
         "outside_scale": float(np.nanmean(shares_outside_scale(windows, vocabulary))),
-        "outside_scale_chance": chance_outside_scale(counts),
+        "outside_scale_chance": chance_outside_scale(counts, seed),
         "wide_leaps": float(has_wide_leap(windows).mean()),
     }
 
 
-def chance_outside_scale(counts: np.ndarray) -> float:
+def chance_outside_scale(counts: np.ndarray, seed: int = 0) -> float:
     """The expected share outside the best scale of random pitch classes, as many as ``counts`` ``(N,)`` say.
 
     It is 0.129 for 8 notes and 0.316 for 85: few notes fit some scale by chance.
     """
-    drawn = np.random.default_rng(0).choice(counts, CHANCE_DRAWS)
-    weights = np.random.default_rng(1).multinomial(drawn, [1 / 12] * 12)
+    drawn = np.random.default_rng(seed).choice(counts, CHANCE_DRAWS)
+    weights = np.random.default_rng(seed + 1).multinomial(drawn, [1 / 12] * 12)
     return float(_shares_outside(weights).mean())
 
 

@@ -55,7 +55,7 @@ class MelodyNetwork:
 
     def __init__(self, config: MelodyConfig, weights: Mapping[str, np.ndarray], name: str = "the checkpoint") -> None:
         self.config = config
-        self.vocabulary = Vocabulary(config.lowest_pitch, config.highest_pitch)
+        self.vocabulary = Vocabulary()
         self.extras: dict[str, np.ndarray] = {}
         self.metrics: dict[str, Any] = {}
         self.provenance: dict[str, Any] = {}

@@ -17,6 +17,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from melodyvae.config import MelodyConfig
 from melodyvae.music.notes import Part
 from melodyvae.music.scales import SCALES
+from melodyvae.music.tokens import HIGHEST_PITCH, LOWEST_PITCH
 from melodyvae.studio.reading import Piece, shown_name
 from melodyvae.studio.requests import (
     VERBS,
@@ -78,8 +79,8 @@ def describe(model: Any, name: str, chooses: bool) -> dict[str, Any]:
         "meter": list(config.meter),
         "steps_per_quarter": config.steps_per_quarter,
         "steps_per_bar": config.steps_per_bar,
-        "lowest_pitch": config.lowest_pitch,
-        "highest_pitch": config.highest_pitch,
+        "lowest_pitch": LOWEST_PITCH,
+        "highest_pitch": HIGHEST_PITCH,
         "attributes": attributes,
         "scales": list(SCALES),
     }

@@ -65,7 +65,7 @@ def fit_companions(
         fitted |= fit_prior(network, train).to_extras()
     fitted |= fit_quantiles(network, _some(windows["valid"], max_windows))
     if model.config.look_back:
-        fitted |= count_key_shares(_some(windows["train"], MAX_WINDOWS), model.vocabulary)
+        fitted |= count_key_shares(_some(windows["train"], MAX_WINDOWS))
     model.extras |= {name: torch.from_numpy(array) for name, array in fitted.items()}
 
 

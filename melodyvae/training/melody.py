@@ -142,7 +142,6 @@ class MelodyTask(Task):
             config.seed,
             config.transpose_down,
             config.transpose_up,
-            model.vocabulary,
             ranks,
             Augmentation(config.changed_windows, config.anticipation, config.rests),
         )

@@ -21,7 +21,7 @@ from itertools import groupby
 import numpy as np
 
 from melodyvae.music.melody import Melody
-from melodyvae.music.tokens import FIRST_NOTE_ON
+from melodyvae.music.tokens import FIRST_NOTE_ON, VOCABULARY_SIZE
 from melodyvae.network.network import MelodyNetwork
 from melodyvae.network.rows import in_parts
 
@@ -83,14 +83,14 @@ def _gains(
         window = composer.vocabulary.encode(padded.window(start, min(CONTEXT_BARS, padded.bars - start)))
         in_window = list(group)
         steps = [tune.notes[number].start_step - start * tune.steps_per_bar for number in in_window]
-        rows, moved = at_other_pitches(window, steps, shifts, composer.vocabulary.size)
+        rows, moved = at_other_pitches(window, steps, shifts)
         nats = _nats(composer, rows)
         for (index, shift), cost in zip(moved, nats[1:], strict=True):
             yield in_window[index], shift, float(nats[0] - cost)
 
 
 def at_other_pitches(
-    window: np.ndarray, steps: Sequence[int] | np.ndarray, shifts: Sequence[int], vocabulary_size: int
+    window: np.ndarray, steps: Sequence[int] | np.ndarray, shifts: Sequence[int]
 ) -> tuple[np.ndarray, list[tuple[int, int]]]:
     """A token window ``(T,)``, then it with one of its notes moved, ``(N + 1, T)``; and which note of each, how far.
 
@@ -101,7 +101,7 @@ def at_other_pitches(
     for index, step in enumerate(steps):
         for shift in shifts:
             token = int(window[step]) + shift
-            if FIRST_NOTE_ON <= token < vocabulary_size:
+            if FIRST_NOTE_ON <= token < VOCABULARY_SIZE:
                 row = window.copy()
                 row[step] = token
                 rows.append(row)

@@ -83,9 +83,9 @@ def morph(
     draws = draws or Draws(0)
     if isinstance(scale, Scale):
         melody = moved_to_scale(melody, scale, key)
-        rules: TokenRules | None = rules_of(model, scale)
+        rules: TokenRules | None = rules_of(scale)
     else:
-        rules = rules_near(model, melody, scale, margin=FREE_MARGIN)
+        rules = rules_near(melody, scale, margin=FREE_MARGIN)
     z = exact_latents(model, [melody])
     tokens = (
         model.vocabulary.encode(melody)[None]

@@ -138,14 +138,13 @@ class Samples(Result):
     """
 
     known: NoveltyIndex | None = field(default=None, compare=False, repr=False)
-    vocabulary: Vocabulary = field(default_factory=Vocabulary, compare=False, repr=False)
 
     @cached_property
     def beats_known(self) -> tuple[int, ...] | None:
         """Number of beats of each melody shared with the most similar training window, in any key; None if unknown."""
         if self.known is None:
             return None
-        tokens = np.stack([self.vocabulary.encode(melody) for melody in self.melodies])
+        tokens = np.stack([Vocabulary().encode(melody) for melody in self.melodies])
         return tuple(self.known.beats_alike(tokens).tolist())
 
     @property
@@ -182,7 +181,7 @@ class Variations(Samples):
         changed = Changed(self.steps_changed, self.original.length_steps, self.original.steps_per_quarter)
         (novelty,) = super().measured
         if self.near_copies and self.known is not None and isinstance(novelty, Novelty):
-            window = self.vocabulary.encode(self.original)[None]
+            window = Vocabulary().encode(self.original)[None]
             novelty = replace(novelty, is_near_one=bool(self.known.is_near_copy(window)[0]))
         return changed, novelty
 

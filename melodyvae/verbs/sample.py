@@ -91,7 +91,7 @@ def sample(vae: HeldModel, options: SampleOptions) -> Samples:
     elif options.prior == "fitted":
         raise PriorError("the model draws from the prior that it has learned; prior fitted is of melody-2bar")
     scale = parse_choice(options.scale)
-    wish.check(scale, options.bars or vae.config.bars, vae.config.steps_per_bar, vae.model.vocabulary)
+    wish.check(scale, options.bars or vae.config.bars, vae.config.steps_per_bar)
     is_new = options.seed is None
     seed = randbits(32) if options.seed is None else options.seed
     how: dict[str, Any] = {
@@ -106,7 +106,7 @@ def sample(vae: HeldModel, options: SampleOptions) -> Samples:
     else:
         draw = partial(sampling.sample, vae.model, prior=options.prior, **how)
     if options.novel:
-        melodies = redraw_near_copies(draw, options.count, index_of(vae.model), vae.model.vocabulary)
+        melodies = redraw_near_copies(draw, options.count, index_of(vae.model))
     else:
         melodies = draw(options.count)
     again = (NewSeed(seed),) if is_new else ()
@@ -115,7 +115,6 @@ def sample(vae: HeldModel, options: SampleOptions) -> Samples:
         decisions=(*again, *replace(wish, is_song=options.form == "song").shortfalls(melodies)),
         seed=seed,
         known=vae.novelty,
-        vocabulary=vae.model.vocabulary,
     )
 
 

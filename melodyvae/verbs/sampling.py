@@ -46,10 +46,10 @@ def sample(
         PriorError: if the fitted prior is asked of a model that has none.
     """
     check_count(count, 1)
-    rules = rules_of(model, scale) if isinstance(scale, Scale) else None
+    rules = rules_of(scale) if isinstance(scale, Scale) else None
     z = draw_latents(model, count, prior, draws, rules)
     if scale == "auto":
-        rules = rules_of_each(model, decode_tokens(model, z, temperature, draws))
+        rules = rules_of_each(decode_tokens(model, z, temperature, draws))
     return decode_melodies(model, z, temperature, draws, rules, **fields)
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from melodyvae.music.melody import Melody, MelodyNote
-from melodyvae.music.tokens import FIRST_NOTE_ON
+from melodyvae.music.tokens import FIRST_NOTE_ON, pitches_of
 from melodyvae.network.checkpoint import check_extras
 from melodyvae.network.network import MelodyNetwork
 from melodyvae.network.rows import in_parts, random_rows
@@ -115,8 +115,8 @@ def note_scores(model: MelodyNetwork, window: np.ndarray, scale: np.ndarray) -> 
     ``scale`` says of each pitch class ``(12,)`` whether it belongs.
     """
     steps = np.flatnonzero(window >= FIRST_NOTE_ON)
-    pitches = window[steps].astype(np.int64) - FIRST_NOTE_ON + model.vocabulary.lowest_pitch
-    rows, places = at_other_pitches(window, steps, OTHER_PITCHES, model.vocabulary.size)
+    pitches = pitches_of(window[steps])
+    rows, places = at_other_pitches(window, steps, OTHER_PITCHES)
     costs = negative_elbo(model, rows)
     gains, shifts = np.full(len(steps), -np.inf), np.zeros(len(steps), np.int64)
     for (index, shift), cost in zip(places, costs[1:], strict=True):

@@ -17,6 +17,7 @@ from melodyvae.music.feel import Feel
 from melodyvae.music.melody import Melody
 from melodyvae.music.phrases import Phrase, choose_phrase
 from melodyvae.music.regions import ReadMelody, melody_of
+from melodyvae.music.tokens import folded
 from melodyvae.reading.melodies import read_melody
 from melodyvae.reading.repeats import Repeats
 from melodyvae.reading.sources import PieceSource
@@ -165,7 +166,7 @@ def read_source(
     grid = (found.melody.steps_per_quarter, found.melody.steps_per_bar)
     if grid != (config.steps_per_quarter, config.steps_per_bar):
         raise WindowError("the piece was read with other bars or another grid than the model's")
-    return replace(found, melody=found.melody.fold_into(config.lowest_pitch, config.highest_pitch))
+    return replace(found, melody=folded(found.melody))
 
 
 def take(

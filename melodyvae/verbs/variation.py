@@ -117,7 +117,7 @@ def grid(
     for a, b, c, d in zip(*latents, strict=True):
         left, right = slerp(a, c, along), slerp(b, d, along)
         paths.append(np.concatenate([slerp(start, end, along) for start, end in zip(left, right, strict=True)]))
-    around = Surroundings.of(model.vocabulary, tunes, scale)
+    around = Surroundings.of(tunes, scale)
     rows = around.decode(model, np.stack(paths, axis=1), grid_shares(count))
     melodies = [whole_melody(model, row, corners[0]) for row in rows]
     return [melodies[start : start + count] for start in range(0, count**2, count)]
@@ -151,7 +151,7 @@ def arithmetic(
     means = np.stack([posterior_means(model, tune) for tune in tunes])  # (terms, W, Z)
     z = (means * np.array(signs, means.dtype)[:, None, None]).sum(axis=0)
     added = [tune for tune, sign in zip(tunes, signs, strict=True) if sign > 0] or tunes
-    around = Surroundings.of(model.vocabulary, added, scale)
+    around = Surroundings.of(added, scale)
     shares = np.full((1, len(added)), 1 / len(added))
     row = around.decode(model, z[None], shares, temperature, draws, free_ends=False, margin=NEAR_MARGIN)[0]
     return whole_melody(model, row, melodies[0])

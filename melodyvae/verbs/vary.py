@@ -71,7 +71,7 @@ def vary(vae: HeldModel, source: MelodySource, options: VaryOptions) -> Variatio
         options.amount,
         options.temperature,
         vae.draws(options.seed),
-        rules_near(model, tune, scale, weights_of(piece)),
+        rules_near(tune, scale, weights_of(piece)),
         index_of(model).is_near_copy if options.novel else None,
     )
     if not melodies:
@@ -87,7 +87,6 @@ def vary(vae: HeldModel, source: MelodySource, options: VaryOptions) -> Variatio
         decisions=tuple(decisions),
         seed=options.seed,
         known=vae.novelty,
-        vocabulary=model.vocabulary,
         keys=(kept_key(taken, scale),) * len(melodies),
         original=tune,
         steps_changed=tuple(variation.steps_changed(model, melody, tune) for melody in melodies),

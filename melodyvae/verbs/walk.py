@@ -30,6 +30,7 @@ from melodyvae.music.scales import (
     parse_tempo,
     weights_of,
 )
+from melodyvae.music.tokens import folded
 from melodyvae.network.draws import Draws
 from melodyvae.network.latent import slerp
 from melodyvae.network.network import MelodyNetwork
@@ -125,12 +126,12 @@ def walk(
         start, end = (moved_to_scale(melody, scale, key) for melody, key in zip((start, end), keys, strict=True))
         keys, pieces = (scale.key, scale.key), None
         said.append(MovedToScale(scale, ("A", "B")))
-    shift, decisions = _plan_keys(model, start, end, options, keys, harmony)
+    shift, decisions = _plan_keys(start, end, options, keys, harmony)
     moved_end = end.transpose(shift)
     key_of_end = keys[1] and keys[1].transposed(shift)
     if harmony is not None and scale == "auto" and parse_key(options.key) != "none":
         moved_end, moved = harmony.fitted(moved_end, key_of_end)
-        moved_end = moved_end.fold_into(model.vocabulary.lowest_pitch, model.vocabulary.highest_pitch)
+        moved_end = folded(moved_end)
         if moved:
             key_of_end = harmony.scale.key
             decisions.append(FittedToHarmony(moved, len(end.notes), harmony.scale))
@@ -150,8 +151,7 @@ def walk(
     shifts = [plan.shift(share) for share in shares]
     tokens = np.stack([model.vocabulary.encode(melody) for melody in walked])
     glided = [
-        replace(plan.placed(model.vocabulary, melody, share), program=start.program)
-        for melody, share in zip(walked, shares, strict=True)
+        replace(plan.placed(melody, share), program=start.program) for melody, share in zip(walked, shares, strict=True)
     ]
     if len(kept) == 2 < options.count and walked[0].notes == walked[1].notes and shifts[0] == shifts[1]:
         said.append(SameTune())
@@ -252,11 +252,10 @@ def _surroundings(
     """Surroundings of the walk; ``end`` has been moved by ``shift``, its piece has not."""
     tunes = [windows_of(model, melody) for melody in (start, end)]
     in_key = None if pieces is None else (pieces[0], np.roll(pieces[1], shift))
-    return Surroundings.of(model.vocabulary, tunes, scale, in_key, harmony)
+    return Surroundings.of(tunes, scale, in_key, harmony)
 
 
 def _plan_keys(
-    model: MelodyNetwork,
     start: Melody,
     end: Melody,
     options: InterpolateOptions,
@@ -267,7 +266,7 @@ def _plan_keys(
     plan = parse_key(options.key)
     if plan == "none" or not start.notes or not end.notes:
         return 0, []
-    shift = shift_to(model.vocabulary, start, end, *keys, harmony)
+    shift = shift_to(start, end, *keys, harmony)
     return shift or 0, [KeyPlan(keys, shift, plan)]
 
 
