@@ -38,7 +38,7 @@ import numpy as np
 
 from data_prep.journal import Entry, Journal, remove_finished
 from data_prep.ledger import rescue
-from data_prep.output import FORMAT_VERSION, check_output, is_dataset, put_in_place, recover_output
+from data_prep.output import FORMAT_VERSION, SPLITS, check_output, is_dataset, put_in_place, recover_output
 from data_prep.sources import MUSIC_SUFFIXES, SourceFile, SourceResult, read_source, walk
 from data_prep.windows import PrepError, PrepOptions
 from data_prep.workers import work_on, work_on_executor
@@ -52,7 +52,6 @@ from melodyvae.system.mixing import absorb_well
 
 __all__ = ["PrepError", "PrepOptions", "PrepReport", "prepare", "split_of"]
 
-SPLITS = ("train", "valid", "test")
 TEST_SHARE = 0.05
 VALID_SHARE = 0.05
 OF_SPAN = [("split", "u1"), ("source", "<u4"), ("track", "<u2"), ("speed", "u1"), ("shift", "i1")]

@@ -11,12 +11,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from typing import TypeVar
 
-from melodyvae.system.limits import LimitedProcess, Limits, Lost
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+from melodyvae.system.limits import Item, LimitedProcess, Limits, Lost, Result
 
 BATCH_ITEMS = 32
 TASK_ITEMS = 64  # of an executor

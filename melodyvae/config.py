@@ -22,6 +22,7 @@ READOUTS: tuple[str, ...] = get_args(Readout)
 OUTPUTS: tuple[str, ...] = get_args(Output)
 ANNEALINGS: tuple[str, ...] = get_args(Annealing)
 KEPT: tuple[str, ...] = get_args(Kept)
+PRECISIONS = ("auto", "bf16", "fp32")  # of the arithmetic of a training
 Config = TypeVar("Config")
 HIGHEST_SEED = 2**32 - 1
 

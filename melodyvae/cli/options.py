@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from melodyvae.config import PRECISIONS
 from melodyvae.options import OptionField, Options, option_fields
 from melodyvae.system.errors import UserError
 from melodyvae.system.files import short_name
@@ -338,7 +339,7 @@ def device_options(command: Command) -> Command:
         device_option,
         click.option(
             "--precision",
-            type=click.Choice(["auto", "bf16", "fp32"]),
+            type=click.Choice(PRECISIONS),
             default="auto",
             show_default=True,
             help="bf16 where the hardware has it, or as told.",

@@ -15,13 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.output import FORMAT_VERSION
+from data_prep.output import FORMAT_VERSION, SPLITS
 from melodyvae.config import MelodyConfig
 from melodyvae.music.tokens import Vocabulary
 from melodyvae.system.arrays import array_on_disk
 from melodyvae.system.errors import UserError
 
-SPLITS = ("train", "valid", "test")
 PLACES_FILE = "windows.npy"
 MAX_META_BYTES = 2**30  # of a dataset of a million files it is 130 MiB
 

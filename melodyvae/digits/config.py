@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 from melodyvae.config import ConfigError, TrainConfig, check_at_least, check_choice, check_types
 
+SIDE = 28  # pixels
 Network = Literal["dense", "conv"]
 NETWORKS: tuple[str, ...] = get_args(Network)
 

@@ -21,9 +21,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from melodyvae.digits.config import SIDE
 from melodyvae.system.errors import UserError
 
-SIDE = 28
 HELD_OUT = 5_000
 MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",

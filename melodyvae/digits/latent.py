@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from melodyvae.digits.config import SIDE
 from melodyvae.digits.data import Digits
 from melodyvae.digits.metrics import posterior_means
-from melodyvae.digits.model import CLASSES, SIDE, DigitVAE
+from melodyvae.digits.model import CLASSES, DigitVAE
 from melodyvae.models.latent import slerp
 
 CONDITIONAL_MODEL = "digits-labels"

@@ -17,12 +17,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from melodyvae.digits.config import DigitsConfig
+from melodyvae.digits.config import SIDE, DigitsConfig
 from melodyvae.models.checkpoint import CheckpointedModel
 from melodyvae.models.latent import DiagonalGaussian, standard_normal
 from melodyvae.models.loss import LossTerms
 
-SIDE = 28  # pixels
 PIXELS = SIDE * SIDE
 CLASSES = 10
 

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import numpy as np
 
 from melodyvae.music.notes import (
-    KeySignature,
-    Meter,
     Part,
-    Tempo,
 )
 from melodyvae.music.regions import ReadMelody
 
-Event = TypeVar("Event", Tempo, Meter, KeySignature)
-
 LEAD_NAME = "melody"  # so that the lead is found again among the other tracks
-HIGHEST_PITCH = 127
+HIGHEST_MIDI_PITCH = 127
 DOUBLING_SHARE = 0.6  # of the melody's notes are in a part that doubles it
 DOUBLING_QUARTERS = 0.13  # how far apart two players begin the same note
 
@@ -128,6 +122,6 @@ def transposed(backing: Sequence[Part], semitones: int) -> tuple[Part, ...]:
     moved = []
     for part in backing:
         pitches = part.pitches + semitones
-        octaves = -(np.minimum(pitches, 0) // 12) - np.maximum(pitches - HIGHEST_PITCH + 11, 0) // 12
+        octaves = -(np.minimum(pitches, 0) // 12) - np.maximum(pitches - HIGHEST_MIDI_PITCH + 11, 0) // 12
         moved.append(part if part.is_drum else replace(part, pitches=pitches + 12 * octaves))
     return tuple(moved)

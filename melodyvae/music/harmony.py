@@ -15,7 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
-from melodyvae.music.arrangement import HIGHEST_PITCH, transposed
+from melodyvae.music.arrangement import HIGHEST_MIDI_PITCH, transposed
 from melodyvae.music.keys import Key
 from melodyvae.music.melody import Melody
 from melodyvae.music.notes import Part
@@ -131,8 +131,8 @@ def parts_in_scale(parts: Sequence[Part], tune: Melody, scale: Scale, key: Key |
     """The parts under a tune, transposed like the tune from ``key`` to ``scale``; drums stay."""
     shift = shift_to_scale(tune, scale, key)
     own = Scale(key.tonic, "minor" if key.is_minor else "major").transposed(shift) if key else scale
-    nearest = np.array([nearest_degree(pitch, own, scale) for pitch in range(HIGHEST_PITCH + 1)])
-    moved = nearest.clip(0, HIGHEST_PITCH)
+    nearest = np.array([nearest_degree(pitch, own, scale) for pitch in range(HIGHEST_MIDI_PITCH + 1)])
+    moved = nearest.clip(0, HIGHEST_MIDI_PITCH)
     return tuple(
         part if part.is_drum else replace(part, pitches=moved[part.pitches]) for part in transposed(parts, shift)
     )

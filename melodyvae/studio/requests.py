@@ -18,7 +18,7 @@ import numpy as np
 from melodyvae.music.melody import Melody, MelodyNote
 from melodyvae.music.notes import Part
 from melodyvae.options import Options, option_fields, options_class
-from melodyvae.studio.limits import StudioLimits
+from melodyvae.studio.limits import MAX_NUMBER, StudioLimits
 from melodyvae.verbs.complete import complete
 from melodyvae.verbs.continue_ import continue_
 from melodyvae.verbs.grid import grid
@@ -34,7 +34,6 @@ Request = TypeVar("Request")
 MAX_TEXT = 200  # characters
 MAX_TUNES = 64
 MAX_BARS = 64  # of one tune
-MAX_NUMBER = 100_000  # of a bar or a track
 MAX_HIDDEN = 32  # bars at a time
 
 

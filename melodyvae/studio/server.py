@@ -30,7 +30,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from melodyvae.studio.engine import AUTO, BusyError, Engine, Job, JobError, StaleError
-from melodyvae.studio.limits import StudioLimits
+from melodyvae.studio.limits import MAX_NUMBER, StudioLimits
 from melodyvae.studio.pieces import MissingFileError, Pieces
 from melodyvae.studio.reading import Reader, ReadingError, shown_name
 from melodyvae.studio.security import Guard, TooLargeError
@@ -47,7 +47,6 @@ EXAMPLES = ROOT / "examples"
 PROGRESS_SECONDS = 0.15
 MAX_CHANNEL = 80  # characters
 LINES_TYPE = "application/x-ndjson"
-MAX_NUMBER = 100_000  # of a bar
 
 
 class StudioError(UserError, RuntimeError):

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from melodyvae.datasets.windows import SPLITS, WindowDataset
+from data_prep.output import SPLITS
+from melodyvae.datasets.windows import WindowDataset
 from melodyvae.evaluation.reconstruction import reconstruction_metrics
 from melodyvae.models.melody import MelodyModel
 from melodyvae.network.checkpoint import beside

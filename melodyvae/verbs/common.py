@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Integral
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 from melodyvae.music.keys import Key
 from melodyvae.music.melody import Melody
 from melodyvae.music.scales import Scale, ScaleChoice, parse_choice, parse_key, parse_tempo
 from melodyvae.options import Option, OptionError
+from melodyvae.verbs import composing
 from melodyvae.verbs.alignment import AlignedTunes
 from melodyvae.verbs.facts import BarsAdded
 from melodyvae.verbs.held import HeldModel
@@ -34,10 +35,7 @@ def parse_track(track: str | int) -> str:
 
 
 Tunes = Annotated[int, Option("Tunes.", low=1, high=MAX_COUNT, flags=("n",))]
-Form = Annotated[
-    Literal["song", "any"],
-    Option("song: bars are chosen that close and take up an earlier one; any: not."),
-]
+Form = Annotated[composing.Form, Option("song: bars are chosen that close and take up an earlier one; any: not.")]
 TRACK = Option("Track{of}: auto, a number (from 1) or a name.", parse=parse_track)
 FIRST_BAR = Option("First bar to take{of}, from 1.", low=1, flags=("bar",), default="a phrase")
 Track = Annotated[str | int, TRACK]

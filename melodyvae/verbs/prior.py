@@ -18,12 +18,12 @@ Conventions: Z latent dimensions.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Literal, Self
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 
-from melodyvae.network.checkpoint import check_extras
+from melodyvae.network.checkpoint import Fitted
 from melodyvae.network.draws import Draws
 from melodyvae.network.network import MelodyNetwork
 from melodyvae.network.rows import in_parts, random_rows
@@ -31,7 +31,6 @@ from melodyvae.network.token_rules import TokenRules
 from melodyvae.system.errors import UserError
 
 Prior = Literal["fitted", "normal"]
-EXTRA = "prior."
 GIBBS_STEPS = 10
 MAX_WINDOWS = 30_000
 BATCH = 1024
@@ -42,13 +41,15 @@ class PriorError(UserError, ValueError):
 
 
 @dataclass(frozen=True)
-class FittedGaussian:
+class FittedGaussian(Fitted):
     """A Gaussian over latent vectors, float32.
 
     Attributes:
         mean: ``(Z,)``.
         factor: ``(Z, Z)``, lower triangular; the covariance is ``factor @ factor.T``.
     """
+
+    EXTRA: ClassVar[str] = "prior."
 
     mean: np.ndarray
     factor: np.ndarray
@@ -58,10 +59,6 @@ class FittedGaussian:
         noise = (draws or Draws()).normal(count, len(self.mean)).astype(np.float32)
         return np.asarray(self.mean + noise @ self.factor.T)
 
-    def to_extras(self) -> dict[str, np.ndarray]:
-        """The arrays as a checkpoint holds them: float16, each under a name of its own."""
-        return {EXTRA + entry.name: getattr(self, entry.name).astype(np.float16) for entry in fields(self)}
-
     @classmethod
     def from_extras(cls, extras: Mapping[str, np.ndarray], latent_size: int) -> Self:
         """The Gaussian that a checkpoint holds.
@@ -70,14 +67,12 @@ class FittedGaussian:
             PriorError: if there is none.
             CheckpointError: if it is of another latent size.
         """
-        names = [entry.name for entry in fields(cls)]
-        if any(EXTRA + name not in extras for name in names):
+        if not cls.is_in(extras):
             raise PriorError(
                 "the model has no fitted prior, which `melodyvae train` fits at its end; draw from N(0, I) with "
                 "prior normal"
             )
-        check_extras(extras, {EXTRA + "mean": (latent_size,), EXTRA + "factor": (latent_size, latent_size)})
-        return cls(**{name: extras[EXTRA + name].astype(np.float32) for name in names})
+        return cls.read(extras, {"mean": (latent_size,), "factor": (latent_size, latent_size)})
 
 
 def fit_prior(model: MelodyNetwork, windows: np.ndarray) -> FittedGaussian:
@@ -133,4 +128,4 @@ def draw_latents(
 
 def has_fitted_prior(model: MelodyNetwork) -> bool:
     """Whether the model's checkpoint came with a fitted prior."""
-    return EXTRA + "mean" in model.extras
+    return FittedGaussian.is_in(model.extras)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from secrets import randbits
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from melodyvae.music.melody import Melody
 from melodyvae.music.scales import key_named, parse_choice
@@ -17,7 +17,7 @@ from melodyvae.verbs.facts import NewSeed
 from melodyvae.verbs.held import HeldModel
 from melodyvae.verbs.meters import COMPOSED_BARS
 from melodyvae.verbs.novelty import index_of, redraw_near_copies
-from melodyvae.verbs.prior import PriorError
+from melodyvae.verbs.prior import Prior, PriorError
 from melodyvae.verbs.results import Samples
 
 
@@ -41,7 +41,7 @@ class SampleOptions(Options):
         ),
     ] = None
     form: Annotated[
-        Literal["song", "any"] | None,
+        composing.Form | None,
         Option(
             "song: tunes are chosen that close and take a bar up again; any: not.",
             default="song of a model that looks back",
@@ -50,7 +50,7 @@ class SampleOptions(Options):
     tempo: Annotated[float, Option("Quarters per minute.", low=10, high=400)] = 120.0
     scale: ScaleName = "auto"
     prior: Annotated[
-        Literal["fitted", "normal"] | None,
+        Prior | None,
         Option("For melody-2bar: z from a Gaussian fitted to the training melodies (its default), or from N(0, I)."),
     ] = None
     novel: Novel = False

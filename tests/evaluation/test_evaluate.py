@@ -130,9 +130,9 @@ def test_an_interval_holds_the_value_and_narrows_with_more_windows():
     for count in (50, 5000):
         right = (generator.random(count) < 0.8).astype(float)
         ratio = Ratio(right, np.ones(count))
-        low, high = ratio.interval(seed=0)
+        low, high = ratio.interval(0)
         assert low < ratio.value < high
-        assert (low, high) == ratio.interval(seed=0)
+        assert (low, high) == ratio.interval(0)
         widths.append(high - low)
     # The standard error of a share of 0.8 among n is 0.4 / sqrt(n); the interval is 3.92 of them wide.
     assert widths[1] == pytest.approx(3.92 * 0.4 / math.sqrt(5000), rel=0.15)
