@@ -108,11 +108,7 @@ class AlignedTunes:
 
         With a scale, all are moved to it first.
         """
-        decisions: list[Fact] = []
-        if isinstance(scale, Scale):
-            tunes = [moved_to_scale(tune, scale, own) for tune, own in zip(tunes, keys, strict=True)]
-            keys = [scale.key] * len(tunes)
-            decisions.append(MovedToScale(scale))
+        tunes, keys, decisions = tunes_in_scale(tunes, keys, scale)
         shifts = [0] * len(tunes)
         if parse_key(key) != "none":
             shifts[1:] = [
@@ -123,6 +119,19 @@ class AlignedTunes:
         moved = tuple(tune.transpose(shift) for tune, shift in zip(tunes, shifts, strict=True))
         tempi = tuple(tune.quarters_per_minute for tune in tunes)
         return cls(moved, KeyAndTempo(key, tempo, tuple(shifts), keys[0], tempi), tuple(decisions))
+
+
+def tunes_in_scale(
+    tunes: Sequence[Melody], keys: Sequence[Key | None], scale: Scale | ScaleChoice, labels: tuple[str, ...] = ()
+) -> tuple[Sequence[Melody], Sequence[Key | None], list[Fact]]:
+    """The tunes, whose pieces are in ``keys``, moved to a scale; their keys then; and that they were moved.
+
+    Without a scale they stay. ``labels`` are what the tunes are called; none stands for all.
+    """
+    if not isinstance(scale, Scale):
+        return tunes, keys, []
+    moved = [moved_to_scale(tune, scale, own) for tune, own in zip(tunes, keys, strict=True)]
+    return moved, [scale.key] * len(moved), [MovedToScale(scale, labels)]
 
 
 def shift_to(

@@ -18,9 +18,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from melodyvae.music.keys import Key
 from melodyvae.music.melody import Melody
-from melodyvae.music.scales import Scale, ScaleChoice, moved_to_scale
+from melodyvae.music.scales import Scale, ScaleChoice
 from melodyvae.network.draws import Draws
 from melodyvae.network.network import MelodyNetwork
 from melodyvae.network.token_rules import TokenRules
@@ -50,7 +49,6 @@ def morph(
     draws: Draws | None = None,
     scale: Scale | ScaleChoice = "none",
     candidates: int = CANDIDATES,
-    key: Key | None = None,
 ) -> list[Melody]:
     """``count`` melodies, from ``melody`` itself to the one with its attributes moved by ``amounts``.
 
@@ -64,9 +62,8 @@ def morph(
         temperature: 0 takes the most probable melody at each point.
         draws: the source of all draws; None draws the same every time.
         scale: ``auto`` keeps the melodies to the scale that fits ``melody`` best, and to the notes of its own; ``none``
-            does not; a scale moves ``melody`` to it first, and all keep to it.
+            does not; a scale keeps them to it, in which ``melody`` must be.
         candidates: how many melodies are tried for each one; 1 takes the straight move.
-        key: of the piece that ``melody`` is from, for the move to a scale.
 
     Raises:
         AttributeVectorsError: if the model has no directions.
@@ -81,11 +78,7 @@ def morph(
     wanted = wanted_amounts(amounts)
     directions = AttributeVectors.from_extras(model.extras, model.config.latent_size)
     draws = draws or Draws(0)
-    if isinstance(scale, Scale):
-        melody = moved_to_scale(melody, scale, key)
-        rules: TokenRules | None = rules_of(scale)
-    else:
-        rules = rules_near(melody, scale, margin=FREE_MARGIN)
+    rules = rules_of(scale) if isinstance(scale, Scale) else rules_near(melody, scale, margin=FREE_MARGIN)
     z = exact_latents(model, [melody])
     tokens = (
         model.vocabulary.encode(melody)[None]

@@ -24,7 +24,6 @@ from melodyvae.music.regions import ReadMelody
 from melodyvae.music.scales import (
     Scale,
     ScaleChoice,
-    moved_to_scale,
     parse_choice,
     parse_key,
     parse_tempo,
@@ -34,7 +33,7 @@ from melodyvae.music.tokens import folded
 from melodyvae.network.draws import Draws
 from melodyvae.network.latent import slerp
 from melodyvae.network.network import MelodyNetwork
-from melodyvae.verbs.alignment import KeyAndTempo, shift_to, within_octave
+from melodyvae.verbs.alignment import KeyAndTempo, shift_to, tunes_in_scale, within_octave
 from melodyvae.verbs.codec import (
     exact_latents,
     matching_steps,
@@ -47,7 +46,6 @@ from melodyvae.verbs.facts import (
     FewerFound,
     FittedToHarmony,
     KeyPlan,
-    MovedToScale,
     SameTune,
     TakenOfBoth,
     TempoPlan,
@@ -121,11 +119,8 @@ def walk(
         raise ValueError(f"the ends are {start.length_steps} and {end.length_steps} steps long; they must be as long")
     keys = keys or (key_of(start), key_of(end))
     scale = parse_choice(options.scale)
-    said: list[Fact] = []
-    if isinstance(scale, Scale):
-        start, end = (moved_to_scale(melody, scale, key) for melody, key in zip((start, end), keys, strict=True))
-        keys, pieces = (scale.key, scale.key), None
-        said.append(MovedToScale(scale, ("A", "B")))
+    (start, end), (key_of_start, key_of_end), said = tunes_in_scale((start, end), keys, scale, ("A", "B"))
+    keys, pieces = (key_of_start, key_of_end), None if said else pieces
     shift, decisions = _plan_keys(start, end, options, keys, harmony)
     moved_end = end.transpose(shift)
     key_of_end = keys[1] and keys[1].transposed(shift)
