@@ -145,7 +145,6 @@ def prepare(
         raise PrepError(
             f"no music file in {', '.join(map(str, inputs))} (looked for {', '.join(sorted(MUSIC_SUFFIXES))})"
         )
-    output.parent.mkdir(parents=True, exist_ok=True)
     with sole_use(lock_file, str(output)):
         recover_output(output)
         if not force and is_dataset(output):

@@ -121,7 +121,10 @@ def walk(
     scale = parse_choice(options.scale)
     (start, end), (key_of_start, key_of_end), said = tunes_in_scale((start, end), keys, scale, ("A", "B"))
     keys, pieces = (key_of_start, key_of_end), None if said else pieces
-    shift, decisions = _plan_keys(start, end, options, keys, harmony)
+    key_plan = _plan_keys(start, end, options, keys, harmony)
+    shift = (key_plan and key_plan.semitones) or 0
+    is_told = key_plan is not None and not (said and key_plan.semitones == 0)  # in a scale they are in one key
+    decisions: list[Fact] = [key_plan] if key_plan and is_told else []
     moved_end = end.transpose(shift)
     key_of_end = keys[1] and keys[1].transposed(shift)
     if harmony is not None and scale == "auto" and parse_key(options.key) != "none":
@@ -256,13 +259,12 @@ def _plan_keys(
     options: InterpolateOptions,
     keys: tuple[Key | None, Key | None],
     harmony: Harmony | None,
-) -> tuple[int, list[Fact]]:
-    """By how many semitones the end is moved for the walk, and the plan."""
+) -> KeyPlan | None:
+    """By how many semitones the end is moved for the walk."""
     plan = parse_key(options.key)
     if plan == "none" or not start.notes or not end.notes:
-        return 0, []
-    shift = shift_to(start, end, *keys, harmony)
-    return shift or 0, [KeyPlan(keys, shift, plan)]
+        return None
+    return KeyPlan(keys, shift_to(start, end, *keys, harmony), plan)
 
 
 def _plan_tempi(start: Melody, end: Melody, options: InterpolateOptions) -> list[TempoPlan]:
