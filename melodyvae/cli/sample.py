@@ -6,13 +6,12 @@ from dataclasses import replace
 
 import click
 
-from melodyvae.cli.options import Generation, composing, generation_options, is_given, known_errors, verb_options
+from melodyvae.cli.options import Generation, composing, is_given, verb_command
 from melodyvae.verbs.sample import SampleOptions
 from melodyvae.verbs.sample import sample as draw
 
 
-@click.command()
-@verb_options(SampleOptions)
+@verb_command(SampleOptions)
 @click.option(
     "--parts",
     type=click.Choice(["tunes", "all"]),
@@ -20,7 +19,6 @@ from melodyvae.verbs.sample import sample as draw
     show_default=True,
     help="tunes: what a person would sing; all: any part of a piece, basses and inner voices, too.",
 )
-@generation_options
 def sample(generation: Generation, parts: str, options: SampleOptions) -> None:
     """Write new tunes, drawn from the model.
 
@@ -51,6 +49,5 @@ def sample(generation: Generation, parts: str, options: SampleOptions) -> None:
         generation = composing(generation, parts)
         form = options.form or ("any" if parts == "all" else None)
         options = replace(options, bars=options.bars or COMPOSED_BARS, form=form)
-    with known_errors():
-        folder, vae = generation.open("samples")
-        generation.finish(draw(vae, options), folder)
+    folder, vae = generation.open("samples")
+    generation.finish(draw(vae, options), folder)
