@@ -138,8 +138,7 @@ class Studio:
             Mount("/static", StaticFiles(directory=STATIC)),
             Route("/api/state", partial(_state, self)),
             Route("/api/read", partial(_read, self), methods=["POST"]),
-            Route("/api/example/{number:int}", partial(_example, self), methods=["POST"]),
-            Route("/api/opened/{number:int}", partial(_opened, self), methods=["POST"]),
+            Route("/api/{kind}/{number:int}", partial(_held, self), methods=["POST"]),
             Route("/api/do/{verb}", partial(_do, self), methods=["POST"]),
             Route("/api/midi", partial(_midi, self), methods=["POST"]),
             Route("/api/zip", partial(_zip, self), methods=["POST"]),
@@ -210,14 +209,9 @@ async def _read(studio: Studio, request: Request) -> Response:
     return await _piece(studio, request, reference)
 
 
-async def _example(studio: Studio, request: Request) -> Response:
-    """The piece in one of the examples."""
-    return await _piece(studio, request, f"example/{request.path_params['number']}")
-
-
-async def _opened(studio: Studio, request: Request) -> Response:
-    """The piece in one of the files that the command was given."""
-    return await _piece(studio, request, f"opened/{request.path_params['number']}")
+async def _held(studio: Studio, request: Request) -> Response:
+    """The piece in one of the examples (``example``), or of the files that the command was given (``opened``)."""
+    return await _piece(studio, request, "{kind}/{number}".format(**request.path_params))
 
 
 async def _piece(studio: Studio, request: Request, reference: str) -> Response:

@@ -220,9 +220,7 @@ def midi_file(request: FileRequest) -> bytes:
     Raises:
         RequestError: if the melodies lie on different grids.
     """
-    if request.backings is not None and len(request.backings) != len(request.melodies):
-        raise RequestError(f"{len(request.melodies)} melodies and {len(request.backings)} backings; give one for each")
-    backings = request.backings if request.backings and any(request.backings) else (None,) * len(request.melodies)
+    backings = _backings(request) if request.backings and any(request.backings) else (None,) * len(request.melodies)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "tunes.mid"
         try:
@@ -242,9 +240,7 @@ def zip_file(request: ZipRequest) -> bytes:
         raise RequestError(f"{len(request.melodies)} melodies and {len(request.names)} names; there must be as many")
     buffer = BytesIO()
     taken: set[str] = set()
-    backings: tuple[tuple[Part, ...], ...] = request.backings or ((),) * len(request.melodies)
-    if len(backings) != len(request.melodies):
-        raise RequestError(f"{len(request.melodies)} melodies and {len(backings)} backings; give one for each")
+    backings = _backings(request)
     with ZipFile(buffer, "w", ZIP_DEFLATED) as archive:
         for melody, name, backing in zip(request.melodies, request.names, backings, strict=True):
             archive.writestr(f"{_free_name(name, taken)}.mid", midi_file(FileRequest((melody,), (backing,))))
@@ -252,6 +248,14 @@ def zip_file(request: ZipRequest) -> bytes:
         if len(request.melodies) > 1 and len(meters) == 1:  # a melody has one meter
             archive.writestr(f"{_free_name('all', taken)}.mid", midi_file(FileRequest(request.melodies, backings)))
     return buffer.getvalue()
+
+
+def _backings(request: FileRequest | ZipRequest) -> tuple[tuple[Part, ...], ...]:
+    """The parts that play with each melody."""
+    backings = request.backings or ((),) * len(request.melodies)
+    if len(backings) != len(request.melodies):
+        raise RequestError(f"{len(request.melodies)} melodies and {len(backings)} backings; give one for each")
+    return backings
 
 
 def size_of(request: VerbRequest) -> tuple[Any, ...]:

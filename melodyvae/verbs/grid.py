@@ -71,6 +71,6 @@ def grid(vae: HeldModel, sources: Sequence[MelodySource], options: GridOptions) 
         melodies=tuple(aligned.plan.placed(melody, share) for melody, share in cells),
         sources=taken,
         decisions=aligned.decisions,
-        corners=corners,
+        originals=corners,
         steps_right=tuple(matching_steps(vae.model, *pair) for pair in zip(corners, ends, strict=True)),
     )
