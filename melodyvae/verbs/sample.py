@@ -48,6 +48,7 @@ class SampleOptions(Options):
         ),
     ] = None
     tempo: Annotated[float, Option("Quarters per minute.", low=10, high=400)] = 120.0
+    program: Annotated[int, Option("MIDI instrument, from 0: 0 is a piano, 73 a flute.", low=0, high=127)] = 0
     scale: ScaleName = "auto"
     prior: Annotated[
         Prior | None,
@@ -98,6 +99,7 @@ def sample(vae: HeldModel, options: SampleOptions) -> Samples:
         "temperature": options.temperature,
         "draws": vae.draws(seed),
         "quarters_per_minute": options.tempo,
+        "program": options.program,
         "scale": scale,
     }
     draw: Callable[[int], list[Melody]]

@@ -329,6 +329,13 @@ def test_sample_writes_new_tunes_at_the_tempo_asked_for(run_folder, tmp_path):
     assert (out / "all.mid").is_file()
 
 
+def test_sample_writes_tunes_for_the_instrument_asked_for(run_folder, tmp_path):
+    run("sample", "-n", "2", "--program", "73", "-o", tmp_path / "out", "--model", run_folder)
+    assert [Melody.from_midi(path).program for path in written(tmp_path / "out")] == [73, 73]
+    refused = run("sample", "-n", "2", "--program", "128", "--model", run_folder, status=2)
+    assert "128 is not in the range 0<=x<=127" in refused
+
+
 def test_sample_refuses_no_samples():
     assert "0 is not in the range 1<=x" in run("sample", "-n", "0", status=2)
 
