@@ -13,7 +13,6 @@ attributes as in :mod:`melodyvae.verbs.attribute_vectors`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -25,7 +24,7 @@ from melodyvae.network.network import MelodyNetwork
 from melodyvae.network.token_rules import TokenRules
 from melodyvae.verbs.attribute_vectors import AttributeVectors
 from melodyvae.verbs.attributes import ATTRIBUTES, measure
-from melodyvae.verbs.codec import decode_tokens, exact_latents
+from melodyvae.verbs.codec import decode_tokens, exact_latents, fields_of
 from melodyvae.verbs.in_scale import rules_near, rules_of
 
 CANDIDATES = 192
@@ -67,14 +66,8 @@ def morph(
 
     Raises:
         AttributeVectorsError: if the model has no directions.
-        ValueError: on an unknown attribute, and on a number out of range.
+        ValueError: on an amount out of range.
     """
-    if count < 2:
-        raise ValueError(f"count is {count}; it must be at least 2")
-    if candidates < 1:
-        raise ValueError(f"candidates is {candidates}; it must be at least 1")
-    if not 0 <= temperature < math.inf:
-        raise ValueError(f"temperature is {temperature}; it must be a number from 0 up")
     wanted = wanted_amounts(amounts)
     directions = AttributeVectors.from_extras(model.extras, model.config.latent_size)
     draws = draws or Draws(0)
@@ -90,29 +83,19 @@ def morph(
         part = wanted * index / (count - 1)
         z, tokens = move(model, directions, start, (z, tokens), part, candidates, temperature, draws, rules)
         rows.append(tokens[0])
-    return [
-        model.vocabulary.decode(
-            row,
-            steps_per_quarter=model.config.steps_per_quarter,
-            meter=melody.meter,
-            quarters_per_minute=melody.quarters_per_minute,
-            program=melody.program,
-        )
-        for row in rows
-    ]
+    grid = {"steps_per_quarter": model.config.steps_per_quarter, **fields_of(melody)}
+    return [model.vocabulary.decode(row, **grid) for row in rows]
 
 
 def wanted_amounts(amounts: Mapping[str, float]) -> np.ndarray:
     """The amount of each attribute ``(A,)``, 0 of those not named; an attribute named twice gets the sum.
 
     Raises:
-        ValueError: on an unknown attribute or an amount beyond :data:`MAX_AMOUNT`.
+        ValueError: on an amount beyond :data:`MAX_AMOUNT`.
     """
     names = list(ATTRIBUTES)
     wanted = np.zeros(len(names))
     for name, amount in amounts.items():
-        if name not in names and name not in SHORTHANDS:
-            raise ValueError(f"there is no attribute {name!r}; choose from {', '.join([*names, *SHORTHANDS])}")
         for one in SHORTHANDS.get(name, (name,)):
             wanted[names.index(one)] += amount
     for name, amount in zip(names, wanted.tolist(), strict=True):

@@ -9,7 +9,6 @@ from melodyvae.music.scales import Scale, ScaleChoice
 from melodyvae.network.draws import Draws
 from melodyvae.network.network import MelodyNetwork
 from melodyvae.verbs.codec import (
-    check_count,
     decode_melodies,
     decode_tokens,
     fields_of,
@@ -45,7 +44,6 @@ def sample(
     Raises:
         PriorError: if the fitted prior is asked of a model that has none.
     """
-    check_count(count, 1)
     rules = rules_of(scale) if isinstance(scale, Scale) else None
     z = draw_latents(model, count, prior, draws, rules)
     if scale == "auto":

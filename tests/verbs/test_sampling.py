@@ -89,12 +89,6 @@ def test_samples_carry_the_tempo_and_the_program_they_are_given():
     assert (melody.quarters_per_minute, melody.program) == (77.0, 73)
 
 
-@pytest.mark.parametrize("count", [0, -3])
-def test_no_samples_is_no_count(count):
-    with pytest.raises(ValueError, match=f"count is {count}; it must be at least 1"):
-        sample(UniformModel(), count)
-
-
 def test_a_negative_temperature_is_refused():
     with pytest.raises(ValueError, match="temperature is -1"):
         sample(UniformModel(), 1, temperature=-1.0)
