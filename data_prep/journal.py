@@ -1,8 +1,8 @@
 """Journal of results by source, on disk while a dataset is made: memory stays flat and a stopped run can go on.
 
 A journal is a folder of three files: ``options.json``; ``results.jsonl``, a line per source; ``windows.bin``, with each
-line's windows: for each of its tracks the tokens, the first bars, the phases and the meters. A line is written after its
-windows, so an interrupted run leaves at most bytes at the end of ``windows.bin`` or half a line, which are cut off.
+line's windows: for each of its tracks the tokens, the first bars, the phases and the meters. A line is written after
+its windows, so an interrupted run leaves at most bytes at the end of ``windows.bin`` or half a line, which are cut off.
 """
 
 from __future__ import annotations

@@ -13,7 +13,8 @@ from melodyvae.reading.collection import collection_of
 from melodyvae.system.files import UNFINISHED, hidden_prefix, new_folder_beside, remove_unfinished
 
 FORMAT_VERSION = 1
-DATASET_FILES = frozenset({"train.npy", "valid.npy", "test.npy", "windows.npy", "meta.json", "ledger.jsonl"})
+SPLITS = ("train", "valid", "test")
+DATASET_FILES = frozenset({*(f"{name}.npy" for name in SPLITS), "windows.npy", "meta.json", "ledger.jsonl"})
 META_KEYS = frozenset({"format_version", "vocabulary", "tokens_sha256", "sources"})  # those only our meta.json has
 
 

@@ -39,7 +39,7 @@ import numpy as np
 
 from data_prep.journal import Entry, Journal, remove_finished
 from data_prep.ledger import rescue
-from data_prep.output import FORMAT_VERSION, check_output, is_dataset, put_in_place, recover_output
+from data_prep.output import FORMAT_VERSION, SPLITS, check_output, is_dataset, put_in_place, recover_output
 from data_prep.sources import MUSIC_SUFFIXES, SourceFile, SourceResult, read_source, walk
 from data_prep.windows import PrepError, PrepOptions
 from data_prep.workers import work_on, work_on_executor
@@ -53,7 +53,6 @@ from melodyvae.system.mixing import absorb_well
 
 __all__ = ["PrepError", "PrepOptions", "PrepReport", "prepare", "split_of"]
 
-SPLITS = ("train", "valid", "test")
 TEST_SHARE = 0.05
 VALID_SHARE = 0.05
 OF_SPAN = [("split", "u1"), ("source", "<u4"), ("track", "<u2"), ("speed", "u1"), ("shift", "i1"), ("style", "u1")]
@@ -62,6 +61,7 @@ WINDOW_DTYPE = np.dtype([*OF_SPAN, ("first_bar", "<u4"), ("phase", "<u2"), ("met
 PHRASE_BARS = 4  # running, that a held-out window may not share with a training window
 BATCH_TRACKS = 256  # whose windows are hashed at a time
 BATCH_ROWS = 2**16  # that are copied at a time
+LIMITS = Limits()  # of the time and memory for each file
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,6 @@ def prepare(
     *,
     workers: int | None = None,
     executor: Executor | None = None,
-    limits: Limits | None = None,
     resume: bool = False,
     force: bool = False,
     on_file: Callable[[int, int], None] | None = None,
@@ -128,7 +127,6 @@ def prepare(
         options: what a window is.
         workers: processes; as many as the cores it may use by default. 0 works in this process, without limits.
         executor: does the work instead, on its own machines; they must see the files under the same paths.
-        limits: time and memory for each file.
         resume: go on with a run of the same inputs and options that was stopped.
         force: replace a dataset that is at ``output``; anything else that is there stays (see :func:`check_output`).
         on_file: called with (files done, files in all).
@@ -149,12 +147,11 @@ def prepare(
         raise PrepError(
             f"no music file in {', '.join(map(str, inputs))} (looked for {', '.join(sorted(MUSIC_SUFFIXES))})"
         )
-    output.parent.mkdir(parents=True, exist_ok=True)
     with sole_use(lock_file, str(output)):
         recover_output(output)
         if not force and is_dataset(output):
             remove_finished(_partial_folder(output))
-        report = _prepare(inputs, output, options, files, workers, executor, limits or Limits(), resume, force, on_file)
+        report = _prepare(inputs, output, options, files, workers, executor, resume, force, on_file)
     if not sum(report.counts.values()):
         reasons = ", ".join(f"{count} {reason}" for reason, count in report.left_out_files.items())
         hint = f". {report.advice[0].upper()}{report.advice[1:]}" if report.advice else ""
@@ -171,7 +168,6 @@ def _prepare(
     files: Sequence[SourceFile],
     workers: int | None,
     executor: Executor | None,
-    limits: Limits,
     resume: bool,
     force: bool,
     on_file: Callable[[int, int], None] | None,
@@ -181,7 +177,7 @@ def _prepare(
     check_output(output, inputs, force)
     with Journal(partial_folder, options, [os.path.abspath(entry) for entry in inputs], resume) as journal:
         waiting = _not_yet_in(journal, files)
-        with closing(_outcomes(waiting, options, workers, executor, limits)) as outcomes:
+        with closing(_outcomes(waiting, options, workers, executor)) as outcomes:
             for outcome in outcomes:
                 journal.add(_result_of(outcome))
                 if on_file is not None:
@@ -208,15 +204,15 @@ def _not_yet_in(journal: Journal, files: Sequence[SourceFile]) -> list[SourceFil
 
 
 def _outcomes(
-    files: Sequence[SourceFile], options: PrepOptions, workers: int | None, executor: Executor | None, limits: Limits
+    files: Sequence[SourceFile], options: PrepOptions, workers: int | None, executor: Executor | None
 ) -> Generator[SourceResult | Lost[SourceFile], None, None]:
     read = partial(read_source, options)
     if executor is not None:
-        yield from work_on_executor(executor, read, files, limits)
+        yield from work_on_executor(executor, read, files, LIMITS)
     elif workers == 0:
         yield from map(read, files)
     else:
-        yield from work_on(read, files, min(workers or available_cores(), max(len(files), 1)), limits)
+        yield from work_on(read, files, min(workers or available_cores(), max(len(files), 1)), LIMITS)
 
 
 def _result_of(outcome: SourceResult | Lost[SourceFile]) -> SourceResult:

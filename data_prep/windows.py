@@ -20,11 +20,11 @@ from melodyvae.music.bars import bar_within, lay
 from melodyvae.music.feel import NO_SWING
 from melodyvae.music.keys import key_of_piece, parse_tonic
 from melodyvae.music.layout import alike
-from melodyvae.music.melody import fold_line, legato_line
+from melodyvae.music.melody import legato_line
 from melodyvae.music.notes import Part, Song
 from melodyvae.music.regions import Region, find_regions, lay_out_part, usual_meter
 from melodyvae.music.styles import OPEN, style_code
-from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary, held
+from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary, fold_line, held
 from melodyvae.music.voice import AUTO, DrumsOnlyError, NoNotesError, choose_part
 from melodyvae.reading.repeats import Repeats
 from melodyvae.system.errors import UserError
@@ -323,7 +323,7 @@ def _windows_of(
     places = 4 * numerator * grid // denominator
     halves = meter[0] // numerator  # two where a bar of the piece is two of the window
     steps = options.bars * places
-    line = fold_line(region.line, vocabulary.lowest_pitch, vocabulary.highest_pitch)
+    line = fold_line(region.line)
     if options.legato:
         line = legato_line(line, grid)
     tokens = vocabulary.encode_line(line, region.frame.length_steps)

@@ -11,14 +11,12 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from typing import TypeVar
 
-from melodyvae.system.limits import LimitedProcess, Limits, Lost
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+from melodyvae.system.limits import Item, LimitedProcess, Limits, Lost, Result
 
 BATCH_ITEMS = 32
+TASK_ITEMS = 64  # of an executor
+MAX_PENDING = 256  # tasks that wait at an executor
 ATTEMPTS = 3
 
 
@@ -81,14 +79,9 @@ def work_on(
 
 
 def work_on_executor(
-    executor: Executor,
-    function: Callable[[Item], Result],
-    items: Sequence[Item],
-    limits: Limits,
-    chunk: int = 64,
-    in_flight: int = 256,
+    executor: Executor, function: Callable[[Item], Result], items: Sequence[Item], limits: Limits
 ) -> Generator[Result | Lost[Item], None, None]:
-    """``function`` of each item, as they are done, by any executor; no more than ``in_flight`` tasks wait there.
+    """``function`` of each item, as they are done, by any executor; no more than 256 tasks wait there.
 
     Each of the executor's threads has a process of its own for the work, with the limits of :func:`work_on`, so that an
     item can end neither the executor's process nor its machine. A task that the executor itself reports as failed, such
@@ -97,12 +90,12 @@ def work_on_executor(
     Raises:
         BrokenExecutor, CancelledError: if the executor is gone.
     """
-    size = max(1, min(chunk, len(items) // 64))
+    size = max(1, min(TASK_ITEMS, len(items) // 64))
     waiting = deque((items[start : start + size], 1) for start in range(0, len(items), size))
     pending: dict[Future[list[Result | Lost[Item]]], tuple[Sequence[Item], int]] = {}
     try:
         while waiting or pending:
-            while waiting and len(pending) < in_flight:
+            while waiting and len(pending) < MAX_PENDING:
                 batch, attempt = waiting.popleft()
                 pending[executor.submit(_guarded, function, limits, batch)] = batch, attempt
             for future in wait(pending, return_when=FIRST_COMPLETED).done:

@@ -25,6 +25,7 @@ READOUTS: tuple[str, ...] = get_args(Readout)
 OUTPUTS: tuple[str, ...] = get_args(Output)
 ANNEALINGS: tuple[str, ...] = get_args(Annealing)
 KEPT: tuple[str, ...] = get_args(Kept)
+PRECISIONS = ("auto", "bf16", "fp32")  # of the arithmetic of a training
 Config = TypeVar("Config")
 HIGHEST_SEED = 2**32 - 1
 
@@ -36,7 +37,8 @@ MAX_SIZES = {  # of a model; none is useful beyond, and a foreign checkpoint may
 }
 
 
-RETIRED = frozenset({"conductor_features"})  # keys that older checkpoints have, and that say nothing any more
+# Keys that older checkpoints have, and that say nothing any more; the pitches are those of their table of tokens.
+RETIRED = frozenset({"conductor_features", "lowest_pitch", "highest_pitch"})
 
 
 class ConfigError(UserError, ValueError):
@@ -50,8 +52,6 @@ class MelodyConfig:
     bars: int = 2
     meter: tuple[int, int] = (4, 4)
     steps_per_quarter: int = 4
-    lowest_pitch: int = 21
-    highest_pitch: int = 108
     latent_size: int = 256
     readout: Readout = "position"
     encoder_size: int = 512  # LSTM units in each direction
@@ -101,14 +101,6 @@ class MelodyConfig:
             raise ConfigError(
                 f"latent_size is {self.latent_size}; with segment_codes it must be that of {self.segments} codes of "
                 f"{self.code_size}"
-            )
-        from melodyvae.music.tokens import Vocabulary  # here, so that digits need nothing of melodies
-
-        ours, preps = Vocabulary(self.lowest_pitch, self.highest_pitch), Vocabulary()
-        if ours != preps:
-            raise ConfigError(
-                f"the pitch range is {ours.lowest_pitch}..{ours.highest_pitch}; "
-                f"melodyvae prep makes windows of {preps.lowest_pitch}..{preps.highest_pitch}"
             )
         if min(self.meter) < 1 or 4 * self.meter[0] * self.steps_per_quarter % self.meter[1]:
             raise ConfigError(

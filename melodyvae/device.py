@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 
+from melodyvae.config import PRECISIONS
 from melodyvae.system.cores import available_cores
 from melodyvae.system.errors import UserError
 
-PRECISIONS = ("auto", "bf16", "fp32")
 MIN_BF16_CAPABILITY = (8, 0)  # Ampere; older NVIDIA GPUs emulate bf16, slower than float32
 
 

@@ -227,6 +227,7 @@ def outcome_of(item: tuple[str, bytes]) -> str:
 
 def _read_music(path: Path) -> None:
     from data_prep.windows import PrepOptions, cut_windows
+    from melodyvae.music.tokens import folded
     from melodyvae.music.voice import MelodyError, score_parts
     from melodyvae.reading.limited import read_song
     from melodyvae.reading.melodies import read_melody
@@ -234,7 +235,7 @@ def _read_music(path: Path) -> None:
     song = read_song(path)
     score_parts(song)
     try:
-        melody = read_melody(path, meter=(4, 4)).melody.fold_into(21, 108)
+        melody = folded(read_melody(path, meter=(4, 4)).melody)
         melody.write(path.with_name("again.mid"))
     except MelodyError:
         return

@@ -6,17 +6,15 @@ from pathlib import Path
 
 import click
 
-from melodyvae.cli.options import Generation, generation_options, known_errors, midi_file, verb_options
+from melodyvae.cli.options import Generation, midi_file, verb_command
 from melodyvae.verbs.arithmetic import ArithmeticOptions
 from melodyvae.verbs.arithmetic import arithmetic as add_up
 
 SIGNS = {"+": 1, "-": -1}
 
 
-@click.command()
+@verb_command(ArithmeticOptions)
 @click.argument("terms", nargs=-1, required=True, metavar="A [+|-] B [[+|-] C ...]")
-@verb_options(ArithmeticOptions)
-@generation_options
 def arithmetic(generation: Generation, terms: tuple[str, ...], options: ArithmeticOptions) -> None:
     """Write the tune that is the sum, or the difference, of MIDI files, as the model understands them.
 
@@ -28,9 +26,8 @@ def arithmetic(generation: Generation, terms: tuple[str, ...], options: Arithmet
     the result in a row, piano-rolls.png with the same, and index.html, a page that plays them.
     """
     files, signs = _parse(terms, click.get_current_context())
-    with known_errors():
-        folder, vae = generation.open("arithmetic", ["result.mid"], tunes=files, track=options.track)
-        generation.finish(add_up(vae, files, signs, options), folder)
+    folder, vae = generation.open("arithmetic", ["result.mid"], tunes=files, track=options.track)
+    generation.finish(add_up(vae, files, signs, options), folder)
 
 
 def _parse(terms: tuple[str, ...], ctx: click.Context) -> tuple[list[Path], list[int]]:

@@ -7,15 +7,13 @@ from pathlib import Path
 
 import click
 
-from melodyvae.cli.options import Generation, composing, generation_options, known_errors, midi_file, verb_options
+from melodyvae.cli.options import Generation, composing, midi_file, verb_command
 from melodyvae.verbs.complete import CompleteOptions
 from melodyvae.verbs.complete import complete as fill_in
 
 
-@click.command()
+@verb_command(CompleteOptions)
 @click.argument("file", type=midi_file)
-@verb_options(CompleteOptions)
-@generation_options
 def complete(generation: Generation, file: Path, options: CompleteOptions) -> None:
     """Write FILE, a MIDI file, with some of its bars filled in anew from the others, or with bars added.
 
@@ -33,8 +31,7 @@ def complete(generation: Generation, file: Path, options: CompleteOptions) -> No
     hidden = len(options.hidden_bars)
     if bool(hidden) == bool(options.extend):
         raise click.UsageError("give either --hide with the bars to fill in, or --extend to go on after the end")
-    with known_errors():
-        folder, vae = composing(generation).open(f"{file.stem}-completed", tunes=[file], track=options.track)
-        with click.progressbar(length=hidden + options.extend, label="Filling in bars", file=sys.stderr) as bar:
-            result = fill_in(vae, file, options, progress=lambda done, total: bar.update(done - bar.pos))
-        generation.finish(result, folder)
+    folder, vae = composing(generation).open(f"{file.stem}-completed", tunes=[file], track=options.track)
+    with click.progressbar(length=hidden + options.extend, label="Filling in bars", file=sys.stderr) as bar:
+        result = fill_in(vae, file, options, progress=lambda done, total: bar.update(done - bar.pos))
+    generation.finish(result, folder)

@@ -6,15 +6,13 @@ from pathlib import Path
 
 import click
 
-from melodyvae.cli.options import Generation, composing, generation_options, known_errors, midi_file, verb_options
+from melodyvae.cli.options import Generation, composing, midi_file, verb_command
 from melodyvae.verbs.continue_ import ContinueOptions
 from melodyvae.verbs.continue_ import continue_ as go_on
 
 
-@click.command("continue")
+@verb_command(ContinueOptions, name="continue")
 @click.argument("file", type=midi_file)
-@verb_options(ContinueOptions)
-@generation_options
 def continue_(generation: Generation, file: Path, options: ContinueOptions) -> None:
     """Write FILE, a MIDI file, with bars added after the melody's last note: in its manner, taking up what it has said.
 
@@ -28,6 +26,5 @@ def continue_(generation: Generation, file: Path, options: ContinueOptions) -> N
     gets MIDI files such as 01-of-4_C_120bpm.mid, each the whole tune, all.mid with all of them in a
     row, piano-rolls.png, and index.html, a page that plays them.
     """
-    with known_errors():
-        folder, vae = composing(generation).open(f"{file.stem}-continued")
-        generation.finish(go_on(vae, file, options), folder)
+    folder, vae = composing(generation).open(f"{file.stem}-continued")
+    generation.finish(go_on(vae, file, options), folder)

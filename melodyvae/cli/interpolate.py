@@ -6,16 +6,14 @@ from pathlib import Path
 
 import click
 
-from melodyvae.cli.options import Generation, generation_options, known_errors, midi_file, verb_options
+from melodyvae.cli.options import Generation, midi_file, verb_command
 from melodyvae.verbs.interpolate import InterpolateOptions
 from melodyvae.verbs.interpolate import interpolate as walk
 
 
-@click.command()
+@verb_command(InterpolateOptions, labels="ab")
 @click.argument("a", type=midi_file)
 @click.argument("b", type=midi_file)
-@verb_options(InterpolateOptions, labels="ab")
-@generation_options
 def interpolate(generation: Generation, a: Path, b: Path, options: InterpolateOptions) -> None:
     """Write the tunes on the way from A to B, two MIDI files.
 
@@ -32,6 +30,5 @@ def interpolate(generation: Generation, a: Path, b: Path, options: InterpolateOp
     Two bars of each tune are walked unless --bars asks for more; longer tunes are walked two bars at a time, by the
     same model.
     """
-    with known_errors():
-        folder, vae = generation.open(f"{a.stem}-to-{b.stem}", tunes=[a, b], track=options.track)
-        generation.finish(walk(vae, a, b, options), folder)
+    folder, vae = generation.open(f"{a.stem}-to-{b.stem}", tunes=[a, b], track=options.track)
+    generation.finish(walk(vae, a, b, options), folder)

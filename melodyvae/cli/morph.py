@@ -6,15 +6,13 @@ from pathlib import Path
 
 import click
 
-from melodyvae.cli.options import Generation, generation_options, known_errors, midi_file, verb_options
+from melodyvae.cli.options import Generation, midi_file, verb_command
 from melodyvae.verbs.morph import MorphOptions
 from melodyvae.verbs.morph import morph as moved
 
 
-@click.command()
+@verb_command(MorphOptions)
 @click.argument("file", type=midi_file)
-@verb_options(MorphOptions)
-@generation_options
 def morph(generation: Generation, file: Path, options: MorphOptions) -> None:
     """Write FILE, a MIDI file, with its character moved, little by little.
 
@@ -30,6 +28,5 @@ def morph(generation: Generation, file: Path, options: MorphOptions) -> None:
     to the one with the full amounts, all.mid with all of them in a row, piano-rolls.png, and index.html, a
     page that plays them.
     """
-    with known_errors():
-        folder, vae = generation.open(f"{file.stem}-morphed", tunes=[file], track=options.track)
-        generation.finish(moved(vae, file, options), folder)
+    folder, vae = generation.open(f"{file.stem}-morphed", tunes=[file], track=options.track)
+    generation.finish(moved(vae, file, options), folder)

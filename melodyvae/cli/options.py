@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from melodyvae.config import PRECISIONS
 from melodyvae.options import OptionField, Options, option_fields
 from melodyvae.system.errors import UserError
 from melodyvae.system.files import short_name
@@ -93,6 +94,42 @@ model_option = click.option(
     default="auto",
     show_default=True,
     help="auto (by what is asked), a shipped model, a checkpoint file, or a run folder.",
+)
+
+
+def _parse_feel(feel: str) -> object:
+    from melodyvae.music.feel import parse_feel  # only now: it needs NumPy
+
+    return parse_feel(feel)
+
+
+def _parses(parse: Callable[[Any], object]) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """A callback that refuses what ``parse`` cannot parse, as a usage error, before other work."""
+
+    def check(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
+        try:
+            if value is not None:
+                parse(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from error
+        return value
+
+    return check
+
+
+GENERATION_OPTIONS = (
+    click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for the results."),
+    model_option,
+    click.option(
+        "--feel",
+        default="keep",
+        show_default=True,
+        callback=_parses(_parse_feel),
+        help="keep: with the tune's swing, timing and loudness; straight: on the grid; or such as swing=0.62.",
+    ),
+    click.option("--audio", is_flag=True, help="Write a WAV file beside each MIDI file."),
+    click.option("--play", is_flag=True, help="Open the page with the results, which plays them."),
+    click.option("--force", is_flag=True, help="Replace results that are already there."),
 )
 
 
@@ -174,29 +211,27 @@ def composing(generation: Generation) -> Generation:
     return generation if is_given("model_name") else replace(generation, model_name=COMPOSING_MODEL)
 
 
-def generation_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of :class:`Generation`, which the command gets as ``generation``."""
+def verb_command(
+    kind: type[Options], labels: Sequence[str] = (), name: str | None = None
+) -> Callable[[Callable[..., Any]], click.Command]:
+    """Make a command of a function that writes what a verb makes: it gets ``generation`` and ``options``.
 
-    @functools.wraps(command)
-    def gathered(*arguments: Any, **options: Any) -> Any:
-        own = {entry.name: options.pop(entry.name) for entry in fields(Generation)}
-        return command(*arguments, generation=Generation(**own), **options)
+    Args:
+        kind: the verb's options.
+        labels: as for :func:`verb_options`.
+        name: of the command; by default the function's.
+    """
 
-    return add_options(
-        gathered,
-        click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for the results."),
-        model_option,
-        click.option(
-            "--feel",
-            default="keep",
-            show_default=True,
-            callback=_parses(_parse_feel),
-            help="keep: with the tune's swing, timing and loudness; straight: on the grid; or such as swing=0.62.",
-        ),
-        click.option("--audio", is_flag=True, help="Write a WAV file beside each MIDI file."),
-        click.option("--play", is_flag=True, help="Open the page with the results, which plays them."),
-        click.option("--force", is_flag=True, help="Replace results that are already there."),
-    )
+    def decorate(command: Callable[..., Any]) -> click.Command:
+        @functools.wraps(command)
+        def gathered(*arguments: Any, **options: Any) -> Any:
+            own = {entry.name: options.pop(entry.name) for entry in fields(Generation)}
+            with known_errors():
+                return command(*arguments, generation=Generation(**own), **options)
+
+        return click.command(name)(verb_options(kind, labels)(add_options(gathered, *GENERATION_OPTIONS)))
+
+    return decorate
 
 
 def reading_options(command: Command) -> Command:
@@ -300,26 +335,6 @@ def _click_option(field: OptionField, label: str) -> Callable[[Callable[..., Any
     )
 
 
-def _parse_feel(feel: str) -> object:
-    from melodyvae.music.feel import parse_feel  # only now: it needs NumPy
-
-    return parse_feel(feel)
-
-
-def _parses(parse: Callable[[Any], object]) -> Callable[[click.Context, click.Parameter, Any], Any]:
-    """A callback that refuses what ``parse`` cannot parse, as a usage error, before other work."""
-
-    def check(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
-        try:
-            if value is not None:
-                parse(value)
-        except ValueError as error:
-            raise click.BadParameter(str(error)) from error
-        return value
-
-    return check
-
-
 def by_flag(option: str, value: object = "", label: str = "") -> str:
     """An option of the command that is running, with its value: ``--scale none``, ``--track-a 2``."""
     flags = {str(param.name): param.opts[0] for param in click.get_current_context().command.params}
@@ -333,7 +348,7 @@ def device_options(command: Command) -> Command:
         device_option,
         click.option(
             "--precision",
-            type=click.Choice(["auto", "bf16", "fp32"]),
+            type=click.Choice(PRECISIONS),
             default="auto",
             show_default=True,
             help="bf16 where the hardware has it, or as told.",

@@ -238,14 +238,16 @@ def prep(
 
 
 def default_output(first_input: str | Path) -> Path:
-    """The dataset folder beside an input that is named after it: ``midi`` -> ``midi-dataset``.
+    """The dataset folder beside an input that is named after it, told as the input is: ``midi`` -> ``midi-dataset``.
 
     That of a collection is in the current folder: ``music21:bach`` -> ``bach-dataset``.
     """
     from melodyvae.reading.collection import collection_of
 
-    whole = Path(collection_of(first_input) or first_input).resolve()
-    return whole.parent / short_name(f"{whole.stem if whole.is_file() else whole.name}-dataset")
+    given = Path(collection_of(first_input) or first_input)
+    whole = given.resolve()
+    folder = whole.parent if given.is_absolute() else Path(os.path.relpath(whole.parent))
+    return folder / short_name(f"{whole.stem if whole.is_file() else whole.name}-dataset")
 
 
 def _print_licences(inputs: Iterable[str | Path]) -> None:

@@ -34,7 +34,6 @@ def run_folder(folder: Path) -> Iterator[None]:
         InUseError: if another process does.
         OSError: if it cannot be made.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     with sole_use(folder / ".lock", f"the run folder {folder}"):
         remove_unfinished(folder)
         yield

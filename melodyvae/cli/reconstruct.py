@@ -6,15 +6,13 @@ from pathlib import Path
 
 import click
 
-from melodyvae.cli.options import Generation, generation_options, known_errors, midi_file, verb_options
+from melodyvae.cli.options import Generation, midi_file, verb_command
 from melodyvae.verbs.reconstruct import ReconstructOptions
 from melodyvae.verbs.reconstruct import reconstruct as remember
 
 
-@click.command()
+@verb_command(ReconstructOptions)
 @click.argument("files", nargs=-1, required=True, type=midi_file)
-@verb_options(ReconstructOptions)
-@generation_options
 def reconstruct(generation: Generation, files: tuple[Path, ...], options: ReconstructOptions) -> None:
     """Write each of FILES as the model remembers it, as many bars at a time as it takes (two).
 
@@ -28,6 +26,5 @@ def reconstruct(generation: Generation, files: tuple[Path, ...], options: Recons
     names = [f"{path.stem}.mid" for path in files]
     if len(set(names)) < len(names):
         raise click.UsageError("two of the files have the same name, and would be written to the same place")
-    with known_errors():
-        folder, vae = generation.open("reconstructions", names, joined=False, tunes=files, track=options.track)
-        generation.finish(remember(vae, files, options), folder)
+    folder, vae = generation.open("reconstructions", names, joined=False, tunes=files, track=options.track)
+    generation.finish(remember(vae, files, options), folder)

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import click
-
-from melodyvae.cli.options import Generation, composing, generation_options, is_given, known_errors, verb_options
+from melodyvae.cli.options import Generation, composing, is_given, verb_command
 from melodyvae.verbs.sample import SampleOptions
 from melodyvae.verbs.sample import sample as draw
 
 
-@click.command()
-@verb_options(SampleOptions)
-@generation_options
+@verb_command(SampleOptions)
 def sample(generation: Generation, options: SampleOptions) -> None:
     """Write new tunes, drawn from the model.
 
@@ -44,6 +40,5 @@ def sample(generation: Generation, options: SampleOptions) -> None:
     if not is_given("model_name") and options.prior is None:
         generation = composing(generation)
         options = replace(options, bars=options.bars or COMPOSED_BARS)
-    with known_errors():
-        folder, vae = generation.open("samples")
-        generation.finish(draw(vae, options), folder)
+    folder, vae = generation.open("samples")
+    generation.finish(draw(vae, options), folder)

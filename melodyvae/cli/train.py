@@ -10,6 +10,7 @@ import click
 from melodyvae.cli.options import SEED, device_options, known_errors, usage_errors
 from melodyvae.cli.progress import check_holds_no_run, run_folder, run_until_interrupted
 from melodyvae.cli.signals import ignore_endings
+from melodyvae.config import ANNEALINGS, KEPT
 from melodyvae.system.files import short_name
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("--beta", type=float, help="Final weight of the KL: lower is more exact, higher samples better.")
 @click.option(
     "--annealing",
-    type=click.Choice(["constant", "linear", "exponential", "cyclical"]),
+    type=click.Choice(ANNEALINGS),
     help="How beta grows.",
 )
 @click.option("--anneal-after", "anneal_after_updates", type=int, help="Updates before beta begins to grow from 0.")
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
 @click.option("--evaluate-every", type=int, help="Updates between two evaluations on held-out windows.")
 @click.option(
     "--keep",
-    type=click.Choice(["best", "last"]),
+    type=click.Choice(KEPT),
     help="The weights that do best on held-out windows, or the last ones, where these are few.  [default: best]",
 )
 @click.option("--init-from", metavar="MODEL", help="Fine-tune this shipped or own model.")

@@ -6,15 +6,13 @@ from pathlib import Path
 
 import click
 
-from melodyvae.cli.options import Generation, generation_options, known_errors, midi_file, verb_options
+from melodyvae.cli.options import Generation, midi_file, verb_command
 from melodyvae.verbs.vary import VaryOptions
 from melodyvae.verbs.vary import vary as near
 
 
-@click.command()
+@verb_command(VaryOptions)
 @click.argument("file", type=midi_file)
-@verb_options(VaryOptions)
-@generation_options
 def vary(generation: Generation, file: Path, options: VaryOptions) -> None:
     """Write tunes that are near FILE, a MIDI file, as the model understands tunes.
 
@@ -25,6 +23,5 @@ def vary(generation: Generation, file: Path, options: VaryOptions) -> None:
     The folder (FILE-varied by default) gets a MIDI file for each tune, such as 01-of-8_C_120bpm.mid, all.mid
     with the tune and then all of them in a row, piano-rolls.png, and index.html, a page that plays them.
     """
-    with known_errors():
-        folder, vae = generation.open(f"{file.stem}-varied", tunes=[file], track=options.track)
-        generation.finish(near(vae, file, options), folder)
+    folder, vae = generation.open(f"{file.stem}-varied", tunes=[file], track=options.track)
+    generation.finish(near(vae, file, options), folder)

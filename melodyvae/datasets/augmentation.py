@@ -82,13 +82,13 @@ def anticipate(
 ) -> np.ndarray:
     """The windows ``(B, T)`` with some onsets moved earlier.
 
-    An onset moves only over steps without an event that are not ``unused``, so that no note is lost and their order
-    stays.
+    An onset moves only over steps without an event, so that no note is lost and their order stays.
 
     Args:
         tokens: ``(B, T)``.
         moves: which onsets are to move, booleans ``(B, T)``.
         steps: by how many steps each does, ``(B, T)``.
+        unused: steps to which nothing moves, booleans ``(B, T)``.
     """
     moved = tokens.copy()
     is_free = tokens == NO_EVENT if unused is None else (tokens == NO_EVENT) & ~unused
@@ -106,13 +106,13 @@ def anticipate(
 def shorten(tokens: np.ndarray, cuts: np.ndarray, shares: np.ndarray, unused: np.ndarray | None = None) -> np.ndarray:
     """The windows ``(B, T)`` with some notes ended early by a note off.
 
-    A note of one step stays as it is, and so does one that would end at an ``unused`` step; one that a note off ended
-    has that moved.
+    A note of one step stays as it is; one that a note off ended has that moved.
 
     Args:
         tokens: ``(B, T)``.
         cuts: which notes are to be cut, by their onset, booleans ``(B, T)``.
         shares: where between its second step and its end each is cut, from 0 to just below 1, ``(B, T)``.
+        unused: steps at which no note ends early, booleans ``(B, T)``.
     """
     length = tokens.shape[1]
     cut = tokens.copy()

@@ -15,7 +15,7 @@ from torch import Tensor
 from melodyvae.datasets.augmentation import Augmentation
 from melodyvae.datasets.shuffle import Shuffle
 from melodyvae.datasets.windows import DatasetError
-from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
+from melodyvae.music.tokens import FIRST_NOTE_ON, VOCABULARY_SIZE
 from melodyvae.ranks import ALONE, Ranks
 
 
@@ -50,7 +50,6 @@ class TrainingBatches:
         seed: int = 0,
         transpose_down: int = 0,
         transpose_up: int = 0,
-        vocabulary: Vocabulary | None = None,
         ranks: Ranks = ALONE,
         augmentation: Augmentation | None = None,
     ) -> None:
@@ -66,7 +65,6 @@ class TrainingBatches:
         self.seed = seed
         self.transpose_down = transpose_down
         self.transpose_up = transpose_up
-        self.highest_token = (vocabulary or Vocabulary()).size - 1
 
     def __call__(self, update: int) -> Tensor:
         """The batch of an update, int64 ``(B, T)``; this rank's part of it if there are several."""
@@ -80,8 +78,8 @@ class TrainingBatches:
         """Each window shifted by a random number of semitones, as far as the vocabulary's range allows."""
         generator = np.random.default_rng((self.seed, 1, update))
         is_note = tokens >= FIRST_NOTE_ON
-        lowest = torch.where(is_note, tokens, self.highest_token).amin(dim=1)
+        lowest = torch.where(is_note, tokens, VOCABULARY_SIZE - 1).amin(dim=1)
         highest = torch.where(is_note, tokens, FIRST_NOTE_ON).amax(dim=1)
         drawn = generator.integers(-self.transpose_down, self.transpose_up, self.batch_size, endpoint=True)[self.part]
-        shift = torch.from_numpy(drawn).clamp(FIRST_NOTE_ON - lowest, self.highest_token - highest)
+        shift = torch.from_numpy(drawn).clamp(FIRST_NOTE_ON - lowest, VOCABULARY_SIZE - 1 - highest)
         return torch.where(is_note, tokens + shift.unsqueeze(1), tokens)

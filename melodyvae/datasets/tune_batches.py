@@ -13,7 +13,7 @@ from melodyvae.config import MelodyTrainConfig
 from melodyvae.datasets.augmentation import Augmentation
 from melodyvae.datasets.batches import TrainingBatches, shuffled
 from melodyvae.music.styles import style_code
-from melodyvae.music.tokens import Vocabulary, held
+from melodyvae.music.tokens import held
 from melodyvae.network.conditions import Condition, unused_steps
 from melodyvae.ranks import ALONE, Ranks
 
@@ -30,7 +30,6 @@ class TuneBatches:
         windows: ``(N, T)``.
         conditions: ``(N, 5)``.
         config: batch size, seed and changes of the windows.
-        vocabulary: the meaning of the tokens.
         steps_per_bar: of the windows.
         ranks: that share the batches.
     """
@@ -40,12 +39,11 @@ class TuneBatches:
         windows: np.ndarray,
         conditions: np.ndarray,
         config: MelodyTrainConfig,
-        vocabulary: Vocabulary,
         steps_per_bar: int,
         ranks: Ranks = ALONE,
     ) -> None:
         self.plain = TrainingBatches(
-            windows, config.batch_size, config.seed, config.transpose_down, config.transpose_up, vocabulary, ranks
+            windows, config.batch_size, config.seed, config.transpose_down, config.transpose_up, ranks
         )
         self.conditions, self.config, self.steps_per_bar = conditions, config, steps_per_bar
         self.augmentation = Augmentation(config.changed_windows, config.anticipation, config.rests, steps_per_bar)

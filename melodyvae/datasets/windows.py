@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.output import FORMAT_VERSION
+from data_prep.output import FORMAT_VERSION, SPLITS
 from melodyvae.config import MelodyConfig
 from melodyvae.music.bars import bar_within, lift
 from melodyvae.music.styles import style_code
@@ -24,7 +24,6 @@ from melodyvae.network.conditions import conditions_of
 from melodyvae.system.arrays import array_on_disk
 from melodyvae.system.errors import UserError
 
-SPLITS = ("train", "valid", "test")
 PLACES_FILE = "windows.npy"
 MAX_META_BYTES = 2**30  # of a dataset of a million files it is 130 MiB
 
@@ -88,7 +87,9 @@ class WindowDataset:
         is_chosen = (places["meter"] == bar).all(axis=1) & (places["style"] != style_code("part"))
         steps = 4 * bar[0] * grid // bar[1]
         splits = {
-            name: lift(np.asarray(rows)[is_chosen[places["split"] == number]], steps, rows.shape[1] // self.meta["bars"])
+            name: lift(
+                np.asarray(rows)[is_chosen[places["split"] == number]], steps, rows.shape[1] // self.meta["bars"]
+            )
             for number, (name, rows) in enumerate(self.splits.items())
         }
         if not len(splits["train"]):
@@ -157,7 +158,7 @@ class WindowDataset:
             ("bars", self.meta["bars"], config.bars),
             ("meter", ours, theirs),
             ("steps per quarter", self.meta["steps_per_quarter"], config.steps_per_quarter),
-            ("vocabulary", self.meta["vocabulary"], Vocabulary(config.lowest_pitch, config.highest_pitch).to_dict()),
+            ("vocabulary", self.meta["vocabulary"], Vocabulary().to_dict()),
         ):
             if own != expected:
                 raise DatasetError(
@@ -205,8 +206,8 @@ def open_dataset(folder: str | Path) -> WindowDataset:
     return WindowDataset(folder, meta, splits)
 
 
-def _is_whole(value: Any, lowest: int = 1, highest: int = 2**40) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest
+def _is_whole(value: Any, lowest: int = 1) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= 2**40
 
 
 def _is_table_of(names: Iterable[str], fits: Callable[[Any], bool]) -> Callable[[Any], bool]:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from melodyvae.digits.data import SIDE, Digits
+from melodyvae.digits.config import SIDE
+from melodyvae.digits.data import Digits
 
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"  # without I and O, which are also digits
 TURNABLE = (2, 3, 4, 5, 7)  # upside down, the others are digits still, or nearly

@@ -5,11 +5,12 @@ Conventions: as in :mod:`melodyvae.config`; KL and reconstruction are in nats pe
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 from melodyvae.config import ConfigError, TrainConfig, check_at_least, check_choice, check_types
 
+SIDE = 28  # pixels
 Network = Literal["dense", "conv"]
 NETWORKS: tuple[str, ...] = get_args(Network)
 
@@ -50,16 +51,8 @@ class DigitsTrainConfig(TrainConfig):
             raise ConfigError("without reconstruction and with beta 0 there is nothing to learn")
 
 
-@dataclass(frozen=True)
-class DigitsPreset:
-    """A digit model and the training that suits it, under one name."""
-
-    model: DigitsConfig = field(default_factory=DigitsConfig)
-    training: DigitsTrainConfig = field(default_factory=DigitsTrainConfig)
-
-
-DIGITS_PRESETS: dict[str, DigitsPreset] = {
-    "dense": DigitsPreset(),
-    "conv": DigitsPreset(DigitsConfig(network="conv", hidden_size=128)),
-    "plain-autoencoder": DigitsPreset(DigitsConfig(variational=False)),
+DIGITS_PRESETS: dict[str, DigitsConfig] = {
+    "dense": DigitsConfig(),
+    "conv": DigitsConfig(network="conv", hidden_size=128),
+    "plain-autoencoder": DigitsConfig(variational=False),
 }

@@ -13,7 +13,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +21,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from melodyvae.digits.config import SIDE
 from melodyvae.system.errors import UserError
 
-SIDE = 28
 HELD_OUT = 5_000
 MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -131,31 +131,22 @@ def read_idx(path: str | Path) -> np.ndarray:
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
 
 
-def download_digits(
-    folder: str | Path | None = None,
-    mirrors: Sequence[str] = MIRRORS,
-    checksums: Mapping[str, str] = MD5,
-    progress: bool = True,
-) -> Path:
-    """Download the four files from the first mirror with the right bytes; existing files stay. Returns their folder.
+def download_digits() -> Path:
+    """Download the four files from the first mirror with the right bytes into pooch's cache; existing files stay.
 
-    Args:
-        folder: the folder for them; pooch's cache folder for melodyvae by default.
-        mirrors: addresses of folders with the gzipped files, tried in turn.
-        checksums: file name to MD5 of the uncompressed bytes.
-        progress: whether to show a progress bar.
+    Returns their folder.
 
     Raises:
         DownloadError: if no mirror gave a file, or only one with other bytes.
     """
     import pooch
 
-    folder = Path(folder) if folder is not None else Path(pooch.os_cache("melodyvae")) / "mnist"
+    folder = Path(pooch.os_cache("melodyvae")) / "mnist"
     folder.mkdir(parents=True, exist_ok=True)
-    for name, checksum in checksums.items():
+    for name, checksum in MD5.items():
         kept = folder / f"{name}.gz"
         if not _is_right(kept, checksum):
-            _fetch(kept, checksum, mirrors, progress)
+            _fetch(kept, checksum)
     return folder
 
 
@@ -255,15 +246,15 @@ def _is_right(path: Path, checksum: str) -> bool:
         return False
 
 
-def _fetch(kept: Path, checksum: str, mirrors: Sequence[str], progress: bool) -> None:
+def _fetch(kept: Path, checksum: str) -> None:
     import pooch
 
     arriving = kept.with_name(f"{kept.name}.part")
     reasons = []
-    for mirror in mirrors:
+    for mirror in MIRRORS:
         address = f"{mirror.rstrip('/')}/{kept.name}"
         try:
-            pooch.HTTPDownloader(progressbar=progress, timeout=30)(address, str(arriving), None)
+            pooch.HTTPDownloader(progressbar=True, timeout=30)(address, str(arriving), None)
             if _is_right(arriving, checksum):
                 arriving.replace(kept)
                 return

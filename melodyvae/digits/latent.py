@@ -13,12 +13,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from melodyvae.digits.config import SIDE
 from melodyvae.digits.data import Digits
 from melodyvae.digits.metrics import posterior_means
-from melodyvae.digits.model import CLASSES, SIDE, DigitVAE
+from melodyvae.digits.model import CLASSES, DigitVAE
 from melodyvae.models.latent import slerp
 
 CONDITIONAL_MODEL = "digits-labels"
+CLIMB_STEPS = 300
+LEARNING_RATE = 0.1  # of the first step of a climb
 DRAWN_SPREAD = 0.75  # of the prior's standard deviation: fewer digits that nobody would write
 
 
@@ -90,16 +93,15 @@ def fill_in(
     image: Tensor,
     visible: Tensor,
     count: int,
-    generator: torch.Generator | None = None,
-    steps: int = 300,
-    learning_rate: float = 0.1,
+    generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
     """Several completions of an image of which only some pixels are seen.
 
-    Each has a z of its own, drawn from the prior, which climbs log p(visible pixels | z) while a spring of the prior's
-    strength holds it to where it was drawn. What the visible pixels settle, all completions then share; what they leave
-    open stays as it was drawn. (With linear maps and Gaussian noise on the pixels, too, these would be draws from the
-    posterior: "Randomize-Then-Optimize", Bardsley, Solonen, Haario, Laine, 2014, https://doi.org/10.1137/140964023.)
+    Each has a z of its own, drawn from the prior, which climbs log p(visible pixels | z), by Adam, its rate falling to
+    0 along a cosine, while a spring of the prior's strength holds it to where it was drawn. What the visible pixels
+    settle, all completions then share; what they leave open stays as it was drawn. (With linear maps and Gaussian noise
+    on the pixels, too, these would be draws from the posterior: "Randomize-Then-Optimize", Bardsley, Solonen, Haario,
+    Laine, 2014, https://doi.org/10.1137/140964023.)
 
     Args:
         model: one that takes no labels.
@@ -107,8 +109,6 @@ def fill_in(
         visible: bool ``(28, 28)``; what is not visible is never looked at.
         count: completions.
         generator: of the draws from the prior.
-        steps: of the climb (Adam, its rate falling to 0 along a cosine).
-        learning_rate: of its first step.
 
     Returns:
         The completions ``(count, 28, 28)``, the visible pixels as they were, the most probable first; and how probable
@@ -119,9 +119,9 @@ def fill_in(
     prior = model.prior(count)
     drawn = prior.sample(generator)
     z = drawn.clone().requires_grad_()
-    optimizer = torch.optim.Adam([z], lr=learning_rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    for _ in range(steps):
+    optimizer = torch.optim.Adam([z], lr=LEARNING_RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, CLIMB_STEPS)
+    for _ in range(CLIMB_STEPS):
         optimizer.zero_grad()
         spring = 0.5 * (z - drawn).square().sum(dim=1)
         (spring + _visible_nats(model, z, images, visible)).sum().backward()  # type: ignore[no-untyped-call]

@@ -17,12 +17,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from melodyvae.digits.config import DigitsConfig
+from melodyvae.digits.config import SIDE, DigitsConfig
 from melodyvae.models.checkpoint import CheckpointedModel
 from melodyvae.models.latent import DiagonalGaussian, standard_normal
 from melodyvae.models.loss import LossTerms
 
-SIDE = 28  # pixels
 PIXELS = SIDE * SIDE
 CLASSES = 10
 
@@ -70,9 +69,9 @@ class DigitVAE(CheckpointedModel):
         """Probability of ink ``(B, 28, 28)``: the mean image of p(x | z)."""
         return self.logits(z, labels).sigmoid()
 
-    def reconstruct(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """The mean image ``(B, 28, 28)`` at the posterior mean of each image."""
-        return self.decode(self.encode(images, labels).mean, labels)
+    def reconstruct(self, images: Tensor) -> Tensor:
+        """The mean image ``(B, 28, 28)`` at the posterior mean of each image, by a model that takes no labels."""
+        return self.decode(self.encode(images).mean)
 
     def prior(self, count: int) -> DiagonalGaussian:
         """N(0, I), parameters ``(count, Z)``."""

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from melodyvae.digits.model import CLASSES, SIDE, DigitVAE
+from melodyvae.digits.config import SIDE
+from melodyvae.digits.model import CLASSES, DigitVAE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -21,28 +21,27 @@ EVALUATION_BATCH = 1_000
 
 
 def build_digits_model_and_config(
-    preset_name: str = "dense",
-    latent_size: int | None = None,
-    hidden_size: int | None = None,
-    labels: bool = False,
+    preset_name: str,
+    latent_size: int | None,
+    hidden_size: int | None,
+    labels: bool,
     **changes: Any,
 ) -> tuple[DigitVAE, DigitsTrainConfig]:
     """A new model of a preset, and how to train it, with every change that is not None applied to the training.
 
-    A budget given among ``changes`` (``max_updates``, ``max_minutes``) replaces the preset's.
+    A budget given among ``changes`` (``max_updates``, ``max_minutes``) replaces the default one.
 
     Raises:
         ConfigError: on an unknown preset, or a change that the configuration refuses.
     """
     if preset_name not in DIGITS_PRESETS:
         raise ConfigError(f"there is no preset {preset_name!r}; choose one of {', '.join(DIGITS_PRESETS)}")
-    preset = DIGITS_PRESETS[preset_name]
-    training = preset.training
+    training = DigitsTrainConfig()
     if any(changes.get(name) is not None for name in ("max_updates", "max_minutes")):
         training = replace(training, max_updates=None, max_minutes=None)
     training = override(training, **changes)
     torch.manual_seed(training.seed)
-    sizes = override(preset.model, latent_size=latent_size, hidden_size=hidden_size, labels=labels)
+    sizes = override(DIGITS_PRESETS[preset_name], latent_size=latent_size, hidden_size=hidden_size, labels=labels)
     return DigitVAE(sizes), training
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+ORDER = 5  # the tokens of a context and the one after it
+
 
 @dataclass(frozen=True)
 class _Counts:
@@ -25,20 +27,13 @@ class _Counts:
 
 
 class NgramModel:
-    """p(token | the ``order`` - 1 tokens before), from windows; before a window's start stands a token of its own."""
+    """p(token | the four tokens before), from windows; before a window's start stands a token of its own."""
 
-    def __init__(self, windows: np.ndarray, vocabulary_size: int, order: int = 5) -> None:
-        """Count the windows ``(N, T)``.
-
-        Raises:
-            ValueError: if contexts of that order do not fit into 64 bits.
-        """
-        if (vocabulary_size + 1) ** order >= 2**63:
-            raise ValueError(f"order {order} is too high for {vocabulary_size} tokens")
+    def __init__(self, windows: np.ndarray, vocabulary_size: int) -> None:
+        """Count the windows ``(N, T)``."""
         self.vocabulary_size = vocabulary_size
-        self.order = order
         self._base = vocabulary_size + 1
-        self._counts = [self._count(windows, length) for length in range(order)]
+        self._counts = [self._count(windows, length) for length in range(ORDER)]
 
     def probabilities(self, windows: np.ndarray) -> np.ndarray:
         """The probability of each token of ``(N, T)`` given those before it: ``(N, T)``."""

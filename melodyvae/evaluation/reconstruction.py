@@ -22,6 +22,7 @@ from melodyvae.network.draws import Draws
 
 RESAMPLES = 1000
 RESAMPLES_AT_ONCE = 50
+ROWS_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Ratio:
         total = float(self.denominator.sum())
         return float(self.numerator.sum()) / total if total else 1.0
 
-    def interval(self, seed: int = 0) -> tuple[float, float]:
+    def interval(self, seed: int) -> tuple[float, float]:
         """The 95% confidence interval: the 2.5th and 97.5th percentiles of 1,000 bootstrap samples of the windows.
 
         "Bootstrap Methods: Another Look at the Jackknife" (Efron, 1979), https://doi.org/10.1214/aos/1176344552
@@ -58,13 +59,13 @@ class Ratio:
 
 
 def reconstruction_metrics(
-    model: MelodyModel, windows: np.ndarray, seed: int = 0, batch_size: int = 512, conditions: np.ndarray | None = None
+    model: MelodyModel, windows: np.ndarray, seed: int = 0, conditions: np.ndarray | None = None
 ) -> dict[str, float]:
     """Reconstruction of windows through z: the values of :func:`window_ratios`, and ``active_units``.
 
     The posterior and every draw depend on ``seed`` alone.
     """
-    ratios, means = window_ratios(model, windows, seed, batch_size, conditions=conditions)
+    ratios, means = window_ratios(model, windows, seed, conditions=conditions)
     metrics = {name: ratio.value for name, ratio in ratios.items()}
     return metrics | {"active_units": active_units(means)}
 
@@ -73,10 +74,8 @@ def window_ratios(
     model: MelodyModel,
     windows: np.ndarray,
     seed: int = 0,
-    batch_size: int = 512,
     *,
     shuffle_z: bool = False,
-    share: float = 1.0,
     conditions: np.ndarray | None = None,
 ) -> tuple[dict[str, Ratio], Tensor]:
     """The metrics of ``windows`` ``(N, T)``, window by window, and the posterior means ``(N, Z)``.
@@ -91,9 +90,7 @@ def window_ratios(
     - ``no_event_accuracy``: steps right when one always guesses "no event".
     - ``reconstruction_nats``, ``kl_bits``, ``negative_elbo_nats_per_step``: the halves of the bound, and the bound.
 
-    With ``shuffle_z`` each window is decoded from the z of another one: the accuracy of the decoder without z. With
-    ``share`` below 1 the posterior is widened towards N(0, I), which encodes the window in fewer bits:
-    :meth:`~melodyvae.models.latent.DiagonalGaussian.widened`.
+    With ``shuffle_z`` each window is decoded from the z of another one: the accuracy of the decoder without z.
     """
     if len(windows) == 0:
         raise ValueError("there are no windows to evaluate on")
@@ -108,10 +105,10 @@ def window_ratios(
     with torch.inference_mode():
         rows = np.zeros((len(windows), 0), np.int64) if conditions is None else conditions
         for tokens, told in zip(
-            *(token_batches(part, batch_size, model.device) for part in (windows, rows)), strict=True
+            *(token_batches(part, ROWS_AT_ONCE, model.device) for part in (windows, rows)), strict=True
         ):
             known = told if conditions is not None else None
-            posterior = model.encode(tokens, known).widened(share)
+            posterior = model.encode(tokens, known)
             z, mean = posterior.sample(generator), posterior.mean
             if shuffle_z:
                 z, mean = z.roll(1, dims=0), mean.roll(1, dims=0)

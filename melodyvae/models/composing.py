@@ -66,7 +66,7 @@ class Table(nn.Embedding):
 
 
 class ConditionTable(nn.Module):
-    """Vectors ``(B, bars, H)`` added for the conditions of windows: style, meter, and bars from either end of a tune.
+    """Vectors ``(B, bars, H)`` added for the conditions of windows: style, meter, bars from either end of a tune.
 
     All are zero at first, so that a model that knows no conditions goes on from where it is.
     """

@@ -56,16 +56,6 @@ class DiagonalGaussian:
         """Parameters ``(B, S, W)`` as ``(B, S * W)``."""
         return DiagonalGaussian(self.mean.flatten(1), self.log_variance.flatten(1))
 
-    def widened(self, share: float) -> DiagonalGaussian:
-        """The normalised self^share * N(0, I)^(1 - share): self at 1, the standard normal at 0, bits between.
-
-        It is the distribution of its rate that is nearest to self: it minimises share * KL(. || self) + (1 - share) *
-        KL(. || N(0, I)).
-        """
-        precision = share * torch.exp(-self.log_variance) + (1 - share)
-        mean = share * torch.exp(-self.log_variance) * self.mean / precision
-        return DiagonalGaussian(mean, -torch.log(precision))
-
 
 def standard_normal(*shape: int, like: Tensor) -> DiagonalGaussian:
     """N(0, I) of the given shape ``(..., Z)``, with the precision and device of ``like``."""

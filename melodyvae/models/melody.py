@@ -49,7 +49,7 @@ class MelodyModel(CheckpointedModel):
     def __init__(self, config: MelodyConfig | None = None) -> None:
         super().__init__(config or MelodyConfig())
         self.room = self.config
-        self.vocabulary = Vocabulary(self.config.lowest_pitch, self.config.highest_pitch)
+        self.vocabulary = Vocabulary()
         encoder, decoder = _kinds(self.config)
         self.encoder: Encoder = encoder(self.config, self.vocabulary.size)
         self.decoder: Decoder = decoder(self.config, self.vocabulary.size)

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import numpy as np
 
 from melodyvae.music.notes import (
-    KeySignature,
-    Meter,
     Part,
-    Tempo,
 )
 from melodyvae.music.regions import ReadMelody
 
-Event = TypeVar("Event", Tempo, Meter, KeySignature)
-
 LEAD_NAME = "melody"  # so that the lead is found again among the other tracks
-HIGHEST_PITCH = 127
+HIGHEST_MIDI_PITCH = 127
 DOUBLING_SHARE = 0.6  # of the melody's notes are in a part that doubles it
 DOUBLING_QUARTERS = 0.13  # how far apart two players begin the same note
 
@@ -40,10 +34,13 @@ class Accompaniment:
 
 
 def accompaniment_of(piece: ReadMelody, first_bar: int, bars: int) -> Accompaniment:
-    """The result of :func:`backing_of`, without the tracks and notes that double the melody.
+    """All parts of a piece but the melody's, in some bars of it, without what doubles the melody.
 
-    A track doubles it if, over the whole piece, it has three fifths of the melody's notes, in any octave. If most
-    notes of the track are others, only the doubling ones are left out.
+    Bars are the melody's, ``first_bar`` from 0. Notes keep their timing off the grid; those that sound across the
+    borders of the bars are cut there. Parts without notes there are left out.
+
+    A track doubles the melody if, over the whole piece, it has three fifths of its notes, in any octave. If most notes
+    of the track are others, only the doubling ones are left out.
     """
     if piece.song is None:
         return Accompaniment(())
@@ -64,26 +61,6 @@ def accompaniment_of(piece: ReadMelody, first_bar: int, bars: int) -> Accompanim
         if cut is not None:
             parts.append(cut)
     return Accompaniment(tuple(parts), tuple(muted), tuple(thinned))
-
-
-def backing_of(piece: ReadMelody, first_bar: int, bars: int) -> tuple[Part, ...]:
-    """All parts of a piece but the melody's, over some bars of it.
-
-    Notes keep their timing off the grid; those that sound across the borders of the bars are cut there.
-
-    Args:
-        piece: as it was read from a file.
-        first_bar: of the melody's bars, from 0.
-        bars: how many.
-
-    Returns:
-        Parts whose times are quarters from the first bar's start; parts without notes there are left out.
-    """
-    if piece.song is None:
-        return ()
-    others = [part for index, part in enumerate(piece.song.parts) if index != piece.part_index]
-    cut = [_in_bars(part, piece, first_bar, bars) for part in others]
-    return tuple(part for part in cut if part is not None)
 
 
 def _in_bars(part: Part, piece: ReadMelody, first_bar: int, bars: int) -> Part | None:
@@ -145,6 +122,6 @@ def transposed(backing: Sequence[Part], semitones: int) -> tuple[Part, ...]:
     moved = []
     for part in backing:
         pitches = part.pitches + semitones
-        octaves = -(np.minimum(pitches, 0) // 12) - np.maximum(pitches - HIGHEST_PITCH + 11, 0) // 12
+        octaves = -(np.minimum(pitches, 0) // 12) - np.maximum(pitches - HIGHEST_MIDI_PITCH + 11, 0) // 12
         moved.append(part if part.is_drum else replace(part, pitches=pitches + 12 * octaves))
     return tuple(moved)

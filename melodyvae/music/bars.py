@@ -104,8 +104,8 @@ def _bars(tokens: np.ndarray, steps: int) -> tuple[int, ...]:
 def bar_within(meter: tuple[int, int], steps_per_quarter: int, room: int) -> tuple[tuple[int, int], int] | None:
     """The bar in which a meter is laid into a bar of ``room`` steps, and its grid; None if there is none.
 
-    A bar that fits is taken as it is. A longer one of beats in threes is halved if there is an even number of them (12/8
-    is two bars of 6/8); of an odd number it is read on half the grid (9/8 in eighths).
+    A bar that fits is taken as it is. A longer one of beats in threes is halved if there is an even number of them
+    (12/8 is two bars of 6/8); of an odd number it is read on half the grid (9/8 in eighths).
     """
     numerator, denominator = meter
     choices = [((numerator, denominator), steps_per_quarter)]

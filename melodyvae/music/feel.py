@@ -82,9 +82,9 @@ class Feel:
     delay_quarters: float = 0.0
 
     @classmethod
-    def straight(cls, steps_per_quarter: int = 4, swing: float = NO_SWING) -> Feel:
-        """No template but, perhaps, swing."""
-        return cls(swing, steps_per_quarter, np.full(1, np.nan), np.full(2, np.nan), np.full(1, np.nan))
+    def straight(cls, swing: float) -> Feel:
+        """No template but swing."""
+        return cls(swing, 4, np.full(1, np.nan), np.full(2, np.nan), np.full(1, np.nan))
 
     @classmethod
     def of(cls, piece: ReadMelody, first_bar: int, bars: int) -> Feel:

@@ -15,7 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
-from melodyvae.music.arrangement import HIGHEST_PITCH, transposed
+from melodyvae.music.arrangement import HIGHEST_MIDI_PITCH, transposed
 from melodyvae.music.keys import Key
 from melodyvae.music.melody import Melody
 from melodyvae.music.notes import Part
@@ -27,7 +27,7 @@ from melodyvae.music.scales import (
     shift_to_scale,
     weights_of,
 )
-from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
+from melodyvae.music.tokens import FIRST_NOTE_ON, VOCABULARY_SIZE, pitches_of
 
 CHORD_NOTE_BONUS = 1.5  # nats by which a note of the chord is preferred on a beat
 SOUNDING_SHARE = 0.5  # of a step that a pitch class must sound for
@@ -91,11 +91,10 @@ class Harmony:
         has_scale = self.weights[in_scale].sum() >= SCALE_SHARE * self.weights.sum()
         return np.broadcast_to(in_scale, self.sounding.shape) if has_scale else self.sounding | in_scale
 
-    def allowed_tokens(self, vocabulary: Vocabulary) -> np.ndarray:
+    def allowed_tokens(self) -> np.ndarray:
         """The tokens that go with it at each step, booleans ``(T, V)``."""
-        pitches = np.arange(vocabulary.size) - FIRST_NOTE_ON + vocabulary.lowest_pitch
-        allowed: np.ndarray = (np.arange(vocabulary.size) < FIRST_NOTE_ON) | self.allowed[:, pitches % 12]
-        return allowed
+        tokens = np.arange(VOCABULARY_SIZE)
+        return np.asarray((tokens < FIRST_NOTE_ON) | self.allowed[:, pitches_of(tokens) % 12])
 
     def fitted(self, melody: Melody, key: Key | None = None) -> tuple[Melody, int]:
         """A melody of T steps whose other notes are on the nearest degrees of the scale, and how many these are.
@@ -114,10 +113,10 @@ class Harmony:
         moved = sum(note.pitch != before.pitch for note, before in zip(notes, melody.notes, strict=True))
         return replace(melody, notes=tuple(notes)), moved
 
-    def bonus(self, vocabulary: Vocabulary) -> np.ndarray:
+    def bonus(self) -> np.ndarray:
         """Bonus on the logits of the chord's notes on each beat, ``(T, V)``."""
-        pitches = np.arange(vocabulary.size) - FIRST_NOTE_ON + vocabulary.lowest_pitch
-        in_chord = self.sounding[:, pitches % 12] & (np.arange(vocabulary.size) >= FIRST_NOTE_ON)
+        tokens = np.arange(VOCABULARY_SIZE)
+        in_chord = self.sounding[:, pitches_of(tokens) % 12] & (tokens >= FIRST_NOTE_ON)
         on_beat = np.arange(len(self.sounding)) % self.steps_per_quarter == 0
         return np.where(in_chord & on_beat[:, None], CHORD_NOTE_BONUS, 0.0)
 
@@ -132,8 +131,8 @@ def parts_in_scale(parts: Sequence[Part], tune: Melody, scale: Scale, key: Key |
     """The parts under a tune, transposed like the tune from ``key`` to ``scale``; drums stay."""
     shift = shift_to_scale(tune, scale, key)
     own = Scale(key.tonic, "minor" if key.is_minor else "major").transposed(shift) if key else scale
-    nearest = np.array([nearest_degree(pitch, own, scale) for pitch in range(HIGHEST_PITCH + 1)])
-    moved = nearest.clip(0, HIGHEST_PITCH)
+    nearest = np.array([nearest_degree(pitch, own, scale) for pitch in range(HIGHEST_MIDI_PITCH + 1)])
+    moved = nearest.clip(0, HIGHEST_MIDI_PITCH)
     return tuple(
         part if part.is_drum else replace(part, pitches=moved[part.pitches]) for part in transposed(parts, shift)
     )

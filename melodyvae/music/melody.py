@@ -162,13 +162,6 @@ class Melody:
         """
         return replace(self, notes=tuple(note._replace(pitch=note.pitch + semitones) for note in self.notes))
 
-    def legato(self, max_gap_steps: int) -> Melody:
-        """The melody with every note held until the next one where the silence between is ``max_gap_steps`` at most.
-
-        For performances, whose notes are released early: their written rests stay rests.
-        """
-        return replace(self, notes=notes_of(legato_line(self.line, max_gap_steps)))
-
     @classmethod
     def join(cls, melodies: Sequence[Self]) -> Melody:
         """The melodies in a row, each made up to full bars; tempo, meter, grid and program are the first one's.
@@ -252,14 +245,6 @@ class Melody:
 
         return read_melody(path, track).melody
 
-    def fold_into(self, lowest_pitch: int, highest_pitch: int) -> Melody:
-        """Every note outside the range moved by octaves to the nearest place inside it; the rest as it is.
-
-        Raises:
-            ValueError: if the range is less than an octave wide.
-        """
-        return replace(self, notes=notes_of(fold_line(self.line, lowest_pitch, highest_pitch)))
-
 
 def pitch_name(pitch: int) -> str:
     """The name of a MIDI pitch: 60 is C4."""
@@ -272,20 +257,10 @@ def notes_of(line: np.ndarray) -> tuple[MelodyNote, ...]:
 
 
 def legato_line(line: np.ndarray, max_gap_steps: int) -> np.ndarray:
-    """:meth:`Melody.legato` of a :attr:`Melody.line`."""
+    """Every note of a :attr:`Melody.line` held until the next one, if the silence between is ``max_gap_steps`` at most.
+
+    For performances, whose notes are released early: their written rests stay rests.
+    """
     line, next_starts = line.copy(), line[1:, 0]
     line[:-1, 1] = np.where(next_starts - line[:-1, 1] <= max_gap_steps, next_starts, line[:-1, 1])
-    return line
-
-
-def fold_line(line: np.ndarray, lowest_pitch: int, highest_pitch: int) -> np.ndarray:
-    """:meth:`Melody.fold_into` of a :attr:`Melody.line`."""
-    if highest_pitch - lowest_pitch < 11:
-        raise ValueError(f"the range {lowest_pitch}..{highest_pitch} is narrower than an octave")
-    pitches = line[:, 2]
-    if not len(line) or lowest_pitch <= pitches.min() <= pitches.max() <= highest_pitch:
-        return line
-    line = line.copy()
-    below, above = np.maximum(lowest_pitch - pitches, 0), np.maximum(pitches - highest_pitch, 0)
-    line[:, 2] += 12 * (-(-below // 12) - -(-above // 12))
     return line

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 
@@ -82,6 +83,9 @@ class KeySignature:
     start_quarters: float
     fifths: int
     is_minor: bool = False
+
+
+Event = TypeVar("Event", Tempo, Meter, KeySignature)
 
 
 @dataclass(frozen=True)

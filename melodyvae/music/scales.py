@@ -14,7 +14,7 @@ import numpy as np
 
 from melodyvae.music.keys import MAJOR_SCALE, PITCH_CLASS_NAMES, Key, parse_tonic
 from melodyvae.music.melody import Melody
-from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
+from melodyvae.music.tokens import FIRST_NOTE_ON, VOCABULARY_SIZE, pitches_of
 from melodyvae.system.errors import UserError
 
 SCALES: dict[str, frozenset[int]] = {
@@ -97,12 +97,12 @@ class Scale:
         """Whether a MIDI pitch lies in it, in any octave."""
         return pitch % 12 in self.pitch_classes
 
-    def allowed_tokens(self, vocabulary: Vocabulary) -> np.ndarray:
+    def allowed_tokens(self) -> np.ndarray:
         """Whether each token may come, booleans ``(V,)``: all but the note ons outside the scale."""
-        tokens = np.arange(vocabulary.size)
+        tokens = np.arange(VOCABULARY_SIZE)
         is_in = np.zeros(12, bool)
         is_in[list(self.pitch_classes)] = True
-        return (tokens < FIRST_NOTE_ON) | is_in[(tokens - FIRST_NOTE_ON + vocabulary.lowest_pitch) % 12]
+        return np.asarray((tokens < FIRST_NOTE_ON) | is_in[pitches_of(tokens) % 12])
 
     def transposed(self, semitones: int) -> Scale:
         """The same on another tonic."""

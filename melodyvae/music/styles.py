@@ -1,7 +1,7 @@
 """Styles: kinds of tunes that a composing model can be asked for, and that a dataset says of each window.
 
-Conventions: a style's code is its place in :data:`STYLES` plus 1; code 0 is an unknown style, or an open wish. The order
-is part of the format of datasets and checkpoints: new styles are added at the end.
+Conventions: a style's code is its place in :data:`STYLES` plus 1; code 0 is an unknown style, or an open wish. The
+order is part of the format of datasets and checkpoints: new styles are added at the end.
 """
 
 from __future__ import annotations

@@ -11,17 +11,21 @@ Magenta's code they are not: https://github.com/magenta/magenta/issues/1944.)
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from melodyvae.music.melody import Melody, MelodyNote
+from melodyvae.music.melody import Melody, MelodyNote, notes_of
+from melodyvae.music.notes import OCTAVE
 from melodyvae.system.errors import UserError
 
 NO_EVENT = 0
 NOTE_OFF = 1
 FIRST_NOTE_ON = 2
+LOWEST_PITCH = 21
+HIGHEST_PITCH = 108
+VOCABULARY_SIZE = FIRST_NOTE_ON + HIGHEST_PITCH - LOWEST_PITCH + 1
 
 
 class TokenError(UserError, ValueError):
@@ -30,10 +34,10 @@ class TokenError(UserError, ValueError):
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The table of token ids; arrays of tokens are ``(..., T)``, uint8."""
+    """The table of token ids; arrays of tokens are ``(..., T)``, uint8. Models know no other than the default one."""
 
-    lowest_pitch: int = 21
-    highest_pitch: int = 108
+    lowest_pitch: int = LOWEST_PITCH
+    highest_pitch: int = HIGHEST_PITCH
 
     @property
     def size(self) -> int:
@@ -135,6 +139,27 @@ class Vocabulary:
                 raise TokenError(f"token {unknown[0]} is not one of the ids 0..{self.size - 1}")
             step = int(np.flatnonzero((tokens == NOTE_OFF) & ~sounding_before(tokens))[0])
             raise TokenError(f"the note off at step {step} comes while nothing sounds")
+
+
+def folded(melody: Melody) -> Melody:
+    """The melody with every note outside the vocabulary's pitches moved by octaves to the nearest place inside."""
+    return replace(melody, notes=notes_of(fold_line(melody.line)))
+
+
+def fold_line(line: np.ndarray) -> np.ndarray:
+    """:func:`folded` of a :attr:`~melodyvae.music.melody.Melody.line`."""
+    pitches = line[:, 2]
+    if not len(line) or LOWEST_PITCH <= pitches.min() <= pitches.max() <= HIGHEST_PITCH:
+        return line
+    line = line.copy()
+    below, above = np.maximum(LOWEST_PITCH - pitches, 0), np.maximum(pitches - HIGHEST_PITCH, 0)
+    line[:, 2] += OCTAVE * (-(-below // OCTAVE) - -(-above // OCTAVE))
+    return line
+
+
+def pitches_of(tokens: np.ndarray) -> np.ndarray:
+    """The MIDI pitches of note ons, int64, of the shape of ``tokens``; of other tokens a number below the lowest."""
+    return tokens.astype(np.int64) - FIRST_NOTE_ON + LOWEST_PITCH
 
 
 def held(tokens: np.ndarray) -> np.ndarray:

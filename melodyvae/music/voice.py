@@ -241,12 +241,6 @@ def _no_such_track(song: Song, track: str) -> NoSuchTrackError:
     return NoSuchTrackError(f"there is no track {track!r}; the tracks are: {there}")
 
 
-def one_voice(notes: Iterable[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
-    """:func:`one_voice_line` of ``(start_step, end_step, pitch, velocity)``, in any order."""
-    line = np.array(list(notes), np.int64).reshape(-1, 4)
-    return [(start, end, pitch, velocity) for start, end, pitch, velocity in one_voice_line(line).tolist()]
-
-
 def one_voice_line(line: np.ndarray) -> np.ndarray:
     """The melody line among notes that overlap, an array ``(notes, 4)`` like ``line``: in order, without overlap.
 

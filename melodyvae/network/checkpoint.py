@@ -10,15 +10,15 @@ import base64
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from melodyvae.config import ConfigError, from_dict
+from melodyvae.config import Config, ConfigError, from_dict
 from melodyvae.system.errors import UserError
 
 FORMAT_VERSION = 1
@@ -28,7 +28,6 @@ EXTRA_PREFIX = "extra."
 MAX_GENERATIONS = 100  # of models, each fine-tuned from the one before
 
 Numbers = TypeVar("Numbers")  # arrays, or torch's tensors
-Config = TypeVar("Config")
 
 
 class CheckpointError(UserError, ValueError):
@@ -121,6 +120,31 @@ def check_extras(extras: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]
             raise CheckpointError(
                 f"the model is damaged: its {name!r} is of shape {found}, not {shape}; train it again"
             )
+
+
+class Fitted:
+    """Base of dataclasses of arrays that were fitted to a trained network; its checkpoint has them among its extras."""
+
+    EXTRA: ClassVar[str]  # what their names in a checkpoint begin with
+
+    def to_extras(self) -> dict[str, np.ndarray]:
+        """The arrays as a checkpoint holds them: float16, each under a name of its own."""
+        return {self.EXTRA + name: array.astype(np.float16) for name, array in vars(self).items()}
+
+    @classmethod
+    def is_in(cls, extras: Mapping[str, Any]) -> bool:
+        """Whether a checkpoint came with all the arrays."""
+        return all(cls.EXTRA + entry.name in extras for entry in fields(cls))  # type: ignore[arg-type]  # a dataclass
+
+    @classmethod
+    def read(cls, extras: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]) -> Self:
+        """The arrays of a checkpoint, in float32.
+
+        Raises:
+            CheckpointError: if they are of other shapes.
+        """
+        check_extras(extras, {cls.EXTRA + name: shape for name, shape in shapes.items()})
+        return cls(**{name: extras[cls.EXTRA + name].astype(np.float32) for name in shapes})
 
 
 def check_finite(array: np.ndarray, key: str, name: str) -> None:

@@ -60,7 +60,7 @@ class BarCodes:
 
 
 class ConditionTable:
-    """Vectors ``(B, bars, H)`` added for the conditions of windows: style, meter, and bars from either end of a tune."""
+    """Vectors ``(B, bars, H)`` added for the conditions of windows: style, meter, bars from either end of a tune."""
 
     def __init__(self, size: int, weights: Weights) -> None:
         self.style = weights.take("tables.style.weight", STYLE_CODES, size)

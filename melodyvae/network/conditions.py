@@ -1,7 +1,7 @@
 """Conditions: what a composing model is told of a tune beside its notes.
 
-Conventions: conditions are integers ``(B, 5)``, a column for each field of :class:`Condition`. Code 0 leaves a condition
-open; the model has learned with each of them open at times.
+Conventions: conditions are integers ``(B, 5)``, a column for each field of :class:`Condition`. Code 0 leaves a
+condition open; the model has learned with each of them open at times.
 """
 
 from __future__ import annotations

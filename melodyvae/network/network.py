@@ -33,7 +33,6 @@ from melodyvae.network.encoder import MelodyEncoder
 from melodyvae.network.hierarchical import CodesDecoder, CodesEncoder
 from melodyvae.network.latent import Gaussian
 from melodyvae.network.plan import Plan
-from melodyvae.network.refine import UPDATES, refine_latents
 from melodyvae.network.threads import one_thread
 from melodyvae.network.token_rules import TokenRules
 from melodyvae.network.weights import Weights
@@ -69,7 +68,7 @@ class MelodyNetwork:
         self.config = self.room = config
         self.condition, self.styles = Condition(), np.array(OPEN)
         self.place: Room | None = None  # of a bar of another meter in those of the network
-        self.vocabulary = Vocabulary(config.lowest_pitch, config.highest_pitch)
+        self.vocabulary = Vocabulary()
         self.extras: dict[str, np.ndarray] = {}
         self.metrics: dict[str, Any] = {}
         self.provenance: dict[str, Any] = {}
@@ -116,7 +115,7 @@ class MelodyNetwork:
 
     @property
     def bar(self) -> tuple[int, int]:
-        """The meter of what lies in one bar of the network: 6/8 of a bar of 12/8, which takes two; 0/0 if it has none."""
+        """The meter of what lies in one bar of the network: 6/8 of a bar of 12/8, which takes two; 0/0 without one."""
         (numerator, denominator), place = self.config.meter, self.place
         if place is None or place.bars == 1:
             return numerator, denominator
@@ -233,10 +232,6 @@ class MelodyNetwork:
 
     def _lifted_logits(self, logits: np.ndarray) -> np.ndarray:
         return logits if self.place is None else logits[:, self.lifted(np.arange(logits.shape[1]))]
-
-    def refine(self, z: np.ndarray, tokens: np.ndarray, updates: int = UPDATES) -> np.ndarray:
-        """Latent vectors near ``z`` ``(B, Z)`` from which the windows ``(B, T)`` come back, as far as possible."""
-        return refine_latents(self.gradient, tokens, z, updates)
 
     def prior(self, count: int) -> Gaussian:
         """N(0, I), parameters ``(count, Z)``."""

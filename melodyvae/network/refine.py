@@ -21,7 +21,7 @@ TINY = 1e-8
 STEPS_AT_ONCE = 4096  # steps of all windows whose gradients are taken together: 1 kB or so per LSTM unit
 
 
-def refine_latents(gradient_of: Gradient, tokens: np.ndarray, means: np.ndarray, updates: int = UPDATES) -> np.ndarray:
+def refine_latents(gradient_of: Gradient, tokens: np.ndarray, means: np.ndarray) -> np.ndarray:
     """Latent vectors ``(B, Z)`` near ``means`` from which as many steps as can be reached come back.
 
     Each row is moved by Adam, and left alone once all of its steps come back ("Adam: A Method for Stochastic
@@ -31,27 +31,26 @@ def refine_latents(gradient_of: Gradient, tokens: np.ndarray, means: np.ndarray,
         gradient_of: ``(z, tokens)`` to their logits ``(B, T, V)`` and the gradient of -log p(x | z), ``(B, Z)``.
         tokens: the windows, int64 ``(B, T)``.
         means: where to start, ``(B, Z)``; rows that come back from there stay as they are.
-        updates: at most so many.
     """
     rows = max(STEPS_AT_ONCE // tokens.shape[1], 1)
     parts = [
-        _refined(gradient_of, tokens[start : start + rows], means[start : start + rows], updates)
+        _refined(gradient_of, tokens[start : start + rows], means[start : start + rows])
         for start in range(0, len(tokens), rows)
     ]
     return np.concatenate(parts) if parts else means
 
 
-def _refined(gradient_of: Gradient, tokens: np.ndarray, means: np.ndarray, updates: int) -> np.ndarray:
+def _refined(gradient_of: Gradient, tokens: np.ndarray, means: np.ndarray) -> np.ndarray:
     best, best_right = means.copy(), np.full(len(means), -1)
     open_rows, z = np.arange(len(means)), means.copy()
     first, second = np.zeros_like(z), np.zeros_like(z)
-    for update in range(1, updates + 2):
+    for update in range(1, UPDATES + 2):
         logits, gradient = gradient_of(z, tokens[open_rows])
         right = sure_steps(logits, tokens[open_rows])
         better = right > best_right[open_rows]
         best[open_rows[better]], best_right[open_rows[better]] = z[better], right[better]
         stays = right < tokens.shape[1]
-        if update > updates or not stays.any():
+        if update > UPDATES or not stays.any():
             break
         open_rows, z, gradient = open_rows[stays], z[stays], gradient[stays]
         first = DECAYS[0] * first[stays] + (1 - DECAYS[0]) * gradient

@@ -31,16 +31,14 @@ class TokenRules:
     Attributes:
         allowed: booleans ``(B, T, V)``; "no event" must be among them everywhere, so that every step has a token.
         bonus: added to the logits, ``(B, T, V)``; None adds nothing.
-        moves: whether forbidden notes are moved at all; otherwise all of them are dropped.
         no_wide_leaps: in which windows leaps of more than an octave are kept out, booleans ``(B,)``; None in none.
         leaps: the tokens of the last note before each step, and of the step, in some tunes: ``(tunes, T, 2)``.
         before: the token of the last note before each window, ``(B,)``, 0 where there is none.
-        reach: how many semitones a forbidden note may move.
+        reach: how many semitones a forbidden note may move; 0 drops all of them.
     """
 
     allowed: np.ndarray
     bonus: np.ndarray | None = None
-    moves: bool = True
     no_wide_leaps: np.ndarray | None = None
     leaps: np.ndarray | None = None
     before: np.ndarray | None = None
@@ -98,8 +96,6 @@ class TokenRules:
         if temperature not in (0, 1):
             with np.errstate(over="ignore"):
                 scaled = (scaled / np.float64(max(temperature, tiny))).astype(logits.dtype)
-        if not self.moves:
-            return np.where(allowed, scaled, -np.inf).astype(logits.dtype, copy=False)
         probabilities = np.exp(scaled)
         probabilities /= probabilities.sum(axis=1, keepdims=True)
         if self.no_wide_leaps is not None and last_note is not None:

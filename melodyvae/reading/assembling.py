@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
-from melodyvae.music.notes import KeySignature, Song, Tempo
+from melodyvae.music.notes import Event, Song
 from melodyvae.reading.faults import CorruptScoreError, FileTooLargeError
 from melodyvae.reading.midi import MAX_QUARTERS, within_limits
 from melodyvae.reading.repeats import (
@@ -19,8 +19,6 @@ from melodyvae.reading.repeats import (
 from melodyvae.reading.written import MAX_QUARTERS_PER_MINUTE, MIN_QUARTERS_PER_MINUTE, meters_of, part_of
 
 __all__ = ["WrittenPart", "WrittenScore", "song_of"]
-
-Event = TypeVar("Event", Tempo, KeySignature)
 
 
 class WrittenPart(NamedTuple):

@@ -11,9 +11,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple
 
-from melodyvae.music.notes import DEFAULT_QUARTERS_PER_MINUTE, KeySignature, Tempo
+from melodyvae.music.notes import DEFAULT_QUARTERS_PER_MINUTE, Event, KeySignature, Meter, Tempo
 from melodyvae.reading.written import NO_MARKS, WrittenBar, WrittenNote, count_bars
 from melodyvae.system.errors import UserError
 
@@ -23,8 +23,6 @@ Repeats = Literal["written", "play"]
 MAX_PASSES = 100
 MAX_PLAYED_BARS = 100_000
 MAX_PLAYED_NOTES = 1_000_000
-
-Event = TypeVar("Event", Tempo, KeySignature)
 
 
 class PlayedTooLongError(UserError, ValueError):
@@ -177,7 +175,7 @@ def _is_played(bar: WrittenBar, number: int, passes: int) -> bool:
     return passes == 1 or not bar.marks.endings or number in bar.marks.endings
 
 
-def _start(event: Tempo | KeySignature) -> float:
+def _start(event: Tempo | Meter | KeySignature) -> float:
     return event.start_quarters
 
 

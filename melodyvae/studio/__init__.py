@@ -4,8 +4,7 @@
 
     melodyvae.studio("a.mid", "b.mid")  # in a notebook: the page in a frame
 
-The package itself can be called, so that the line above works; what it does is
-:func:`melodyvae.studio.notebook.open_studio`.
+The package itself can be called, so that the line above works.
 
 - ``limits``: what one request, one session and one server may take.
 - ``requests``: JSON -> checked requests and melodies, and melodies -> JSON.
@@ -17,24 +16,44 @@ The package itself can be called, so that the line above works; what it does is
 - ``sessions``: what a reload of the page brings back.
 - ``security``: who may ask.
 - ``server``: the routes.
-- ``notebook``: the page in a notebook.
 """
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from melodyvae.studio.server import Studio
 
 
 class _CallableModule(ModuleType):
     """The package; called, it opens the studio."""
 
-    def __call__(self, *files: Any, **options: Any) -> Any:
-        """The running studio; see :func:`melodyvae.studio.notebook.open_studio`."""
-        from melodyvae.studio.notebook import open_studio
+    def __call__(self, *files: str | Path, model: str = "auto", height: int = 860, port: int = 0) -> Studio:
+        """A running studio, for a notebook on this machine, with ``files`` on its shelf.
 
-        return open_studio(*files, **options)
+        Args:
+            files: MIDI files or scores.
+            model: ``auto`` (by what is asked), a shipped model, a checkpoint file, or a run folder.
+            height: of the frame, in pixels.
+            port: 0 takes a free one.
+
+        Raises:
+            FileNotFoundError: if a file is not there.
+            StudioError: if the port cannot be had.
+        """
+        from melodyvae.studio.server import Studio
+
+        paths = [Path(file) for file in files]
+        for path in paths:
+            if not path.is_file():
+                raise FileNotFoundError(f"there is no file {path}")
+        studio = Studio(model, paths, port=port, frame_height=height)
+        studio.start()
+        return studio
 
 
 sys.modules[__name__].__class__ = _CallableModule

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MAX_NUMBER = 100_000  # of a bar or a track
+
 
 @dataclass(frozen=True)
 class StudioLimits:

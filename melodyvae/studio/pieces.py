@@ -94,8 +94,7 @@ class Pieces:
             MissingFileError: as :meth:`file`.
         """
         data, name = self.file(reference)
-        pitches = config.lowest_pitch, config.highest_pitch
-        upload = Upload(data, name, track, meter, config.steps_per_quarter, pitches, with_song)
+        upload = Upload(data, name, track, meter, config.steps_per_quarter, with_song)
         with self._lock:
             if upload in self._pieces:
                 self._pieces.move_to_end(upload)

@@ -15,6 +15,7 @@ from typing import Any
 
 from melodyvae.music.notes import Song
 from melodyvae.music.regions import ReadMelody
+from melodyvae.music.tokens import folded
 from melodyvae.music.voice import WEIGHTS, MelodyError, score_parts
 from melodyvae.reading.melodies import read_melody
 from melodyvae.reading.midi import MidiError
@@ -57,7 +58,6 @@ class Upload:
         track: ``auto``, a track's number (from 1) or its name.
         meter: of bars to be laid over it; None keeps its own.
         steps_per_quarter: the grid.
-        pitches: lowest and highest; notes beyond are moved by octaves.
         with_song: whether the notes of the other tracks are wanted, too.
     """
 
@@ -66,7 +66,6 @@ class Upload:
     track: str
     meter: tuple[int, int] | None
     steps_per_quarter: int
-    pitches: tuple[int, int]
     with_song: bool = False
 
 
@@ -138,7 +137,7 @@ def read_upload(upload: Upload) -> Piece | str:
             found = read_melody(path, upload.track, upload.meter, upload.steps_per_quarter)
         except (MidiError, MelodyError) as error:
             return str(error).replace(str(path), name)
-    found = replace(found, melody=found.melody.fold_into(*upload.pitches))
+    found = replace(found, melody=folded(found.melody))
     song = found.song
     if song is None:
         return Piece(found, (), "")

@@ -18,7 +18,7 @@ import numpy as np
 from melodyvae.music.melody import Melody, MelodyNote
 from melodyvae.music.notes import Part
 from melodyvae.options import Options, option_fields, options_class
-from melodyvae.studio.limits import StudioLimits
+from melodyvae.studio.limits import MAX_NUMBER, StudioLimits
 from melodyvae.verbs.complete import complete
 from melodyvae.verbs.continue_ import continue_
 from melodyvae.verbs.grid import grid
@@ -34,7 +34,6 @@ Request = TypeVar("Request")
 MAX_TEXT = 200  # characters
 MAX_TUNES = 64
 MAX_BARS = 64  # of one tune
-MAX_NUMBER = 100_000  # of a bar or a track
 MAX_HIDDEN = 32  # bars at a time
 
 
@@ -249,28 +248,14 @@ def melody_from_json(value: Any, limits: StudioLimits, name: str = "melody") -> 
     Raises:
         RequestError: if it is none, or larger than the limits.
     """
-    if not isinstance(value, dict) or not isinstance(value.get("notes"), list):
-        raise RequestError(f"{name} is {_shown(value)}; it must be a melody: an object with notes")
-    if len(value["notes"]) > limits.notes:
-        raise RequestError(f"{name} has {len(value['notes'])} notes; at most {limits.notes} are taken")
-    unknown = sorted(set(value) - {"notes", *_MELODY_FIELDS})
-    if unknown:
-        raise RequestError(f"{name} has a field {unknown[0]!r:.60}")
+    plain = _plain_fields(value, name, "melody", _MELODY_FIELDS, limits)
     notes = []
     for note in value["notes"]:
         if not (isinstance(note, list) and len(note) in (3, 4) and all(_is_integer(part) for part in note)):
             raise RequestError(f"{name} has a note {_shown(note)}; it must be [start, end, pitch, velocity]")
         notes.append(MelodyNote(*note))
-    plain: dict[str, Any] = {
-        key: _converted(value[key], kind, f"{name}.{key}", limits)
-        for key, kind in _MELODY_FIELDS.items()
-        if key in value
-    }
     if not 1 <= plain.get("length_steps", 0) <= limits.steps:
         raise RequestError(f"{name}.length_steps must be a number from 1 to {limits.steps}")
-    for key, (low, high) in _MELODY_RANGES.items():
-        if key in plain and not low <= plain[key] <= high:
-            raise RequestError(f"{name}.{key} is {plain[key]:g}; it must lie between {low} and {high}")
     meter = plain.pop("meter", (4, 4))
     if len(meter) != 2 or not (1 <= meter[0] <= 64 and meter[1] in (1, 2, 4, 8, 16, 32)):
         raise RequestError(f"{name}.meter is {_shown(list(meter))}; it must be such as [4, 4]")
@@ -311,13 +296,9 @@ def part_from_json(value: Any, limits: StudioLimits, name: str = "part") -> Part
     Raises:
         RequestError: if it is none, or larger than the limits.
     """
-    if not isinstance(value, dict) or not isinstance(value.get("notes"), list):
-        raise RequestError(f"{name} is {_shown(value)}; it must be a part: an object with notes")
-    unknown = sorted(set(value) - {"notes", *_PART_FIELDS})
-    if unknown:
-        raise RequestError(f"{name} has a field {unknown[0]!r:.60}")
-    if not 1 <= len(value["notes"]) <= limits.notes:
-        raise RequestError(f"{name} has {len(value['notes'])} notes; 1 to {limits.notes} are taken")
+    plain = _plain_fields(value, name, "part", _PART_FIELDS, limits)
+    if not value["notes"]:
+        raise RequestError(f"{name} has no notes")
     for note in value["notes"]:
         if not (
             isinstance(note, list)
@@ -327,12 +308,6 @@ def part_from_json(value: Any, limits: StudioLimits, name: str = "part") -> Part
             and all(_is_integer(one) and 0 <= one <= 127 for one in note[2:])
         ):
             raise RequestError(f"{name} has a note {_shown(note)}; it must be [start, end, pitch, velocity]")
-    plain: dict[str, Any] = {
-        key: _converted(value[key], kind, f"{name}.{key}", limits) for key, kind in _PART_FIELDS.items() if key in value
-    }
-    for key in ("program", "volume"):
-        if plain.get(key) is not None and not 0 <= plain[key] <= 127:
-            raise RequestError(f"{name}.{key} is {plain[key]}; it must lie between 0 and 127")
     times = np.array([note[:2] for note in value["notes"]], np.float64)
     played = np.array([note[2:] for note in value["notes"]], np.int64)
     return Part(
@@ -356,7 +331,23 @@ _MELODY_FIELDS: dict[str, Any] = {
     "program": int,
     "name": str,
 }
-_MELODY_RANGES = {"steps_per_quarter": (1, 96), "quarters_per_minute": (4, 1000), "program": (0, 127)}
+_RANGES = {"steps_per_quarter": (1, 96), "quarters_per_minute": (4, 1000), "program": (0, 127), "volume": (0, 127)}
+
+
+def _plain_fields(value: Any, name: str, what: str, kinds: Mapping[str, Any], limits: StudioLimits) -> dict[str, Any]:
+    """The fields but ``notes`` of an object with notes, of these kinds and in their ranges."""
+    if not isinstance(value, dict) or not isinstance(value.get("notes"), list):
+        raise RequestError(f"{name} is {_shown(value)}; it must be a {what}: an object with notes")
+    if len(value["notes"]) > limits.notes:
+        raise RequestError(f"{name} has {len(value['notes'])} notes; at most {limits.notes} are taken")
+    unknown = sorted(set(value) - {"notes", *kinds})
+    if unknown:
+        raise RequestError(f"{name} has a field {unknown[0]!r:.60}")
+    plain = {key: _converted(value[key], kinds[key], f"{name}.{key}", limits) for key in kinds if key in value}
+    for key, (low, high) in _RANGES.items():
+        if plain.get(key) is not None and not low <= plain[key] <= high:
+            raise RequestError(f"{name}.{key} is {plain[key]:g}; it must lie between {low} and {high}")
+    return plain
 
 
 def _converted(value: Any, kind: Any, name: str, limits: StudioLimits) -> Any:
@@ -380,25 +371,12 @@ def _converted(value: Any, kind: Any, name: str, limits: StudioLimits) -> Any:
     return _plain(value, kind, name)
 
 
-def _plain(value: Any, kind: Any, name: str) -> Any:
+def _plain(value: Any, kind: type, name: str) -> Any:
     """A number, a text, or yes or no."""
-    if kind is bool:
-        if not isinstance(value, bool):
-            raise RequestError(f"{name} is {_shown(value)}; it must be true or false")
-        return value
-    if kind is int:
-        if not _is_integer(value):
-            raise RequestError(f"{name} is {_shown(value)}; it must be a whole number")
-        return value
-    if kind is float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise RequestError(f"{name} is {_shown(value)}; it must be a number")
-        return float(value)
-    if kind is str:
-        if not isinstance(value, str) or len(value) > MAX_TEXT:
-            raise RequestError(f"{name} is {_shown(value)}; it must be a text of at most {MAX_TEXT} characters")
-        return value
-    raise TypeError(f"{name}: {kind} is no kind of field that is known here")
+    words, fits = _PLAIN[kind]
+    if not fits(value):
+        raise RequestError(f"{name} is {_shown(value)}; it must be {words}")
+    return float(value) if kind is float else value
 
 
 def _check(value: Any, metadata: Mapping[str, Any], name: str) -> None:
@@ -412,12 +390,22 @@ def _check(value: Any, metadata: Mapping[str, Any], name: str) -> None:
     if "sized" in metadata:
         low, high = metadata["sized"]
         if not low <= len(value) <= high:
-            wanted = f"{low}" if low == high else f"between {low} and {high}"
-            raise RequestError(f"{name} has {len(value)} entries; it must have {wanted}")
+            raise RequestError(f"{name} has {len(value)} entries; it must have between {low} and {high}")
 
 
 def _is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53
+
+
+_PLAIN: dict[type, tuple[str, Callable[[Any], bool]]] = {
+    bool: ("true or false", lambda value: isinstance(value, bool)),
+    int: ("a whole number", _is_integer),
+    float: ("a number", lambda value: _is_integer(value) or (isinstance(value, float) and math.isfinite(value))),
+    str: (
+        f"a text of at most {MAX_TEXT} characters",
+        lambda value: isinstance(value, str) and len(value) <= MAX_TEXT,
+    ),
+}
 
 
 def _shown(value: Any) -> str:

@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from html import escape
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from melodyvae.studio.engine import AUTO, BusyError, Engine, Job, JobError, StaleError
-from melodyvae.studio.limits import StudioLimits
+from melodyvae.studio.limits import MAX_NUMBER, StudioLimits
 from melodyvae.studio.pieces import MissingFileError, Pieces
 from melodyvae.studio.reading import Reader, ReadingError
 from melodyvae.studio.security import Guard, TooLargeError
@@ -47,7 +48,6 @@ EXAMPLES = ROOT / "examples"
 PROGRESS_SECONDS = 0.15
 MAX_CHANNEL = 80  # characters
 LINES_TYPE = "application/x-ndjson"
-MAX_NUMBER = 100_000  # of a bar
 
 
 class StudioError(UserError, RuntimeError):
@@ -55,10 +55,10 @@ class StudioError(UserError, RuntimeError):
 
 
 class Studio:
-    """One server: its models, its reader, its files, its sessions.
+    """One server: its models, its reader, its files, its sessions; a notebook shows its page in a frame.
 
     Attributes:
-        url: the address of the page, with the token.
+        frame_height: in pixels; 0 allows no frame.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Studio:
         host: str = "127.0.0.1",
         port: int = 0,
         limits: StudioLimits | None = None,
-        framed: bool = False,
+        frame_height: int = 0,
     ) -> None:
         self.limits = limits or StudioLimits()
         self.files = tuple(files)
@@ -84,7 +84,8 @@ class Studio:
         self.reader.start()
         self.pieces = Pieces(self.limits, self.reader, _examples(), self.files)
         self.sessions = Sessions(self.limits)
-        self.app = self._application(framed)
+        self.frame_height = frame_height
+        self.app = self._application()
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -95,6 +96,15 @@ class Studio:
             self.host, f"[{self.host}]" if ":" in self.host else self.host
         )
         return f"http://{host}:{self.port}/?token={self.token}"
+
+    def _repr_html_(self) -> str:
+        return (
+            f'<iframe src="{escape(self.url)}" title="melodyvae studio" width="100%" height="{self.frame_height}" '
+            'allow="midi; autoplay; clipboard-write" style="border:0;border-radius:12px"></iframe>'
+        )
+
+    def __repr__(self) -> str:
+        return f"melodyvae studio at {self.url}"
 
     def run(self) -> None:
         """Serve until interrupted."""
@@ -120,7 +130,7 @@ class Studio:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the server that :meth:`start` began."""
+        """End the server that :meth:`start` began; the page then says so."""
         if self._server is not None:
             self._server.should_exit = True
         if self._thread is not None:
@@ -132,18 +142,17 @@ class Studio:
         self.reader.close()
         self._socket.close()
 
-    def _application(self, framed: bool) -> Guard:
+    def _application(self) -> Guard:
         limits = self.limits
         routes = [
             Route("/", partial(_page, self)),
             Mount("/static", StaticFiles(directory=STATIC)),
             Route("/api/state", partial(_state, self)),
             Route("/api/read", partial(_read, self), methods=["POST"]),
-            Route("/api/example/{number:int}", partial(_example, self), methods=["POST"]),
-            Route("/api/opened/{number:int}", partial(_opened, self), methods=["POST"]),
+            Route("/api/{kind}/{number:int}", partial(_held, self), methods=["POST"]),
             Route("/api/do/{verb}", partial(_do, self), methods=["POST"]),
-            Route("/api/midi", partial(_midi, self), methods=["POST"]),
-            Route("/api/zip", partial(_zip, self), methods=["POST"]),
+            Route("/api/midi", partial(_made, self), methods=["POST"]),
+            Route("/api/zip", partial(_made, self), methods=["POST"]),
             Route("/api/soundfont", partial(_soundfont, self)),
             Route("/api/session/{id}", partial(_session, self), methods=["GET", "PUT", "POST"]),
         ]
@@ -155,9 +164,8 @@ class Studio:
             "/api/zip": limits.tunes_bytes,
             "/api/session/": limits.session_bytes,
         }
-        return Guard(
-            Starlette(routes=routes, exception_handlers=ERRORS), self.token, self.host, self.port, bounds, framed
-        )
+        app = Starlette(routes=routes, exception_handlers=ERRORS)
+        return Guard(app, self.token, self.host, self.port, bounds, framed=self.frame_height > 0)
 
 
 def _sentence(status: int) -> Callable[[Request, Exception], Response]:
@@ -211,14 +219,9 @@ async def _read(studio: Studio, request: Request) -> Response:
     return await _piece(studio, request, reference)
 
 
-async def _example(studio: Studio, request: Request) -> Response:
-    """The piece in one of the examples."""
-    return await _piece(studio, request, f"example/{request.path_params['number']}")
-
-
-async def _opened(studio: Studio, request: Request) -> Response:
-    """The piece in one of the files that the command was given."""
-    return await _piece(studio, request, f"opened/{request.path_params['number']}")
+async def _held(studio: Studio, request: Request) -> Response:
+    """The piece in one of the examples (``example``), or of the files that the command was given (``opened``)."""
+    return await _piece(studio, request, "{kind}/{number}".format(**request.path_params))
 
 
 async def _piece(studio: Studio, request: Request, reference: str) -> Response:
@@ -359,32 +362,20 @@ def _outcome(future: asyncio.Future[Any], shell: str | None) -> dict[str, Any]:
     return {"error": f"something went wrong in the model: {type(error).__name__}"}
 
 
-async def _midi(studio: Studio, request: Request) -> Response:
-    """One MIDI file of the tunes in the request, in a row."""
-    from melodyvae.studio.requests import FileRequest
-    from melodyvae.studio.verbs import midi_file
+async def _made(studio: Studio, request: Request) -> Response:
+    """The tunes in the request: one MIDI file with all in a row, or a zip of one for each."""
+    from melodyvae.studio.requests import FileRequest, RequestError, ZipRequest, parse
+    from melodyvae.studio.verbs import midi_file, zip_file
 
-    return await _made(studio, request, FileRequest, midi_file, "audio/midi")
-
-
-async def _zip(studio: Studio, request: Request) -> Response:
-    """A zip of the tunes in the request."""
-    from melodyvae.studio.requests import ZipRequest
-    from melodyvae.studio.verbs import zip_file
-
-    return await _made(studio, request, ZipRequest, zip_file, "application/zip")
-
-
-async def _made(
-    studio: Studio, request: Request, kind: type[Any], make: Callable[[Any], bytes], media_type: str
-) -> Response:
-    from melodyvae.studio.requests import RequestError, parse
-
+    is_zip = request.url.path.endswith("zip")
+    kind: type[Any] = ZipRequest if is_zip else FileRequest
+    make: Callable[[Any], bytes] = zip_file if is_zip else midi_file
     try:
         asked = parse(kind, await _json(request), studio.limits)
-        return Response(await anyio.to_thread.run_sync(make, asked), media_type=media_type)
+        content = await anyio.to_thread.run_sync(make, asked)
     except RequestError as error:
         raise HTTPException(422, str(error)) from error
+    return Response(content, media_type="application/zip" if is_zip else "audio/midi")
 
 
 async def _soundfont(studio: Studio, request: Request) -> Response:

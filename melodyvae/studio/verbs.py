@@ -17,6 +17,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from melodyvae.config import MelodyConfig
 from melodyvae.music.notes import Part
 from melodyvae.music.scales import SCALES
+from melodyvae.music.tokens import HIGHEST_PITCH, LOWEST_PITCH
 from melodyvae.studio.reading import Piece, shown_name
 from melodyvae.studio.requests import (
     VERBS,
@@ -65,8 +66,8 @@ def describe(model: Any, name: str, chooses: bool) -> dict[str, Any]:
         "meter": list(config.meter),
         "steps_per_quarter": config.steps_per_quarter,
         "steps_per_bar": config.steps_per_bar,
-        "lowest_pitch": config.lowest_pitch,
-        "highest_pitch": config.highest_pitch,
+        "lowest_pitch": LOWEST_PITCH,
+        "highest_pitch": HIGHEST_PITCH,
         "attributes": attributes,
         "scales": list(SCALES),
     }
@@ -204,9 +205,7 @@ def midi_file(request: FileRequest) -> bytes:
     Raises:
         RequestError: if the melodies lie on different grids.
     """
-    if request.backings is not None and len(request.backings) != len(request.melodies):
-        raise RequestError(f"{len(request.melodies)} melodies and {len(request.backings)} backings; give one for each")
-    backings = request.backings if request.backings and any(request.backings) else (None,) * len(request.melodies)
+    backings = _backings(request) if request.backings and any(request.backings) else (None,) * len(request.melodies)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "tunes.mid"
         try:
@@ -226,9 +225,7 @@ def zip_file(request: ZipRequest) -> bytes:
         raise RequestError(f"{len(request.melodies)} melodies and {len(request.names)} names; there must be as many")
     buffer = BytesIO()
     taken: set[str] = set()
-    backings: tuple[tuple[Part, ...], ...] = request.backings or ((),) * len(request.melodies)
-    if len(backings) != len(request.melodies):
-        raise RequestError(f"{len(request.melodies)} melodies and {len(backings)} backings; give one for each")
+    backings = _backings(request)
     with ZipFile(buffer, "w", ZIP_DEFLATED) as archive:
         for melody, name, backing in zip(request.melodies, request.names, backings, strict=True):
             archive.writestr(f"{_free_name(name, taken)}.mid", midi_file(FileRequest((melody,), (backing,))))
@@ -236,6 +233,14 @@ def zip_file(request: ZipRequest) -> bytes:
         if len(request.melodies) > 1 and len(meters) == 1:  # a melody has one meter
             archive.writestr(f"{_free_name('all', taken)}.mid", midi_file(FileRequest(request.melodies, backings)))
     return buffer.getvalue()
+
+
+def _backings(request: FileRequest | ZipRequest) -> tuple[tuple[Part, ...], ...]:
+    """The parts that play with each melody."""
+    backings = request.backings or ((),) * len(request.melodies)
+    if len(backings) != len(request.melodies):
+        raise RequestError(f"{len(request.melodies)} melodies and {len(backings)} backings; give one for each")
+    return backings
 
 
 def size_of(request: VerbRequest) -> tuple[Any, ...]:

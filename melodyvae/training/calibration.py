@@ -77,14 +77,7 @@ class Calibration:
     after: dict[str, float]
 
 
-def calibrate(
-    model: MelodyModel,
-    windows: np.ndarray,
-    rounds: int = ROUNDS,
-    windows_per_round: int = WINDOWS_PER_ROUND,
-    seed: int = 0,
-    tell: Callable[[int], object] | None = None,
-) -> Calibration:
+def calibrate(model: MelodyModel, windows: np.ndarray, tell: Callable[[int], object]) -> Calibration:
     """Turn the knobs of a model that composes, in place, until its samples are like ``windows`` ``(N, T)``.
 
     At most 4,000 windows are used, drawn at random.
@@ -92,9 +85,6 @@ def calibrate(
     Args:
         model: one whose decoder looks back.
         windows: training windows as they are written.
-        rounds: number of times samples are drawn; at least 2.
-        windows_per_round: number of samples a round.
-        seed: of the draws.
         tell: is called after each round with its number, from 1.
 
     Raises:
@@ -105,30 +95,29 @@ def calibrate(
         raise CalibrationError("this model does not compose: only one of the preset melody-compose can be calibrated")
     if not len(windows):
         raise CalibrationError("there are no training windows to calibrate to")
-    draws = Draws(seed)
+    draws = Draws(0)
     own = {name: values.clone() for name, values in decoder.state_dict().items()}
 
     def heard(turned: np.ndarray) -> dict[str, float]:
         decoder.load_state_dict(own)
         decoder.turn(dict(zip((pairing.knob for pairing in PAIRINGS), turned.tolist(), strict=True)))
         network = model.network()
-        drawn = decode_tokens(network, draw_latents(network, windows_per_round, None, draws), 1.0, draws)
+        drawn = decode_tokens(network, draw_latents(network, WINDOWS_PER_ROUND, None, draws), 1.0, draws)
         return statistics(drawn, model.vocabulary, model.config.steps_per_bar)
 
-    target = statistics(random_rows(windows, MAX_WINDOWS, seed), model.vocabulary, model.config.steps_per_bar)
+    target = statistics(random_rows(windows, MAX_WINDOWS, seed=0), model.vocabulary, model.config.steps_per_bar)
     gains = np.array([pairing.gain for pairing in PAIRINGS])
     turned, kept = np.zeros(len(PAIRINGS)), []
     before: dict[str, float] = {}
-    for number in range(rounds):
+    for number in range(ROUNDS):
         reached = heard(turned)
         before = before or reached
         gaps = np.array([_log_odds(target[p.statistic]) - _log_odds(reached[p.statistic]) for p in PAIRINGS])
         shrunk = FULL_STEPS / max(number + 1, FULL_STEPS)
         turned = (turned + shrunk * gains * gaps).clip(-MAX_KNOB, MAX_KNOB)
-        if 2 * (number + 1) > rounds:
+        if 2 * (number + 1) > ROUNDS:
             kept.append(turned)
-        if tell:
-            tell(number + 1)
+        tell(number + 1)
     best = np.mean(kept, axis=0)
     after = heard(best)
     knobs = {pairing.knob: round(float(value), 4) for pairing, value in zip(PAIRINGS, best, strict=True)}

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from melodyvae.datasets.windows import SPLITS, WindowDataset
+from data_prep.output import SPLITS
+from melodyvae.datasets.windows import WindowDataset
 from melodyvae.evaluation.reconstruction import reconstruction_metrics
 from melodyvae.models.melody import MelodyModel
 from melodyvae.music.melody import Melody
@@ -79,7 +80,7 @@ def fit_companions(
         fitted |= fit_prior(network, train).to_extras()
     fitted |= fit_quantiles(network, tunes["valid"].some(max_windows).windows)
     if model.config.look_back:
-        fitted |= count_key_shares(tunes["train"].some(MAX_WINDOWS).windows, model.vocabulary)
+        fitted |= count_key_shares(tunes["train"].some(MAX_WINDOWS).windows)
     if (conditions := tunes["train"].conditions) is not None:
         fitted |= count_plans(tunes["train"].windows, conditions, model.config.steps_per_bar)
     model.extras |= {name: torch.from_numpy(array) for name, array in fitted.items()}

@@ -148,14 +148,13 @@ class MelodyTask(Task):
             config.seed,
             config.transpose_down,
             config.transpose_up,
-            model.vocabulary,
             ranks,
             Augmentation(config.changed_windows, config.anticipation, config.rests),
         )
         self._tune_batches = None
         if is_told:
             conditions, bar = dataset.conditions_of("train"), model.config.steps_per_bar
-            self._tune_batches = TuneBatches(dataset.splits["train"], conditions, config, model.vocabulary, bar, ranks)
+            self._tune_batches = TuneBatches(dataset.splits["train"], conditions, config, bar, ranks)
         rows = random_rows(np.arange(len(dataset.splits["valid"])), config.evaluate_windows, config.seed)
         self._held_out = dataset.splits["valid"][rows]
         self._held_out_conditions = dataset.conditions_of("valid")[rows] if is_told else None

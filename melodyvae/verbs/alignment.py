@@ -25,7 +25,7 @@ from melodyvae.music.scales import (
     share_outside,
     weights_of,
 )
-from melodyvae.music.tokens import Vocabulary
+from melodyvae.music.tokens import HIGHEST_PITCH, LOWEST_PITCH, folded
 from melodyvae.verbs.facts import Fact, Moved, MovedToScale
 
 
@@ -69,15 +69,15 @@ class KeyAndTempo:
             return float(math.prod(tempo**share for tempo, share in zip(self.tempi, shares.tolist(), strict=True)))
         return plan if isinstance(plan, float) else self.tempi[min("ab".index(plan), len(self.tempi) - 1)]
 
-    def placed(self, vocabulary: Vocabulary, melody: Melody, shares: np.ndarray) -> Melody:
+    def placed(self, melody: Melody, shares: np.ndarray) -> Melody:
         """A melody with ``shares`` of the tunes in its key and tempo, by octaves in the vocabulary's range."""
         shift = self.shift(shares)
         pitches = [note.pitch for note in melody.notes] or [60]
-        while max(pitches) + shift > vocabulary.highest_pitch:
+        while max(pitches) + shift > HIGHEST_PITCH:
             shift -= OCTAVE
-        while min(pitches) + shift < vocabulary.lowest_pitch:
+        while min(pitches) + shift < LOWEST_PITCH:
             shift += OCTAVE
-        moved = melody.transpose(shift).fold_into(vocabulary.lowest_pitch, vocabulary.highest_pitch)
+        moved = folded(melody.transpose(shift))
         return replace(moved, quarters_per_minute=self.pace(shares))
 
 
@@ -98,7 +98,6 @@ class AlignedTunes:
     @classmethod
     def of(
         cls,
-        vocabulary: Vocabulary,
         tunes: Sequence[Melody],
         keys: Sequence[Key | None],
         key: str = "a",
@@ -109,16 +108,11 @@ class AlignedTunes:
 
         With a scale, all are moved to it first.
         """
-        decisions: list[Fact] = []
-        if isinstance(scale, Scale):
-            tunes = [moved_to_scale(tune, scale, own) for tune, own in zip(tunes, keys, strict=True)]
-            keys = [scale.key] * len(tunes)
-            decisions.append(MovedToScale(scale))
+        tunes, keys, decisions = tunes_in_scale(tunes, keys, scale)
         shifts = [0] * len(tunes)
         if parse_key(key) != "none":
             shifts[1:] = [
-                shift_to(vocabulary, tunes[0], tune, keys[0], own) or 0
-                for tune, own in zip(tunes[1:], keys[1:], strict=True)
+                shift_to(tunes[0], tune, keys[0], own) or 0 for tune, own in zip(tunes[1:], keys[1:], strict=True)
             ]
         labels = zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", shifts, strict=False)
         decisions += [Moved(label, shift) for label, shift in labels if shift]
@@ -127,8 +121,20 @@ class AlignedTunes:
         return cls(moved, KeyAndTempo(key, tempo, tuple(shifts), keys[0], tempi), tuple(decisions))
 
 
+def tunes_in_scale(
+    tunes: Sequence[Melody], keys: Sequence[Key | None], scale: Scale | ScaleChoice, labels: tuple[str, ...] = ()
+) -> tuple[Sequence[Melody], Sequence[Key | None], list[Fact]]:
+    """The tunes, whose pieces are in ``keys``, moved to a scale; their keys then; and that they were moved.
+
+    Without a scale they stay. ``labels`` are what the tunes are called; none stands for all.
+    """
+    if not isinstance(scale, Scale):
+        return tunes, keys, []
+    moved = [moved_to_scale(tune, scale, own) for tune, own in zip(tunes, keys, strict=True)]
+    return moved, [scale.key] * len(moved), [MovedToScale(scale, labels)]
+
+
 def shift_to(
-    vocabulary: Vocabulary,
     start: Melody,
     end: Melody,
     of_start: Key | None,
@@ -151,11 +157,11 @@ def shift_to(
     octaves = round((_mean_pitch(start) - _mean_pitch(end) - in_key) / OCTAVE)
     lowest = min(note.pitch for note in end.notes) + in_key
     highest = max(note.pitch for note in end.notes) + in_key
-    while lowest + OCTAVE * octaves < vocabulary.lowest_pitch:
+    while lowest + OCTAVE * octaves < LOWEST_PITCH:
         octaves += 1
-    while highest + OCTAVE * octaves > vocabulary.highest_pitch:
+    while highest + OCTAVE * octaves > HIGHEST_PITCH:
         octaves -= 1
-    if lowest + OCTAVE * octaves < vocabulary.lowest_pitch:
+    if lowest + OCTAVE * octaves < LOWEST_PITCH:
         return None
     return in_key + OCTAVE * octaves
 

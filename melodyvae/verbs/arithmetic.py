@@ -62,12 +62,12 @@ def arithmetic(
     scale = parse_choice(options.scale)
     taken = take_bars_of_each(vae, sources, options.track, options.first_bar, options.bars)
     vae = vae.in_meter(taken[0].melody.meter)
-    aligned = in_one_key(vae, taken, options.key, options.tempo, scale)
+    aligned = in_one_key(taken, options.key, options.tempo, scale)
     terms = aligned.melodies
     total = variation.arithmetic(vae.model, terms, signs, options.temperature, vae.draws(options.seed), scale)
     shares = np.full(len(terms), 1 / len(terms))
     return Arithmetic(
-        melodies=(aligned.plan.placed(vae.model.vocabulary, total, shares),),
+        melodies=(aligned.plan.placed(total, shares),),
         sources=taken,
         decisions=aligned.decisions,
         seed=options.seed,

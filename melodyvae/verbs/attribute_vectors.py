@@ -19,19 +19,18 @@ amount of 1 is one standard deviation of the attribute over the training windows
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Self
+from dataclasses import dataclass
+from typing import ClassVar, Self
 
 import numpy as np
 
-from melodyvae.network.checkpoint import check_extras
+from melodyvae.network.checkpoint import Fitted
 from melodyvae.network.network import MelodyNetwork
 from melodyvae.network.rows import random_places, random_rows
 from melodyvae.system.errors import UserError
 from melodyvae.verbs.attributes import ATTRIBUTES, measure
 from melodyvae.verbs.codec import decode_tokens, posterior_means
 
-EXTRA = "attributes."
 MAX_WINDOWS = 20_000  # 8,000 give the same effects; encoding takes most of the time
 CALIBRATION_WINDOWS = 128
 TRIED_LENGTHS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0)
@@ -45,7 +44,7 @@ class AttributeVectorsError(UserError, ValueError):
 
 
 @dataclass(frozen=True)
-class AttributeVectors:
+class AttributeVectors(Fitted):
     """Fitted attribute vectors, float32.
 
     Attributes:
@@ -55,14 +54,12 @@ class AttributeVectors:
         spread: the standard deviation of each latent dimension's posterior mean over the training windows, ``(Z,)``.
     """
 
+    EXTRA: ClassVar[str] = "attributes."
+
     vectors: np.ndarray
     means: np.ndarray
     deviations: np.ndarray
     spread: np.ndarray
-
-    def to_extras(self) -> dict[str, np.ndarray]:
-        """The arrays as a checkpoint holds them: float16, each under a name of its own."""
-        return {EXTRA + entry.name: getattr(self, entry.name).astype(np.float16) for entry in fields(self)}
 
     @classmethod
     def from_extras(cls, extras: Mapping[str, np.ndarray], latent_size: int) -> Self:
@@ -72,36 +69,32 @@ class AttributeVectors:
             AttributeVectorsError: if there are none, or not for this version's attributes.
             CheckpointError: if they are of another latent size.
         """
-        names = [entry.name for entry in fields(cls)]
-        if any(EXTRA + name not in extras for name in names):
+        if not cls.is_in(extras):
             raise AttributeVectorsError(
                 "the model has no attribute directions, which `melodyvae train` fits at its end; use a model that "
                 "was trained with this version of melodyvae"
             )
-        count = int(np.prod(extras[EXTRA + "vectors"].shape[:1]))
+        count = int(np.prod(extras[cls.EXTRA + "vectors"].shape[:1]))
         if count != len(ATTRIBUTES):
             raise AttributeVectorsError(
                 f"the model has directions for {count} attributes, this version of melodyvae has {len(ATTRIBUTES)}; "
                 "train the model again"
             )
         shapes = {"vectors": (count, latent_size), "means": (count,), "deviations": (count,), "spread": (latent_size,)}
-        check_extras(extras, {EXTRA + name: shape for name, shape in shapes.items()})
-        return cls(**{name: extras[EXTRA + name].astype(np.float32) for name in names})
+        return cls.read(extras, shapes)
 
 
-def fit_attribute_vectors(
-    model: MelodyNetwork, windows: np.ndarray, seed: int = 0, max_windows: int = MAX_WINDOWS
-) -> AttributeVectors:
-    """The directions of a trained model, from training windows ``(N, T)``, of which at most ``max_windows`` are drawn.
+def fit_attribute_vectors(model: MelodyNetwork, windows: np.ndarray) -> AttributeVectors:
+    """The directions of a trained model, from training windows ``(N, T)``, of which at most 20,000 are drawn.
 
     An attribute that is the same in all windows gets the direction zero.
     """
-    chosen = random_rows(windows, max_windows, seed)
+    chosen = random_rows(windows, MAX_WINDOWS, seed=0)
     measured = measure(chosen, model.config)
     means, deviations = measured.mean(axis=0), measured.std(axis=0)
     z = posterior_means(model, chosen)
     vectors = joint_directions(z.astype(np.float64), (measured - means) / _not_zero(deviations))
-    some = random_places(len(chosen), CALIBRATION_WINDOWS, seed + 1)
+    some = random_places(len(chosen), CALIBRATION_WINDOWS, 1)
     lengths = _calibrate(model, z[some], vectors, deviations)
     return AttributeVectors(
         *(found.astype(np.float32) for found in (vectors * lengths[:, None], means, deviations, z.std(axis=0)))

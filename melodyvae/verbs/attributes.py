@@ -19,7 +19,7 @@ import numpy as np
 
 from melodyvae.config import MelodyConfig
 from melodyvae.music.scales import SCALES
-from melodyvae.music.tokens import FIRST_NOTE_ON
+from melodyvae.music.tokens import FIRST_NOTE_ON, pitches_of
 
 MAJOR_SCALES = np.array([[(pitch - tonic) % 12 in SCALES["major"] for pitch in range(12)] for tonic in range(12)])
 
@@ -70,17 +70,13 @@ def syncopation(windows: np.ndarray, config: MelodyConfig, note: int) -> np.ndar
     return _share((onsets & weak & ~onset_before).sum(axis=1), onsets.sum(axis=1))
 
 
-def diatonic(windows: np.ndarray, config: MelodyConfig, tonic: int | None = None) -> np.ndarray:
-    """The share of the notes, 0 to 1, in the major scale on ``tonic`` (C is 0); by default in the one that fits best.
-
-    With tonic 0 this is the paper's C diatonic membership.
-    """
+def diatonic(windows: np.ndarray, config: MelodyConfig) -> np.ndarray:
+    """The share of the notes, 0 to 1, in the major scale that fits best; the paper's is that of C major."""
     onsets = _onsets(windows)
-    pitch_classes = (windows.astype(np.int64) - FIRST_NOTE_ON + config.lowest_pitch) % 12
+    pitch_classes = pitches_of(windows) % 12
     counts = np.stack([(onsets & (pitch_classes == pitch)).sum(axis=1) for pitch in range(12)], axis=1)
-    inside = counts @ MAJOR_SCALES.T  # (N, 12): by tonic
-    found = inside.max(axis=1) if tonic is None else inside[:, tonic]
-    return np.where(onsets.any(axis=1), _share(found, onsets.sum(axis=1)), 1.0)
+    inside = (counts @ MAJOR_SCALES.T).max(axis=1)
+    return np.where(onsets.any(axis=1), _share(inside, onsets.sum(axis=1)), 1.0)
 
 
 ATTRIBUTES: dict[str, Callable[[np.ndarray, MelodyConfig], np.ndarray]] = {

@@ -116,12 +116,10 @@ def take_bars_of_each(
     return tuple(with_window(one, vae.config, first, bars) for one, first in zip(taken, first_bars, strict=True))
 
 
-def in_one_key(
-    vae: HeldModel, taken: Sequence[Taken], key: str, tempo: str | float, scale: Scale | ScaleChoice
-) -> AlignedTunes:
+def in_one_key(taken: Sequence[Taken], key: str, tempo: str | float, scale: Scale | ScaleChoice) -> AlignedTunes:
     """Bring the tunes into the key and register of the first, and plan the key and tempo of the results."""
     keys = [one.found.key for one in taken]
-    return AlignedTunes.of(vae.model.vocabulary, [one.melody for one in taken], keys, key, tempo, scale)
+    return AlignedTunes.of([one.melody for one in taken], keys, key, tempo, scale)
 
 
 def kept_key(taken: Taken, scale: Scale | ScaleChoice) -> Key | None:

@@ -1,8 +1,8 @@
 """New tunes of any length, and tunes that go on, from a model that hears what it writes (its config has ``look_back``).
 
 Each tune follows a plan of form that is drawn before it (see :mod:`melodyvae.verbs.form`). A wish for a key, a density
-or a close is met by choice: each tune is drafted several times, each draft is moved to where it fits, and the one nearest
-to the wish is kept. A scale and a range are kept by rules on the notes as they are
+or a close is met by choice: each tune is drafted several times, each draft is moved to where it fits, and the one that
+is nearest to the wish is kept. A scale and a range are kept by rules on the notes as they are
 written. All hold together; what no tune can meet is refused before, and what none of the drawn ones meets is told.
 
 Conventions: bars are whole; density is notes per bar; pitches are MIDI's.
@@ -25,7 +25,7 @@ from melodyvae.music.notes import OCTAVE
 from melodyvae.music.scales import CANDIDATES as CHOSEN_SCALES
 from melodyvae.music.scales import PIECE_WEIGHT, Scale, ScaleChoice, best_scale, shift_to_scale, weights_of
 from melodyvae.music.styles import style_code
-from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
+from melodyvae.music.tokens import FIRST_NOTE_ON, HIGHEST_PITCH, LOWEST_PITCH, VOCABULARY_SIZE, pitches_of
 from melodyvae.network.draws import Draws
 from melodyvae.network.network import MelodyNetwork
 from melodyvae.network.plan import Plan
@@ -75,22 +75,19 @@ class Wish:
         """Whether nothing is wished."""
         return self == Wish()
 
-    def check(
-        self, scale: Scale | ScaleChoice, bars: int, steps_per_bar: int = 16, vocabulary: Vocabulary | None = None
-    ) -> None:
+    def check(self, scale: Scale | ScaleChoice, bars: int, steps_per_bar: int = 16) -> None:
         """Refuse what no tune of so many bars can meet, all constraints taken together.
 
         Raises:
             ComposingError: with the constraint, its value and the remedy.
         """
-        table = vocabulary or Vocabulary()
-        low, high = self._limits(table)
+        low, high = self._limits()
         if self.lowest_pitch is not None and self.highest_pitch is not None:
             asked = f"the range is {self.lowest_pitch} to {self.highest_pitch}"
             if self.lowest_pitch > self.highest_pitch:
                 raise ComposingError(f"{asked}; give the lower pitch first")
             if low > high:
-                raise ComposingError(f"{asked}; the model writes pitches {table.lowest_pitch} to {table.highest_pitch}")
+                raise ComposingError(f"{asked}; the model writes pitches {LOWEST_PITCH} to {HIGHEST_PITCH}")
             fitting: Sequence[Scale | None] = CHOSEN_SCALES if scale == "auto" else [None]
             scales = [scale] if isinstance(scale, Scale) else fitting
             pitches = range(low, high + 1)
@@ -118,14 +115,13 @@ class Wish:
                     "triad; give a key and a scale that agree, or one of the two"
                 )
 
-    def shift(self, melody: Melody, scale: Scale | ScaleChoice, signature: int | None, table: Vocabulary) -> int:
+    def shift(self, melody: Melody, scale: Scale | ScaleChoice, signature: int | None) -> int:
         """The semitones by which a tune is moved to where it is nearest to the wish.
 
         Args:
             melody: the tune.
             scale: a scale that is asked for counts where no key is.
             signature: the major tonic of a key signature, taken where neither is asked for.
-            table: with the range where none is asked for.
         """
         if not melody.notes:
             return 0
@@ -139,27 +135,27 @@ class Wish:
         shifts = [by for by in range(-MAX_SHIFT, MAX_SHIFT + 1) if not is_bound or (by - wanted) % OCTAVE == 0]
         return min(
             shifts,
-            key=lambda by: (self.outside(melody, by, table), (by - wanted) % OCTAVE != 0, abs(by), -by),
+            key=lambda by: (self.outside(melody, by), (by - wanted) % OCTAVE != 0, abs(by), -by),
         )
 
-    def outside(self, melody: Melody, shift: int, table: Vocabulary) -> int:
+    def outside(self, melody: Melody, shift: int) -> int:
         """By how many semitones the range of a tune that has notes, moved by ``shift``, is beyond the one wished."""
-        low, high = self._limits(table)
+        low, high = self._limits()
         pitches = [note.pitch for note in melody.notes]
         return max(low - min(pitches) - shift, 0) + max(max(pitches) + shift - high, 0)
 
-    def allowed_pitches(self, shift: int, table: Vocabulary) -> np.ndarray:
+    def allowed_pitches(self, shift: int) -> np.ndarray:
         """Whether a tune that will be moved by ``shift`` may have each token, booleans ``(V,)``."""
-        low, high = self._limits(table)
-        tokens = np.arange(table.size)
-        pitches = tokens - FIRST_NOTE_ON + table.lowest_pitch + shift
+        low, high = self._limits()
+        tokens = np.arange(VOCABULARY_SIZE)
+        pitches = pitches_of(tokens) + shift
         allowed: np.ndarray = (tokens < FIRST_NOTE_ON) | ((low <= pitches) & (pitches <= high))
         return allowed
 
-    def _limits(self, table: Vocabulary) -> tuple[int, int]:
-        low = table.lowest_pitch if self.lowest_pitch is None else self.lowest_pitch
-        high = table.highest_pitch if self.highest_pitch is None else self.highest_pitch
-        return max(low, table.lowest_pitch), min(high, table.highest_pitch)
+    def _limits(self) -> tuple[int, int]:
+        low = LOWEST_PITCH if self.lowest_pitch is None else self.lowest_pitch
+        high = HIGHEST_PITCH if self.highest_pitch is None else self.highest_pitch
+        return max(low, LOWEST_PITCH), min(high, HIGHEST_PITCH)
 
     def distance(self, melody: Melody, before: Melody | None = None) -> float:
         """Distance of a tune from the wish; 0 meets it.
@@ -304,7 +300,7 @@ def compose(
     check_composes(model)
     check_count(count, 1)
     draws, wanted, length = draws or Draws(), wish or Wish(), bars or model.config.bars
-    wanted.check(scale, length, model.config.steps_per_bar, model.vocabulary)
+    wanted.check(scale, length, model.config.steps_per_bar)
     each = 1 if wanted.is_open else CANDIDATES
     composed = Composed([], [])
     while len(composed.melodies) < count:
@@ -351,19 +347,18 @@ def _drafts(
     is_free = wanted.key is None and not isinstance(scale, Scale)
     signatures = draw_signatures(drawn, model.extras, draws) if is_free else None
     shifts = [
-        wanted.shift(melody, scale, None if signatures is None else signatures[index], table)
+        wanted.shift(melody, scale, None if signatures is None else signatures[index])
         for index, melody in enumerate(melodies)
     ]
     outside = [
-        wanted.outside(melody, shift, table) if melody.notes else 0
-        for melody, shift in zip(melodies, shifts, strict=True)
+        wanted.outside(melody, shift) if melody.notes else 0 for melody, shift in zip(melodies, shifts, strict=True)
     ]
     if scale != "none" or wanted.lowest_pitch is not None or any(outside):
         _, melodies = written(again, _rules_of_each(model, rows, shifts, scale, wanted))
     if wanted.key is not None and not isinstance(scale, Scale):  # the notes that have changed may have changed the key
-        others = [wanted.shift(melody, scale, None, table) for melody in melodies]
+        others = [wanted.shift(melody, scale, None) for melody in melodies]
         shifts = [
-            other if not melody.notes or not wanted.outside(melody, other, table) else shift
+            other if not melody.notes or not wanted.outside(melody, other) else shift
             for melody, shift, other in zip(melodies, shifts, others, strict=True)
         ]
     moved = [melody.transpose(shift) for melody, shift in zip(melodies, shifts, strict=True)]
@@ -400,13 +395,12 @@ def _rules_of_each(
     model: MelodyNetwork, rows: np.ndarray, shifts: Sequence[int], scale: Scale | ScaleChoice, wish: Wish
 ) -> TokenRules:
     """Rules that keep tunes written as ``rows`` ``(N, T)`` in their scale and range once they are moved."""
-    table = model.vocabulary
-    allowed = np.stack([wish.allowed_pitches(shift, table) for shift in shifts])
+    allowed = np.stack([wish.allowed_pitches(shift) for shift in shifts])
     if isinstance(scale, Scale):
-        allowed &= np.stack([scale.transposed(-shift).allowed_tokens(table) for shift in shifts])
+        allowed &= np.stack([scale.transposed(-shift).allowed_tokens() for shift in shifts])
     elif scale == "auto":
-        allowed &= allowed_in_each(table, rows)
-    return TokenRules(allowed[:, None], reach=table.size)
+        allowed &= allowed_in_each(rows)
+    return TokenRules(allowed[:, None], reach=VOCABULARY_SIZE)
 
 
 def _best(melodies: Sequence[Melody], far: Sequence[float], count: int) -> list[Melody]:
@@ -456,7 +450,7 @@ def go_on(
     tokens = np.zeros((drafts, steps), np.int64)
     tokens[:, : len(known)] = known
     pitches = [note.pitch for note in melody.notes]
-    rules = rules_within(model, scale_after(melody, scale), min(pitches), max(pitches))
+    rules = rules_within(scale_after(melody, scale), min(pitches), max(pitches))
     if whole:
         said = model.encode(tokens[:1, :whole]).mean
         z[:, : said.shape[1]] = said

@@ -21,7 +21,7 @@ from itertools import groupby
 import numpy as np
 
 from melodyvae.music.melody import Melody
-from melodyvae.music.tokens import FIRST_NOTE_ON
+from melodyvae.music.tokens import FIRST_NOTE_ON, VOCABULARY_SIZE
 from melodyvae.network.network import MelodyNetwork
 from melodyvae.network.rows import in_parts
 
@@ -41,26 +41,21 @@ def can_hear(composer: MelodyNetwork, tune: Melody) -> bool:
     return config.look_back and on_grid and config.room_for(tune.meter) is not None
 
 
-def note_doubts(
-    composer: MelodyNetwork, tune: Melody, scale: np.ndarray, only: Sequence[int] | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def note_doubts(composer: MelodyNetwork, tune: Melody, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Doubt of each note of ``tune`` in nats, ``(N,)``, and its shift in semitones to the likelier pitch, ``(N,)``.
 
-    Those of :func:`recurring_notes` are not judged.
+    Those of :func:`recurring_notes` are not judged: they have minus infinity.
 
     Args:
         composer: a model that looks back; see :func:`can_hear`.
         tune: within the model's pitch range.
         scale: of each pitch class ``(12,)``, whether it belongs.
-        only: the numbers of the notes to judge, ascending; None judges all. Those that are not judged have minus
-            infinity.
     """
     doubts, shifts = np.full(len(tune.notes), -np.inf), np.zeros(len(tune.notes), np.int64)
     pitches = np.array([note.pitch for note in tune.notes])
     recurs = recurring_notes(tune)
     for tried in (NEAR, FURTHER):
-        of_all = [number for number in (range(len(tune.notes)) if only is None else only) if not recurs[number]]
-        asked = of_all if tried is NEAR else np.flatnonzero(doubts > 0).tolist()
+        asked = np.flatnonzero(~recurs if tried is NEAR else doubts > 0).tolist()
         for number, shift, gain in _gains(composer, tune, asked, tried):
             here, there = scale[pitches[number] % 12], scale[(pitches[number] + shift) % 12]
             doubt = gain - NATS_A_SEMITONE * (abs(shift) - 1) + OUTSIDE_NATS * (int(there) - int(here))
@@ -88,14 +83,14 @@ def _gains(
         window = composer.vocabulary.encode(padded.window(start, min(CONTEXT_BARS, padded.bars - start)))
         in_window = list(group)
         steps = [tune.notes[number].start_step - start * tune.steps_per_bar for number in in_window]
-        rows, moved = at_other_pitches(window, steps, shifts, composer.vocabulary.size)
+        rows, moved = at_other_pitches(window, steps, shifts)
         nats = _nats(composer, rows)
         for (index, shift), cost in zip(moved, nats[1:], strict=True):
             yield in_window[index], shift, float(nats[0] - cost)
 
 
 def at_other_pitches(
-    window: np.ndarray, steps: Sequence[int] | np.ndarray, shifts: Sequence[int], vocabulary_size: int
+    window: np.ndarray, steps: Sequence[int] | np.ndarray, shifts: Sequence[int]
 ) -> tuple[np.ndarray, list[tuple[int, int]]]:
     """A token window ``(T,)``, then it with one of its notes moved, ``(N + 1, T)``; and which note of each, how far.
 
@@ -106,7 +101,7 @@ def at_other_pitches(
     for index, step in enumerate(steps):
         for shift in shifts:
             token = int(window[step]) + shift
-            if FIRST_NOTE_ON <= token < vocabulary_size:
+            if FIRST_NOTE_ON <= token < VOCABULARY_SIZE:
                 row = window.copy()
                 row[step] = token
                 rows.append(row)

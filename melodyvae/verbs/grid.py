@@ -60,18 +60,18 @@ def grid(vae: HeldModel, sources: Sequence[MelodySource], options: GridOptions) 
     """
     if len(sources) != CORNERS:
         raise OptionError(f"a grid has {CORNERS} corners: give it {CORNERS} sources, not {len(sources)}")
-    scale, vocabulary = parse_choice(options.scale), vae.model.vocabulary
+    scale = parse_choice(options.scale)
     taken = take_bars_of_each(vae, sources, options.track, options.first_bar, options.bars)
     vae = vae.in_meter(taken[0].melody.meter)
-    aligned = in_one_key(vae, taken, options.key, options.tempo, scale)
+    aligned = in_one_key(taken, options.key, options.tempo, scale)
     corners = aligned.melodies
     rows = variation.grid(vae.model, corners, options.count, exact=options.ends == "exact", scale=scale)
     ends = (rows[0][0], rows[0][-1], rows[-1][0], rows[-1][-1])
     cells = zip((melody for row in rows for melody in row), variation.grid_shares(options.count), strict=True)
     return Grid(
-        melodies=tuple(aligned.plan.placed(vocabulary, melody, share) for melody, share in cells),
+        melodies=tuple(aligned.plan.placed(melody, share) for melody, share in cells),
         sources=taken,
         decisions=aligned.decisions,
-        corners=corners,
+        originals=corners,
         steps_right=tuple(matching_steps(vae.model, *pair) for pair in zip(corners, ends, strict=True)),
     )

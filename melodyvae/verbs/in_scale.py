@@ -26,7 +26,7 @@ from melodyvae.music.scales import (
     pitch_class_weights,
     weights_of,
 )
-from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
+from melodyvae.music.tokens import FIRST_NOTE_ON, VOCABULARY_SIZE, Vocabulary, pitches_of
 from melodyvae.network.draws import Draws
 from melodyvae.network.network import MelodyNetwork
 from melodyvae.network.token_rules import TokenRules
@@ -41,14 +41,12 @@ class Surroundings:
     """Surroundings that melodies between tunes keep to.
 
     Attributes:
-        vocabulary: the model's.
         tokens: of the tunes, each ``(W, T)``, in one key.
         weights: of the pitch classes of each tune, ``(tunes, 12)``, each adding up to 1.
         scale: ``auto``, ``none`` or a scale.
         harmony: what plays under the melodies; None is nothing.
     """
 
-    vocabulary: Vocabulary
     tokens: np.ndarray
     weights: np.ndarray
     scale: Scale | ScaleChoice = "auto"
@@ -57,7 +55,6 @@ class Surroundings:
     @classmethod
     def of(
         cls,
-        vocabulary: Vocabulary,
         tunes: Sequence[Sequence[Melody]],
         scale: Scale | ScaleChoice = "auto",
         pieces: Sequence[np.ndarray | None] | None = None,
@@ -66,14 +63,13 @@ class Surroundings:
         """The surroundings of tunes in one key.
 
         Args:
-            vocabulary: the model's.
             tunes: the windows of each tune, W of each.
             scale: ``auto``, ``none`` or a scale.
             pieces: how many notes of each pitch class, ``(12,)``, the piece of each tune has, moved as the tune was;
                 they decide where the tune's own few notes leave it open.
             harmony: what plays under the melodies.
         """
-        tokens = np.stack([np.stack([vocabulary.encode(window) for window in tune]) for tune in tunes])
+        tokens = np.stack([np.stack([Vocabulary().encode(window) for window in tune]) for tune in tunes])
         own = [sum((weights_of(window) for window in tune), np.zeros(12)) for tune in tunes]
         mixed = []
         for weights, piece in zip(own, pieces or [None] * len(own), strict=True):
@@ -81,7 +77,7 @@ class Surroundings:
             mixed.append(total if piece is None else total + PIECE_WEIGHT * piece / max(piece.sum(), 1))
         if harmony is not None:
             harmony = harmony.padded(tokens[0].size)
-        return cls(vocabulary, tokens, np.stack(mixed), scale, harmony)
+        return cls(tokens, np.stack(mixed), scale, harmony)
 
     def decode(
         self,
@@ -112,13 +108,13 @@ class Surroundings:
     def _allowed(self, shares: np.ndarray) -> np.ndarray:
         """The tokens of the scale at ``shares``, and those that sound in the harmony: ``(1, V)`` or ``(W * T, V)``."""
         if self.harmony is None or isinstance(self.scale, Scale):
-            return self.scale_at(shares).allowed_tokens(self.vocabulary)[None]
-        return self.harmony.allowed_tokens(self.vocabulary)
+            return self.scale_at(shares).allowed_tokens()[None]
+        return self.harmony.allowed_tokens()
 
     def _own(self, window: int) -> np.ndarray:
         """The tokens that the tunes have at the steps of a window, ``(T, V)``; none over a harmony."""
         steps = self.tokens.shape[-1]
-        own = np.zeros((steps, self.vocabulary.size), bool)
+        own = np.zeros((steps, VOCABULARY_SIZE), bool)
         for tune in self.tokens if self.harmony is None else ():
             own[np.arange(steps), tune[window]] = True
         return own
@@ -133,15 +129,15 @@ class Surroundings:
         """
         if self.scale == "none":
             return None
-        vocabulary, is_end = self.vocabulary, free_ends & (shares.max(axis=1) == 1)
+        is_end = free_ends & (shares.max(axis=1) == 1)
         allowed = np.stack([self._allowed(share) for share in shares])  # (N, W * T, V), or of all steps (N, 1, V)
-        is_note = np.arange(vocabulary.size) >= FIRST_NOTE_ON
+        places = np.arange(VOCABULARY_SIZE)
+        is_note = places >= FIRST_NOTE_ON
         notes = self.tokens[self.tokens >= FIRST_NOTE_ON]
         if len(notes):
-            places = np.arange(vocabulary.size)
             lowest, highest = int(notes.min()) - margin, int(notes.max()) + margin  # the tokens are uint8: no wrapping
             allowed &= ~is_note | ((lowest <= places) & (places <= highest))
-        bonus = None if self.harmony is None else self.harmony.bonus(vocabulary).astype(np.float32)
+        bonus = None if self.harmony is None else self.harmony.bonus().astype(np.float32)
         leaps = _leaps(self.tokens)
         windows, steps = self.tokens.shape[1:]
         ruled = []
@@ -156,47 +152,45 @@ class Surroundings:
 
 
 def rules_near(
-    model: MelodyNetwork,
     window: Melody,
     scale: Scale | ScaleChoice,
     piece: np.ndarray | None = None,
     margin: int = NEAR_MARGIN,
 ) -> TokenRules | None:
     """The rules of melodies made from one window: its scale, its range and a little more, and no new wide leaps."""
-    around = Surroundings.of(model.vocabulary, [[window]], scale, [piece])
+    around = Surroundings.of([[window]], scale, [piece])
     ruled = around.rules(np.ones((1, 1)), free_ends=False, margin=margin)
     return None if ruled is None else ruled[0]
 
 
-def rules_of(model: MelodyNetwork, scale: Scale) -> TokenRules:
+def rules_of(scale: Scale) -> TokenRules:
     """Rules that keep any melody in ``scale``."""
-    return TokenRules.only(scale.allowed_tokens(model.vocabulary))
+    return TokenRules.only(scale.allowed_tokens())
 
 
-def rules_within(model: MelodyNetwork, scale: Scale | None, lowest: int, highest: int) -> TokenRules:
+def rules_within(scale: Scale | None, lowest: int, highest: int) -> TokenRules:
     """Rules that keep any melody between two MIDI pitches, both included, and in ``scale``; None allows all notes.
 
     A note beyond the range goes to its end.
     """
-    vocabulary = model.vocabulary
-    tokens = np.arange(vocabulary.size)
-    pitches = tokens - FIRST_NOTE_ON + vocabulary.lowest_pitch
+    tokens = np.arange(VOCABULARY_SIZE)
+    pitches = pitches_of(tokens)
     allowed = (tokens < FIRST_NOTE_ON) | ((lowest <= pitches) & (pitches <= highest))
     if scale is not None:
-        in_both = allowed & scale.allowed_tokens(vocabulary)
+        in_both = allowed & scale.allowed_tokens()
         allowed = in_both if in_both[FIRST_NOTE_ON:].any() else allowed
-    return TokenRules(allowed[None, None], reach=vocabulary.size)
+    return TokenRules(allowed[None, None], reach=VOCABULARY_SIZE)
 
 
-def rules_of_each(model: MelodyNetwork, windows: np.ndarray) -> TokenRules:
+def rules_of_each(windows: np.ndarray) -> TokenRules:
     """Rules that keep each of N melodies in the scale that fits the window ``(N, T)`` best."""
-    return TokenRules(allowed_in_each(model.vocabulary, windows)[:, None])
+    return TokenRules(allowed_in_each(windows)[:, None])
 
 
-def allowed_in_each(vocabulary: Vocabulary, windows: np.ndarray) -> np.ndarray:
+def allowed_in_each(windows: np.ndarray) -> np.ndarray:
     """Whether each token lies in the scale that fits each of N windows ``(N, T)`` best, booleans ``(N, V)``."""
-    pitches = [row[row >= FIRST_NOTE_ON].astype(np.int64) - FIRST_NOTE_ON + vocabulary.lowest_pitch for row in windows]
-    return np.stack([best_scale(pitch_class_weights(found)).allowed_tokens(vocabulary) for found in pitches])
+    pitches = [pitches_of(row[row >= FIRST_NOTE_ON]) for row in windows]
+    return np.stack([best_scale(pitch_class_weights(found)).allowed_tokens() for found in pitches])
 
 
 def _leaps(tokens: np.ndarray) -> np.ndarray:

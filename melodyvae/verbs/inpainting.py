@@ -180,7 +180,7 @@ def rules_around(model: MelodyNetwork, near: list[Melody], scale: Scale | ScaleC
     if scale == "none" or not len(pitches):
         return None
     chosen = scale if isinstance(scale, Scale) else best_scale(pitch_class_weights(pitches))
-    return rules_within(model, chosen, int(pitches.min()), int(pitches.max()))
+    return rules_within(chosen, int(pitches.min()), int(pitches.max()))
 
 
 def _strangeness(melody: Melody, bar: int, near: list[Melody]) -> float:

@@ -101,6 +101,7 @@ def interpolate(vae: HeldModel, start: MelodySource, end: MelodySource, options:
         keys=way.keys,
         distances=way.distances,
         distinct=way.distinct,
+        originals=way.ends,
         steps_right=way.steps_right,
         key_shifts=way.key_shifts,
         backings=backings,

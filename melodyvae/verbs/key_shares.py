@@ -21,11 +21,11 @@ SIGNATURES = 12
 MAX_WINDOWS = 8000  # as many as the shares of a collection need
 
 
-def count_key_shares(windows: np.ndarray, vocabulary: Vocabulary) -> dict[str, np.ndarray]:
+def count_key_shares(windows: np.ndarray) -> dict[str, np.ndarray]:
     """The share of each key signature ``(12,)`` among token windows ``(N, T)``, for a model's extras."""
     counts = np.zeros(SIGNATURES, np.float32)
     for row in windows:
-        key = key_of(vocabulary.decode(row))
+        key = key_of(Vocabulary().decode(row))
         if key is not None:
             counts[key.major_tonic] += 1
     return {EXTRA: counts / max(counts.sum(), np.float32(1))}

@@ -9,10 +9,10 @@ import numpy as np
 
 from melodyvae.music.scales import Scale, parse_choice
 from melodyvae.options import Option, OptionError, Options
+from melodyvae.verbs.alignment import tunes_in_scale
 from melodyvae.verbs.attribute_vectors import AttributeVectors
 from melodyvae.verbs.attributes import ATTRIBUTES, measure
 from melodyvae.verbs.common import FirstBar, ScaleName, Seed, Temperature, Track, kept_key, take_bars
-from melodyvae.verbs.facts import MovedToScale
 from melodyvae.verbs.held import HeldModel
 from melodyvae.verbs.morph_search import CANDIDATES, MAX_AMOUNT, wanted_amounts
 from melodyvae.verbs.morph_search import morph as moved
@@ -79,16 +79,16 @@ def morph(vae: HeldModel, source: MelodySource, options: MorphOptions) -> Morph:
     taken = take_bars(vae, source, options.track, options.first_bar, "the tune")
     vae = vae.in_meter(taken.melody.meter)
     model = vae.model
+    (start,), _, decisions = tunes_in_scale([taken.melody], [taken.found.key], scale, (taken.label,))
     melodies = moved(
         model,
-        taken.melody,
+        start,
         options.amounts,
         options.count,
         options.temperature,
         vae.draws(options.seed),
         scale,
         options.candidates,
-        taken.found.key,
     )
     ends = [taken.melody, melodies[0], melodies[-1]]
     tune, before, after = measure(np.stack([model.vocabulary.encode(melody) for melody in ends]), vae.config).tolist()
@@ -100,7 +100,7 @@ def morph(vae: HeldModel, source: MelodySource, options: MorphOptions) -> Morph:
     return Morph(
         melodies=tuple(melodies),
         sources=(taken,),
-        decisions=(MovedToScale(scale, (taken.label,)),) if isinstance(scale, Scale) else (),
+        decisions=tuple(decisions),
         seed=options.seed,
         keys=(kept_key(taken, scale),) * len(melodies),
         original=taken.melody,

@@ -13,20 +13,18 @@ attributes as in :mod:`melodyvae.verbs.attribute_vectors`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
 
-from melodyvae.music.keys import Key
 from melodyvae.music.melody import Melody
-from melodyvae.music.scales import Scale, ScaleChoice, moved_to_scale
+from melodyvae.music.scales import Scale, ScaleChoice
 from melodyvae.network.draws import Draws
 from melodyvae.network.network import MelodyNetwork
 from melodyvae.network.token_rules import TokenRules
 from melodyvae.verbs.attribute_vectors import AttributeVectors
 from melodyvae.verbs.attributes import ATTRIBUTES, measure
-from melodyvae.verbs.codec import decode_tokens, exact_latents
+from melodyvae.verbs.codec import decode_tokens, exact_latents, fields_of
 from melodyvae.verbs.in_scale import rules_near, rules_of
 
 CANDIDATES = 192
@@ -50,7 +48,6 @@ def morph(
     draws: Draws | None = None,
     scale: Scale | ScaleChoice = "none",
     candidates: int = CANDIDATES,
-    key: Key | None = None,
 ) -> list[Melody]:
     """``count`` melodies, from ``melody`` itself to the one with its attributes moved by ``amounts``.
 
@@ -64,28 +61,17 @@ def morph(
         temperature: 0 takes the most probable melody at each point.
         draws: the source of all draws; None draws the same every time.
         scale: ``auto`` keeps the melodies to the scale that fits ``melody`` best, and to the notes of its own; ``none``
-            does not; a scale moves ``melody`` to it first, and all keep to it.
+            does not; a scale keeps them to it, in which ``melody`` must be.
         candidates: how many melodies are tried for each one; 1 takes the straight move.
-        key: of the piece that ``melody`` is from, for the move to a scale.
 
     Raises:
         AttributeVectorsError: if the model has no directions.
-        ValueError: on an unknown attribute, and on a number out of range.
+        ValueError: on an amount out of range.
     """
-    if count < 2:
-        raise ValueError(f"count is {count}; it must be at least 2")
-    if candidates < 1:
-        raise ValueError(f"candidates is {candidates}; it must be at least 1")
-    if not 0 <= temperature < math.inf:
-        raise ValueError(f"temperature is {temperature}; it must be a number from 0 up")
     wanted = wanted_amounts(amounts)
     directions = AttributeVectors.from_extras(model.extras, model.config.latent_size)
     draws = draws or Draws(0)
-    if isinstance(scale, Scale):
-        melody = moved_to_scale(melody, scale, key)
-        rules: TokenRules | None = rules_of(model, scale)
-    else:
-        rules = rules_near(model, melody, scale, margin=FREE_MARGIN)
+    rules = rules_of(scale) if isinstance(scale, Scale) else rules_near(melody, scale, margin=FREE_MARGIN)
     z = exact_latents(model, [melody])
     tokens = (
         model.vocabulary.encode(melody)[None]
@@ -97,29 +83,19 @@ def morph(
         part = wanted * index / (count - 1)
         z, tokens = move(model, directions, start, (z, tokens), part, candidates, temperature, draws, rules)
         rows.append(tokens[0])
-    return [
-        model.vocabulary.decode(
-            row,
-            steps_per_quarter=model.config.steps_per_quarter,
-            meter=melody.meter,
-            quarters_per_minute=melody.quarters_per_minute,
-            program=melody.program,
-        )
-        for row in rows
-    ]
+    grid = {"steps_per_quarter": model.config.steps_per_quarter, **fields_of(melody)}
+    return [model.vocabulary.decode(row, **grid) for row in rows]
 
 
 def wanted_amounts(amounts: Mapping[str, float]) -> np.ndarray:
     """The amount of each attribute ``(A,)``, 0 of those not named; an attribute named twice gets the sum.
 
     Raises:
-        ValueError: on an unknown attribute or an amount beyond :data:`MAX_AMOUNT`.
+        ValueError: on an amount beyond :data:`MAX_AMOUNT`.
     """
     names = list(ATTRIBUTES)
     wanted = np.zeros(len(names))
     for name, amount in amounts.items():
-        if name not in names and name not in SHORTHANDS:
-            raise ValueError(f"there is no attribute {name!r}; choose from {', '.join([*names, *SHORTHANDS])}")
         for one in SHORTHANDS.get(name, (name,)):
             wanted[names.index(one)] += amount
     for name, amount in zip(names, wanted.tolist(), strict=True):

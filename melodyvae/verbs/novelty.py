@@ -182,9 +182,7 @@ def beat_hashes(windows: np.ndarray, steps_per_beat: int) -> np.ndarray:
     return (mixed >> np.uint64(48)).astype(np.uint16)
 
 
-def redraw_near_copies(
-    draw: Callable[[int], Sequence[Melody]], count: int, index: NoveltyIndex, vocabulary: Vocabulary
-) -> list[Melody]:
+def redraw_near_copies(draw: Callable[[int], Sequence[Melody]], count: int, index: NoveltyIndex) -> list[Melody]:
     """``count`` melodies from ``draw(how many)`` of which none is a near-copy, and no two are alike.
 
     Raises:
@@ -194,7 +192,7 @@ def redraw_near_copies(
     refused: set[bytes] = set()
     for _ in range(MAX_DRAWS):
         drawn = list(draw(count - len(kept)))
-        tokens = np.stack([vocabulary.encode(melody) for melody in drawn])
+        tokens = np.stack([Vocabulary().encode(melody) for melody in drawn])
         for melody, row, is_copy in zip(drawn, tokens, index.is_near_copy(tokens), strict=True):
             if not is_copy and row.tobytes() not in refused:
                 kept.append(melody)

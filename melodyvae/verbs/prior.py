@@ -12,19 +12,18 @@ Mixtures and a normalising flow were tried, too (``tests/benchmarks/priors.py``)
 somewhat better than one Gaussian, but after Gibbs steps they are not. That, and ten steps, were chosen on the valid
 split of the data of melody-2bar.
 
-Conventions: Z latent dimensions; log-densities in nats.
+Conventions: Z latent dimensions.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Literal, Self
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 
-from melodyvae.network.checkpoint import check_extras
+from melodyvae.network.checkpoint import Fitted
 from melodyvae.network.draws import Draws
 from melodyvae.network.network import MelodyNetwork
 from melodyvae.network.rows import in_parts, random_rows
@@ -32,7 +31,6 @@ from melodyvae.network.token_rules import TokenRules
 from melodyvae.system.errors import UserError
 
 Prior = Literal["fitted", "normal"]
-EXTRA = "prior."
 GIBBS_STEPS = 10
 MAX_WINDOWS = 30_000
 BATCH = 1024
@@ -43,13 +41,15 @@ class PriorError(UserError, ValueError):
 
 
 @dataclass(frozen=True)
-class FittedGaussian:
+class FittedGaussian(Fitted):
     """A Gaussian over latent vectors, float32.
 
     Attributes:
         mean: ``(Z,)``.
         factor: ``(Z, Z)``, lower triangular; the covariance is ``factor @ factor.T``.
     """
+
+    EXTRA: ClassVar[str] = "prior."
 
     mean: np.ndarray
     factor: np.ndarray
@@ -59,16 +59,6 @@ class FittedGaussian:
         noise = (draws or Draws()).normal(count, len(self.mean)).astype(np.float32)
         return np.asarray(self.mean + noise @ self.factor.T)
 
-    def log_density(self, z: np.ndarray) -> np.ndarray:
-        """Natural logarithm of the density at ``z`` ``(N, Z)``: ``(N,)``."""
-        noise = np.linalg.solve(self.factor, (z - self.mean).T)
-        log_volume = np.log(self.factor.diagonal()).sum() + 0.5 * len(self.mean) * math.log(2 * math.pi)
-        return np.asarray(-0.5 * np.square(noise).sum(axis=0) - log_volume)
-
-    def to_extras(self) -> dict[str, np.ndarray]:
-        """The arrays as a checkpoint holds them: float16, each under a name of its own."""
-        return {EXTRA + entry.name: getattr(self, entry.name).astype(np.float16) for entry in fields(self)}
-
     @classmethod
     def from_extras(cls, extras: Mapping[str, np.ndarray], latent_size: int) -> Self:
         """The Gaussian that a checkpoint holds.
@@ -77,23 +67,21 @@ class FittedGaussian:
             PriorError: if there is none.
             CheckpointError: if it is of another latent size.
         """
-        names = [entry.name for entry in fields(cls)]
-        if any(EXTRA + name not in extras for name in names):
+        if not cls.is_in(extras):
             raise PriorError(
                 "the model has no fitted prior, which `melodyvae train` fits at its end; draw from N(0, I) with "
                 "prior normal"
             )
-        check_extras(extras, {EXTRA + "mean": (latent_size,), EXTRA + "factor": (latent_size, latent_size)})
-        return cls(**{name: extras[EXTRA + name].astype(np.float32) for name in names})
+        return cls.read(extras, {"mean": (latent_size,), "factor": (latent_size, latent_size)})
 
 
-def fit_prior(model: MelodyNetwork, windows: np.ndarray, seed: int = 0) -> FittedGaussian:
+def fit_prior(model: MelodyNetwork, windows: np.ndarray) -> FittedGaussian:
     """The prior of a trained model, from training windows ``(N, T)``, of which at most 30,000 are taken.
 
     The windows are taken in their own keys, so that samples come in the keys that there are.
     """
-    draws = Draws(seed)
-    parts = in_parts(random_rows(windows, MAX_WINDOWS, seed), BATCH)
+    draws = Draws(0)
+    parts = in_parts(random_rows(windows, MAX_WINDOWS, seed=0), BATCH)
     return fit_gaussian(np.concatenate([model.encode(part).sample(draws) for part in parts]))
 
 
@@ -114,7 +102,6 @@ def draw_latents(
     prior: Prior | None = None,
     draws: Draws | None = None,
     rules: TokenRules | None = None,
-    gibbs_steps: int = GIBBS_STEPS,
 ) -> np.ndarray:
     """``count`` latent vectors ``(count, Z)``: from N(0, I), or from the fitted Gaussian after Gibbs steps.
 
@@ -124,7 +111,6 @@ def draw_latents(
         prior: None takes the fitted one of a model that has one.
         draws: the source of all draws.
         rules: which tokens may come in the melodies of the Gibbs steps, the same for all of them; None allows all.
-        gibbs_steps: in each, a melody is drawn given z, and then z given the melody.
 
     Raises:
         PriorError: if the fitted prior is asked of a model that has none.
@@ -134,7 +120,7 @@ def draw_latents(
     found = []
     fitted = FittedGaussian.from_extras(model.extras, model.config.latent_size)
     for z in in_parts(fitted.sample(count, draws), BATCH):
-        for _ in range(gibbs_steps):
+        for _ in range(GIBBS_STEPS):
             z = model.encode(model.decode(z, 1.0, draws, rules)).sample(draws)
         found.append(z)
     return np.concatenate(found)
@@ -142,4 +128,4 @@ def draw_latents(
 
 def has_fitted_prior(model: MelodyNetwork) -> bool:
     """Whether the model's checkpoint came with a fitted prior."""
-    return EXTRA + "mean" in model.extras
+    return FittedGaussian.is_in(model.extras)

@@ -138,14 +138,13 @@ class Samples(Result):
     """
 
     known: NoveltyIndex | None = field(default=None, compare=False, repr=False)
-    vocabulary: Vocabulary = field(default_factory=Vocabulary, compare=False, repr=False)
 
     @cached_property
     def beats_known(self) -> tuple[int, ...] | None:
         """Number of beats of each melody shared with the most similar training window, in any key; None if unknown."""
         if self.known is None:
             return None
-        tokens = np.stack([self.vocabulary.encode(melody) for melody in self.melodies])
+        tokens = np.stack([Vocabulary().encode(melody) for melody in self.melodies])
         return tuple(self.known.beats_alike(tokens).tolist())
 
     @property
@@ -182,7 +181,7 @@ class Variations(Samples):
         changed = Changed(self.steps_changed, self.original.length_steps, self.original.steps_per_quarter)
         (novelty,) = super().measured
         if self.near_copies and self.known is not None and isinstance(novelty, Novelty):
-            window = self.vocabulary.encode(self.original)[None]
+            window = Vocabulary().encode(self.original)[None]
             novelty = replace(novelty, is_near_one=bool(self.known.is_near_copy(window)[0]))
         return changed, novelty
 
@@ -193,35 +192,62 @@ class Variations(Samples):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Interpolation(Result):
+class Returned(Result):
+    """Melodies some of which should be given ones.
+
+    Attributes:
+        originals: the given ones, of each source: both ends of a walk, or the corners of a grid.
+        steps_right: on how many steps each came back.
+    """
+
+    originals: tuple[Melody, ...]
+    steps_right: tuple[int, ...]
+
+    @property
+    def exact(self) -> tuple[bool, ...]:
+        """Whether each came back without any fault."""
+        return tuple(
+            right == melody.length_steps for right, melody in zip(self.steps_right, self.originals, strict=True)
+        )
+
+    @property
+    def came_back(self) -> tuple[CameBack, ...]:
+        """Share of each that came back."""
+        return tuple(
+            CameBack(
+                taken.label,
+                right,
+                melody.length_steps,
+                melody.steps_per_quarter,
+                len(taken.melody.notes),
+                len(taken.lost_bars),
+                taken.moved,
+            )
+            for right, melody, taken in zip(self.steps_right, self.originals, self.sources, strict=True)
+        )
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Interpolation(Returned):
     """Melodies from one melody to another, both included.
 
     Attributes:
         distances: from each melody to the next, before the key glides, from 0 (the same) to 1; see
             :mod:`melodyvae.verbs.distance`.
         distinct: how many melodies differ from all before them, before the key glides.
-        steps_right: on how many steps the first and the last melody are the ones they should be.
         key_shifts: by how many semitones, -5 to 6, the key of each melody is above the first's.
         backings: what plays with each melody; None if they are alone.
     """
 
     distances: tuple[float, ...]
     distinct: int
-    steps_right: tuple[int, int]
     key_shifts: tuple[int, ...]
     backings: tuple[tuple[Part, ...], ...] | None = field(default=None, compare=False, repr=False)
 
     @property
-    def exact(self) -> tuple[bool, bool]:
-        """Whether the first and the last melody are exactly the ones they should be."""
-        steps = self.melodies[0].length_steps
-        return self.steps_right[0] == steps, self.steps_right[1] == steps
-
-    @property
     def measured(self) -> tuple[Fact, ...]:
         """Whether the ends came back, and how even the way is."""
-        ends = _came_back(self.steps_right, (self[0], self[0]), self.sources)
-        return (*ends, Distinct(self.distinct, len(self), self.distances))
+        return (*self.came_back, Distinct(self.distinct, len(self), self.distances))
 
     def _rolls(self) -> Iterable[Roll]:
         """From A to B, played from A's feel to B's; over A's accompaniment all have A's swing and delay."""
@@ -265,16 +291,8 @@ class Morph(Result):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Grid(Result):
-    """Rows of melodies between four.
-
-    Attributes:
-        corners: the four melodies: top left, top right, bottom left, bottom right.
-        steps_right: on how many steps each corner of the grid is the melody it should be.
-    """
-
-    corners: tuple[Melody, ...]
-    steps_right: tuple[int, ...]
+class Grid(Returned):
+    """Rows of melodies between four: top left, top right, bottom left, bottom right."""
 
     @property
     def size(self) -> int:
@@ -287,11 +305,6 @@ class Grid(Result):
         return tuple(self.melodies[start : start + self.size] for start in range(0, len(self), self.size))
 
     @property
-    def exact(self) -> tuple[bool, ...]:
-        """Whether each corner is exactly the melody it should be."""
-        return tuple(right == corner.length_steps for right, corner in zip(self.steps_right, self.corners, strict=True))
-
-    @property
     def distinct(self) -> int:
         """Number of melodies that differ from all before them."""
         return len({melody.notes for melody in self.melodies})
@@ -299,7 +312,7 @@ class Grid(Result):
     @property
     def measured(self) -> tuple[Fact, ...]:
         """Whether the corners came back, and how many melodies there are."""
-        return (*_came_back(self.steps_right, self.corners, self.sources), Distinct(self.distinct, len(self)))
+        return (*self.came_back, Distinct(self.distinct, len(self)))
 
     def _columns(self) -> int:
         return self.size
@@ -362,16 +375,8 @@ class Completion(Result):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Reconstruction(Result):
-    """Melodies as the model remembers them.
-
-    Attributes:
-        originals: the melodies.
-        steps_right: on how many steps each came back.
-    """
-
-    originals: tuple[Melody, ...]
-    steps_right: tuple[int, ...]
+class Reconstruction(Returned):
+    """Melodies as the model remembers them."""
 
     @property
     def melody(self) -> Melody:
@@ -379,16 +384,9 @@ class Reconstruction(Result):
         return self.melodies[0]
 
     @property
-    def exact(self) -> tuple[bool, ...]:
-        """Whether each came back without any fault."""
-        return tuple(
-            right == melody.length_steps for right, melody in zip(self.steps_right, self.originals, strict=True)
-        )
-
-    @property
     def measured(self) -> tuple[Fact, ...]:
         """Share of each that came back."""
-        found = zip(_came_back(self.steps_right, self.originals, self.sources), self.sources, strict=True)
+        found = zip(self.came_back, self.sources, strict=True)
         return tuple(replace(fact, label=source.name or "the melody", is_walked=False) for fact, source in found)
 
     def _rolls(self) -> Iterable[Roll]:
@@ -442,26 +440,3 @@ class Scores(Sequence["WindowScore"]):
     def sentences(self) -> list[str]:
         """Sentences about the source, every window and every doubtful note."""
         return scores_told(self, every=True)
-
-    @property
-    def summary(self) -> list[str]:
-        """The same of a long tune in a few lines: the middle of its windows, and the most unusual ones and notes."""
-        return scores_told(self)
-
-
-def _came_back(
-    steps_right: Sequence[int], melodies: Sequence[Melody], sources: Sequence[Taken]
-) -> tuple[CameBack, ...]:
-    """Share of each source that came back."""
-    return tuple(
-        CameBack(
-            taken.label,
-            right,
-            melody.length_steps,
-            melody.steps_per_quarter,
-            len(taken.melody.notes),
-            len(taken.lost_bars),
-            taken.moved,
-        )
-        for right, melody, taken in zip(steps_right, melodies, sources, strict=True)
-    )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from secrets import randbits
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from melodyvae.music.melody import Melody
 from melodyvae.music.scales import key_named, parse_choice
@@ -20,7 +20,7 @@ from melodyvae.verbs.form import Form
 from melodyvae.verbs.held import HeldModel
 from melodyvae.verbs.meters import COMPOSED_BARS
 from melodyvae.verbs.novelty import index_of, redraw_near_copies
-from melodyvae.verbs.prior import PriorError
+from melodyvae.verbs.prior import Prior, PriorError
 from melodyvae.verbs.results import Samples
 
 STYLE_METERS = {"jig": "6/8", "slip jig": "9/8", "polka": "2/4", "waltz": "3/4"}
@@ -69,9 +69,10 @@ class SampleOptions(Options):
         ),
     ] = "auto"
     tempo: Annotated[float, Option("Quarters per minute.", low=10, high=400)] = 120.0
+    program: Annotated[int, Option("MIDI instrument, from 0: 0 is a piano, 73 a flute.", low=0, high=127)] = 0
     scale: ScaleName = "auto"
     prior: Annotated[
-        Literal["fitted", "normal"] | None,
+        Prior | None,
         Option("For melody-2bar: z from a Gaussian fitted to the training melodies (its default), or from N(0, I)."),
     ] = None
     novel: Novel = False
@@ -116,13 +117,14 @@ def sample(vae: HeldModel, options: SampleOptions) -> Samples:
     elif options.prior == "fitted":
         raise PriorError("the model draws from the prior that it has learned; prior fitted is of melody-2bar")
     scale = parse_choice(options.scale)
-    wish.check(scale, options.bars or model.config.bars, model.config.steps_per_bar, model.vocabulary)
+    wish.check(scale, options.bars or model.config.bars, model.config.steps_per_bar)
     is_new = options.seed is None
     seed = randbits(32) if options.seed is None else options.seed
     how: dict[str, Any] = {
         "temperature": options.temperature,
         "draws": vae.draws(seed),
         "quarters_per_minute": options.tempo,
+        "program": options.program,
         "scale": scale,
     }
     draw: Callable[[int], list[Melody]]
@@ -131,7 +133,7 @@ def sample(vae: HeldModel, options: SampleOptions) -> Samples:
     else:
         draw = partial(sampling.sample, model, prior=options.prior, **how)
     if options.novel:
-        melodies = redraw_near_copies(draw, options.count, index_of(model), model.vocabulary)
+        melodies = redraw_near_copies(draw, options.count, index_of(model))
     else:
         melodies = draw(options.count)
     again = (NewSeed(seed),) if is_new else ()
@@ -140,7 +142,6 @@ def sample(vae: HeldModel, options: SampleOptions) -> Samples:
         decisions=(*again, *wish.shortfalls(melodies)),
         seed=seed,
         known=vae.novelty,
-        vocabulary=model.vocabulary,
     )
 
 

@@ -9,7 +9,6 @@ from melodyvae.music.scales import Scale, ScaleChoice
 from melodyvae.network.draws import Draws
 from melodyvae.network.network import MelodyNetwork
 from melodyvae.verbs.codec import (
-    check_count,
     decode_melodies,
     decode_tokens,
     fields_of,
@@ -45,20 +44,14 @@ def sample(
     Raises:
         PriorError: if the fitted prior is asked of a model that has none.
     """
-    check_count(count, 1)
-    rules = rules_of(model, scale) if isinstance(scale, Scale) else None
+    rules = rules_of(scale) if isinstance(scale, Scale) else None
     z = draw_latents(model, count, prior, draws, rules)
     if scale == "auto":
-        rules = rules_of_each(model, decode_tokens(model, z, temperature, draws))
+        rules = rules_of_each(decode_tokens(model, z, temperature, draws))
     return decode_melodies(model, z, temperature, draws, rules, **fields)
 
 
-def reconstruct(
-    model: MelodyNetwork,
-    melody: Melody,
-    temperature: float = 0.0,
-    draws: Draws | None = None,
-) -> Melody:
+def reconstruct(model: MelodyNetwork, melody: Melody, temperature: float, draws: Draws) -> Melody:
     """``melody`` as the model remembers it: window by window through the posterior means, joined, at its own length.
 
     A note held across the border of two windows is held there again if the same pitch comes back on both sides. The

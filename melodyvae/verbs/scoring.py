@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from melodyvae.music.melody import Melody, MelodyNote
-from melodyvae.music.tokens import FIRST_NOTE_ON
+from melodyvae.music.tokens import FIRST_NOTE_ON, pitches_of
 from melodyvae.network.checkpoint import check_extras
 from melodyvae.network.network import MelodyNetwork
 from melodyvae.network.rows import in_parts, random_rows
@@ -110,22 +110,18 @@ def score(model: MelodyNetwork, melody: Melody, composer: MelodyNetwork | None =
     return scores
 
 
-def note_scores(
-    model: MelodyNetwork, window: np.ndarray, scale: np.ndarray | None = None, only: Sequence[int] | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def note_scores(model: MelodyNetwork, window: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For each onset of a token window ``(T,)``: how doubtful it is, in nats, and the shift to a likelier pitch.
 
-    ``scale`` says of each pitch class ``(12,)`` whether it belongs; by default the window's own :func:`best_scale`.
-    ``only`` are the steps of the onsets to judge; None judges all.
+    ``scale`` says of each pitch class ``(12,)`` whether it belongs.
     """
-    steps = np.flatnonzero(window >= FIRST_NOTE_ON) if only is None else np.array(only)
-    pitches = window[steps].astype(np.int64) - FIRST_NOTE_ON + model.vocabulary.lowest_pitch
-    belongs = best_scale(pitches) if scale is None else scale
-    rows, places = at_other_pitches(window, steps, OTHER_PITCHES, model.vocabulary.size)
+    steps = np.flatnonzero(window >= FIRST_NOTE_ON)
+    pitches = pitches_of(window[steps])
+    rows, places = at_other_pitches(window, steps, OTHER_PITCHES)
     costs = negative_elbo(model, rows)
     gains, shifts = np.full(len(steps), -np.inf), np.zeros(len(steps), np.int64)
     for (index, shift), cost in zip(places, costs[1:], strict=True):
-        here, there = belongs[pitches[index] % 12], belongs[(pitches[index] + shift) % 12]
+        here, there = scale[pitches[index] % 12], scale[(pitches[index] + shift) % 12]
         gain = costs[0] - cost + OUTSIDE_NATS * (int(there) - int(here))
         if gain > gains[index]:
             gains[index], shifts[index] = gain, shift
@@ -151,10 +147,10 @@ def negative_elbo(model: MelodyNetwork, windows: np.ndarray) -> np.ndarray:
     return np.concatenate(found).astype(np.float64)
 
 
-def fit_quantiles(model: MelodyNetwork, held_out: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
+def fit_quantiles(model: MelodyNetwork, held_out: np.ndarray) -> dict[str, np.ndarray]:
     """Quantiles ``(101,)`` of held-out windows' nats per step, for a model's extras: :func:`score` ranks with them."""
     if not len(held_out):
         return {}
-    some = random_rows(held_out, MAX_WINDOWS, seed)
+    some = random_rows(held_out, MAX_WINDOWS, seed=0)
     per_step = negative_elbo(model, some) / some.shape[1]
     return {QUANTILES: np.quantile(per_step, np.linspace(0, 1, PERCENTILES)).astype(np.float32)}

@@ -19,6 +19,7 @@ from melodyvae.music.feel import Feel
 from melodyvae.music.melody import Melody
 from melodyvae.music.phrases import Phrase, choose_phrase
 from melodyvae.music.regions import ReadMelody, melody_of
+from melodyvae.music.tokens import folded
 from melodyvae.reading.melodies import read_melody
 from melodyvae.reading.repeats import Repeats
 from melodyvae.reading.sources import PieceSource
@@ -174,7 +175,7 @@ def read_source(
             raise WindowError("the piece was read with other bars than the model's; read it again with them")
     if found.melody.steps_per_quarter != config.steps_per_quarter:
         raise WindowError("the piece was read on another grid than the model's")
-    return replace(found, melody=found.melody.fold_into(config.lowest_pitch, config.highest_pitch))
+    return replace(found, melody=folded(found.melody))
 
 
 def take(

@@ -18,7 +18,6 @@ from melodyvae.network.latent import slerp
 from melodyvae.network.network import MelodyNetwork
 from melodyvae.network.token_rules import TokenRules
 from melodyvae.verbs.codec import (
-    check_count,
     decode_tokens,
     exact_latents,
     fields_of,
@@ -59,13 +58,7 @@ def vary(
         rules: what keeps them in a scale (see :func:`~melodyvae.verbs.in_scale.rules_near`); None allows all.
         is_refused: which token windows of ``(N, T)`` are drawn again, booleans ``(N,)``; with it the window itself does
             not stand in for neighbours that are not found.
-
-    Raises:
-        ValueError: if the count or the amount is out of range.
     """
-    check_count(count, 1)
-    if not 0 <= amount <= 1:
-        raise ValueError(f"amount is {amount}; it must lie between 0 and 1")
     mean = posterior_means(model, [window])
     known = {model.vocabulary.encode(window).tobytes()}
     found: list[np.ndarray] = []
@@ -81,7 +74,8 @@ def vary(
         if len(found) == count:
             break
     kept = found or (spare[:1] if is_refused is None else [])  # the window itself, if nothing else is to be had
-    return [model.vocabulary.decode(row, **_grid_of(model), **fields_of(window)) for row in kept]
+    grid = {"steps_per_quarter": model.config.steps_per_quarter, **fields_of(window)}
+    return [model.vocabulary.decode(row, **grid) for row in kept]
 
 
 def grid(
@@ -103,13 +97,7 @@ def grid(
         count: at least 2.
         exact: refine the latents of the corners until they come back; otherwise they are as the model remembers them.
         scale: ``auto`` keeps what lies between to the scale of the four; ``none`` does not; a scale keeps all to it.
-
-    Raises:
-        ValueError: if there are not four corners, or the count is too low.
     """
-    check_count(count, 2)
-    if len(corners) != 4:
-        raise ValueError(f"a grid has 4 corners, not {len(corners)}")
     tunes = [windows_of(model, corner) for corner in corners]
     latents = [exact_latents(model, tune) if exact else posterior_means(model, tune) for tune in tunes]
     along = np.linspace(0, 1, count)
@@ -117,7 +105,7 @@ def grid(
     for a, b, c, d in zip(*latents, strict=True):
         left, right = slerp(a, c, along), slerp(b, d, along)
         paths.append(np.concatenate([slerp(start, end, along) for start, end in zip(left, right, strict=True)]))
-    around = Surroundings.of(model.vocabulary, tunes, scale)
+    around = Surroundings.of(tunes, scale)
     rows = around.decode(model, np.stack(paths, axis=1), grid_shares(count))
     melodies = [whole_melody(model, row, corners[0]) for row in rows]
     return [melodies[start : start + count] for start in range(0, count**2, count)]
@@ -141,17 +129,12 @@ def arithmetic(
     """The melody at the sum of the posterior means of melodies of one length, each times its sign, 1 or -1.
 
     ``scale`` is that of the melodies that are added (``auto``), no scale (``none``), or any other.
-
-    Raises:
-        ValueError: if there are not as many signs as melodies, or none.
     """
-    if not melodies or len(melodies) != len(signs):
-        raise ValueError(f"{len(melodies)} windows and {len(signs)} signs; there must be as many, and at least one")
     tunes = [windows_of(model, melody) for melody in melodies]
     means = np.stack([posterior_means(model, tune) for tune in tunes])  # (terms, W, Z)
     z = (means * np.array(signs, means.dtype)[:, None, None]).sum(axis=0)
     added = [tune for tune, sign in zip(tunes, signs, strict=True) if sign > 0] or tunes
-    around = Surroundings.of(model.vocabulary, added, scale)
+    around = Surroundings.of(added, scale)
     shares = np.full((1, len(added)), 1 / len(added))
     row = around.decode(model, z[None], shares, temperature, draws, free_ends=False, margin=NEAR_MARGIN)[0]
     return whole_melody(model, row, melodies[0])
@@ -160,7 +143,3 @@ def arithmetic(
 def steps_changed(model: MelodyNetwork, melody: Melody, window: Melody) -> int:
     """On how many steps two melodies of one length have different tokens."""
     return int((model.vocabulary.encode(melody) != model.vocabulary.encode(window)).sum())
-
-
-def _grid_of(model: MelodyNetwork) -> dict[str, int]:
-    return {"steps_per_quarter": model.config.steps_per_quarter}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from melodyvae.music.scales import Scale, moved_to_scale, parse_choice, weights_of
+from melodyvae.music.scales import parse_choice, weights_of
 from melodyvae.options import Option, Options
 from melodyvae.verbs import variation
+from melodyvae.verbs.alignment import tunes_in_scale
 from melodyvae.verbs.common import (
     FirstBar,
     Novel,
@@ -19,7 +20,7 @@ from melodyvae.verbs.common import (
     kept_key,
     take_bars,
 )
-from melodyvae.verbs.facts import Fact, FewerFound, MovedToScale
+from melodyvae.verbs.facts import FewerFound
 from melodyvae.verbs.held import HeldModel
 from melodyvae.verbs.in_scale import rules_near
 from melodyvae.verbs.novelty import NoveltyError, index_of
@@ -61,11 +62,7 @@ def vary(vae: HeldModel, source: MelodySource, options: VaryOptions) -> Variatio
     taken = take_bars(vae, source, options.track, options.first_bar, "the tune")
     vae = vae.in_meter(taken.melody.meter)
     model = vae.model
-    tune, piece = taken.melody, taken.found.melody
-    decisions: list[Fact] = []
-    if isinstance(scale, Scale):
-        tune = moved_to_scale(tune, scale, taken.found.key)
-        decisions.append(MovedToScale(scale, (taken.label,)))
+    (tune,), _, decisions = tunes_in_scale([taken.melody], [taken.found.key], scale, (taken.label,))
     melodies = variation.vary(
         model,
         tune,
@@ -73,7 +70,7 @@ def vary(vae: HeldModel, source: MelodySource, options: VaryOptions) -> Variatio
         options.amount,
         options.temperature,
         vae.draws(options.seed),
-        rules_near(model, tune, scale, weights_of(piece)),
+        rules_near(tune, scale, weights_of(taken.found.melody)),
         index_of(model).is_near_copy if options.novel else None,
     )
     if not melodies:
@@ -89,7 +86,6 @@ def vary(vae: HeldModel, source: MelodySource, options: VaryOptions) -> Variatio
         decisions=tuple(decisions),
         seed=options.seed,
         known=vae.novelty,
-        vocabulary=model.vocabulary,
         keys=(kept_key(taken, scale),) * len(melodies),
         original=tune,
         steps_changed=tuple(variation.steps_changed(model, melody, tune) for melody in melodies),

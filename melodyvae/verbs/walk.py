@@ -24,16 +24,16 @@ from melodyvae.music.regions import ReadMelody
 from melodyvae.music.scales import (
     Scale,
     ScaleChoice,
-    moved_to_scale,
     parse_choice,
     parse_key,
     parse_tempo,
     weights_of,
 )
+from melodyvae.music.tokens import folded
 from melodyvae.network.draws import Draws
 from melodyvae.network.latent import slerp
 from melodyvae.network.network import MelodyNetwork
-from melodyvae.verbs.alignment import KeyAndTempo, shift_to, within_octave
+from melodyvae.verbs.alignment import KeyAndTempo, shift_to, tunes_in_scale, within_octave
 from melodyvae.verbs.codec import (
     exact_latents,
     matching_steps,
@@ -46,7 +46,6 @@ from melodyvae.verbs.facts import (
     FewerFound,
     FittedToHarmony,
     KeyPlan,
-    MovedToScale,
     SameTune,
     TakenOfBoth,
     TempoPlan,
@@ -120,17 +119,17 @@ def walk(
         raise ValueError(f"the ends are {start.length_steps} and {end.length_steps} steps long; they must be as long")
     keys = keys or (key_of(start), key_of(end))
     scale = parse_choice(options.scale)
-    said: list[Fact] = []
-    if isinstance(scale, Scale):
-        start, end = (moved_to_scale(melody, scale, key) for melody, key in zip((start, end), keys, strict=True))
-        keys, pieces = (scale.key, scale.key), None
-        said.append(MovedToScale(scale, ("A", "B")))
-    shift, decisions = _plan_keys(model, start, end, options, keys, harmony)
+    (start, end), (key_of_start, key_of_end), said = tunes_in_scale((start, end), keys, scale, ("A", "B"))
+    keys, pieces = (key_of_start, key_of_end), None if said else pieces
+    key_plan = _plan_keys(start, end, options, keys, harmony)
+    shift = (key_plan and key_plan.semitones) or 0
+    is_told = key_plan is not None and not (said and key_plan.semitones == 0)  # in a scale they are in one key
+    decisions: list[Fact] = [key_plan] if key_plan and is_told else []
     moved_end = end.transpose(shift)
     key_of_end = keys[1] and keys[1].transposed(shift)
     if harmony is not None and scale == "auto" and parse_key(options.key) != "none":
         moved_end, moved = harmony.fitted(moved_end, key_of_end)
-        moved_end = moved_end.fold_into(model.vocabulary.lowest_pitch, model.vocabulary.highest_pitch)
+        moved_end = folded(moved_end)
         if moved:
             key_of_end = harmony.scale.key
             decisions.append(FittedToHarmony(moved, len(end.notes), harmony.scale))
@@ -150,8 +149,7 @@ def walk(
     shifts = [plan.shift(share) for share in shares]
     tokens = np.stack([model.vocabulary.encode(melody) for melody in walked])
     glided = [
-        replace(plan.placed(model.vocabulary, melody, share), program=start.program)
-        for melody, share in zip(walked, shares, strict=True)
+        replace(plan.placed(melody, share), program=start.program) for melody, share in zip(walked, shares, strict=True)
     ]
     if len(kept) == 2 < options.count and walked[0].notes == walked[1].notes and shifts[0] == shifts[1]:
         said.append(SameTune())
@@ -252,23 +250,21 @@ def _surroundings(
     """Surroundings of the walk; ``end`` has been moved by ``shift``, its piece has not."""
     tunes = [windows_of(model, melody) for melody in (start, end)]
     in_key = None if pieces is None else (pieces[0], np.roll(pieces[1], shift))
-    return Surroundings.of(model.vocabulary, tunes, scale, in_key, harmony)
+    return Surroundings.of(tunes, scale, in_key, harmony)
 
 
 def _plan_keys(
-    model: MelodyNetwork,
     start: Melody,
     end: Melody,
     options: InterpolateOptions,
     keys: tuple[Key | None, Key | None],
     harmony: Harmony | None,
-) -> tuple[int, list[Fact]]:
-    """By how many semitones the end is moved for the walk, and the plan."""
+) -> KeyPlan | None:
+    """By how many semitones the end is moved for the walk."""
     plan = parse_key(options.key)
     if plan == "none" or not start.notes or not end.notes:
-        return 0, []
-    shift = shift_to(model.vocabulary, start, end, *keys, harmony)
-    return shift or 0, [KeyPlan(keys, shift, plan)]
+        return None
+    return KeyPlan(keys, shift_to(start, end, *keys, harmony), plan)
 
 
 def _plan_tempi(start: Melody, end: Melody, options: InterpolateOptions) -> list[TempoPlan]:

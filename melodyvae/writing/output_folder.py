@@ -13,6 +13,8 @@ from melodyvae.system.errors import UserError
 from melodyvae.system.files import UNFINISHED, hidden_prefix, remove_unfinished
 from melodyvae.system.locks import sole_use
 
+MAX_SHOWN = 3  # names of files that are in the way
+
 
 class OutputExistsError(UserError, FileExistsError):
     """A file of that name is already there, and may not be replaced."""
@@ -33,7 +35,6 @@ def output_folder(
         OSError: if the place cannot be written to.
     """
     check_replaceable(folder, names, replace, inputs)
-    folder.parent.mkdir(parents=True, exist_ok=True)
     # Within the folder if it is there: it may lie on a disk of its own, and files are moved within one disk only.
     place = folder if folder.is_dir() else folder.parent
     prefix = hidden_prefix(folder.name)
@@ -58,9 +59,10 @@ def check_replaceable(folder: Path, names: Sequence[str], replace: bool, inputs:
     if not existing:
         return
     if not replace:
+        shown = existing if len(existing) <= MAX_SHOWN else [*existing[: MAX_SHOWN - 1], f"{len(existing) - 2} more"]
+        listed = f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else shown[0]
         raise OutputExistsError(
-            f"{folder} already holds {existing[0]}{f' and {len(existing) - 1} more' if len(existing) > 1 else ''}; "
-            "choose another folder, or allow replacing",
+            f"{folder} already holds {listed}; choose another folder, or allow replacing",
             options=("output", "force"),
         )
     kept = {path.resolve() for path in inputs}

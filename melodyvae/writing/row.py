@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from melodyvae.music.melody import Melody
 from melodyvae.music.notes import (
     DEFAULT_QUARTERS_PER_MINUTE,
     TIME_RESOLUTION,
+    Event,
     KeySignature,
     Meter,
     Part,
@@ -25,8 +25,6 @@ from melodyvae.music.notes import (
 )
 from melodyvae.writing.midi import write_midi
 from melodyvae.writing.sheet import Roll
-
-Event = TypeVar("Event", Tempo, Meter, KeySignature)
 
 
 def write_in_a_row(rolls: Sequence[Roll], path: str | Path, markers: Sequence[str] = ()) -> None:

@@ -80,7 +80,7 @@ class Sheet:
         swing = parse_feel(feel)
         if swing is None:
             return self
-        plain = None if swing == NO_SWING else Feel.straight(swing=swing)
+        plain = None if swing == NO_SWING else Feel.straight(swing)
         rolls = (
             dataclasses.replace(roll, feel=plain if roll.feel is None else roll.feel.on_the_grid(swing))
             for roll in self.rolls

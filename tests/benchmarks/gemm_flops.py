@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from melodyvae.config import MelodyConfig
-from melodyvae.music.tokens import Vocabulary
+from melodyvae.music.tokens import VOCABULARY_SIZE
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Recurrent:
 
 def recurrent_layers(config: MelodyConfig) -> dict[str, Recurrent]:
     """The LSTMs of a flat model."""
-    vocabulary = Vocabulary(config.lowest_pitch, config.highest_pitch).size
+    vocabulary = VOCABULARY_SIZE
     of_z = config.decoder_features if config.readout == "position" else config.latent_size
     return {
         "encoder": Recurrent(vocabulary, config.encoder_size, config.encoder_layers, 2, input_needs_gradient=False),
@@ -56,7 +56,7 @@ def layer_training_flops(layer: Recurrent, steps: int) -> int:
 
 def _linear_flops(config: MelodyConfig) -> dict[str, int]:
     """Of the layers beside the LSTMs, forward, a window."""
-    vocabulary, both = Vocabulary(config.lowest_pitch, config.highest_pitch).size, 2 * config.encoder_size
+    vocabulary, both = VOCABULARY_SIZE, 2 * config.encoder_size
     output = config.steps * config.decoder_size * vocabulary
     if config.readout == "last-state":
         to_z = both * 2 * config.latent_size

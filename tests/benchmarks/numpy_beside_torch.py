@@ -27,6 +27,7 @@ from melodyvae.models.loss import token_nats
 from melodyvae.models.melody import MelodyModel
 from melodyvae.network.draws import Draws
 from melodyvae.network.network import MelodyNetwork
+from melodyvae.network.refine import refine_latents
 from melodyvae.network.rows import random_rows
 from tests.benchmarks.side_by_side import machine
 
@@ -74,7 +75,7 @@ def equality(model: MelodyModel, network: MelodyNetwork, windows: np.ndarray) ->
         comes_back.append((written == tokens).all(axis=1))
         missed = ~comes_back[-1]
         if missed.any():
-            z[missed] = network.refine(z[missed], tokens[missed])
+            z[missed] = refine_latents(network.gradient, tokens[missed], z[missed])
         refined.append((network.decode(z) == tokens).all(axis=1))
         found = {
             "logits": _farthest(ours, theirs),

@@ -168,8 +168,15 @@ def _full_mixture(codes: Tensor, components: int, rounds: int = 8, borrowed: flo
 
 
 def _joint(z: Tensor, weights: Tensor, parts: list[FittedGaussian]) -> Tensor:
-    nats = np.stack([part.log_density(z.numpy()) for part in parts], axis=1)
+    nats = np.stack([_log_density(part, z.numpy()) for part in parts], axis=1)
     return weights.log() + torch.from_numpy(nats)
+
+
+def _log_density(part: FittedGaussian, z: np.ndarray) -> np.ndarray:
+    """Natural logarithm of the density at ``z`` ``(N, Z)``: ``(N,)``."""
+    noise = np.linalg.solve(part.factor, (z - part.mean).T)
+    log_volume = np.log(part.factor.diagonal()).sum() + 0.5 * len(part.mean) * math.log(2 * math.pi)
+    return np.asarray(-0.5 * np.square(noise).sum(axis=0) - log_volume)
 
 
 def _k_means(points: Tensor, clusters: int, rounds: int = 10) -> Tensor:

@@ -22,6 +22,7 @@ import numpy as np
 
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.network.network import MelodyNetwork
+from melodyvae.network.refine import refine_latents
 from melodyvae.verbs.codec import decode_tokens, posterior_means
 from melodyvae.verbs.distance import musical_distances
 from melodyvae.verbs.interpolate import InterpolateOptions
@@ -56,7 +57,7 @@ def _measure_ends(model: MelodyNetwork, pairs: np.ndarray) -> None:
         started = time.perf_counter()
         means = posterior_means(model, melodies)
         plain.append((decode_tokens(model, means) == pair).all(axis=1))
-        latents = model.refine(means, pair)
+        latents = refine_latents(model.gradient, pair, means)
         back = decode_tokens(model, latents)
         seconds.append(time.perf_counter() - started)
         refined.append((back == pair).all(axis=1))

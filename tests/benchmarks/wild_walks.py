@@ -69,7 +69,7 @@ def main() -> None:
 
 def _unmoved(*tables: np.ndarray, **options: Any) -> TokenRules:
     """Rules that only forbid."""
-    return TokenRules(*tables, moves=False)
+    return TokenRules(*tables, reach=0)
 
 
 def _moved(*tables: np.ndarray, no_wide_leaps: np.ndarray, leaps: np.ndarray) -> TokenRules:

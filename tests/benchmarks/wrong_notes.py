@@ -77,7 +77,7 @@ def planted(row: np.ndarray, model: MelodyNetwork, generator: np.random.Generato
 def judged(tune: Melody, asked: list[int], model: MelodyNetwork, composer: MelodyNetwork) -> np.ndarray:
     """The scores of the notes asked for, in each of :data:`WAYS`: ``(4, N)``."""
     scale = best_scale([note.pitch for note in tune.notes])
-    heard = note_doubts(composer, tune, scale, asked)[0][asked]
+    heard = note_doubts(composer, tune, scale)[0][asked]
     outside = [1.0 - scale[tune.notes[number].pitch % 12] for number in asked]
     by_window, by_elbo = [], []
     for number in asked:
@@ -85,9 +85,9 @@ def judged(tune: Melody, asked: list[int], model: MelodyNetwork, composer: Melod
         bars = model.config.bars
         first = min(step // tune.steps_per_bar // bars * bars, tune.bars - bars)
         window = model.vocabulary.encode(tune.window(first, bars))
-        place = step - first * tune.steps_per_bar
-        by_window.append(note_scores(model, window, scale, [place])[0][0])
-        by_elbo.append(note_scores(model, window, np.ones(12, bool), [place])[0][0])
+        place = np.flatnonzero(window >= FIRST_NOTE_ON).tolist().index(step - first * tune.steps_per_bar)
+        by_window.append(note_scores(model, window, scale)[0][place])
+        by_elbo.append(note_scores(model, window, np.ones(12, bool))[0][place])
     return np.array([heard, by_window, by_elbo, outside])
 
 

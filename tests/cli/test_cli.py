@@ -160,13 +160,36 @@ def test_a_folder_that_is_there_needs_no_room_beside_it(tunes, run_folder, tmp_p
     assert len(list(out.iterdir())) == 5
 
 
+@pytest.mark.parametrize("place", ["/proc/none"] * sys.platform.startswith("linux") + ["first.mid/none"])
+def test_a_place_that_cannot_be_written_to_is_named(tunes, run_folder, tmp_path, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
+    output = run("interpolate", *tunes, "-n", "2", "-o", place, "--model", run_folder, status=1)
+    assert output.splitlines()[-1].startswith(f"Error: cannot write to {place} (")
+    assert "lock" not in output
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_a_grid_says_how_many_files_it_takes(tunes, count):
+    output = run("grid", *(4 * tunes)[:count], status=2)
+    assert (
+        f"a grid lies between 4 tunes: give A (top left), B (top right), C (bottom left) and D (bottom right), and "
+        f"not {count} file" in " ".join(output.split())
+    )
+
+
+def test_tunes_that_a_scale_has_moved_are_not_said_to_stay(tunes, run_folder, tmp_path):
+    output = run("interpolate", *tunes, "-n", "2", "-o", tmp_path / "out", "--model", run_folder, "--scale", "D:dorian")
+    assert "A and B are moved to D dorian" in output
+    assert "nothing is moved" not in output
+
+
 def test_results_are_never_silently_overwritten(tunes, run_folder, tmp_path):
     out = tmp_path / "out"
     run("interpolate", *tunes, "-n", "2", "-o", out, "--model", run_folder)
     first = written(out)[0]
     first.write_bytes(b"mine")
     output = run("interpolate", *tunes, "-n", "2", "-o", out, "--model", run_folder, status=1)
-    assert "already holds all.mid and 2 more" in output
+    assert "already holds all.mid, piano-rolls.png and index.html" in output
     assert "--force" in output
     assert first.read_bytes() == b"mine"
     (out / "notes-of-mine.mid").write_bytes(b"mine")
@@ -304,6 +327,13 @@ def test_sample_writes_new_tunes_at_the_tempo_asked_for(run_folder, tmp_path):
     assert {(melody.bars, round(melody.quarters_per_minute)) for melody in melodies} == {(2, 90)}
     assert len({melody.notes for melody in melodies}) == 3
     assert (out / "all.mid").is_file()
+
+
+def test_sample_writes_tunes_for_the_instrument_asked_for(run_folder, tmp_path):
+    run("sample", "-n", "2", "--program", "73", "-o", tmp_path / "out", "--model", run_folder)
+    assert [Melody.from_midi(path).program for path in written(tmp_path / "out")] == [73, 73]
+    refused = run("sample", "-n", "2", "--program", "128", "--model", run_folder, status=2)
+    assert "128 is not in the range 0<=x<=127" in refused
 
 
 def test_sample_refuses_no_samples():

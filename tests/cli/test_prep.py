@@ -31,7 +31,7 @@ def test_a_folder_with_no_option(tmp_path: Path) -> None:
     assert "       20 files or tunes read\n" in result.output
     assert "       20 melodies, one for each track with windows\n" in result.output
     assert f"      100 windows: {', '.join(f'{count} {split}' for split, count in counts.items())}\n" in result.output
-    assert f"Next: melodyvae train {dataset}" in result.output
+    assert "Wrote midi-dataset. Next: melodyvae train midi-dataset\n" in result.output
 
 
 def test_what_was_left_out_is_told_in_words(tmp_path: Path) -> None:

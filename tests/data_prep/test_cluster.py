@@ -123,9 +123,9 @@ def test_a_file_that_crashes_its_reader_and_a_worker_that_is_killed(
 
 def test_limits_hold_on_a_cluster(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(corpus, "read_source", hanging)
+    monkeypatch.setattr(corpus, "LIMITS", Limits(seconds=2))
     with cluster_executor(cluster.address) as executor:
-        limits = Limits(seconds=2)
-        report = prepare([tunes(tmp_path / "midi", 8)], tmp_path / "there", executor=executor, limits=limits)
+        report = prepare([tunes(tmp_path / "midi", 8)], tmp_path / "there", executor=executor)
     assert report.left_out_files == {"too_slow": 1}
 
 

@@ -14,7 +14,8 @@ import pytest
 
 from data_prep.journal import Journal
 from data_prep.ledger import explain
-from data_prep.prepare import SPLITS, PrepError, PrepOptions, PrepReport, prepare, split_of
+from data_prep.output import SPLITS
+from data_prep.prepare import PrepError, PrepOptions, PrepReport, prepare, split_of
 from data_prep.sources import read_source, walk
 from melodyvae.music.tokens import Vocabulary
 from tests.reading.smf import END_OF_TRACK, QUARTER, smf, tune

@@ -93,7 +93,8 @@ def slow_or_crashing(options: PrepOptions, file: SourceFile) -> SourceResult:
 
 def test_a_reader_that_hangs_or_aborts_costs_its_file_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(corpus, "read_source", slow_or_crashing)
-    report = prepare([tunes(tmp_path / "midi", 20)], tmp_path / "out", workers=2, limits=Limits(seconds=3))
+    monkeypatch.setattr(corpus, "LIMITS", Limits(seconds=3))
+    report = prepare([tunes(tmp_path / "midi", 20)], tmp_path / "out", workers=2)
     assert report.left_out_files == {"too_slow": 1, "crashed": 1}
     assert {line["file"]: line["reason"] for line in file_lines(report.output) if line["reason"]} == {
         "003.mid": "too_slow",

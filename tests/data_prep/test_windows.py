@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from data_prep.windows import PrepError, PrepOptions, TrackWindows, cut_windows
-from melodyvae.music.melody import Melody, MelodyNote
+from melodyvae.music.melody import Melody, MelodyNote, legato_line
 from melodyvae.music.notes import KeySignature, Song
 from melodyvae.music.tokens import Vocabulary
 from melodyvae.music.voice import DrumsOnlyError
@@ -77,9 +77,9 @@ def test_every_track_is_told_of_when_all_are_asked_for() -> None:
 
 def test_legato_holds_notes_over_gaps_of_a_quarter_at_most() -> None:
     melody = Melody((MelodyNote(0, 1, 60), MelodyNote(4, 6, 62), MelodyNote(12, 13, 64)), 16)
-    assert [note[:2] for note in melody.legato(4).notes] == [(0, 4), (4, 6), (12, 13)]
-    assert melody.legato(0) == melody
-    assert Melody((), 16).legato(4) == Melody((), 16)
+    assert legato_line(melody.line, 4)[:, :2].tolist() == [[0, 4], [4, 6], [12, 13]]
+    assert (legato_line(melody.line, 0) == melody.line).all()
+    assert not len(legato_line(Melody((), 16).line, 4))
     staccato = [(float(i), i + 0.25, PITCHES[i % 8]) for i in range(16)]
     played, written = (one_track(notes, (4, 4), legato=True).tokens for notes in (staccato, crotchets(16)))
     assert played[:, :29].tolist() == written[:, :29].tolist()  # the last note has no next one

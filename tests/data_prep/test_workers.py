@@ -69,10 +69,14 @@ def test_closing_it_early_kills_what_runs() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 100])
 @pytest.mark.parametrize("kind", [ThreadPoolExecutor, ProcessPoolExecutor])
-def test_any_executor_does_the_same(kind: type[ThreadPoolExecutor | ProcessPoolExecutor], count: int) -> None:
+def test_any_executor_does_the_same(
+    kind: type[ThreadPoolExecutor | ProcessPoolExecutor], count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("data_prep.workers.TASK_ITEMS", 7)
+    monkeypatch.setattr("data_prep.workers.MAX_PENDING", 3)
     items = [str(number) for number in range(count)]
     with kind(2) as executor:
-        found = list(work_on_executor(executor, behave, items, Limits(), chunk=7, in_flight=3))
+        found = list(work_on_executor(executor, behave, items, Limits()))
     assert sorted(map(str, found)) == sorted(items)
 
 

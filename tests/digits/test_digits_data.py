@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from melodyvae.digits import data
 from melodyvae.digits.data import (
     DigitBatches,
     DigitDataError,
@@ -125,45 +126,57 @@ def test_a_missing_file_is_named(files, tmp_path):
         read_digits(write_files(tmp_path, files))
 
 
-def test_download_from_a_mirror(files, tmp_path, serve):
-    mirror = serve(write_files(tmp_path / "mirror", files, zipped=True))
-    folder = download_digits(tmp_path / "cache", [mirror], checksums(files), progress=False)
+@pytest.fixture
+def download(files, tmp_path, monkeypatch):
+    """:func:`download_digits` of these files from some mirrors into a folder."""
+
+    def download_from(*mirrors):
+        monkeypatch.setattr("pooch.os_cache", lambda name: tmp_path)
+        monkeypatch.setattr(data, "MIRRORS", mirrors)
+        monkeypatch.setattr(data, "MD5", checksums(files))
+        return download_digits()
+
+    return download_from
+
+
+def test_download_from_a_mirror(files, tmp_path, serve, download):
+    folder = download(serve(write_files(tmp_path / "mirror", files, zipped=True)))
     assert len(read_digits(folder).test) == 40
     assert sorted(path.name for path in folder.iterdir()) == sorted(f"{name}.gz" for name in files)
 
 
-def test_the_second_mirror_helps_when_the_first_has_other_bytes(files, tmp_path, serve):
+def test_the_second_mirror_helps_when_the_first_has_other_bytes(files, tmp_path, serve, download):
     other = serve(write_files(tmp_path / "other", idx_files(train=60), zipped=True))
     right = serve(write_files(tmp_path / "right", files, zipped=True))
-    folder = download_digits(tmp_path / "cache", [other, right], checksums(files), progress=False)
+    folder = download(other, right)
     assert len(read_digits(folder).train) == 110
 
 
-def test_what_is_cached_is_not_fetched_again_and_what_is_damaged_is(files, tmp_path, serve):
-    folder = write_files(tmp_path / "cache", files, zipped=True)
-    assert download_digits(folder, [], checksums(files), progress=False) == folder
+def test_what_is_cached_is_not_fetched_again_and_what_is_damaged_is(files, tmp_path, serve, download):
+    folder = write_files(tmp_path / "mnist", files, zipped=True)
+    assert download() == folder
     damaged = folder / f"{IMAGES}.gz"
     damaged.write_bytes(damaged.read_bytes()[:100])
     mirror = serve(write_files(tmp_path / "mirror", files, zipped=True))
-    download_digits(folder, [mirror], checksums(files), progress=False)
+    download(mirror)
     assert len(read_digits(folder).train) == 110
 
 
-def test_offline_one_is_told_what_to_download_and_where_to_put_it(files, tmp_path):
+def test_offline_one_is_told_what_to_download_and_where_to_put_it(files, tmp_path, download):
     nobody = "http://127.0.0.1:9/"
     with pytest.raises(DownloadError) as caught:
-        download_digits(tmp_path / "cache", [nobody], checksums(files), progress=False)
+        download(nobody)
     message = str(caught.value)
     assert f"{nobody}train-images-idx3-ubyte.gz" in message
-    for expected in (*(f"{name}.gz" for name in files), "name the folder", str(tmp_path / "cache"), "https://"):
+    for expected in (*(f"{name}.gz" for name in files), "name the folder", str(tmp_path / "mnist"), "http://"):
         assert expected in message
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert list((tmp_path / "mnist").iterdir()) == []
 
 
-def test_a_mirror_that_lacks_the_file_is_named(files, tmp_path, serve):
+def test_a_mirror_that_lacks_the_file_is_named(files, tmp_path, serve, download):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DownloadError, match="404"):
-        download_digits(tmp_path / "cache", [serve(tmp_path / "empty")], checksums(files), progress=False)
+        download(serve(tmp_path / "empty"))
 
 
 def test_binarisation_keeps_the_mean_and_depends_on_the_seed_alone():

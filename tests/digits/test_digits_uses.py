@@ -94,24 +94,27 @@ def test_an_attribute_learned_from_nine_digits_shows_in_the_tenth(drawn, measure
     assert (more > less).float().mean() > 0.9
 
 
-def test_fillings_keep_what_is_seen_and_never_look_at_the_rest(five_numbers, drawn):
+def test_fillings_keep_what_is_seen_and_never_look_at_the_rest(five_numbers, drawn, monkeypatch):
+    monkeypatch.setattr("melodyvae.digits.latent.CLIMB_STEPS", 60)
     image, visible = typical(drawn, 3), torch.zeros(28, 28, dtype=torch.bool)
     visible[:14] = True
-    filled, found = fill_in(five_numbers, image, visible, 5, torch.Generator().manual_seed(0), steps=60)
+    filled, found = fill_in(five_numbers, image, visible, 5, torch.Generator().manual_seed(0))
     assert filled.shape == (5, 28, 28)
     assert torch.equal(filled[:, :14], image[:14].expand(5, -1, -1))
     assert (found[:-1] >= found[1:]).all()
     spoilt = torch.where(visible, image, torch.full_like(image, 0.7))
-    again, _ = fill_in(five_numbers, spoilt, visible, 5, torch.Generator().manual_seed(0), steps=60)
+    again, _ = fill_in(five_numbers, spoilt, visible, 5, torch.Generator().manual_seed(0))
     assert torch.equal(filled, again)
 
 
-def test_fillings_fit_better_than_where_they_started_and_differ(drawn):
+def test_fillings_fit_better_than_where_they_started_and_differ(drawn, monkeypatch):
     model = DigitVAE.from_pretrained("digits-20d")
     image, visible = typical(drawn, 3), torch.zeros(28, 28, dtype=torch.bool)
     visible[:14] = True
-    started = fill_in(model, image, visible, 8, torch.Generator().manual_seed(0), steps=0)[1]
-    filled, climbed = fill_in(model, image, visible, 8, torch.Generator().manual_seed(0), steps=100)
+    monkeypatch.setattr("melodyvae.digits.latent.CLIMB_STEPS", 0)
+    started = fill_in(model, image, visible, 8, torch.Generator().manual_seed(0))[1]
+    monkeypatch.setattr("melodyvae.digits.latent.CLIMB_STEPS", 100)
+    filled, climbed = fill_in(model, image, visible, 8, torch.Generator().manual_seed(0))
     assert climbed.mean() > started.mean() + 20
     assert (filled[1:] - filled[0]).abs().amax(dim=(1, 2)).min() > 0.2
 

@@ -11,7 +11,6 @@ import symusic
 
 from melodyvae.music.arrangement import (
     accompaniment_of,
-    backing_of,
     transposed,
 )
 from melodyvae.music.feel import Feel
@@ -72,18 +71,18 @@ def band(tmp_path: Path) -> ReadMelody:
 
 
 def test_the_backing_is_all_but_the_melody_and_keeps_its_timing(band: ReadMelody) -> None:
-    backing = backing_of(band, 1, 2)
+    backing = accompaniment_of(band, 1, 2).parts
     assert [(part.name, part.is_drum) for part in backing] == [("chords", False), ("", True), ("bass", False)]
     chords, drums, bass = backing
     assert np.allclose(np.unique(chords.starts), [0.1, 2.1, 4.1, 6.1], atol=0.01)
     assert np.allclose(drums.starts, np.arange(8), atol=0.01)
     assert len(bass) == 4
-    assert backing_of(band, 2, 1)[-1].is_drum  # the bass rests there
+    assert accompaniment_of(band, 2, 1).parts[-1].is_drum  # the bass rests there
 
 
 def test_notes_across_the_borders_are_cut(band: ReadMelody) -> None:
-    whole, cut = backing_of(band, 0, 1)[0], backing_of(ReadMelody.of(band.melody), 0, 1)
-    assert whole.ends.max() <= 4
+    whole, cut = (accompaniment_of(piece, 0, 1).parts for piece in (band, ReadMelody.of(band.melody)))
+    assert whole[0].ends.max() <= 4
     assert cut == ()  # a melody alone has no backing
 
 
@@ -131,7 +130,7 @@ class TestAccompaniment:
 
 
 def test_another_key_moves_all_but_the_drums(band: ReadMelody) -> None:
-    backing = backing_of(band, 0, 1)
+    backing = accompaniment_of(band, 0, 1).parts
     moved = transposed(backing, 3)
     shifts = [set((after.pitches - before.pitches).tolist()) for before, after in zip(backing, moved, strict=True)]
     assert shifts == [{3}, {0}, {3}]
@@ -142,7 +141,7 @@ def test_another_key_moves_all_but_the_drums(band: ReadMelody) -> None:
 def test_the_lead_is_found_again_over_its_backing(band: ReadMelody, tmp_path: Path) -> None:
     lead = Melody(tuple(MelodyNote(8 * i, 8 * i + 8, 60 + 3 * i) for i in range(4)), 32, quarters_per_minute=90.0)
     faster = Melody((MelodyNote(4, 20, 70), MelodyNote(20, 24, 71)), 32, quarters_per_minute=150.0)
-    backing = backing_of(band, 0, 2)
+    backing = accompaniment_of(band, 0, 2).parts
     write_in_a_row([Roll(lead, backing=backing), Roll(faster, backing=backing)], tmp_path / "arranged.mid")
     song = read_midi(tmp_path / "arranged.mid")
     assert sorted(part.name for part in song.parts) == ["", "bass", "chords", "melody"]

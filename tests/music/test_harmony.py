@@ -31,7 +31,7 @@ def test_the_scale_is_that_of_the_chords():
 
 def test_the_notes_of_the_chord_are_preferred_on_the_beats():
     vocabulary = Vocabulary()
-    bonus = Harmony.of([CHORDS], 32, 4).bonus(vocabulary)
+    bonus = Harmony.of([CHORDS], 32, 4).bonus()
     token = vocabulary.note_on
     assert bonus[[0, 4, 12], token(69)].tolist() == [CHORD_NOTE_BONUS] * 3
     assert bonus[[1, 2, 16], token(69)].tolist() == [0] * 3
@@ -50,10 +50,10 @@ def test_what_leaves_the_scale_open_leaves_it_to_the_tune():
 
 def test_what_sounds_is_allowed_only_where_the_accompaniment_has_no_scale():
     in_a_minor = Harmony.of([CHORDS, part((0, 1, 61))], 32, 4)
-    assert not in_a_minor.allowed_tokens(Vocabulary())[:, Vocabulary().note_on(61)].any()
+    assert not in_a_minor.allowed_tokens()[:, Vocabulary().note_on(61)].any()
     chromatic = Harmony.of([part(*[(0, 4, pitch) for pitch in (60, 64, 66, 67, 70)], (4, 8, 60), (4, 8, 65))], 32, 4)
     assert 66 not in chromatic.scale
-    foreign = chromatic.allowed_tokens(Vocabulary())[:, Vocabulary().note_on(66)]
+    foreign = chromatic.allowed_tokens()[:, Vocabulary().note_on(66)]
     assert foreign.tolist() == [True] * 16 + [False] * 16
     assert in_a_minor.padded(48).allowed.shape == (48, 12)
 
@@ -79,7 +79,7 @@ def test_melodies_over_chords_keep_to_their_scale_and_the_ends_are_free():
     vocabulary = Vocabulary()
     harmony = Harmony.of([CHORDS], 32, 4)
     tunes = [[melody_of([57, 59, 60, 62, 64, 65, 68, 61])], [melody_of([57, 59, 60, 62, 64, 65, 68, 66])]]
-    around = Surroundings.of(vocabulary, tunes, "auto", harmony=harmony)
+    around = Surroundings.of(tunes, "auto", harmony=harmony)
     (rules,) = around.rules(np.array([[1, 0], [0.5, 0.5]]))
     middle = rules.allowed[1]
     assert rules.allowed[0].all()

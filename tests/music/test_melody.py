@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from melodyvae.music.melody import Melody, MelodyNote
 from melodyvae.music.regions import find_regions, melody_of
-from melodyvae.music.tokens import Vocabulary
+from melodyvae.music.tokens import Vocabulary, folded
 from melodyvae.music.voice import NoNotesError
 from melodyvae.reading.melodies import read_melody
 from tests.music.strategies import METERS, melodies
@@ -124,9 +124,7 @@ def test_joining_nothing_or_other_bars_is_refused() -> None:
 
 def test_folding_moves_by_octaves_only_what_lies_outside() -> None:
     melody = Melody(tuple(MelodyNote(i, i + 1, pitch) for i, pitch in enumerate((0, 20, 21, 108, 109, 127))), 16)
-    assert [note.pitch for note in melody.fold_into(21, 108).notes] == [24, 32, 21, 108, 97, 103]
-    with pytest.raises(ValueError, match="narrower than an octave"):
-        melody.fold_into(60, 70)
+    assert [note.pitch for note in folded(melody).notes] == [24, 32, 21, 108, 97, 103]
 
 
 @given(melodies())

@@ -83,7 +83,7 @@ def test_every_scale_has_its_tonic_and_lies_within_an_octave():
 
 def test_events_without_a_pitch_are_always_allowed():
     vocabulary = Vocabulary()
-    allowed = Scale.parse("G:pentatonic").allowed_tokens(vocabulary)
+    allowed = Scale.parse("G:pentatonic").allowed_tokens()
     assert allowed.shape == (vocabulary.size,)
     assert allowed[[NO_EVENT, NOTE_OFF]].all()
     inside = [token - FIRST_NOTE_ON + 21 in Scale(7, "pentatonic") for token in range(FIRST_NOTE_ON, vocabulary.size)]
@@ -93,7 +93,7 @@ def test_events_without_a_pitch_are_always_allowed():
 @pytest.mark.parametrize("temperature", [0.0, 1.0, 5.0])
 def test_no_note_outside_the_scale_is_ever_drawn(model, temperature):
     scale = Scale.parse("G:major")
-    rules = TokenRules.only(scale.allowed_tokens(model.vocabulary))
+    rules = TokenRules.only(scale.allowed_tokens())
     z = 3 * Draws(0).normal(300, 16).astype(np.float32)
     free = model.decode(z, temperature, Draws(0))
     masked = model.decode(z, temperature, Draws(0), rules)

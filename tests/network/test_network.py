@@ -24,11 +24,12 @@ import numpy as np
 from melodyvae.network.latent import slerp
 from melodyvae.network.draws import Draws
 from melodyvae.network.network import MelodyNetwork
+from melodyvae.network.refine import refine_latents
 
 network = MelodyNetwork.read("melody-2bar")
 windows = np.zeros((2, 32), np.int64)
 windows[0, ::4], windows[1, ::8] = 41, 53
-start, end = network.refine(network.encode(windows).mean, windows)
+start, end = refine_latents(network.gradient, windows, network.encode(windows).mean)
 walk = network.decode(slerp(start, end, np.linspace(0, 1, 5)))
 assert (walk[[0, -1]] == windows).all() and len(np.unique(walk, axis=0)) > 2
 composer = MelodyNetwork.read("melody-compose")

@@ -49,8 +49,8 @@ def test_a_note_far_from_any_allowed_one_is_dropped():
     assert ruled(rules_allowing(60), logits_of(p60=0.3, p63=0.4, rest=0.3)) == {60: 0.5, 0: 0.5}
 
 
-def test_without_moves_all_forbidden_notes_are_dropped():
-    rules = rules_allowing(60, 62, moves=False)
+def test_without_reach_all_forbidden_notes_are_dropped():
+    rules = rules_allowing(60, 62, reach=0)
     assert ruled(rules, logits_of(p61=0.6, p62=0.1, rest=0.3)) == {62: 0.25, 0: 0.75}
 
 
@@ -105,8 +105,6 @@ def expected(rules: TokenRules, logits: np.ndarray, row: int, step: int, tempera
     """The probabilities of a row, one note after the other."""
     logits = logits if rules.bonus is None else logits + rules.bonus[row, step]
     shares, allowed = softmax(logits / (temperature or 1.0)), rules.allowed[row, step].copy()
-    if not rules.moves:
-        return shares * allowed / (shares * allowed).sum()
     last = last or (0 if rules.before is None else int(rules.before[row]))
     folded = shares.copy()
     for token in range(FIRST_NOTE_ON, V):
@@ -135,7 +133,7 @@ def expected(rules: TokenRules, logits: np.ndarray, row: int, step: int, tempera
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("temperature", [0.0, 0.3, 1.0, 2.0])
 @pytest.mark.parametrize("given", [(), ("bonus",), ("no_wide_leaps", "leaps"), ("no_wide_leaps", "leaps", "before")])
-@pytest.mark.parametrize("options", [{}, {"moves": False}, {"reach": 7}, {"reach": V}])
+@pytest.mark.parametrize("options", [{}, {"reach": 0}, {"reach": 7}, {"reach": V}])
 def test_probabilities_are_as_if_made_note_by_note(seed, temperature, given, options):
     generator = np.random.default_rng(100 + seed)
     logits, last = 3 * generator.normal(size=(B, V)), generator.integers(2, V, B)

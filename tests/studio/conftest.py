@@ -70,7 +70,7 @@ def ode() -> Shown:
 @pytest.fixture(scope="session")
 def studio() -> Iterator[Studio]:
     """A studio that serves on a port of its own, with two tunes opened."""
-    found = Studio(files=[TUNES / "twinkle.mid", TUNES / "ode-to-joy.mid"], framed=True)
+    found = Studio(files=[TUNES / "twinkle.mid", TUNES / "ode-to-joy.mid"], frame_height=860)
     found.start()
     yield found
     found.stop()

@@ -15,6 +15,7 @@ import pretty_midi
 import pytest
 
 from melodyvae.music.melody import Melody
+from melodyvae.music.tokens import folded
 from melodyvae.network.checkpoint import shipped_names
 from melodyvae.studio.engine import Engine
 from tests.cli.test_cli import BAD_FILES
@@ -138,7 +139,7 @@ def test_a_dropped_file_shows_what_was_taken_and_why_and_another_track_and_bar_c
     expect(page.get_by_role("button", name="Stop", exact=True)).to_be_attached()
     sheet.get_by_role("button", name="Take these bars").click()
     expect(card).to_contain_text(f"track 2 of 2, bars 3{DASH}4 of 8")
-    wanted = bass.window(2, 2).fold_into(21, 108)
+    wanted = folded(bass.window(2, 2))
     assert [note[:3] for note in selected_notes(page)] == [list(note[:3]) for note in wanted.notes]
 
 

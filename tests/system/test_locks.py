@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from melodyvae.system.locks import InUseError, sole_use
+from melodyvae.system.locks import InUseError, UnwritableError, sole_use
 from tests.children import start_child
 
 HOLD = (
@@ -47,6 +47,16 @@ def test_one_process_is_refused_by_itself_too(tmp_path: Path) -> None:
     with sole_use(tmp_path / "lock", "it"), pytest.raises(InUseError), sole_use(tmp_path / "lock", "it"):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_where_nothing_can_be_written_is_told_from_one_in_use(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder in [Path("/proc")] * sys.platform.startswith("linux") + [tmp_path / "file"]:
+        with (
+            pytest.raises(UnwritableError, match=r"^cannot write to it \(.+\); choose another"),
+            sole_use(folder / "l", "it"),
+        ):
+            pass
 
 
 def test_an_error_within_lets_it_go(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def main(dataset_folder: str, folder: str) -> None:
     model, config = build_model_and_config("tiny", dataset=dataset, max_updates=1, evaluate_every=100)
     model.double()
     with join_ranks() as ranks:
-        batches = TrainingBatches(dataset.splits["train"], 16, 0, 5, 6, model.vocabulary, ranks)
+        batches = TrainingBatches(dataset.splits["train"], 16, 0, 5, 6, ranks)
 
         def loss_terms(update: int, generator: torch.Generator) -> LossTerms:
             tokens = batches(update)

@@ -12,7 +12,6 @@ from melodyvae.music.keys import Key
 from melodyvae.music.melody import Melody, MelodyNote
 from melodyvae.music.scales import Scale, ScaleError, best_scale, key_named, parse_choice, weights_of
 from melodyvae.music.statistics import pooled_statistics
-from melodyvae.music.tokens import Vocabulary
 from melodyvae.network.checkpoint import beside
 from melodyvae.network.draws import Draws
 from melodyvae.presets import PRESETS
@@ -161,7 +160,7 @@ def test_how_far_a_tune_is_from_a_song():
 
 def test_a_wish_moves_a_tune_to_its_key_and_range():
     def shift(wish: Wish, scale: Scale | str = "none", signature: int | None = None) -> int:
-        return wish.shift(tune(4), scale, signature, Vocabulary())
+        return wish.shift(tune(4), scale, signature)
 
     assert shift(Wish(key=Key(2, False))) == 2
     assert shift(Wish(lowest_pitch=72, highest_pitch=84)) == 12
@@ -169,7 +168,7 @@ def test_a_wish_moves_a_tune_to_its_key_and_range():
     assert shift(Wish(), Scale(9)) == -3
     assert shift(Wish(), signature=7) == -5
     assert shift(Wish(lowest_pitch=62, highest_pitch=78), signature=7) == 2  # the range comes before the signature
-    assert Wish(lowest_pitch=60, highest_pitch=66).outside(tune(4), 0, Vocabulary()) == 6
+    assert Wish(lowest_pitch=60, highest_pitch=66).outside(tune(4), 0) == 6
 
 
 def test_how_far_a_tune_is_from_a_wish():

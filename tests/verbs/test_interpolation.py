@@ -77,8 +77,8 @@ def test_the_ends_of_a_model_are_its_reconstructions(run_folder):
     model = MelodyNetwork.read(run_folder)
     start, end = tune(1).window(0, 2), tune(2).window(0, 2)
     found = walk(model, start, end, InterpolateOptions(count=5, ends="model", key="none"))
-    assert found.melodies[0].notes == reconstruct(model, start).notes
-    assert found.melodies[-1].notes == reconstruct(model, end).notes
+    assert found.melodies[0].notes == reconstruct(model, start, 0.0, Draws()).notes
+    assert found.melodies[-1].notes == reconstruct(model, end, 0.0, Draws()).notes
 
 
 def test_original_ends_are_the_tunes_whatever_the_model_makes_of_them(run_folder):
@@ -98,7 +98,7 @@ def test_original_ends_are_the_tunes_whatever_the_model_makes_of_them(run_folder
 def test_exact_ends_come_back_where_the_model_alone_misses_them(shipped):
     noise = np.random.default_rng(5).integers(30, 70, (12, 32), dtype=np.uint8)  # a note on every sixteenth
     melodies = [Vocabulary().decode(row) for row in noise]
-    missed = [melody for melody in melodies if reconstruct(shipped, melody).notes != melody.notes]
+    missed = [melody for melody in melodies if reconstruct(shipped, melody, 0.0, Draws()).notes != melody.notes]
     assert len(missed) >= 2
     plain, refined = (
         [

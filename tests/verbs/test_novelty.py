@@ -101,14 +101,14 @@ def test_near_copies_are_drawn_again(index):
         asked.append(count)
         return next(rounds)
 
-    assert redraw_near_copies(draw, 4, index, Vocabulary()) == fresh[:4]
+    assert redraw_near_copies(draw, 4, index) == fresh[:4]
     assert asked == [4, 2, 1]
 
 
 def test_a_model_that_only_copies_is_said_to(index):
     (copy,) = (Vocabulary().decode(row) for row in random_windows(1))
     with pytest.raises(NoveltyError, match="in 20 draws only 0 of 2"):
-        redraw_near_copies(lambda count: [copy] * count, 2, index, Vocabulary())
+        redraw_near_copies(lambda count: [copy] * count, 2, index)
 
 
 def test_silence_and_a_held_note_have_hashes_of_their_own():

@@ -24,14 +24,6 @@ def test_it_has_the_mean_and_the_covariance_of_the_draws():
     assert np.allclose(found.factor @ found.factor.T, np.cov(slanted().T), atol=0.01)
 
 
-def test_the_log_density_is_that_of_the_normal_distribution():
-    found, z = fit_gaussian(slanted()), Draws(1).normal(50, 3)
-    covariance = found.factor @ found.factor.T
-    squares = ((z - found.mean) @ np.linalg.inv(covariance) * (z - found.mean)).sum(axis=1)
-    expected = -0.5 * (squares + np.linalg.slogdet(2 * np.pi * covariance).logabsdet)
-    assert np.allclose(found.log_density(z), expected, atol=1e-3)
-
-
 def test_its_draws_have_its_moments_and_repeat_with_the_seed():
     found = fit_gaussian(slanted())
     drawn = found.sample(20_000, Draws(1))
@@ -43,7 +35,6 @@ def test_its_draws_have_its_moments_and_repeat_with_the_seed():
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_a_few_draws_are_enough_for_a_density(count):
     found = fit_gaussian(Draws(0).normal(count, 16))
-    assert np.isfinite(found.log_density(Draws(1).normal(3, 16))).all()
     assert np.isfinite(found.sample(3)).all()
 
 
@@ -56,12 +47,13 @@ def test_extras_bring_it_back_in_half_precision():
     assert np.allclose(again.factor, found.factor, atol=5e-3)
 
 
-def test_a_trained_model_samples_from_it_unless_told_otherwise(run_folder):
+def test_a_trained_model_samples_from_it_unless_told_otherwise(run_folder, monkeypatch):
     model = MelodyNetwork.read(run_folder)
     assert has_fitted_prior(model)
 
     def drawn(prior, steps=2):
-        return draw_latents(model, 6, prior, Draws(3), gibbs_steps=steps)
+        monkeypatch.setattr("melodyvae.verbs.prior.GIBBS_STEPS", steps)
+        return draw_latents(model, 6, prior, Draws(3))
 
     assert (drawn(None) == drawn("fitted")).all()
     assert (drawn("normal") == Draws(3).normal(6, 16).astype(np.float32)).all()

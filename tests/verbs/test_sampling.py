@@ -89,12 +89,6 @@ def test_samples_carry_the_tempo_and_the_program_they_are_given():
     assert (melody.quarters_per_minute, melody.program) == (77.0, 73)
 
 
-@pytest.mark.parametrize("count", [0, -3])
-def test_no_samples_is_no_count(count):
-    with pytest.raises(ValueError, match=f"count is {count}; it must be at least 1"):
-        sample(UniformModel(), count)
-
-
 def test_a_negative_temperature_is_refused():
     with pytest.raises(ValueError, match="temperature is -1"):
         sample(UniformModel(), 1, temperature=-1.0)
@@ -103,16 +97,16 @@ def test_a_negative_temperature_is_refused():
 @pytest.mark.parametrize("bars", [1, 2, 3, 7])
 def test_a_reconstruction_has_the_length_of_its_melody(bars):
     melody = legato(bars)
-    back = reconstruct(RememberingModel(), melody)
+    back = reconstruct(RememberingModel(), melody, 0.0, Draws())
     assert back.length_steps == 16 * bars
     assert back.notes == melody.notes
 
 
 def test_a_note_held_over_the_border_of_two_windows_is_held_again():
     melody = Melody((MelodyNote(0, 24, 60), MelodyNote(24, 40, 64), MelodyNote(40, 64, 60)), 64)
-    assert reconstruct(RememberingModel(), melody).notes == melody.notes
+    assert reconstruct(RememberingModel(), melody, 0.0, Draws()).notes == melody.notes
     struck_again = Melody((MelodyNote(0, 32, 60), MelodyNote(32, 64, 60)), 64)
-    assert reconstruct(RememberingModel(), struck_again).notes == struck_again.notes
+    assert reconstruct(RememberingModel(), struck_again, 0.0, Draws()).notes == struck_again.notes
 
 
 def test_matching_steps_are_counted():

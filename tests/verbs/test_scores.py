@@ -8,7 +8,7 @@ from melodyvae.music.melody import Melody, MelodyNote
 from melodyvae.music.regions import ReadMelody
 from melodyvae.verbs.results import Scores
 from melodyvae.verbs.scoring import NoteScore, WindowScore
-from melodyvae.verbs.sentences import MAX_SCORES, MAX_UNUSUAL
+from melodyvae.verbs.sentences import MAX_SCORES, MAX_UNUSUAL, scores_told
 from melodyvae.verbs.sources import Taken
 
 
@@ -25,16 +25,16 @@ def scores(bars: int, doubtful: int = 0) -> Scores:
 
 def test_of_a_short_tune_everything_is_told() -> None:
     for found in (scores(0), scores(3), scores(MAX_SCORES, doubtful=MAX_SCORES)):
-        assert found.summary == found.sentences
-    assert len(scores(MAX_SCORES, doubtful=MAX_SCORES).summary) == 1 + 2 * MAX_SCORES
-    assert scores(0).summary[1:] == ["  there is no note in it"]
-    assert scores(2).summary[-1] == "  no doubtful note"
+        assert scores_told(found) == found.sentences
+    assert len(scores_told(scores(MAX_SCORES, doubtful=MAX_SCORES))) == 1 + 2 * MAX_SCORES
+    assert scores_told(scores(0))[1:] == ["  there is no note in it"]
+    assert scores_told(scores(2))[-1] == "  no doubtful note"
 
 
 def test_of_a_long_tune_what_is_most_unusual_is_told_in_its_order() -> None:
     found = scores(200, doubtful=100)
     assert len(found.sentences) == 1 + 200 + 100
-    summary = found.summary
+    summary = scores_told(found)
     assert len(summary) == 1 + 1 + MAX_UNUSUAL + 1 + MAX_SCORES
     assert summary[1] == (
         "  200 passages, from bar 1 to 200; the median is more unusual than 50 of 100 passages of other tunes; "

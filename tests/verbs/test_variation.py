@@ -15,6 +15,7 @@ from melodyvae.music.notes import Meter, Section
 from melodyvae.music.regions import ReadMelody
 from melodyvae.music.scales import Scale
 from melodyvae.music.tokens import FIRST_NOTE_ON
+from melodyvae.network.draws import Draws
 from melodyvae.network.network import MelodyNetwork
 from melodyvae.vae import MelodyVAE
 from melodyvae.verbs.facts import BarsAdded
@@ -27,7 +28,7 @@ from melodyvae.writing.row import write_in_a_row
 from melodyvae.writing.sheet import Roll
 from tests.cli.test_cli import run
 from tests.conftest import tune
-from tests.verbs.test_sampling import RememberingModel, UniformModel, legato, seeded
+from tests.verbs.test_sampling import RememberingModel, legato, seeded
 from tests.windows import random_windows
 
 
@@ -51,7 +52,9 @@ class TestVary:
         assert changed[0] < 0.5 * changed[-1]
 
     def test_amount_0_is_the_reconstruction(self, shipped):
-        assert [m.notes for m in vary(shipped, window(1), 2, 0.0)] == [reconstruct(shipped, window(1)).notes]
+        assert [m.notes for m in vary(shipped, window(1), 2, 0.0)] == [
+            reconstruct(shipped, window(1), 0.0, Draws()).notes
+        ]
 
     def test_tempo_and_instrument_stay_and_seeds_repeat(self, shipped):
         melody = Melody(window(1).notes, 32, quarters_per_minute=70.0, program=11)
@@ -94,9 +97,9 @@ class TestVary:
         assert np.median(changed) >= 6
 
     @pytest.mark.parametrize(("count", "amount", "message"), [(0, 0.3, "count is 0"), (2, 1.1, "amount is 1.1")])
-    def test_numbers_out_of_range_are_refused(self, count, amount, message):
+    def test_numbers_out_of_range_are_refused(self, shipped, count, amount, message):
         with pytest.raises(ValueError, match=message):
-            vary(UniformModel(), legato(), count, amount)
+            MelodyVAE(shipped).vary(legato(), count, amount=amount)
 
 
 class TestGrid:
@@ -114,9 +117,9 @@ class TestGrid:
         assert all(row == sorted(row) for row in firsts)
         assert [row[0] for row in firsts] == sorted(row[0] for row in firsts)
 
-    def test_four_corners_are_needed(self):
-        with pytest.raises(ValueError, match="a grid has 4 corners, not 3"):
-            grid(UniformModel(), [legato()] * 3)
+    def test_four_corners_are_needed(self, shipped):
+        with pytest.raises(ValueError, match="a grid has 4 corners: give it 4 sources, not 3"):
+            MelodyVAE(shipped).grid([legato()] * 3)
 
 
 class TestArithmetic:
@@ -124,9 +127,9 @@ class TestArithmetic:
         a, b = legato(pitch=60), legato(pitch=70)
         assert arithmetic(RememberingModel(), [a, b, b], [1, -1, 1]).notes == a.notes
 
-    def test_signs_and_windows_must_be_as_many(self):
-        with pytest.raises(ValueError, match="2 windows and 1 signs"):
-            arithmetic(UniformModel(), [legato()] * 2, [1])
+    def test_signs_and_sources_must_be_as_many(self, shipped):
+        with pytest.raises(ValueError, match="it must be 1 or -1 for each of the 2 sources"):
+            MelodyVAE(shipped).arithmetic([legato()] * 2, [1])
 
 
 class TestComplete:
@@ -205,7 +208,7 @@ class TestScore:
 
     def test_note_scores_have_one_entry_an_onset(self, shipped):
         row = random_windows(1)[0]
-        gains, shifts = note_scores(shipped, row)
+        gains, shifts = note_scores(shipped, row, np.ones(12, bool))
         assert len(gains) == len(shifts) == (row >= 2).sum()
         assert (shifts != 0).all()
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
-from melodyvae.cli.options import SEED, add_options, device_option
+from melodyvae.cli.options import SEED, Command, add_options, device_option
 
 if TYPE_CHECKING:
     import torch
 
     from melodyvae.digits.data import Digits, DigitSplits
     from melodyvae.digits.model import DigitVAE
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 DIGIT = click.IntRange(0, 9)
 STAND_IN_HELP = "Folder of the four MNIST files.  [default: digits drawn from a shipped model]"
