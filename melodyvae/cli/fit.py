@@ -90,9 +90,10 @@ def _calibrate(model: MelodyModel, dataset: WindowDataset) -> dict[str, float]:
     from tqdm import tqdm
 
     from melodyvae.training.calibration import ROUNDS, calibrate
+    from melodyvae.training.finishing import fit_plans
 
     with tqdm(total=ROUNDS, desc="Calibrating") as bar:
-        calibration = calibrate(model, dataset.as_written("train"), tell=lambda number: bar.update())
+        calibration = calibrate(model, fit_plans(model, dataset), tell=lambda number: bar.update())
     click.echo(f"{'':20}{'windows':>9}{'before':>9}{'after':>9}")
     for name, share in calibration.windows.items():
         click.echo(f"{name:20}{share:9.3f}{calibration.before[name]:9.3f}{calibration.after[name]:9.3f}")

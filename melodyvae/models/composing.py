@@ -47,7 +47,7 @@ from melodyvae.network.composing_steps import (
     WIDEST_INTERVAL,
 )
 from melodyvae.network.conditions import BORDER_CODES, METER_CODES, STYLE_CODES
-from melodyvae.network.look_back import COPIES, KINDS, LAGS_BARS, TINY
+from melodyvae.network.look_back import COPIES, KINDS, TINY
 from melodyvae.network.token_inputs import PITCH_CLASSES
 
 FIRST_SLIP = -3.0  # logit of the probability that a copy slips, before training
@@ -220,15 +220,14 @@ class ComposingDecoder(nn.Module):
     def turn(self, knobs: Mapping[str, float]) -> None:
         """Turn knobs of the output, in place; 0 changes nothing.
 
-        - ``exact``, ``transposed``, ``rhythm``: added to the log-odds that a bar is such a copy.
+        - ``slip``: added to the log-odds that a copy leaves a step to free writing.
         - ``no_event``, ``note_off``: added to the logit of this token in free writing.
         - ``wide``: added to the logits of intervals of more than an octave.
         - ``sharpness``: multiply all free-writing logits by exp(sharpness).
         - ``key``: multiply the key's part of these logits by exp(key), in addition.
         """
         sharpness, in_key = math.exp(knobs.get("sharpness", 0.0)), math.exp(knobs.get("key", 0.0))
-        for kind, odds in zip(KINDS, torch.split(self.bar_output.bias[:COPIES], len(LAGS_BARS)), strict=True):
-            odds += knobs.get(kind, 0.0)
+        self.bar_output.bias[COPIES + 1 :] += knobs.get("slip", 0.0)
         for values in (self.output.weight, self.output.bias):
             of_tokens, of_intervals, _, _, of_register = torch.split(values, list(self.head_sizes))
             for part in (of_tokens, of_intervals, of_register):

@@ -25,7 +25,7 @@ from melodyvae.network.rows import random_places
 from melodyvae.training.trainer import MODEL_FILE
 from melodyvae.verbs.attribute_vectors import fit_attribute_vectors
 from melodyvae.verbs.composing import compose
-from melodyvae.verbs.form import METER, STYLE, count_plans
+from melodyvae.verbs.form import BEGINS, CLOSES, METER, STYLE, count_plans
 from melodyvae.verbs.judge import fit_judge
 from melodyvae.verbs.key_shares import MAX_WINDOWS, count_key_shares
 from melodyvae.verbs.novelty import NOVELTY_FILE, NoveltyIndex
@@ -81,18 +81,39 @@ def fit_companions(
     fitted |= fit_quantiles(network, tunes["valid"].some(max_windows).windows)
     if model.config.look_back:
         fitted |= count_key_shares(tunes["train"].some(MAX_WINDOWS).windows)
-    if (conditions := tunes["train"].conditions) is not None:
-        fitted |= count_plans(tunes["train"].windows, conditions, model.config.steps_per_bar)
     model.extras |= {name: torch.from_numpy(array) for name, array in fitted.items()}
+    fit_plans(model, dataset)
     if model.config.look_back:
         judge = _fit_judge(model.network(), dataset, tunes["train"])
         model.extras |= {name: torch.from_numpy(array) for name, array in judge.items()}
 
 
+def fit_plans(model: MelodyModel, dataset: WindowDataset) -> np.ndarray:
+    """Give a model that is told conditions the plans of training tunes, in place.
+
+    Returns:
+        The windows in its own meter with which training tunes begin, ``(N, T)``.
+    """
+    tunes = _tunes(model, dataset, "train")
+    if tunes.conditions is None:
+        return tunes.windows
+    plans = count_plans(tunes.windows, tunes.conditions, model.config.steps_per_bar)
+    model.extras |= {name: torch.from_numpy(array) for name, array in plans.items()}
+    own = dataset.tunes_in(model.config.meter)
+    return np.asarray(own.splits["train"][own.tune_beginnings("train")])
+
+
 def save_with_novelty(model: MelodyModel, dataset: WindowDataset, path: Path) -> None:
-    """Write the model to ``path``, and beside it the index of all training windows, or of those of tunes."""
+    """Write the model to ``path``, and beside it the index of all training windows.
+
+    Of a model that is told conditions it holds those of tunes, every eighth and the last: no bar is left out.
+    """
     model.save(path)
-    index = NoveltyIndex.of(_tunes(model, dataset, "train").windows, model.config.steps_per_quarter)
+    tunes = _tunes(model, dataset, "train")
+    windows = tunes.windows
+    if tunes.conditions is not None:
+        windows = windows[tunes.conditions[:, [BEGINS, CLOSES]].any(axis=1)]
+    index = NoveltyIndex.of(windows, model.config.steps_per_quarter)
     index.save(beside(path, NOVELTY_FILE))
 
 

@@ -159,7 +159,7 @@ def _candidates(
     after = -(-place.stop // unit)  # the first one that lies after the run as a whole
     if before:
         z[:, : before * width] = model.encode(model.lifted(known[None, : before * unit])).mean
-    writing = decoder.steps(z[:1] if before else z)
+    writing = decoder.steps(z[:1] if before else z, model.conditions(1 if before else count))
     for step in range(before * unit):
         writing.log_probabilities()
         writing.write(known[step : step + 1])

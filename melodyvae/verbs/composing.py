@@ -32,7 +32,7 @@ from melodyvae.network.plan import Plan
 from melodyvae.network.token_rules import TokenRules
 from melodyvae.system.errors import UserError
 from melodyvae.verbs.codec import check_count, decode_tokens, fields_of, tied_like
-from melodyvae.verbs.facts import CloseMissed, DensityMissed, Fact, KeyMissed
+from melodyvae.verbs.facts import DensityMissed, Fact, KeyMissed
 from melodyvae.verbs.form import Form, draw_plans
 from melodyvae.verbs.in_scale import allowed_in_each, rules_within
 from melodyvae.verbs.judge import Judge
@@ -187,14 +187,6 @@ class Wish:
             reached = [density_of(melody) for melody in melodies]
             if not all(is_near_density(one, self.density) for one in reached):
                 found.append(DensityMissed(self.density, tuple(reached)))
-        if self.closes:
-            open_ends = [
-                number
-                for number, melody in enumerate(melodies, 1)
-                if not melody.notes or distance_from_close(melody) >= 1
-            ]
-            if open_ends:
-                found.append(CloseMissed(tuple(open_ends), len(melodies)))
         return found
 
 

@@ -44,11 +44,11 @@ class DensityMissed:
 
 
 @dataclass(frozen=True)
-class CloseMissed:
-    """The numbers of the tunes, of ``count``, that do not come to a close."""
+class Written:
+    """The style of each new tune, empty if it has none, and its form in letters, empty if it is short."""
 
-    numbers: tuple[int, ...]
-    count: int
+    styles: tuple[str, ...]
+    forms: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ class Measured:
 
 
 Fact: TypeAlias = (
-    "Taken | Accompaniment | NewSeed | KeyMissed | DensityMissed | CloseMissed "
+    "Taken | Accompaniment | NewSeed | KeyMissed | DensityMissed | Written "
     "| FewerFound | SameTune | TakenOfBoth | BarsAdded | MovedToScale | Moved | KeyPlan | TempoPlan | FittedToHarmony "
     "| ScaleKept | CameBack | Distinct | Changed | Novelty | Measured"
 )

@@ -25,7 +25,7 @@ MAX_PLANS = 6000
 MIN_PLANS = 12  # of a style in a meter; of fewer, those of the meter are drawn
 PHRASES = ("AABA", "AABB", "ABAC", "ABAB")
 Form = Literal["auto", "AABA", "AABB", "ABAC", "ABAB", "through", "any"]
-STYLE, METER, BEGINS = (Condition._fields.index(name) for name in ("style", "meter", "begins"))
+STYLE, METER, BEGINS, CLOSES = (Condition._fields.index(name) for name in ("style", "meter", "begins", "closes"))
 
 
 def count_plans(windows: np.ndarray, conditions: np.ndarray, steps_per_bar: int) -> dict[str, np.ndarray]:

@@ -20,7 +20,8 @@ from melodyvae.music.frame import Frame
 from melodyvae.music.keys import Key, key_of
 from melodyvae.music.melody import Melody
 from melodyvae.music.tokens import Vocabulary
-from melodyvae.verbs.facts import CameBack, Changed, Distinct, Fact, Measured, Novelty
+from melodyvae.verbs.facts import CameBack, Changed, Distinct, Fact, Measured, Novelty, Written
+from melodyvae.verbs.form import form_of
 from melodyvae.verbs.sentences import scores_told, sentences_of
 from melodyvae.writing.melody_files import described_names, grid_names, write_melodies
 from melodyvae.writing.sheet import Roll, Sheet
@@ -135,9 +136,16 @@ class Samples(Result):
 
     Attributes:
         known: the index of the training windows; None of a model that came without.
+        styles: of each, a name of :data:`melodyvae.music.styles.STYLES` or empty; none at all if none is known.
     """
 
     known: NoveltyIndex | None = field(default=None, compare=False, repr=False)
+    styles: tuple[str, ...] = ()
+
+    @cached_property
+    def forms(self) -> tuple[str, ...]:
+        """The form of each in letters, such as AABA; see :func:`melodyvae.verbs.form.form_of`."""
+        return tuple(form_of(melody) for melody in self.melodies)
 
     @cached_property
     def beats_known(self) -> tuple[int, ...] | None:
@@ -156,11 +164,20 @@ class Samples(Result):
 
     @property
     def measured(self) -> tuple[Fact, ...]:
-        """Similarity to training melodies."""
+        """Styles and forms, and similarity to training melodies."""
+        written = (Written(self.styles, self.forms),) if self.styles else ()
         if self.known is None:
-            return (Novelty(None),)
+            return (*written, Novelty(None))
         beats = self.known.comparable_beats(self.melodies[0].length_steps)
-        return (Novelty(self.beats_known, beats, self.near_copies or 0),)
+        return (*written, Novelty(self.beats_known, beats, self.near_copies or 0))
+
+    def _rolls(self) -> Iterable[Roll]:
+        """A roll of each melody, with its style and its form."""
+        rolls = super()._rolls()
+        if not self.styles:
+            return rolls
+        words = zip(rolls, self.styles, self.forms, strict=True)
+        return [replace(roll, title=" ".join(filter(None, (roll.title, *more)))) for roll, *more in words]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from melodyvae.music.melody import Melody
 from melodyvae.music.scales import key_named, parse_choice
-from melodyvae.music.styles import style_code
+from melodyvae.music.styles import STYLES, style_code
 from melodyvae.network.network import MelodyNetwork
 from melodyvae.options import Option, Options
 from melodyvae.verbs import composing, sampling
@@ -128,8 +128,10 @@ def sample(vae: HeldModel, options: SampleOptions) -> Samples:
         "scale": scale,
     }
     draw: Callable[[int], list[Melody]]
+    styles: dict[Melody, str] = {}
     if composes:
-        draw = partial(_composed, model, bars=options.bars, wish=wish, style=options.style, form=options.form, **how)
+        how |= {"bars": options.bars, "wish": wish, "style": options.style, "form": options.form}
+        draw = partial(_composed, model, styles, **how)
     else:
         draw = partial(sampling.sample, model, prior=options.prior, **how)
     if options.novel:
@@ -142,11 +144,16 @@ def sample(vae: HeldModel, options: SampleOptions) -> Samples:
         decisions=(*again, *wish.shortfalls(melodies)),
         seed=seed,
         known=vae.novelty,
+        styles=tuple(styles[melody] for melody in melodies) if composes else (),
     )
 
 
-def _composed(model: MelodyNetwork, count: int, **how: Any) -> list[Melody]:
-    return composing.compose(model, count, **how).melodies
+def _composed(model: MelodyNetwork, styles: dict[Melody, str], count: int, **how: Any) -> list[Melody]:
+    """New tunes, whose styles are noted among ``styles``."""
+    composed = composing.compose(model, count, **how)
+    names = [STYLES[code - 1] if code else "" for code in composed.styles]
+    styles |= zip(composed.melodies, names, strict=True)
+    return composed.melodies
 
 
 def _check_needs_no_composer(vae: HeldModel, options: SampleOptions) -> None:

@@ -72,9 +72,11 @@ def _told(fact: Fact, naming: Naming | None) -> Iterator[str]:
                 yield f"not met: {wanted:.2g} notes per bar were asked for; reached are {told}"
             else:
                 yield f"the tune has {wanted:.2g} notes per bar; those of no draft were nearer than {told}"
-        case facts.CloseMissed(numbers, count):
-            told = ", ".join(map(str, numbers[:MAX_TOLD]))
-            yield f"not met: {len(numbers)} of {count} tunes do not come to a close ({told})"
+        case facts.Written(styles, forms):
+            tunes = [" ".join(filter(None, words)) for words in zip(styles, forms, strict=True)]
+            if any(tunes):
+                named = ", ".join(f"{number} {words}" for number, words in enumerate(tunes[:MAX_TOLD], 1))
+                yield f"phrases: {named}{', ...' * (len(tunes) > MAX_TOLD)}"
         case facts.FewerFound(asked, count, option):
             further = remedy("a larger {} goes further away", option) if option else ""
             yield f"{asked} tunes were asked for; only {count} distinct ones were found, and are written{further}"

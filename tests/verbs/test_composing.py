@@ -16,21 +16,26 @@ from melodyvae.network.checkpoint import beside
 from melodyvae.network.draws import Draws
 from melodyvae.presets import PRESETS
 from melodyvae.vae import MelodyVAE
+from melodyvae.verbs import composing
 from melodyvae.verbs.composing import (
     MAX_HEARD_BARS,
     ComposingError,
     Wish,
-    compose,
+    awkwardness,
     distance_from_close,
-    distance_from_song,
     go_on,
     key_of,
 )
-from melodyvae.verbs.facts import BarsAdded, CloseMissed, DensityMissed, KeyMissed
+from melodyvae.verbs.facts import BarsAdded, DensityMissed, KeyMissed
 from melodyvae.verbs.novelty import NOVELTY_FILE, NoveltyIndex
 from melodyvae.verbs.prior import PriorError
 from tests.conftest import tiny_composer
 from tests.windows import random_windows
+
+
+def compose(*arguments, **options):
+    return composing.compose(*arguments, **options).melodies
+
 
 C_MAJOR = [60, 64, 67, 72, 71, 69, 67, 60]
 
@@ -108,54 +113,44 @@ def test_tunes_are_chosen_that_come_to_their_close(model):
     def far(wish):
         return np.mean([distance_from_close(melody) for melody in compose(model, 8, 2, draws=draws(), wish=wish)])
 
-    assert far(Wish(is_song=True)) < far(Wish()) - 0.5
-    in_g = compose(model, 3, 2, draws=draws(), wish=Wish(key=Key(7, False), is_song=True))
+    assert far(Wish(closes=True)) < far(Wish()) - 0.5
+    in_g = compose(model, 3, 2, draws=draws(), wish=Wish(key=Key(7, False), closes=True))
     assert {key_of(melody).tonic for melody in in_g} == {7}
 
 
-def test_sampled_tunes_are_songs_unless_asked_otherwise(model):
+def test_sampled_tunes_follow_a_form_unless_asked_otherwise(model):
     vae = MelodyVAE(model)
-    assert vae.sample(4, seed=1).melodies == vae.sample(4, form="song", seed=1).melodies
+    assert vae.sample(4, seed=1).melodies == vae.sample(4, form="auto", seed=1).melodies
     assert vae.sample(4, seed=1).melodies != vae.sample(4, form="any", seed=1).melodies
+    for melody in vae.sample(4, bars=8, form="AABA", scale="none", seed=1):
+        first, second, third, fourth = ([note[:3] for note in melody.window(2 * i, 1).notes] for i in range(4))
+        assert first == second == fourth != third
     other = MelodyVAE(MelodyModel(PRESETS["tiny"].model))
-    assert other.sample(2, seed=1).melodies == other.sample(2, form="any", seed=1).melodies
-    with pytest.raises(ComposingError, match="the model melody-compose"):
-        other.sample(2, form="song", seed=1)
+    with pytest.raises(ComposingError, match=r"form cannot be chosen: .*the model melody-compose"):
+        other.sample(2, form="AABA", seed=1)
+    with pytest.raises(ComposingError, match="style cannot be chosen"):
+        other.sample(2, style="reel", seed=1)
 
 
-def test_how_far_a_tune_is_from_a_song():
-    def bars(*first: int, length: int = 4, end: int = 60) -> Melody:
-        """Bars of two notes, the second ever higher, from these pitches on; then the end."""
+def test_what_nobody_would_sing_counts_against_a_tune():
+    def bars(*first: int) -> Melody:
+        """Bars of two notes, the second ever higher, from these pitches on."""
         notes = [
-            MelodyNote(16 * bar + 8 * half, 16 * bar + 8 * half + length, pitch + half * (bar % 4 + 1))
+            MelodyNote(16 * bar + 8 * half, 16 * bar + 8 * half + 4, pitch + half * (bar % 4 + 1))
             for bar, pitch in enumerate(first)
             for half in (0, 1)
         ]
-        return Melody((*notes, MelodyNote(16 * len(first), 16 * len(first) + 8, end)), 16 * (len(first) + 1))
+        return Melody(tuple(notes), 16 * len(first))
 
-    def beyond_its_close(melody: Melody) -> float:
-        return distance_from_song(melody) - distance_from_close(melody)
-
-    assert beyond_its_close(bars(60, 62, 64, 65, 67, 67, 60)) == 0  # the fifth bar is the first one higher
-    assert beyond_its_close(bars(60, 62, 64)) == 0  # short: nothing need come back
-    never = bars(60, 62, 64, 65)
-    longer = replace(never, notes=(MelodyNote(0, 40, 60), *never.notes[6:]))
-    assert beyond_its_close(longer) == 0.5  # a note of more than a bar
-    rest = replace(never, notes=(never.notes[0], *never.notes[4:]))
-    assert beyond_its_close(rest) == 0.5
-    leap = replace(never, notes=(MelodyNote(0, 4, 76), *never.notes[1:]))
-    assert beyond_its_close(leap) == 0.5
-    wide = replace(never, notes=(MelodyNote(0, 4, 90), *never.notes[1:]))
-    assert beyond_its_close(wide) == 1
-    other = Melody(tuple(MelodyNote(16 * bar, 16 * bar + bar + 2, 60 + bar) for bar in range(8)), 128)
-    assert beyond_its_close(other) == 1  # no bar is like another
-    assert beyond_its_close(bars(60, 62, 64, 65, 67, 67, 67, 67)) == 0
-    held = Melody(tuple(MelodyNote(16 * bar, 16 * bar + 16, 60 + bar * (7 - bar)) for bar in range(8)), 128)
-    assert beyond_its_close(held) == 1  # a note is no idea
-    same = Melody(tuple(MelodyNote(4 * beat, 4 * beat + 4, 60 + beat % 4) for beat in range(32)), 128)
-    assert beyond_its_close(same) == 1  # all bars are
+    plain = bars(60, 62, 64, 65)
+    assert awkwardness(plain) == 0
+    assert awkwardness(replace(plain, notes=(MelodyNote(0, 40, 60), *plain.notes[6:]))) == 0.5  # more than a bar
+    assert awkwardness(replace(plain, notes=(plain.notes[0], *plain.notes[4:]))) == 0.5  # a rest of a bar
+    assert awkwardness(replace(plain, notes=(MelodyNote(0, 4, 76), *plain.notes[1:]))) == 0.5  # a wide leap
+    assert awkwardness(replace(plain, notes=(MelodyNote(0, 4, 90), *plain.notes[1:]))) == 1  # and a wide range
     still = Melody((MelodyNote(0, 8, 62), MelodyNote(8, 16, 60), MelodyNote(16, 32, 60)), 32)
-    assert beyond_its_close(still) == 1  # two pitches
+    assert awkwardness(still) == 1  # two pitches
+    assert awkwardness(plain, before=bars(90)) == 0.5  # a leap from what went before
 
 
 def test_a_wish_moves_a_tune_to_its_key_and_range():
@@ -182,7 +177,7 @@ def test_how_far_a_tune_is_from_a_wish():
 COMBINED = [
     (Wish(key=Key(0, False)), "G:major"),
     (Wish(lowest_pitch=60, highest_pitch=81), "G:major"),
-    (Wish(key=Key(9, True), lowest_pitch=60, highest_pitch=72, density=5.0, is_song=True), "auto"),
+    (Wish(key=Key(9, True), lowest_pitch=60, highest_pitch=72, density=5.0, closes=True), "auto"),
     (Wish(key=Key(2, False), lowest_pitch=55, highest_pitch=79), "D:pentatonic"),
     (Wish(lowest_pitch=100, highest_pitch=127), "none"),
     (Wish(lowest_pitch=24, highest_pitch=31), "C:major"),
@@ -236,7 +231,6 @@ def test_what_is_not_met_is_told_with_what_was_reached(model):
         KeyMissed(Key(7, False), ((1, Key(0, False)),), 2)
     ]
     assert Wish(density=4.0).shortfalls([tune(4)]) == [DensityMissed(4.0, (2.0,))]
-    assert Wish(is_song=True).shortfalls([ending((0, 8, 60)), ending((0, 8, 62))]) == [CloseMissed((2,), 2)]
     found = MelodyVAE(model).sample(2, bars=4, density=0.3, seed=1)
     assert [fact.wanted for fact in found.decisions if isinstance(fact, DensityMissed)] == [0.3]
 
@@ -311,21 +305,10 @@ def test_bars_that_are_added_keep_the_scale_the_range_and_the_density(model):
     assert "in key: the new bars keep to the notes of C minor pentatonic; scale none allows all" in chosen.sentences
 
 
-def test_the_form_of_bars_that_are_added_is_chosen(model):
-    def far(form: str) -> float:
-        found = go_on(model, tune(8), 4, 8, draws=draws(), form=form)
-        return float(np.mean([distance_from_song(melody.window(8, 4), tune(8)) for melody in found]))
-
-    assert far("song") < far("any")
-
-
-def test_bars_can_take_up_what_they_go_on_from():
-    before = tune(8)
-    notes = [(16 * bar, 16 * bar + bar + 1, 60) for bar in range(6)]
-    notes += [(16 * bar + bar + 1, 16 * bar + 12, 64) for bar in range(6)]
-    new = Melody((*(MelodyNote(*note) for note in sorted(notes)), *before.notes[12:]), 128)  # its last bars are known
-    shifted = replace(before, notes=tuple(note._replace(end_step=note.end_step - 1) for note in before.notes))
-    assert distance_from_song(new, shifted) - distance_from_song(new, before) == 1
+def test_bars_that_are_added_come_to_a_close(model):
+    found = go_on(model, tune(8), 4, 8, draws=draws())
+    free = compose(model, 8, 4, draws=draws(), scale="auto")
+    assert np.mean(list(map(distance_from_close, found))) < np.mean(list(map(distance_from_close, free)))
 
 
 def test_silence_cannot_go_on(model):
@@ -366,9 +349,9 @@ def test_the_commands_write_files(tmp_path):
 
 @pytest.mark.parametrize(
     ("options", "name"),
-    [((), "melody-compose"), (("--parts", "all"), "melody-compose-all"), (("--prior", "normal"), "auto")],
+    [((), "melody-compose"), (("--style", "part"), "melody-compose"), (("--prior", "normal"), "auto")],
 )
-def test_the_parts_choose_the_model_that_samples(monkeypatch, tmp_path, options, name):
+def test_what_is_asked_chooses_the_model_that_samples(monkeypatch, tmp_path, options, name):
     asked = []
 
     def load(model_name, *others):
@@ -378,12 +361,6 @@ def test_the_parts_choose_the_model_that_samples(monkeypatch, tmp_path, options,
     monkeypatch.setattr("melodyvae.cli.options.load_model", load)
     assert CliRunner().invoke(main, ["sample", *options, "-o", str(tmp_path / "out")]).exit_code == 1
     assert asked == [name]
-
-
-def test_parts_and_a_model_cannot_both_be_given(tmp_path):
-    result = CliRunner().invoke(main, ["sample", "--parts", "all", "--model", "melody-2bar", "-o", str(tmp_path / "o")])
-    assert result.exit_code == 2
-    assert "not both" in result.output
 
 
 def test_samples_of_any_length_are_compared_with_training_windows(tmp_path):

@@ -80,7 +80,6 @@ def test_a_remedy_is_called_as_the_reader_calls_it(fact, bare, remedy):
         (facts.MovedToScale(SCALE, ("A", "B")), "A and B are moved to C major"),
         (facts.BarsAdded(1, 4), "1 bar is added after bar 4, the last with a note"),
         (facts.TakenOfBoth("B", 3, 3, "A"), "B has 3 bars: 3 are taken of both; from A those that are most like B"),
-        (facts.CloseMissed((1, 3), 4), "not met: 2 of 4 tunes do not come to a close (1, 3)"),
         (facts.KeyMissed(C, ((2, G), (3, None)), 3), "not met: C major was asked for; 2 of 3 are not in it"),
         (facts.CameBack("A", 30, 32, 4), "A reconstructed: 30 of 32 sixteenths are right"),
         (
