@@ -162,12 +162,10 @@ class Engine:
         Raises:
             Exception: any error of loading.
         """
-        from melodyvae.network.network import MelodyNetwork
-
         with self._loading:
             name = name or self.first_name
             if name not in self._models:
-                self._models[name] = MelodyNetwork.read(Path(name) if Path(name).exists() else name)
+                self._models[name] = self._load(name)
             return self._models[name]
 
     @property
@@ -243,3 +241,8 @@ class Engine:
             return
         self._expected[job.kind] = job.calls
         job.future.set_result(result)
+
+    def _load(self, name: str) -> MelodyNetwork:
+        from melodyvae.network.network import MelodyNetwork
+
+        return MelodyNetwork.read(Path(name) if Path(name).exists() else name)

@@ -205,7 +205,8 @@ def midi_file(request: FileRequest) -> bytes:
     Raises:
         RequestError: if the melodies lie on different grids.
     """
-    backings = _backings(request) if request.backings and any(request.backings) else (None,) * len(request.melodies)
+    given = _backings(request)
+    backings = given if any(given) else (None,) * len(given)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "tunes.mid"
         try:
@@ -237,7 +238,7 @@ def zip_file(request: ZipRequest) -> bytes:
 
 def _backings(request: FileRequest | ZipRequest) -> tuple[tuple[Part, ...], ...]:
     """The parts that play with each melody."""
-    backings = request.backings or ((),) * len(request.melodies)
+    backings = ((),) * len(request.melodies) if request.backings is None else request.backings
     if len(backings) != len(request.melodies):
         raise RequestError(f"{len(request.melodies)} melodies and {len(backings)} backings; give one for each")
     return backings

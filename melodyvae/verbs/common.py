@@ -40,7 +40,7 @@ def parse_meter(meter: str) -> tuple[int, int]:
     Raises:
         OptionError: if it is none.
     """
-    numerator, slash, denominator = meter.partition("/")
+    numerator, slash, denominator = meter.partition("/") if isinstance(meter, str) else ("", "", "")
     is_meter = slash and numerator.isdecimal() and denominator in ("1", "2", "4", "8", "16", "32")
     if not is_meter or not 1 <= int(numerator) <= MAX_NUMERATOR:
         raise OptionError(f"meter is {meter!r}; it must be such as 4/4, 3/4 or 6/8")

@@ -149,7 +149,7 @@ COMMANDS = {
     "reconstruct": ("reconstruct", {}, ("ode.mid",)),
     "sample": ("sample", {"count": 2, "seed": 4, "scale": "G:major", "tempo": 90.0}, ()),
     "sample of sixteen bars": ("sample", {"count": 1, "bars": 16, "key": "D:minor", "density": 5.0, "seed": 2}, ()),
-    "sample of waltzes": ("sample", {"count": 2, "meter": [3, 4], "seed": 2}, ()),
+    "sample of waltzes": ("sample", {"count": 2, "meter": "3/4", "seed": 2}, ()),
 }
 
 

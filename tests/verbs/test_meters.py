@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from melodyvae.music.tokens import Vocabulary
 from melodyvae.network.draws import Draws
 from melodyvae.network.network import MelodyNetwork
 from melodyvae.network.token_rules import TokenRules
+from melodyvae.options import OptionError
 from melodyvae.vae import MelodyVAE
 from melodyvae.verbs.codec import decode_tokens, exact_latents
 from melodyvae.verbs.meters import common_meter, model_for_windows
@@ -207,8 +209,9 @@ def test_bars_without_room_get_those_of_the_model_laid_over_them(vae):
     assert "in 9/4: bars of 4/4 are laid over it" in " ".join(vae.reconstruct(long).sentences)
     with pytest.raises(ConfigError, match="the model has no room for bars of 9/4"):
         vae.sample(1, meter="9/4")
-    with pytest.raises(ValueError, match="meter is '3:4'; it must be such as 4/4"):
-        vae.sample(1, meter="3:4")
+    for wrong in ("3:4", "0/4", "4/3", "", (3, 4)):
+        with pytest.raises(OptionError, match=re.escape(f"meter is {wrong!r}; it must be such as 4/4")):
+            vae.sample(1, meter=wrong)
 
 
 def test_a_models_own_meter_is_left_as_it_is():
