@@ -119,7 +119,7 @@ class MelodyConfig:
         return self.bars * self.steps_per_bar
 
     def room_for(self, meter: tuple[int, int], steps_per_quarter: int | None = None) -> Room | None:
-        """Where a bar of another meter, on this grid or another, lies in bars of this one; None if it fits none."""
+        """The place of a bar of another meter, on this grid or another, in bars of this one; None if it fits none."""
         from melodyvae.music.bars import find_room  # here, so that digits need nothing of melodies
 
         grid = steps_per_quarter or self.steps_per_quarter

@@ -21,7 +21,7 @@ from melodyvae.music.tokens import TokenError
 from melodyvae.options import OptionError
 from melodyvae.vae import MelodyVAE
 from melodyvae.verbs.facts import NewSeed
-from melodyvae.verbs.inpainting import InpaintingError
+from melodyvae.verbs.hidden_bars import InpaintingError
 from melodyvae.verbs.sources import WindowError
 from melodyvae.writing.notebook import audio_uri, sheet_html
 from melodyvae.writing.sheet import Roll, Sheet

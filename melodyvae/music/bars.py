@@ -43,7 +43,7 @@ def lift(tokens: np.ndarray, places: int, room: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Room:
-    """Where a bar of a meter lies in bars of a model.
+    """The place of a bar of a meter in bars of a model.
 
     Attributes:
         steps: of the bar.
@@ -72,7 +72,7 @@ class Room:
 
 
 def find_room(meter: tuple[int, int], steps_per_quarter: int, room: int, unit: int) -> Room | None:
-    """Where a bar of ``meter`` lies in bars of ``room`` steps; None if it fits none.
+    """The place of a bar of ``meter`` in bars of ``room`` steps; None if it fits none.
 
     It takes the first places of one bar: 12 of 16 for 3/4. A longer one takes as few bars as hold it, whole beats of it
     each and no fewer than the next: 12 and 6 for 9/8, 12 and 12 for 12/8, 12 and 8 for 5/4. Equal halves of 9 steps

@@ -106,7 +106,7 @@ def fit_plans(model: MelodyModel, dataset: WindowDataset) -> np.ndarray:
 def save_with_novelty(model: MelodyModel, dataset: WindowDataset, path: Path) -> None:
     """Write the model to ``path``, and beside it the index of all training windows.
 
-    Of a model that is told conditions it holds those of tunes, every eighth and the last: no bar is left out.
+    For a model that is told conditions it holds those of tunes, every eighth and the last: no bar is left out.
     """
     model.save(path)
     tunes = _tunes(model, dataset, "train")

@@ -27,7 +27,7 @@ from melodyvae.network.latent import Gaussian
 from melodyvae.network.network import MelodyNetwork
 from melodyvae.network.token_rules import TokenRules
 from melodyvae.verbs.codec import fields_of, tied_like
-from melodyvae.verbs.inpainting import near_bars, rules_around, without_bars
+from melodyvae.verbs.hidden_bars import near_bars, rules_around, without_bars
 
 CANDIDATES = 96  # for each run, at least so many for each tune as MIN_CANDIDATES_EACH
 MIN_CANDIDATES_EACH = 8
@@ -48,7 +48,19 @@ def complete_from_both_sides(
     scale: Scale | ScaleChoice = "auto",
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Melody]:
-    """As :func:`melodyvae.verbs.inpainting.complete`, by a model that looks back.
+    """``count`` melodies that are ``melody`` in its visible bars, with its hidden bars filled in.
+
+    Notes that reach from a visible bar into a hidden one end there, and those that reach out of one begin there.
+
+    Args:
+        model: one that looks back.
+        melody: whole bars, hidden ones included.
+        hidden_bars: those after the melody's end make it longer.
+        count: how many.
+        temperature: of the tokens' draw.
+        draws: the source of all draws.
+        scale: of the new bars: ``auto`` takes that of the bars near by; ``none`` allows all notes.
+        progress: called with how many of the hidden bars are done, and how many there are.
 
     Raises:
         InpaintingError: if no bar is hidden, or none with a note is visible.

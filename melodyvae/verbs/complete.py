@@ -9,9 +9,21 @@ from typing import Annotated
 
 from melodyvae.music.scales import parse_choice
 from melodyvae.options import Option, OptionError, Options
-from melodyvae.verbs import both_sides, inpainting
-from melodyvae.verbs.common import ScaleName, Seed, Track, Tunes, added_bars, kept_key, take_all, until_its_end
+from melodyvae.verbs.both_sides import complete_from_both_sides
+from melodyvae.verbs.common import (
+    ScaleName,
+    Seed,
+    Temperature,
+    Track,
+    Tunes,
+    added_bars,
+    kept_key,
+    take_all,
+    until_its_end,
+)
+from melodyvae.verbs.doubts import can_hear
 from melodyvae.verbs.held import HeldModel
+from melodyvae.verbs.hidden_bars import InpaintingError
 from melodyvae.verbs.results import Completion
 from melodyvae.verbs.sources import MelodySource, Taken
 
@@ -56,10 +68,7 @@ class CompleteOptions(Options):
     count: Tunes = 4
     track: Track = "auto"
     scale: ScaleName = "auto"
-    temperature: Annotated[
-        float | None,
-        Option("0 takes the most probable notes; 1 draws them.", low=0, default="1; of a two-bar model 0"),
-    ] = None
+    temperature: Temperature = 1.0
     seed: Seed = 0
 
     @property
@@ -77,9 +86,9 @@ def complete(
 ) -> Completion:
     """Write ``source`` with bars of it filled in anew, or with bars added after its last note.
 
-    A model that looks back hears both sides of them, see :mod:`melodyvae.verbs.both_sides`; for others see
-    :func:`melodyvae.verbs.inpainting.complete`. ``progress`` is called with how many of the bars are filled in,
-    and how many there are.
+    ``melody-compose`` hears both sides of them, whatever model this is, unless it looks back itself; see
+    :mod:`melodyvae.verbs.both_sides`. ``progress`` is called with how many of the bars are filled in, and how many
+    there are.
 
     >>> from melodyvae import MelodyVAE
     >>> vae = MelodyVAE.from_pretrained("melody-2bar")
@@ -94,20 +103,17 @@ def complete(
     """
     scale = parse_choice(options.scale)
     taken = take_all(vae, source, options.track)
-    vae = vae.in_meter(taken.melody.meter)
+    if not can_hear(vae.composer, taken.melody):
+        upper, lower = taken.melody.meter
+        raise InpaintingError(f"the model that fills in bars does not take {upper}/{lower} on this grid")
     melody = until_its_end(taken)
     hidden = _hidden(taken, options.hidden_bars) | {melody.bars + index for index in range(options.extend)}
-    looks_back = vae.config.look_back
-    engine = both_sides.complete_from_both_sides if looks_back else inpainting.complete
-    temperature = options.temperature
-    if temperature is None:
-        temperature = 1.0 if looks_back else 0.0
-    melodies = engine(
-        vae.model,
+    melodies = complete_from_both_sides(
+        vae.composer.in_meter(melody.meter),
         melody,
         hidden,
         options.count,
-        temperature,
+        options.temperature,
         vae.draws(options.seed),
         scale=scale,
         progress=progress,
@@ -133,7 +139,7 @@ def _hidden(taken: Taken, bars: Iterable[int]) -> set[int]:
     count = len(layout.bar_starts)
     for bar in bars:
         if not 1 <= bar <= count:
-            raise inpainting.InpaintingError(f"there is no bar {bar}: the piece has bars 1 to {count}")
+            raise InpaintingError(f"there is no bar {bar}: the piece has bars 1 to {count}")
         first = layout.grid_bar(bar)
         end = layout.grid_bar(bar + 1) if bar < count else layout.bars
         hidden |= set(range(first, max(end, first + 1)))

@@ -377,7 +377,7 @@ def _distances(
 
 
 def _room_bars(model: MelodyNetwork, bars: int) -> int:
-    """How many bars of the network the segments have that ``bars`` bars take."""
+    """The number of bars of the network in the segments that ``bars`` bars take."""
     config = model.config
     segments = -(-bars // (config.segment_bars or config.bars))
     return segments * model.room.bars // model.room.segments

@@ -29,7 +29,7 @@ NEAR = (-2, -1, 1, 2)  # semitones; tried for every note
 FURTHER = (-4, -3, 3, 4)  # tried for the notes that one of the near ones makes likelier
 NATS_A_SEMITONE = 1.0
 OUTSIDE_NATS = 2.0
-DOUBTFUL_NATS_HEARD = 4.0  # three of four notes moved by a semitone have more, and 3% of the others
+DOUBTFUL_NATS = 4.0  # three of four notes moved by a semitone have more, and 3% of the others
 CONTEXT_BARS = 16  # heard around a note; the model looks back eight
 ROWS_AT_ONCE = 64
 

@@ -59,12 +59,12 @@ class SampleOptions(Options):
         ),
     ] = None
     style: Annotated[
-        str | None, Option("Of this kind: reel, jig, hornpipe, waltz, hymn, song, ...", parse=parse_style)
+        str | None, Option("Their kind: reel, jig, hornpipe, waltz, hymn, song, ...", parse=parse_style)
     ] = None
     form: Annotated[
         Form,
         Option(
-            "Which phrases come back: as tunes of the style do (auto), as the letters say, never (through); any leaves "
+            "How phrases come back: as in tunes of the style (auto), as the letters say, never (through); any leaves "
             "it to the model and chooses nothing.",
         ),
     ] = "auto"

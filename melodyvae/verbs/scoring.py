@@ -2,12 +2,9 @@
 
 A window's score is its negative ELBO, in nats per step of the model's own bars, also in meters that leave some of them
 unused: a window of waltzes has as many nats as one of reels. Beside it stands the percentile among held-out windows of
-the model's own training data, whose quantiles are kept with the model. A note's score is by how many nats its window's
-negative ELBO would fall if its pitch were another one near, and :data:`OUTSIDE_NATS` more if it lies outside the major
-scale that holds most of the tune's notes: a model that remembers windows exactly remembers a wrong note nearly as well
-as a right one, so the ELBO alone tells little. With a model that composes beside it, the notes are therefore judged by
-that one: see :mod:`melodyvae.verbs.doubts`. Notes of bars that recur exactly are not doubtful either way.
-``tests/benchmarks/wrong_notes.py`` prints how much each finds.
+the model's own training data, whose quantiles are kept with the model. A model that remembers windows exactly remembers
+a wrong note nearly as well as a right one, so notes are judged by one that hears the whole tune: see
+:mod:`melodyvae.verbs.doubts`. ``tests/benchmarks/wrong_notes.py`` prints how much it finds.
 """
 
 from __future__ import annotations
@@ -18,18 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from melodyvae.music.melody import Melody, MelodyNote
-from melodyvae.music.tokens import FIRST_NOTE_ON, pitches_of
 from melodyvae.network.checkpoint import check_extras
 from melodyvae.network.network import MelodyNetwork
 from melodyvae.network.rows import in_parts, random_rows
 from melodyvae.verbs.attributes import MAJOR_SCALES
-from melodyvae.verbs.doubts import DOUBTFUL_NATS_HEARD, at_other_pitches, can_hear, note_doubts, recurring_notes
+from melodyvae.verbs.doubts import DOUBTFUL_NATS, can_hear, note_doubts, recurring_notes
 
 QUANTILES = "score.quantiles"  # among a model's extras
 PERCENTILES = 101
-OUTSIDE_NATS = 6.0
-DOUBTFUL_NATS = 6.0  # what a note outside the tune's scale gets beyond what the model says
-OTHER_PITCHES = (-4, -3, -2, -1, 1, 2, 3, 4)  # semitones away
 ROWS_AT_ONCE = 512
 MAX_WINDOWS = 4096
 
@@ -69,7 +62,7 @@ class WindowScore:
 def score(model: MelodyNetwork, melody: Melody, composer: MelodyNetwork | None = None) -> list[WindowScore]:
     """The score of every window of ``melody`` that has a note, a bar apart; a shorter melody is padded with silence.
 
-    The notes are judged by ``composer``, a model that looks back, if there is one and it takes bars of this length.
+    The notes are judged by ``composer``, a model that looks back, if there is one that takes the tune; else none is.
     """
     padded = melody.pad_to(model.config.bars)
     found = [(first, window) for first, window in padded.windows(model.config.bars) if window.notes]
@@ -81,19 +74,18 @@ def score(model: MelodyNetwork, melody: Melody, composer: MelodyNetwork | None =
     if quantiles is not None:
         check_extras(model.extras, {QUANTILES: (PERCENTILES,)})
     scale = best_scale([note.pitch for note in melody.notes])
-    is_heard = composer is not None and can_hear(composer, melody)
-    doubts = note_doubts(composer, melody, scale) if composer is not None and is_heard else None
-    enough = DOUBTFUL_NATS if doubts is None else DOUBTFUL_NATS_HEARD
+    doubts, shifts = np.full(len(melody.notes), -np.inf), np.zeros(len(melody.notes), np.int64)
+    if composer is not None and can_hear(composer, melody):
+        doubts, shifts = note_doubts(composer, melody, scale)
     starts = np.array([note.start_step for note in melody.notes])
     recurs = recurring_notes(melody)
     scores = []
-    for (first, window), row, nats in zip(found, rows, per_step, strict=True):
+    for (first, window), nats in zip(found, per_step, strict=True):
         percentile = None if quantiles is None else float(np.interp(nats, quantiles, np.linspace(0, 100, PERCENTILES)))
         # The notes of the tune; a window may begin within one.
         steps = np.array([note.start_step for note in window.notes]) + first * window.steps_per_bar
         numbers = np.searchsorted(starts, steps, side="right") - 1
-        gains, better = note_scores(model, row, scale) if doubts is None else (values[numbers] for values in doubts)
-        is_cleared = recurs[numbers]
+        is_cleared = recurs[numbers] | np.isneginf(doubts[numbers])
         notes = [
             NoteScore(
                 bar=first + 1 + note.start_step // window.steps_per_bar,
@@ -101,31 +93,15 @@ def score(model: MelodyNetwork, melody: Melody, composer: MelodyNetwork | None =
                 note=note,
                 nats=0.0 if cleared else float(gain),
                 better_pitch=note.pitch if cleared else note.pitch + int(shift),
-                is_doubtful=bool(gain >= enough and not cleared),
+                is_doubtful=bool(gain >= DOUBTFUL_NATS and not cleared),
             )
-            for note, gain, shift, cleared in zip(window.notes, gains, better, is_cleared, strict=True)
+            for note, gain, shift, cleared in zip(
+                window.notes, doubts[numbers], shifts[numbers], is_cleared, strict=True
+            )
         ]
         ordered = tuple(sorted(notes, key=lambda doubtful: -doubtful.nats))
         scores.append(WindowScore(first + 1, float(nats), percentile, ordered))
     return scores
-
-
-def note_scores(model: MelodyNetwork, window: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each onset of a token window ``(T,)``: how doubtful it is, in nats, and the shift to a likelier pitch.
-
-    ``scale`` says of each pitch class ``(12,)`` whether it belongs.
-    """
-    steps = np.flatnonzero(window >= FIRST_NOTE_ON)
-    pitches = pitches_of(window[steps])
-    rows, places = at_other_pitches(window, steps, OTHER_PITCHES)
-    costs = negative_elbo(model, rows)
-    gains, shifts = np.full(len(steps), -np.inf), np.zeros(len(steps), np.int64)
-    for (index, shift), cost in zip(places, costs[1:], strict=True):
-        here, there = scale[pitches[index] % 12], scale[(pitches[index] + shift) % 12]
-        gain = costs[0] - cost + OUTSIDE_NATS * (int(there) - int(here))
-        if gain > gains[index]:
-            gains[index], shifts[index] = gain, shift
-    return gains, shifts
 
 
 def best_scale(pitches: Sequence[int] | np.ndarray) -> np.ndarray:

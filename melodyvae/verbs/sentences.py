@@ -238,7 +238,8 @@ def scores_told(scores: Scores, naming: Naming | None = by_name, *, every: bool 
     if not scores.is_ranked:
         lines.append("  (this model knows no other tunes to compare with: the more surprise, the more unusual)")
     if not scores.judge:
-        lines.append("  (notes are judged a few bars at a time: the model that hears whole tunes takes sixteenths)")
+        lines.append("  (its notes are not judged: the model that hears whole tunes takes sixteenths)")
+        return lines
     if len(notes) > MAX_SCORES and not every:
         lines.append(f"  {len(notes)} notes are doubtful; the {MAX_SCORES} most doubtful:")
         most = sorted(notes, key=lambda note: note.nats)[-MAX_SCORES:]

@@ -1,6 +1,6 @@
 """Bars filled in by ``complete``, beside the real ones, the bar before copied, another tune's bars, and chance.
 
-    python -m tests.benchmarks.completions FOLDER [--songs 30] [--seed 0] [--models melody-compose melody-2bar]
+    python -m tests.benchmarks.completions FOLDER [--songs 30] [--seed 0] [--models melody-compose]
         [--split test] [--clip 8] [--hide 5-6]
 
 FOLDER holds windows of any meter made by ``melodyvae prep``, of which those of a split are taken, each its first
@@ -39,7 +39,6 @@ from melodyvae.network.draws import Draws
 from melodyvae.network.network import MelodyNetwork
 from melodyvae.reading.midi import MidiError
 from melodyvae.verbs.both_sides import complete_from_both_sides
-from melodyvae.verbs.inpainting import complete
 from melodyvae.verbs.sources import WindowError, pick_window, read_source
 
 COLUMNS = "out of scale, out of range, notes per bar, rhythm, pitches, rhythm*, pitches*, copies, repeats, seconds"
@@ -50,7 +49,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--songs", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--models", nargs="+", default=["melody-compose", "melody-2bar"])
+    parser.add_argument("--models", nargs="+", default=["melody-compose"])
     parser.add_argument("--split", choices=["valid", "test"], default="test")
     parser.add_argument("--clip", type=int, default=8)
     parser.add_argument("--hide", default="5-6")
@@ -71,10 +70,9 @@ def main() -> None:
             continue
         rows["real"].append(_measured(clip, clip, hidden))
         for name, model in models.items():
-            engine = complete_from_both_sides if model.config.look_back else complete
             draws = Draws(arguments.seed)
             started = time.process_time()
-            (written,) = engine(model, clip, hidden, 1, draws=draws)
+            (written,) = complete_from_both_sides(model, clip, hidden, 1, draws=draws)
             rows[name].append(_measured(written, clip, hidden, time.process_time() - started))
         rows["bar before"].append(_measured(_with_bars(clip, hidden, clip, hidden[0] - 1), clip, hidden))
         if before is not None:

@@ -11,7 +11,7 @@ from melodyvae.network.draws import Draws
 from melodyvae.vae import MelodyVAE
 from melodyvae.verbs import both_sides
 from melodyvae.verbs.both_sides import complete_from_both_sides
-from melodyvae.verbs.inpainting import InpaintingError
+from melodyvae.verbs.hidden_bars import InpaintingError
 from tests.conftest import tiny_composer
 
 C_MAJOR = [60, 64, 67, 72, 71, 69, 67, 60]

@@ -87,7 +87,7 @@ def test_a_poor_start_is_brought_nearer_and_never_away():
     def right(z):
         return (model.logits(z, tokens).argmax(axis=2) == tokens).sum(axis=1)
 
-    refined = refine_latents(model.gradient, tokens, start, updates=20)
+    refined = refine_latents(model.gradient, tokens, start)
     assert refined.shape == start.shape
     assert (right(refined) >= right(start)).all()
     assert right(refined).sum() > right(start).sum()
