@@ -102,6 +102,9 @@ BASELINES = ("nothing", "nearest", "no z")
     multiple=True,
     help="Only these; may be given several times.  [default: all]",
 )
+@click.option(
+    "--meter", metavar="METER", help="Only tunes in this meter, of a dataset that holds several: 4/4, 6/8, ..."
+)
 @click.option("--windows", "max_windows", type=click.IntRange(min=1), help="Measure so many, drawn.  [default: all]")
 @click.option("--bound-windows", type=click.IntRange(min=1), default=256, show_default=True, help="For the bound.")
 @click.option("--samples", type=click.IntRange(min=2), default=2000, show_default=True, help="For their histograms.")
@@ -121,6 +124,7 @@ def evaluate(
     model_name: str,
     split: str,
     wanted: tuple[str, ...],
+    meter: str | None,
     max_windows: int | None,
     bound_windows: int,
     samples: int,
@@ -150,6 +154,7 @@ def evaluate(
     from melodyvae.evaluation import report as reports
     from melodyvae.models.melody import MelodyModel
     from melodyvae.system.files import whole_file
+    from melodyvae.verbs.common import parse_meter
     from melodyvae.verbs.meters import AUTO_MODEL, TWO_BAR_MODEL, model_for_windows
     from melodyvae.writing.curves import plot_interpolations
     from melodyvae.writing.matrices import plot_similarities
@@ -159,6 +164,8 @@ def evaluate(
             raise click.ClickException(f"{file} exists; choose another file")
     with known_errors():
         windows = None if dataset is None else open_dataset(dataset)
+        if windows is not None and meter is not None:
+            windows = windows.tunes_in(parse_meter(meter))
         if model_name == AUTO_MODEL:
             grid = None if windows is None else windows.meta
             model_name = TWO_BAR_MODEL if grid is None else model_for_windows(grid["bars"], tuple(grid["meter"]))
