@@ -19,7 +19,6 @@ from melodyvae.evaluation.interpolation import interpolation_curves
 from melodyvae.evaluation.iwae import importance_weighted_bound
 from melodyvae.evaluation.ngram import NgramModel
 from melodyvae.evaluation.reconstruction import Ratio, note_f1, window_ratios
-from melodyvae.evaluation.repetition import self_similarity
 from melodyvae.evaluation.samples import (
     Origin,
     fewest_differences,
@@ -27,7 +26,13 @@ from melodyvae.evaluation.samples import (
     jensen_shannon_bits,
     sample_metrics,
 )
-from melodyvae.evaluation.structure import distances, known_stretches, ranges_of_files, similarity_by_lag
+from melodyvae.evaluation.structure import (
+    distances,
+    known_stretches,
+    ranges_of_files,
+    self_similarity,
+    similarity_by_lag,
+)
 from melodyvae.evaluation.two_sample import MIN_WINDOWS, two_sample_accuracy
 from melodyvae.models.latent import active_units
 from melodyvae.models.melody import MelodyModel

@@ -9,7 +9,13 @@ import torch
 from melodyvae.cli.evaluate import _print_structure
 from melodyvae.config import MelodyConfig
 from melodyvae.evaluation import report
-from melodyvae.evaluation.structure import distances, known_stretches, ranges_of_files, similarity_by_lag
+from melodyvae.evaluation.structure import (
+    distances,
+    known_stretches,
+    ranges_of_files,
+    self_similarity,
+    similarity_by_lag,
+)
 from melodyvae.evaluation.two_sample import two_sample_accuracy
 from melodyvae.models.melody import MelodyModel
 from melodyvae.music.statistics import STATISTICS, pooled_statistics, repeats_by_lag
@@ -33,6 +39,14 @@ def test_similarity_is_the_overlap_of_onsets():
     similarity = similarity_by_lag(ABAC, BAR)
     # bars 1-2: nothing of {C@0, E@2, D@0}; 2-3 likewise; 3-4: {C@0, E@2} in {C@0, D@1, E@2, C@3}
     assert similarity.tolist() == pytest.approx([(0 + 0 + 2 / 4) / 3, (1 + 0) / 2, 2 / 4])
+
+
+def test_self_similarity_is_one_with_itself_and_where_a_bar_comes_again():
+    found = self_similarity(np.concatenate([ABAC[0, :12], np.zeros(4, np.uint8)])[None], BAR)  # A B A and silence
+    assert np.diag(found).tolist() == [1, 1, 1, 0]
+    assert found[0, 2] == found[2, 0] == 1
+    assert found[0, 1] == found[1, 0] == 0
+    assert found[3].tolist() == [0, 0, 0, 0]
 
 
 def test_distances_from_oneself_are_nought_and_from_others_are_not():
