@@ -29,21 +29,12 @@ class MusicInput(click.Path):
         return value if str(value).startswith("music21:") else super().convert(value, param, ctx)
 
 
-class SpeedList(click.ParamType[tuple[int, ...]]):
+def speed_list(text: str) -> tuple[int, ...]:
     """Whole numbers with commas between: ``1,2``."""
-
-    name = "speeds"
-
-    def convert(
-        self, value: str | tuple[int, ...], param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        """The numbers."""
-        if isinstance(value, tuple):
-            return value
-        parts = value.split(",")
-        if not all(part.strip().isdecimal() for part in parts):
-            self.fail(f"{value!r} is not a list of whole numbers such as 1,2", param, ctx)
-        return tuple(int(part) for part in parts)
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise click.BadParameter(f"{text!r} is not a list of whole numbers such as 1,2")
+    return tuple(int(part) for part in parts)
 
 
 @click.command()
@@ -89,7 +80,7 @@ class SpeedList(click.ParamType[tuple[int, ...]]):
 )
 @click.option(
     "--speeds",
-    type=SpeedList(),
+    type=speed_list,
     default="1",
     show_default=True,
     metavar="N[,N...]",
