@@ -20,7 +20,6 @@ of the arrays. The split is by source: a file's SHA-256 alone says where it goes
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -45,7 +44,7 @@ from data_prep.workers import work_on, work_on_executor
 from melodyvae.music.feel import NO_SWING
 from melodyvae.music.tokens import Vocabulary
 from melodyvae.system.cores import available_cores
-from melodyvae.system.files import hidden_prefix, new_folder_beside
+from melodyvae.system.files import hidden_prefix, new_folder_beside, sha256_of
 from melodyvae.system.limits import Limits, Lost
 from melodyvae.system.locks import sole_use
 from melodyvae.system.mixing import absorb_well
@@ -520,15 +519,10 @@ def _meta(
         "laid_straight": report.laid_straight,
         "taken_on_the_beat": report.taken_on_the_beat,
         "options": asdict(options),
-        "tokens_sha256": {name: _sha256_of(staging / f"{name}.npy") for name in SPLITS},
+        "tokens_sha256": {name: sha256_of(staging / f"{name}.npy") for name in SPLITS},
         "versions": {package: version(package) for package in ("melodyvae", "music21", "numpy")},
         "sources": [
             {"name": source.name, "sha256": source.sha256.hex(), "split": split}
             for source, split in zip(sources, splits, strict=True)
         ],
     }
-
-
-def _sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,6 +1,7 @@
 """A dataset folder -> its token windows.
 
-Conventions: windows are uint8 ``(N, T)``, opened as memory maps.
+Conventions: windows are uint8 ``(N, T)``, opened as memory maps. A folder is read through and checked when it is opened
+for the first time, and again when the size or the time of one of its files has changed.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,11 +20,15 @@ import numpy as np
 from data_prep.output import FORMAT_VERSION
 from melodyvae.config import MelodyConfig
 from melodyvae.music.tokens import Vocabulary
+from melodyvae.network.rows import in_parts
 from melodyvae.system.arrays import array_on_disk
 from melodyvae.system.errors import UserError
+from melodyvae.system.files import sha256_of, whole_file
 
 SPLITS = ("train", "valid", "test")
 PLACES_FILE = "windows.npy"
+CHECKED_FILE = ".checked"  # sizes, times and hashes of the files that were read through
+ROWS_AT_ONCE = 2**16
 MAX_META_BYTES = 2**30  # of a dataset of a million files it is 130 MiB
 
 
@@ -38,11 +44,13 @@ class WindowDataset:
         folder: its folder.
         meta: the content of ``meta.json``.
         splits: ``train``, ``valid`` and ``test`` to windows, uint8 ``(N, T)``.
+        places: the origin of each window: its split and source by their numbers, and more; split by split.
     """
 
     folder: Path
     meta: dict[str, Any]
     splits: dict[str, np.ndarray]
+    places: np.ndarray
 
     @property
     def fingerprint(self) -> dict[str, str]:
@@ -50,16 +58,8 @@ class WindowDataset:
         return dict(self.meta["tokens_sha256"])
 
     def sources_of(self, split: str) -> np.ndarray:
-        """The file that each window of a split is from, as its place among the sources of ``meta``: ``(N,)``.
-
-        Raises:
-            DatasetError: if the folder does not say.
-        """
-        places = self._places("source")
-        sources = places["source"][places["split"] == SPLITS.index(split)]
-        if len(sources) != len(self.splits[split]):
-            raise DatasetError(f"{self.folder / PLACES_FILE} is of other windows; run `melodyvae prep` again")
-        return np.asarray(sources)
+        """The file that each window of a split is from, as its place among the sources of ``meta``: ``(N,)``."""
+        return np.asarray(self._places_of(split)["source"])
 
     def is_that_of(self, provenance: Mapping[str, Any]) -> bool:
         """Whether a model of this provenance was trained on this very dataset."""
@@ -70,26 +70,14 @@ class WindowDataset:
 
         All windows if there are none such, or if the folder does not say.
         """
-        windows = np.asarray(self.splits[split])
-        places = self._places()
+        windows, places = np.asarray(self.splits[split]), self._places_of(split)
         if not {"speed", "phase"} <= set(places.dtype.names or ()):
             return windows
-        of_split = places[places["split"] == SPLITS.index(split)]
-        is_as_written = (of_split["speed"] == 1) & (of_split["phase"] == 0)
-        if len(is_as_written) != len(windows):
-            raise DatasetError(f"{self.folder / PLACES_FILE} is of other windows; run `melodyvae prep` again")
+        is_as_written = (places["speed"] == 1) & (places["phase"] == 0)
         return windows[is_as_written] if is_as_written.any() else windows
 
-    def _places(self, *columns: str) -> np.ndarray:
-        """Origin of each window: these columns besides ``split``."""
-        file = self.folder / PLACES_FILE
-        try:
-            places = array_on_disk(file)
-        except (OSError, ValueError) as error:
-            raise DatasetError(f"{file} cannot be used ({error}); run `melodyvae prep` again") from error
-        if places.ndim != 1 or not {"split", *columns} <= set(places.dtype.names or ()):
-            raise DatasetError(f"{file} does not say where windows are from; run `melodyvae prep` again")
-        return places
+    def _places_of(self, split: str) -> np.ndarray:
+        return np.asarray(self.places[self.places["split"] == SPLITS.index(split)])
 
     def check_fits(self, config: MelodyConfig) -> None:
         """Raise :class:`DatasetError` unless windows, bars and vocabulary are those of the model.
@@ -127,6 +115,7 @@ def open_dataset(folder: str | Path) -> WindowDataset:
             raise ValueError(f"its meta.json is larger than {MAX_META_BYTES / 2**20:.0f} MiB")
         meta = json.loads(meta_file.read_text(encoding="utf-8"))
         splits = {name: array_on_disk(folder / f"{name}.npy") for name in SPLITS}
+        places = array_on_disk(folder / PLACES_FILE)
     except RecursionError as error:
         raise DatasetError(f"{folder} is not a whole dataset (its meta.json is nested too deep)") from error
     except (OSError, ValueError) as error:
@@ -148,7 +137,49 @@ def open_dataset(folder: str | Path) -> WindowDataset:
                 f"{folder / name}.npy holds {windows.dtype} {windows.shape}, which contradicts its meta.json; "
                 "run `melodyvae prep` again"
             )
-    return WindowDataset(folder, meta, splits)
+    columns = places.dtype.fields or {}
+    if places.ndim != 1 or any(
+        name not in columns or columns[name][0].kind not in "ui" for name in ("split", "source")
+    ):
+        raise DatasetError(f"{folder / PLACES_FILE} does not say where windows are from; run `melodyvae prep` again")
+    dataset = WindowDataset(folder, meta, splits, places)
+    _check_content(dataset)
+    return dataset
+
+
+def _check_content(dataset: WindowDataset) -> None:
+    """Read the windows through, unless that was done since their files last changed.
+
+    Raises:
+        DatasetError: if they are not those that the folder's meta.json tells of, or have unknown tokens.
+    """
+    folder, hashes = dataset.folder, dataset.fingerprint
+    files = {name: (folder / name).stat() for name in (*(f"{split}.npy" for split in SPLITS), PLACES_FILE)}
+    checked = {"files": {name: [file.st_size, file.st_mtime_ns] for name, file in files.items()}, "sha256": hashes}
+    with suppress(OSError, ValueError, RecursionError):
+        if json.loads((folder / CHECKED_FILE).read_text(encoding="utf-8")) == checked:
+            return
+    pitches = (dataset.meta["vocabulary"][name] for name in ("lowest_pitch", "highest_pitch"))
+    tokens = Vocabulary(*pitches).size
+    for number, (name, windows) in enumerate(dataset.splits.items()):
+        file = folder / f"{name}.npy"
+        if (found := sha256_of(file)) != hashes[name]:
+            raise DatasetError(
+                f"{file} is damaged or was changed: its SHA-256 is {found[:12]}..., its meta.json says "
+                f"{hashes[name][:12]}...; run `melodyvae prep` again"
+            )
+        highest = max((int(rows.max()) for rows in in_parts(windows, ROWS_AT_ONCE)), default=0)
+        if highest >= tokens:
+            raise DatasetError(f"{file} has the token {highest}; those of its vocabulary are 0 to {tokens - 1}")
+        if int((dataset.places["split"] == number).sum()) != len(windows):
+            raise DatasetError(f"{folder / PLACES_FILE} is of other windows; run `melodyvae prep` again")
+    sources = dataset.places["source"]
+    if len(sources) and not 0 <= int(sources.min()) <= int(sources.max()) < len(dataset.meta["sources"]):
+        raise DatasetError(
+            f"{folder / PLACES_FILE} names files that its meta.json does not; run `melodyvae prep` again"
+        )
+    with suppress(OSError), whole_file(folder / CHECKED_FILE) as temporary:  # a folder that cannot be written to
+        temporary.write_text(json.dumps(checked), encoding="utf-8")
 
 
 def _is_whole(value: Any, lowest: int = 1, highest: int = 2**40) -> bool:
@@ -175,7 +206,7 @@ def _are_sources(value: Any) -> bool:
 
 
 META: dict[str, Callable[[Any], bool]] = {  # what the content of meta.json must be
-    "vocabulary": _is_table_of(("first_note_on",), _is_whole),
+    "vocabulary": _is_table_of(("first_note_on", "lowest_pitch", "highest_pitch"), lambda value: _is_whole(value, 0)),
     "steps_per_quarter": _is_whole,
     "meter": lambda value: isinstance(value, list) and len(value) == 2 and all(map(_is_whole, value)),
     "bars": _is_whole,

@@ -24,6 +24,16 @@ def short_name(name: str) -> str:
     return data[: MAX_NAME_BYTES - len(suffix)].decode(errors="ignore") + suffix
 
 
+def sha256_of(path: str | Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal.
+
+    Raises:
+        OSError: if it cannot be read.
+    """
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def hidden_prefix(name: str) -> str:
     """Prefix of the temporary names beside ``name`` while it is written: ``.NAME.``."""
     return f".{short_name(name)}."
