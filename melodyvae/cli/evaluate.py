@@ -51,6 +51,8 @@ EXPLAINED = {
     "judged": "accuracy of a network trained to tell them from the windows, on fresh ones",
 }
 BASELINES = ("nothing", "nearest", "no z")
+BY_DISTANCE = ("sampled_accuracy", "greedy_accuracy", "note_f1", "exact_windows", "kl_bits")
+VALUES = f"{'':<34}{'value':>9}{'95% interval':>22}{'by file':>9}"  # the title of three columns
 
 
 @click.command()
@@ -117,7 +119,7 @@ def evaluate(
     melody-16bar for sixteen bars of 4/4; the first line says which.
 
     Without DATASET, the metrics that were measured at the end of the model's training are printed. In brackets are 95%
-    intervals (bootstrap over windows).
+    intervals (bootstrap over files: windows of one file are alike); "by file" is the mean of the files' own values.
     """
     from melodyvae.datasets.windows import open_dataset
     from melodyvae.device import choose_device, use_threads
@@ -144,7 +146,8 @@ def evaluate(
 
         def show(part: str, report: Report) -> None:
             if part == "windows":
-                click.echo(f"{report.windows} windows of {dataset} ({split}), {model_name}")
+                files = f"{report.files} file{'s' * (report.files != 1)}"
+                click.echo(f"{report.windows} windows of {files} of {dataset} ({split}), {model_name}")
             else:
                 PRINTERS[part](report)
 
@@ -185,23 +188,30 @@ def _print_recorded(model_name: str, metrics: Mapping[str, Any]) -> None:
 
 def _print_reconstruction(report: Report) -> None:
     metrics = report.reconstruction or {}
-    click.echo(f"{'':<34}{'value':>9}{'95% interval':>22}" + "".join(f"{name:>10}" for name in BASELINES))
+    click.echo(f"{VALUES}" + "".join(f"{name:>10}" for name in BASELINES))
     for name, metric in metrics.items():
-        if isinstance(metric, dict):
+        if isinstance(metric, dict) and name in EXPLAINED:
             baselines = [metric["baselines"][baseline] for baseline in BASELINES]
             cells = "".join(f"{'' if value is None else f'{value:.4f}':>10}" for value in baselines)
             click.echo(f"{name:<34}{_value(metric)}{cells}  {EXPLAINED[name]}")
-    click.echo(f"{'active_units':<34}{metrics['active_units']:9d}{'':>52}  {EXPLAINED['active_units']}")
+    click.echo(f"{'active_units':<34}{metrics['active_units']:9d}{'':>61}  {EXPLAINED['active_units']}")
     click.echo(
         f"nothing: always 'no event'; nearest: the nearest of {report.nearest_among}, in any key (of up to 1,000 "
         "windows); no z: the same decoder, given another window's z"
     )
+    rows = metrics["by_distance"]
+    if rows:
+        click.echo(f"{'steps unlike the nearest':<34}" + "".join(f"{label:>42}" for label in rows))
+        click.echo(f"{'windows, files':<34}" + "".join(f"{of['windows']:>35},{of['files']:>6}" for of in rows.values()))
+        for name in BY_DISTANCE:
+            click.echo(f"{name:<34}" + "".join(f"  {_value(of[name])}" for of in rows.values()))
 
 
 def _print_bound(report: Report) -> None:
     from melodyvae.evaluation.report import BOUND_SAMPLES
 
     bounds = report.bound or {}
+    click.echo(VALUES)
     for name, samples in BOUND_SAMPLES.items():
         basis = f"{samples} sample{'s' if samples > 1 else ''} of z, {bounds['windows']} windows"
         click.echo(f"{name:<34}{_value(bounds[name])}  {EXPLAINED[name]} ({basis})")
@@ -210,12 +220,12 @@ def _print_bound(report: Report) -> None:
 def _print_samples(report: Report) -> None:
     metrics = report.samples or {}
     priors = [name for name in metrics if name not in ("count", "floor")]
-    click.echo(f"{metrics['count']} samples from a prior against the windows: Jensen-Shannon distance in bits")
+    click.echo(f"{metrics['count']} samples from a prior against the windows: Jensen-Shannon divergence in bits")
     click.echo(f"{'':<34}" + "".join(f"{prior:>9}" for prior in priors))
     for name in metrics["normal"]:
         explanation = EXPLAINED[name]
         if name in metrics["floor"]:
-            explanation += f" (two halves of the windows: {metrics['floor'][name]:.4f})"
+            explanation += f" (two halves of the files: {metrics['floor'][name]:.4f})"
         click.echo(f"{name:<34}" + "".join(f"{metrics[prior][name]:9.4f}" for prior in priors) + f"  {explanation}")
 
 
@@ -225,13 +235,13 @@ def _print_structure(report: Report) -> None:
     metrics = report.structure or {}
     ranges, files = (metrics.get("training", {}).get(name) for name in ("ranges", "files"))
     click.echo(f"{'':<34}" + "".join(f"{name:>9}" for name in metrics) + f"{'range' if ranges else '':>19}")
-    js = [name for name in metrics["windows"] if name.startswith("js_")]
-    opening = [name for name in metrics["windows"] if name.startswith("opening_")]
+    js = [name for name in metrics["samples"] if name.startswith("js_")]
+    opening = [name for name in metrics["samples"] if name.startswith("opening_")]
     far = ("similarity_error", *js, "judged", *sorted(opening, key=lambda name: name == "opening_judged"))
     like = [name for name, value in metrics["windows"].items() if isinstance(value, float) and name not in far]
-    for name in (*like, *(name for name in far if name in metrics["windows"])):
+    for name in (*like, *(name for name in far if name in metrics["samples"])):
         if name == far[0]:
-            click.echo("distance to the windows (column windows: half against half)")
+            click.echo("distance to the windows (column windows: one half of the files against the other)")
         cells = "".join(f"{f'{values[name]:.4f}' if name in values else '':>9}" for values in metrics.values())
         if ranges:
             cells += f"{'{:.3f} to {:.3f}'.format(*ranges[name]) if name in ranges else '':>19}"
@@ -252,7 +262,7 @@ def _print_interpolations(report: Report) -> None:
 
 def _value(metric: Mapping[str, Any]) -> str:
     low, high = metric["interval"]
-    return f"{metric['value']:9.4f}{f'[{low:.4f}, {high:.4f}]':>22}"
+    return f"{metric['value']:9.4f}{f'[{low:.4f}, {high:.4f}]':>22}{metric['mean_of_files']:>9.4f}"
 
 
 PRINTERS = {

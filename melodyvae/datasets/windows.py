@@ -137,7 +137,7 @@ def open_dataset(folder: str | Path) -> WindowDataset:
                 f"{folder / name}.npy holds {windows.dtype} {windows.shape}, which contradicts its meta.json; "
                 "run `melodyvae prep` again"
             )
-    columns = places.dtype.fields or {}
+    columns: Mapping[str, Any] = places.dtype.fields or {}
     if places.ndim != 1 or any(
         name not in columns or columns[name][0].kind not in "ui" for name in ("split", "source")
     ):

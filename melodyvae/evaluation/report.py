@@ -1,6 +1,7 @@
 """All metrics of a model on one dataset: what ``melodyvae evaluate`` prints.
 
-Conventions: as in :mod:`melodyvae.evaluation.reconstruction`. Intervals are 95% confidence intervals.
+Conventions: as in :mod:`melodyvae.evaluation.reconstruction`. Intervals are 95% confidence intervals that
+resample files: windows of one file are alike.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from melodyvae.evaluation.repetition import self_similarity
 from melodyvae.evaluation.samples import (
     Origin,
     fewest_differences,
+    halves_by_file,
     histograms,
     jensen_shannon_bits,
     sample_metrics,
@@ -47,6 +49,7 @@ from melodyvae.verbs.prior import Prior, draw_latents, has_fitted_prior
 
 METRICS = ("reconstruction", "bound", "samples", "structure", "interpolations")
 NEAREST_WINDOWS = 1000  # whose nearest training window is searched
+DISTANCES = {"up to 1": 1, "2 or 3": 3, "4 or more": None}  # the highest number of steps unlike the nearest window
 BOUND_SAMPLES = {"negative_elbo_nats_per_step": 1, "importance_weighted_nats_per_step": 100}  # of z
 
 
@@ -58,12 +61,15 @@ class Report:
         dataset_sha256: the hash of each split's file.
         split: ``train``, ``valid``, ``test`` or ``all``.
         windows: how many windows were measured.
+        files: of how many files.
         seed: of all draws.
         nearest_among: what windows the baseline ``nearest`` chooses from, in words.
-        reconstruction: ``active_units``, and by name ``value``, ``interval`` and ``baselines`` (see :func:`evaluate`).
-        bound: by name ``value`` and ``interval``; ``windows`` says of how many.
+        reconstruction: ``active_units``, and by name ``value``, ``interval``, ``mean_of_files`` and ``baselines`` (see
+            :func:`evaluate`); ``by_distance`` has the same for windows by the number of steps in which they differ from
+            the nearest training window.
+        bound: by name ``value``, ``interval`` and ``mean_of_files``; ``windows`` says of how many.
         samples: by prior the metrics of samples against the windows; ``floor`` is the same between two halves of the
-            windows, ``count`` the number of samples.
+            windows that share no file, ``count`` the number of samples.
         structure: of the windows and of samples, the shares of bars that repeat an earlier one, and which bars are
             alike.
         interpolations: the curves of :class:`~melodyvae.evaluation.interpolation.InterpolationCurves`.
@@ -72,6 +78,7 @@ class Report:
     dataset_sha256: dict[str, str]
     split: str
     windows: int
+    files: int
     seed: int
     nearest_among: str = ""
     reconstruction: dict[str, Any] | None = None
@@ -122,7 +129,8 @@ def evaluate(
     """
     dataset.check_fits(model.config)
     data, network = _Data.of(model, dataset, split).some(max_windows, seed), model.network()
-    report = Report(dataset.fingerprint, split, len(data.windows), seed, data.nearest_among)
+    files = len(np.unique(data.sources))
+    report = Report(dataset.fingerprint, split, len(data.windows), files, seed, data.nearest_among)
 
     @functools.cache  # two parts measure the same samples
     def draw(prior: Prior) -> np.ndarray:
@@ -189,7 +197,8 @@ class _Data:
 def _reconstruction(model: MelodyModel, data: _Data, seed: int) -> dict[str, Any]:
     ratios, means = window_ratios(model, data.windows, seed)
     without_z, _ = window_ratios(model, data.windows, seed, shuffle_z=True)
-    nearest = nearest_window_metrics(model, data, seed)
+    nearest = _nearest_training_windows(model, data, seed)
+    copied = nearest.metrics()
     metrics: dict[str, Any] = {"active_units": active_units(means)}
     for name, ratio in ratios.items():
         nothing = ratios["no_event_accuracy"].value if name.endswith("_accuracy") else None
@@ -197,40 +206,75 @@ def _reconstruction(model: MelodyModel, data: _Data, seed: int) -> dict[str, Any
             nothing = 0.0
         baselines = {
             "nothing": nothing,
-            "nearest": nearest.get(name),
+            "nearest": copied.get(name),
             "no z": None if name in ("no_event_accuracy", "kl_bits") else without_z[name].value,
         }
-        metrics[name] = {"value": ratio.value, "interval": list(ratio.interval(seed)), "baselines": baselines}
+        metrics[name] = _measured(ratio, data.sources, seed) | {"baselines": baselines}
+    metrics["by_distance"] = {}
+    least = 0
+    for label, most in DISTANCES.items():
+        is_so_far = (nearest.differing >= least) & (nearest.differing <= (most or data.windows.shape[1]))
+        places = nearest.places[is_so_far]
+        if len(places):
+            sources = data.sources[places]
+            metrics["by_distance"][label] = {"windows": len(places), "files": len(np.unique(sources))} | {
+                name: _measured(ratio.of(places), sources, seed) for name, ratio in ratios.items()
+            }
+        least = (most or 0) + 1
     return metrics
 
 
-def nearest_window_metrics(model: MelodyModel, data: _Data, seed: int) -> dict[str, float]:
-    """Similarity of windows to the nearest training window of another file, in any key; empty without one."""
-    if not len(data.train):
-        return {}
-    places = random_places(len(data.windows), NEAREST_WINDOWS, seed)
-    normal, train = model.vocabulary.normalise(data.windows[places]), model.vocabulary.normalise(data.train)
+def _measured(ratio: Ratio, sources: np.ndarray, seed: int) -> dict[str, Any]:
+    of_files = ratio.by_file(sources)
+    return {"value": ratio.value, "interval": list(of_files.interval(seed)), "mean_of_files": of_files.mean}
+
+
+@dataclass(frozen=True)
+class _Nearest:
+    """Some of the windows, ``(M, T)``, beside the training windows that are nearest to them, both moved to one key.
+
+    ``places`` ``(M,)`` are theirs among all windows; ``differing`` ``(M,)`` is the number of steps that are not alike.
+    Windows are left out to which there is no training window from another file.
+    """
+
+    places: np.ndarray
+    differing: np.ndarray
+    windows: np.ndarray
+    nearest: np.ndarray
+
+    def metrics(self) -> dict[str, float]:
+        """Similarity of the windows to the nearest ones; empty without any."""
+        if not len(self.places):
+            return {}
+        nearest, own = (torch.from_numpy(rows.astype(np.int64)) for rows in (self.nearest, self.windows))
+        return {
+            "greedy_accuracy": 1 - float(self.differing.mean()) / self.windows.shape[1],
+            "exact_windows": float((self.differing == 0).mean()),
+            "note_f1": note_f1(nearest, own),
+        }
+
+
+def _nearest_training_windows(model: MelodyModel, data: _Data, seed: int) -> _Nearest:
+    """Up to 1,000 of the windows, drawn, with the nearest training window of another file, in any key."""
+    places = random_places(len(data.windows), NEAREST_WINDOWS if len(data.train) else 0, seed)
+    windows, train = model.vocabulary.normalise(data.windows[places]), model.vocabulary.normalise(data.train)
+    if not len(places):
+        return _Nearest(places, np.empty(0, np.int64), windows, windows)
     origin = data.origin(places)
     if origin is None:
         train = np.unique(train, axis=0)
-    differing, nearest = fewest_differences(normal, train, origin)
-    has_one = differing <= normal.shape[1]  # there is a training window from another file
-    if not has_one.any():
-        return {}
-    nearest_rows, own_rows = (torch.from_numpy(rows[has_one].astype(np.int64)) for rows in (train[nearest], normal))
-    return {
-        "greedy_accuracy": 1 - float(differing[has_one].mean()) / normal.shape[1],
-        "exact_windows": float((differing[has_one] == 0).mean()),
-        "note_f1": note_f1(nearest_rows, own_rows),
-    }
+    differing, nearest = fewest_differences(windows, train, origin)
+    has_one = differing <= windows.shape[1]
+    return _Nearest(places[has_one], differing[has_one], windows[has_one], train[nearest[has_one]])
 
 
 def _bound(model: MelodyModel, data: _Data, count: int, seed: int) -> dict[str, Any]:
-    some = random_rows(data.windows, count, seed)
+    places = random_places(len(data.windows), count, seed)
+    some = data.windows[places]
     bounds: dict[str, Any] = {"windows": len(some)}
     for name, samples in BOUND_SAMPLES.items():
         ratio = Ratio(importance_weighted_bound(model, some, samples, seed), np.full(len(some), some.shape[1]))
-        bounds[name] = {"value": ratio.value, "interval": list(ratio.interval(seed))}
+        bounds[name] = _measured(ratio, data.sources[places], seed)
     return bounds
 
 
@@ -246,9 +290,10 @@ def _samples(
     metrics: dict[str, Any] = {"count": count}
     for prior in _priors(model):
         metrics[prior] = sample_metrics(draw(prior), data.windows, data.train, table, bar, data.origin())
-    order = np.random.default_rng(seed).permutation(len(data.windows))
-    halves = [histograms(data.windows[order[start::2]], table, bar) for start in (0, 1)]
-    metrics["floor"] = {f"js_{name}": jensen_shannon_bits(*(half[name] for half in halves)) for name in halves[0]}
+    halves = halves_by_file(data.sources, seed)
+    counts = [histograms(data.windows[half], table, bar) for half in halves if len(halves[1])]
+    names = counts[0] if counts else ()
+    metrics["floor"] = {f"js_{name}": jensen_shannon_bits(*(of[name] for of in counts)) for name in names}
     return metrics
 
 
@@ -257,11 +302,11 @@ def _structure(
 ) -> dict[str, Any]:
     """Structure of windows and samples, and the distance between them.
 
-    The distance of two halves of the windows is the floor. ``training`` compares as many training windows: a perfect
-    model of the training files would be as far from windows of other files. Its ``ranges`` are those of
-    :func:`ranges_of_files`, for as many ``files`` as the windows are from. A model of more than two bars is compared
-    with two-bar samples joined, which are independent of each other; ``opening_*`` are the distances of the first two
-    bars alone.
+    The distance of two halves of the windows, of different files, is the floor. ``training`` compares as many training
+    windows: a perfect model of the training files would be as far from windows of other files. Its ``ranges`` are
+    those of :func:`ranges_of_files`, for as many ``files`` as the windows are from. A model of more than two bars is
+    compared with two-bar samples joined, which are independent of each other; ``opening_*`` are the distances of the
+    first two bars alone.
     """
     config = model.config
     compared = {"windows": random_rows(data.windows, count, seed), "samples": draw(_priors(model)[0])}
@@ -286,17 +331,16 @@ def _structure(
             "similarity_by_lag": like.similarity.tolist(),
             "self_similarity": self_similarity(rows, bar).tolist(),
         }
-    windows, order = data.windows, np.random.default_rng(seed).permutation(len(data.windows))
-    against = {name: (rows, windows) for name, rows in compared.items()} | {
-        "windows": (windows[order[::2]], windows[order[1::2]])
-    }
+    windows, halves = data.windows, halves_by_file(data.sources, seed)
+    against = {name: (rows, windows) for name, rows in compared.items()}
+    if len(halves[1]):
+        against["windows"] = windows[halves[0]], windows[halves[1]]
     for name, (ours, theirs) in against.items():
         metrics_by_name[name] |= distances(ours, theirs, table, bar)
         if min(len(ours), len(theirs)) >= MIN_WINDOWS:
-            judged = (windows[::2], windows[1::2]) if name == "windows" else (ours, theirs)
-            metrics_by_name[name]["judged"] = two_sample_accuracy(*judged, table.size, seed=seed)
+            metrics_by_name[name]["judged"] = two_sample_accuracy(ours, theirs, table.size, seed=seed)
             if config.bars > OPENING_BARS:
-                one, other = (rows[:, : OPENING_BARS * bar] for rows in judged)
+                one, other = (rows[:, : OPENING_BARS * bar] for rows in (ours, theirs))
                 metrics_by_name[name]["opening_judged"] = two_sample_accuracy(one, other, table.size, seed=seed)
         metrics_by_name[name] |= opening_distances(ours, theirs, table, bar)
     if "training" in metrics_by_name:

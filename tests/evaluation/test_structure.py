@@ -117,7 +117,7 @@ def test_the_first_two_bars_of_longer_windows_are_compared_by_themselves():
         assert 0.0 <= found[name]["opening_judged"] <= 1.0
         assert found[name]["opening_js_onset"] != found[name]["js_onset"]
     assert found["samples"]["opening_js_interval"] > 0
-    _print_structure(report.Report({}, "test", 40, 0, structure=found))
+    _print_structure(report.Report({}, "test", 40, 40, 0, structure=found))
 
 
 def test_training_windows_show_how_far_what_is_learned_lies_from_windows_of_other_files():
@@ -154,7 +154,7 @@ def test_the_command_shows_the_ranges_of_as_many_training_files(capsys):
     found = report._structure(MelodyModel(config).network(), data, lambda prior: random_windows(12, 64, seed=5), 12, 0)
     assert found["training"]["files"] == 3
     low, high = found["training"]["ranges"]["silence"]
-    _print_structure(report.Report({}, "test", 12, 0, structure=found))
+    _print_structure(report.Report({}, "test", 12, 3, 0, structure=found))
     shown = capsys.readouterr().out
     assert f"{low:.3f} to {high:.3f}" in next(line for line in shown.splitlines() if line.startswith("silence"))
     assert "20 draws of 3 training files" in shown
