@@ -234,7 +234,7 @@ def _duplicates(entries: Sequence[Entry]) -> dict[int, str]:
     return duplicates
 
 
-def _splits(hashes: Sequence[str]) -> list[str]:
+def splits_of_sources(hashes: Sequence[str]) -> list[str]:
     """The split of each source; with three sources or more none of the splits stays empty."""
     if len(hashes) < 3:
         return ["train"] * len(hashes)
@@ -259,7 +259,7 @@ def _write(output: Path, journal: Journal, options: PrepOptions) -> PrepReport:
         (entry for entry in journal.entries if entry.has_windows and id(entry) not in duplicates),
         key=lambda entry: entry.sha256,
     )
-    splits = _splits([source.sha256.hex() for source in sources])
+    splits = splits_of_sources([source.sha256.hex() for source in sources])
     staging = new_folder_beside(output)
     try:
         provenance, left_out_windows, dropped = _write_windows(staging, journal, sources, splits)

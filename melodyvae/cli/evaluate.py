@@ -125,7 +125,7 @@ def evaluate(
     from melodyvae.device import choose_device, use_threads
     from melodyvae.evaluation import report as reports
     from melodyvae.models.melody import MelodyModel
-    from melodyvae.system.files import whole_file
+    from melodyvae.system.files import check_writable, whole_file
     from melodyvae.verbs.meters import BY_METER, DUPLE_MODEL, model_for_windows
     from melodyvae.writing.curves import plot_interpolations
     from melodyvae.writing.matrices import plot_similarities
@@ -134,6 +134,8 @@ def evaluate(
         if file is not None and file.exists():
             raise click.ClickException(f"{file} exists; choose another file")
     with known_errors():
+        for file in filter(None, (json_file, plot_file, similarity_file)):
+            check_writable(file.parent)
         windows = None if dataset is None else open_dataset(dataset)
         if model_name == BY_METER:
             grid = None if windows is None else windows.meta

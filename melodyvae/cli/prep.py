@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from melodyvae.cli.options import known_errors, usage_errors
-from melodyvae.system.files import short_name
+from melodyvae.cli.signals import status_of
+from melodyvae.system.files import named, short_name
 
 if TYPE_CHECKING:
     from data_prep.prepare import PrepReport
@@ -176,7 +177,7 @@ def prep(
             _print_licences(inputs)
             at_work = cluster_executor(cluster) if cluster else nullcontext()
             # an error found at once leaves no bar behind
-            with at_work as executor, tqdm(unit=" files", delay=0.2) as progress:
+            with named(output), at_work as executor, tqdm(unit=" files", delay=0.2, disable=None) as progress:
 
                 def show(done: int, total: int) -> None:
                     progress.total = total
@@ -192,8 +193,9 @@ def prep(
                     force=force,
                     on_file=show,
                 )
-        except KeyboardInterrupt:
-            raise click.ClickException("stopped. To go on, give the same command with --resume") from None
+        except KeyboardInterrupt as interrupt:
+            click.echo("Error: stopped. To go on, give the same command with --resume", err=True)
+            click.get_current_context().exit(status_of(interrupt))
         except CancelledError:
             raise click.ClickException(
                 f"the cluster at {cluster} is gone. To go on, give the same command with --resume"

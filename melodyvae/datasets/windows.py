@@ -6,9 +6,11 @@ for the first time, and again when the size or the time of one of its files has 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,13 +19,15 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.output import FORMAT_VERSION
+import melodyvae
+from data_prep.output import FORMAT_VERSION, check_output, put_in_place
+from data_prep.prepare import splits_of_sources
 from melodyvae.config import MelodyConfig
 from melodyvae.music.tokens import Vocabulary
 from melodyvae.network.rows import in_parts
 from melodyvae.system.arrays import array_on_disk
 from melodyvae.system.errors import UserError
-from melodyvae.system.files import sha256_of, whole_file
+from melodyvae.system.files import new_folder_beside, sha256_of, whole_file
 
 SPLITS = ("train", "valid", "test")
 PLACES_FILE = "windows.npy"
@@ -145,6 +149,81 @@ def open_dataset(folder: str | Path) -> WindowDataset:
     dataset = WindowDataset(folder, meta, splits, places)
     _check_content(dataset)
     return dataset
+
+
+def write_dataset(
+    folder: str | Path,
+    windows: np.ndarray,
+    files: Sequence[str],
+    *,
+    bars: int = 2,
+    meter: tuple[int, int] = (4, 4),
+    steps_per_quarter: int = 4,
+) -> WindowDataset:
+    """Write windows of one's own as a dataset folder, which every command takes, and open it.
+
+    Files are put into splits by the hash of their names; with three or more, none of the splits stays empty.
+
+    Args:
+        folder: where to; it must not exist.
+        windows: tokens ``(N, T)``.
+        files: the name of the file, or of whatever belongs together, that each window is from.
+        bars: in a window.
+        meter: of a bar.
+        steps_per_quarter: the grid.
+
+    Raises:
+        DatasetError: if windows are not legal, or not of so many bars, or not as many as ``files``.
+        PrepError: if ``folder`` exists.
+    """
+    folder, vocabulary = Path(folder), Vocabulary()
+    steps = bars * 4 * meter[0] * steps_per_quarter // meter[1]
+    if windows.ndim != 2 or windows.shape != (len(files), steps) or not len(files):
+        raise DatasetError(
+            f"windows have shape {windows.shape}; {bars} bars of {meter[0]}/{meter[1]} from {len(files)} files are "
+            f"({len(files)}, {steps})"
+        )
+    if not vocabulary.is_legal(windows).all():
+        raise DatasetError(
+            f"window {int(np.argmin(vocabulary.is_legal(windows)))} has an unknown token, or a note off in silence"
+        )
+    check_output(folder, (), force=False)
+    names = sorted(set(files))
+    hashes = [hashlib.sha256(name.encode()).hexdigest() for name in names]
+    splits = splits_of_sources(hashes)
+    sources = np.array([names.index(name) for name in files])
+    of_split = np.array([SPLITS.index(split) for split in splits])[sources]
+    order = np.argsort(of_split, kind="stable")
+    places = np.zeros(len(files), dtype=[("split", "u1"), ("source", "<u4"), ("speed", "u1"), ("phase", "<u2")])
+    places["split"], places["source"], places["speed"] = of_split[order], sources[order], 1
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging = new_folder_beside(folder)
+    try:
+        for number, split in enumerate(SPLITS):
+            np.save(staging / f"{split}.npy", windows[of_split == number].astype(np.uint8))
+        np.save(staging / PLACES_FILE, places)
+        meta = {
+            "format_version": FORMAT_VERSION,
+            "vocabulary": vocabulary.to_dict(),
+            "steps_per_quarter": steps_per_quarter,
+            "meter": list(meter),
+            "bars": bars,
+            "steps": steps,
+            "counts": {split: int((of_split == number).sum()) for number, split in enumerate(SPLITS)},
+            "left_out_files": {},
+            "left_out_windows": {},
+            "tokens_sha256": {split: sha256_of(staging / f"{split}.npy") for split in SPLITS},
+            "versions": {"melodyvae": melodyvae.__version__, "numpy": np.__version__},
+            "sources": [
+                {"name": name, "sha256": sha256, "split": split}
+                for name, sha256, split in zip(names, hashes, splits, strict=True)
+            ],
+        }
+        (staging / "meta.json").write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
+        put_in_place(staging, folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return open_dataset(folder)
 
 
 def _check_content(dataset: WindowDataset) -> None:

@@ -8,7 +8,7 @@ Conventions: B windows, T steps, V tokens, Z latent; tokens are integers, int64 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeAlias
@@ -17,9 +17,10 @@ import numpy as np
 
 from melodyvae.config import MelodyConfig
 from melodyvae.music.tokens import Vocabulary
+from melodyvae.network.architectures import architecture_named
 from melodyvae.network.checkpoint import check_finite, locate, read_checkpoint
 from melodyvae.network.composing import ComposingDecoder, ComposingEncoder
-from melodyvae.network.decoder import Choice, MelodyDecoder, token_nats
+from melodyvae.network.decoder import Choice, Decoder, MelodyDecoder, token_nats
 from melodyvae.network.draws import Draws
 from melodyvae.network.encoder import MelodyEncoder
 from melodyvae.network.hierarchical import CodesDecoder, CodesEncoder
@@ -31,17 +32,11 @@ from melodyvae.network.weights import Weights
 
 KIND = "melody"
 DEFAULT = "melody-2bar"
-Encoder: TypeAlias = MelodyEncoder | CodesEncoder | ComposingEncoder
-AnyDecoder: TypeAlias = MelodyDecoder | CodesDecoder | ComposingDecoder
+Encoder: TypeAlias = Callable[[np.ndarray], Gaussian]
 
 
 class MelodyNetwork:
     """Encoder and decoder of a trained model.
-
-    Args:
-        config: the model's sizes.
-        weights: by their names in the checkpoint.
-        name: what errors call the model.
 
     Attributes:
         config: the model's sizes.
@@ -54,18 +49,27 @@ class MelodyNetwork:
         path: of the checkpoint that it is from.
     """
 
-    def __init__(self, config: MelodyConfig, weights: Mapping[str, np.ndarray], name: str = "the checkpoint") -> None:
+    def __init__(self, config: MelodyConfig, encoder: Encoder, decoder: Decoder) -> None:
         self.config = config
         self.vocabulary = Vocabulary(config.lowest_pitch, config.highest_pitch)
         self.extras: dict[str, np.ndarray] = {}
         self.metrics: dict[str, Any] = {}
         self.provenance: dict[str, Any] = {}
         self.path: Path | None = None
-        encoder, decoder = _kinds(config)
-        given = Weights(weights, name)
-        self.encoder: Encoder = encoder(config, self.vocabulary.size, given.under("encoder"))
-        self.decoder: AnyDecoder = decoder(config, self.vocabulary.size, given.under("decoder"))
+        self.encoder = encoder
+        self.decoder = decoder
+
+    @classmethod
+    def of_weights(cls, config: MelodyConfig, weights: Mapping[str, np.ndarray], name: str = "the checkpoint") -> Self:
+        """The networks of a configuration, with weights by their names in the checkpoint; errors call it ``name``."""
+        kinds = _kinds(config)
+        given, size = Weights(weights, name), Vocabulary(config.lowest_pitch, config.highest_pitch).size
+        encoder, decoder = (
+            kinds[0](config, size, given.under("encoder")),
+            kinds[1](config, size, given.under("decoder")),
+        )
         given.check_all_taken()
+        return cls(config, encoder, decoder)
 
     @classmethod
     def read(cls, name_or_path: str | Path | None = None) -> Self:
@@ -73,11 +77,15 @@ class MelodyNetwork:
 
         Raises:
             CheckpointError: if there is no such checkpoint or it is not one of a melody model.
+            ArchitectureError: if it is one of an architecture that is not known here.
         """
         chosen = DEFAULT if name_or_path is None else name_or_path
         checkpoint, name = read_checkpoint(chosen), str(chosen)
+        if checkpoint.architecture:
+            made: Self = architecture_named(checkpoint.architecture).from_pretrained(chosen).network()
+            return made
         config = checkpoint.config_as(KIND, MelodyConfig, name)
-        network = cls(config, checkpoint.weights, name)
+        network = cls.of_weights(config, checkpoint.weights, name)
         checkpoint.check_vocabulary(network.vocabulary.to_dict(), name)
         for key, array in checkpoint.extras.items():
             check_finite(array, key, name)
@@ -161,7 +169,11 @@ def _playing() -> Iterator[None]:
         yield
 
 
-def _kinds(config: MelodyConfig) -> tuple[type[Encoder], type[AnyDecoder]]:
+def _kinds(
+    config: MelodyConfig,
+) -> tuple[
+    type[MelodyEncoder | CodesEncoder | ComposingEncoder], type[MelodyDecoder | CodesDecoder | ComposingDecoder]
+]:
     if config.look_back:
         return ComposingEncoder, ComposingDecoder
     return (CodesEncoder, CodesDecoder) if config.segment_codes else (MelodyEncoder, MelodyDecoder)

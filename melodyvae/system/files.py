@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
@@ -53,6 +54,26 @@ def remove_unfinished(folder: Path, name: str = "") -> None:
                 path.unlink(missing_ok=True)
 
 
+def check_writable(folder: Path) -> None:
+    """Raise OSError, before other work, if nothing can be written to ``folder`` or made where it will be."""
+    place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not os.access(place, os.W_OK):
+        is_read_only = hasattr(os, "statvfs") and os.statvfs(place).f_flag & os.ST_RDONLY
+        number = errno.EROFS if is_read_only else errno.EACCES
+        raise OSError(number, os.strerror(number), str(place))
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Give errors of the system that name no file, such as that of a full disk, the name ``path``."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None or isinstance(error, BrokenPipeError):
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+
+
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
     """A temporary file beside ``path`` that takes its place if the block ends without an error.
@@ -63,8 +84,9 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     temporary = _new_beside(path, folder=False)
     try:
-        yield temporary
-        os.replace(temporary, path)
+        with named(path):
+            yield temporary
+            os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
