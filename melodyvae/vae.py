@@ -134,10 +134,9 @@ class MelodyVAE(HeldModel):
 
     def __repr__(self) -> str:
         """The name of the model, its bars and meter, and the numbers of its z."""
-        path = self.model.path
-        name = "" if path is None else f"{path.parent.name if path.stem == 'model' else path.stem}, "
-        bars, (beats, unit) = self.config.bars, self.config.meter
-        return f"MelodyVAE({name}{bars} bars of {beats}/{unit}, z of {self.config.latent_size} numbers)"
+        beats, unit = self.config.meter
+        window = f"{self.config.bars} bars of {beats}/{unit}, z of {self.config.latent_size} numbers"
+        return f"MelodyVAE({self.model.signature}: {window})"
 
     @overload
     def decode(

@@ -328,9 +328,10 @@ def test_the_package_shows_what_there_is():
 
 
 def test_what_a_model_is_can_be_read():
-    assert repr(MelodyVAE.from_pretrained("melody-2bar")) == "MelodyVAE(melody-2bar, 2 bars of 4/4, z of 256 numbers)"
+    vae = MelodyVAE.from_pretrained("melody-2bar")
+    assert repr(vae) == f"MelodyVAE(melody-2bar, revision {vae.model.revision}: 2 bars of 4/4, z of 256 numbers)"
     waltz = MelodyVAE(MelodyModel(replace(PRESETS["tiny"].model, meter=(3, 4))))
-    assert repr(waltz) == f"MelodyVAE(2 bars of 3/4, z of {waltz.config.latent_size} numbers)"
+    assert repr(waltz) == f"MelodyVAE(an unsaved model: 2 bars of 3/4, z of {waltz.config.latent_size} numbers)"
 
 
 def test_types_tell_one_vector_from_several():

@@ -120,12 +120,15 @@ def evaluate(
 
     Without DATASET, the metrics that were measured at the end of the model's training are printed. In brackets are 95%
     intervals (bootstrap over files: windows of one file are alike); "by file" is the mean of the files' own values.
+    The --json file has all of it, and the command, versions, hashes, files and seed by which it can be had again.
     """
     from melodyvae.datasets.windows import open_dataset
     from melodyvae.device import choose_device, use_threads
     from melodyvae.evaluation import report as reports
     from melodyvae.models.melody import MelodyModel
-    from melodyvae.system.files import check_writable, whole_file
+    from melodyvae.network.checkpoint import locate, read_checkpoint
+    from melodyvae.system.files import check_writable, sha256_of, whole_file
+    from melodyvae.training.provenance import command_and_versions
     from melodyvae.verbs.meters import BY_METER, DUPLE_MODEL, model_for_windows
     from melodyvae.writing.curves import plot_interpolations
     from melodyvae.writing.matrices import plot_similarities
@@ -175,7 +178,13 @@ def evaluate(
                 plot_interpolations(report.interpolations, temporary)
         if json_file is not None:
             with whole_file(json_file) as temporary:
-                values = {"model": model_name} | report.to_dict()
+                path = locate(model_name)
+                of_model = {
+                    "model": model_name,
+                    "model_revision": read_checkpoint(path).revision,
+                    "model_sha256": sha256_of(path),
+                }
+                values = command_and_versions() | of_model | report.to_dict()
                 temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
 

@@ -72,6 +72,7 @@ class Report:
             windows that share no file, ``count`` the number of samples.
         structure: of the windows and of samples, the shares of bars that repeat an earlier one, and which bars are
             alike.
+        sources: the files of the windows that were measured, each with ``name``, ``sha256`` and its ``windows``.
         interpolations: the curves of :class:`~melodyvae.evaluation.interpolation.InterpolationCurves`.
     """
 
@@ -81,6 +82,7 @@ class Report:
     files: int
     seed: int
     nearest_among: str = ""
+    sources: tuple[dict[str, Any], ...] = ()
     reconstruction: dict[str, Any] | None = None
     bound: dict[str, Any] | None = None
     samples: dict[str, Any] | None = None
@@ -129,8 +131,11 @@ def evaluate(
     """
     dataset.check_fits(model.config)
     data, network = _Data.of(model, dataset, split).some(max_windows, seed), model.network()
-    files = len(np.unique(data.sources))
-    report = Report(dataset.fingerprint, split, len(data.windows), files, seed, data.nearest_among)
+    sources = tuple(
+        {key: dataset.meta["sources"][place][key] for key in ("name", "sha256")} | {"windows": int(count)}
+        for place, count in zip(*np.unique(data.sources, return_counts=True), strict=True)
+    )
+    report = Report(dataset.fingerprint, split, len(data.windows), len(sources), seed, data.nearest_among, sources)
 
     @functools.cache  # two parts measure the same samples
     def draw(prior: Prior) -> np.ndarray:

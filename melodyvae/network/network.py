@@ -47,6 +47,7 @@ class MelodyNetwork:
         metrics: held-out metrics by name.
         provenance: what made it.
         path: of the checkpoint that it is from.
+        revision: of the checkpoint: the beginning of its hash.
     """
 
     def __init__(self, config: MelodyConfig, encoder: Encoder, decoder: Decoder) -> None:
@@ -56,6 +57,7 @@ class MelodyNetwork:
         self.metrics: dict[str, Any] = {}
         self.provenance: dict[str, Any] = {}
         self.path: Path | None = None
+        self.revision = ""
         self.encoder = encoder
         self.decoder = decoder
 
@@ -83,6 +85,7 @@ class MelodyNetwork:
         checkpoint, name = read_checkpoint(chosen), str(chosen)
         if checkpoint.architecture:
             made: Self = architecture_named(checkpoint.architecture).from_pretrained(chosen).network()
+            made.revision = checkpoint.revision
             return made
         config = checkpoint.config_as(KIND, MelodyConfig, name)
         network = cls.of_weights(config, checkpoint.weights, name)
@@ -94,8 +97,16 @@ class MelodyNetwork:
             checkpoint.metrics,
             checkpoint.provenance,
         )
-        network.path = locate(chosen)
+        network.path, network.revision = locate(chosen), checkpoint.revision
         return network
+
+    @property
+    def signature(self) -> str:
+        """The name of its checkpoint, or of the run folder, and its revision."""
+        if self.path is None:
+            return "an unsaved model"
+        name = self.path.parent.name if self.path.stem == "model" else self.path.stem
+        return f"{name}, revision {self.revision}" if self.revision else name
 
     def encode(self, tokens: np.ndarray) -> Gaussian:
         """q(z | x), parameters ``(B, Z)``, of token windows ``(B, T)``."""

@@ -18,7 +18,7 @@ from melodyvae.verbs.held import HeldModel
 from melodyvae.verbs.meters import COMPOSED_BARS
 from melodyvae.verbs.novelty import index_of, redraw_near_copies
 from melodyvae.verbs.prior import PriorError
-from melodyvae.verbs.results import Samples
+from melodyvae.verbs.results import Samples, signed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +70,7 @@ class SampleOptions(Options):
         self.wish().check(parse_choice(self.scale), self.bars or COMPOSED_BARS)
 
 
+@signed
 def sample(vae: HeldModel, options: SampleOptions) -> Samples:
     """Write new melodies.
 

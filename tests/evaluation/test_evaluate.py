@@ -1,5 +1,6 @@
 """The metrics, on models whose metrics are known."""
 
+import hashlib
 import json
 import math
 from unittest.mock import ANY
@@ -25,6 +26,7 @@ from melodyvae.evaluation.samples import (
     jensen_shannon_bits,
     sample_metrics,
 )
+from melodyvae.models.checkpoint import load_checkpoint
 from melodyvae.models.melody import MelodyModel
 from melodyvae.music.melody import Melody, MelodyNote
 from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
@@ -110,6 +112,14 @@ def test_the_command_prints_and_writes_the_metrics_of_the_test_split(dataset_fol
     expected = reconstruction_metrics(MelodyModel.from_pretrained(run_folder), windows)
     written = json.loads(out.read_text())
     assert written["windows"] == len(windows)
+    assert written["files"] == len(written["sources"])
+    assert sum(source["windows"] for source in written["sources"]) == len(windows)
+    assert len(written["sources"][0]["sha256"]) == 64
+    weights = run_folder / "model.safetensors"
+    assert written["model_sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert written["model_revision"] == load_checkpoint(weights).revision
+    assert set(written["versions"]) == {"melodyvae", "torch", "numpy", "python"}
+    assert (written["seed"], written["split"], "command" in written) == (0, "test", True)
     metrics = {
         name: found["value"] if isinstance(found, dict) else found
         for name, found in written["reconstruction"].items()
