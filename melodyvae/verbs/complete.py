@@ -12,7 +12,7 @@ from melodyvae.options import Option, OptionError, Options
 from melodyvae.verbs import both_sides, inpainting
 from melodyvae.verbs.common import ScaleName, Seed, Track, Tunes, added_bars, kept_key, take_all, until_its_end
 from melodyvae.verbs.held import HeldModel
-from melodyvae.verbs.results import Completion
+from melodyvae.verbs.results import Completion, signed
 from melodyvae.verbs.sources import MelodySource, Taken
 
 MAX_HIDDEN_BARS = 10_000
@@ -68,6 +68,7 @@ class CompleteOptions(Options):
         return parse_bars(self.hide)
 
 
+@signed
 def complete(
     vae: HeldModel,
     source: MelodySource,
