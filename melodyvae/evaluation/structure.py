@@ -2,7 +2,7 @@
 
 Conventions: windows are tokens ``(N, T)`` of whole bars; shares are 0 to 1; a lag is a number of bars; bars without an
 onset are left out of all comparisons of bars. Distances are given beside their floor: the same between two halves of
-the held-out windows.
+the held-out windows, of different files.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def ranges_of_files(
 
     A draw takes ``files`` of the files of ``windows`` ``(N, T)``, whose number is ``sources`` ``(N,)``: the statistics
     of their ``melodies``, and the distances of windows of the other files from them, of up to ``count`` windows each.
-    Two halves of the same windows share their files and are nearer. Empty if there are too few files.
+    Empty if there are too few files.
     """
     names = np.unique(sources)
     if len(names) < 2 * files:
