@@ -90,12 +90,9 @@ def test_the_floor_is_the_distance_of_two_halves():
 def test_a_judge_tells_what_differs_and_cannot_tell_what_does_not():
     windows = random_windows(240, 64, seed=1)
     others = random_windows(240, 64, seed=2)
-    steady = others.copy()
-    steady[:, 32:] = steady[:, :32]  # the second half repeats the first
     held = np.where(np.arange(64) % 4 == 0, others, 0).astype(np.uint8)
     assert two_sample_accuracy(held, windows, 90) > 0.9
     assert abs(two_sample_accuracy(others, windows, 90) - 0.5) < 0.15
-    assert two_sample_accuracy(steady, windows, 90) >= 0.4
 
 
 def test_a_judge_that_learns_from_others_is_asked_about_the_real_ones():
