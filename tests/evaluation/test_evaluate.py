@@ -165,7 +165,7 @@ def test_an_interval_of_files_knows_that_windows_of_a_file_are_alike():
     """100 files of 50 windows, each wholly right or wholly wrong: there are 100 observations, not 5,000."""
     is_right = np.random.default_rng(1).random(100) < 0.8
     ratio = Ratio(np.repeat(is_right, 50).astype(float), np.ones(5000))
-    by_window, by_file = ratio.interval(), ratio.by_file(np.repeat(np.arange(100), 50)).interval()
+    by_window, by_file = ratio.interval(0), ratio.by_file(np.repeat(np.arange(100), 50)).interval(0)
     assert by_window[1] - by_window[0] == pytest.approx(3.92 * 0.4 / math.sqrt(5000), rel=0.2)
     assert by_file[1] - by_file[0] == pytest.approx(3.92 * 0.4 / math.sqrt(100), rel=0.2)
 
@@ -191,7 +191,7 @@ def test_metrics_are_told_apart_by_the_distance_to_the_nearest_training_window()
     windows[2, 5:8] = NO_EVENT  # the third is changed in up to three steps
     model = MelodyModel(PRESETS["tiny"].model).eval()
     sources = np.arange(9) // 2
-    data = report_module._Data(windows, sources, train, np.arange(20), False, "")
+    data = report_module._Data(windows, sources, train, np.arange(20), False, "", np.ones(9, bool), np.ones(20, bool))
     found = report_module._reconstruction(model, data, 0)["by_distance"]
     changed = int((windows[2] != train[2]).sum())
     assert 2 <= changed <= 3

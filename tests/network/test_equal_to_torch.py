@@ -24,6 +24,12 @@ def pair(request):
     return model, model.network()
 
 
+def told_as(network: MelodyNetwork, count: int) -> torch.Tensor | None:
+    """What the network tells itself of so many windows."""
+    conditions = network.conditions(count)
+    return None if conditions is None else torch.from_numpy(conditions)
+
+
 def windows_of(model, count: int = 6) -> np.ndarray:
     windows = random_windows(count, model.config.steps).astype(np.int64)
     half = model.config.steps // 2
@@ -109,10 +115,11 @@ def test_shipped_models(name):
     model, network = MelodyModel.from_pretrained(name), MelodyNetwork.read(name)
     windows = random_windows(40, model.config.steps).astype(np.int64)
     tokens = torch.from_numpy(windows)
+    told = told_as(network, len(windows))
     with torch.inference_mode():
-        z = model.encode(tokens).mean
-        theirs, written = model.logits(z, tokens).softmax(dim=-1).numpy(), network.decode(z.numpy())
-        logits = model.logits(z, torch.from_numpy(written)).numpy()
+        z = model.encode(tokens, told).mean
+        theirs, written = model.logits(z, tokens, told).softmax(dim=-1).numpy(), network.decode(z.numpy())
+        logits = model.logits(z, torch.from_numpy(written), told).numpy()
     np.testing.assert_allclose(network.encode(windows).mean, z, atol=1e-5)
     ours = decoders.softmax(network.logits(z.numpy(), windows))
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
@@ -145,7 +152,7 @@ def test_refining_moves_as_adam_in_torch(name, monkeypatch):
     z = torch.tensor(start, requires_grad=True)
     adam, places = torch.optim.Adam([z], lr=LEARNING_RATE, betas=DECAYS), []
     for _ in range(9):
-        logits = model.logits(z, tokens)
+        logits = model.logits(z, tokens, told_as(network, 1))
         places.append(z.detach().clone().numpy())
         right.append(int(sure_steps(logits.detach().numpy(), windows)[0]))
         (z.grad,) = torch.autograd.grad(token_nats(logits, tokens).sum(), z)

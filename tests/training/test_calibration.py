@@ -1,5 +1,7 @@
 """A model that composes is turned until it writes what is like the windows, and nothing else of it changes."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -102,4 +104,4 @@ def test_fit_calibrates_on_request_and_says_so(tmp_path, monkeypatch):
     marks = after.provenance["fitted_to"]
     assert marks["dataset_sha256"] == open_dataset(dataset).fingerprint
     assert set(marks["calibrated"]) == {pairing.knob for pairing in PAIRINGS}
-    assert "calibrated (slip" in CliRunner().invoke(main, ["inspect", str(out)]).output
+    assert re.search(r"calibrated \(\w+ ", CliRunner().invoke(main, ["inspect", str(out)]).output)
