@@ -32,6 +32,7 @@ COMMANDS = {  # in the order of a first session
     "studio": "Open a page in the browser to play with tunes.",
     "inspect": "Say what is in a file, a dataset or a model.",
     "evaluate": "Measure a model on a dataset.",
+    "export": "Write a model for other programs.",
     "digits": "Train and use the sanity models of digits.",
 }
 MODULES = {"continue": "continue_"}  # where a command cannot be called like its module
