@@ -55,8 +55,8 @@ def export(name_or_path: str | Path, folder: Path) -> None:
     config = checkpoint.config_as(KIND, MelodyConfig, str(name_or_path))
     if config.look_back or config.segment_codes or checkpoint.architecture:
         raise ExportError(
-            f"{name_or_path} is not a model that codes its whole window at once; export melody-2bar, "
-            "melody-2bar-triple or a model of your own of that kind"
+            f"{name_or_path} is not a model that codes its whole window at once; export melody-2bar or a model of your "
+            "own of that kind"
         )
     graphs = {"encoder.onnx": _encoder, "start.onnx": _start, "step.onnx": _step}
     for file, build in graphs.items():
@@ -95,8 +95,8 @@ def _described(network: MelodyNetwork, config: MelodyConfig, provenance: dict[st
             "no_event": NO_EVENT,
             "note_off": NOTE_OFF,
             "first_note_on": FIRST_NOTE_ON,
-            "lowest_pitch": config.lowest_pitch,
-            "highest_pitch": config.highest_pitch,
+            "lowest_pitch": network.vocabulary.lowest_pitch,
+            "highest_pitch": network.vocabulary.highest_pitch,
         },
         "token_before_the_first_step": NO_EVENT,
         "rule": "note_off has probability 0 while nothing sounds: set its logit to minus infinity",
@@ -189,7 +189,7 @@ def _gates(weights: np.ndarray) -> np.ndarray:
 
 
 def _token_table(graph: _Graph, config: MelodyConfig) -> str:
-    size = Vocabulary(config.lowest_pitch, config.highest_pitch).size
+    size = Vocabulary().size
     return graph.numbers(token_inputs(size, config.pitch_inputs).astype(np.float32))
 
 
@@ -252,7 +252,7 @@ def _step(graph: _Graph, config: MelodyConfig) -> None:
         new["hidden"].append(hidden)
         new["cell"].append(cell)
     logits = graph.linear("decoder.output", graph.add("Squeeze", value, graph.shape(0)))
-    count = Vocabulary(config.lowest_pitch, config.highest_pitch).size
+    count = Vocabulary().size
     if config.output == "event-then-pitch":
         ends = (0, FIRST_NOTE_ON, FIRST_NOTE_ON + 1, count + 1)
         events, note_on, pitches = (
