@@ -25,6 +25,7 @@ def build_digits_model_and_config(
     latent_size: int | None = None,
     hidden_size: int | None = None,
     labels: bool = False,
+    hidden_layers: int | None = None,
     **changes: Any,
 ) -> tuple[DigitVAE, DigitsTrainConfig]:
     """A new model of a preset, and how to train it, with every change that is not None applied to the training.
@@ -39,7 +40,9 @@ def build_digits_model_and_config(
     preset = DIGITS_PRESETS[preset_name]
     training = override(without_budget(preset.training, changes), **changes)
     torch.manual_seed(training.seed)
-    sizes = override(preset.model, latent_size=latent_size, hidden_size=hidden_size, labels=labels)
+    sizes = override(
+        preset.model, latent_size=latent_size, hidden_size=hidden_size, hidden_layers=hidden_layers, labels=labels
+    )
     return DigitVAE(sizes), training
 
 
