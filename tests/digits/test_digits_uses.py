@@ -230,5 +230,5 @@ def test_each_half_and_drawn_pixels_can_be_hidden():
 def test_the_map_shows_the_posteriors_of_some_digits(tmp_path):
     posteriors = DiagonalGaussian(torch.zeros(3, 2), torch.zeros(3, 2))
     for name, some in (("with", posteriors), ("without", DiagonalGaussian(torch.zeros(0, 2), torch.zeros(0, 2)))):
-        plot_latent_map(torch.zeros(5, 2), torch.arange(5), tmp_path / name, "map", some)
-    assert imread(tmp_path / "with", "png").mean() < imread(tmp_path / "without", "png").mean()  # darker by ellipses
+        plot_latent_map(torch.zeros(5, 2), torch.arange(5), tmp_path / f"{name}.png", "map", some)
+    assert imread(tmp_path / "with.png").mean() < imread(tmp_path / "without.png").mean()  # darker by ellipses
