@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import melodyvae
 from melodyvae.datasets.windows import open_dataset
 from melodyvae.models.melody import MelodyModel
 from melodyvae.music.melody import Melody
@@ -87,6 +88,8 @@ def type_command(arguments: list[str], folder: Path) -> None:
         assert re.search(r"from bar +1: more unusual than +\d+ of 100", output)
     elif command == "digits":
         assert set(folder.rglob("*.png")) > pictures
+    elif command == "export":
+        assert {path.name for path in folder.rglob("*.onnx")} == {"encoder.onnx", "start.onnx", "step.onnx"}
     else:
         assert command == "inspect", command
         assert re.search("<- the melody|note_f1", output), output
@@ -99,6 +102,8 @@ def test_readme_has_commands_to_test():
 
 @pytest.mark.parametrize("command", TABLE_COMMANDS)
 def test_the_commands_of_the_table_work(command, user_folder):
+    if command.startswith("melodyvae export"):
+        pytest.importorskip("onnx", reason="the extra onnx is not installed")
     type_command(shlex.split(command)[1:], user_folder)
 
 
@@ -185,6 +190,13 @@ def test_every_benchmark_that_the_docs_name_is_there():
     named = {name for text in PAGES.values() for name in re.findall(r"-m\s+tests\.benchmarks\.(\w+)", text)}
     assert len(named) >= 8
     assert [name for name in named if not (ROOT / "tests" / "benchmarks" / f"{name}.py").is_file()] == []
+
+
+def test_the_version_is_the_same_everywhere():
+    version = re.escape(melodyvae.__version__)
+    assert re.search(rf"^version: {version}$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.M)
+    assert re.search(rf"^  version = {{{version}}},$", README, re.M)
+    assert re.search(rf"^## {version}\b", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
 
 
 def test_readme_is_short():

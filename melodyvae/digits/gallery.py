@@ -13,6 +13,7 @@ from melodyvae.digits.latent import attribute_direction, slant, stroke_width, wa
 from melodyvae.digits.metrics import posterior_means
 from melodyvae.digits.model import DigitVAE
 from melodyvae.digits.plots import manifold, plot_both_terms, plot_grid, plot_latent_map, plot_rows
+from melodyvae.models.latent import DiagonalGaussian
 
 TWO_D, FIVE_D, TWENTY_D, CONV = "digits-2d", "digits-5d", "digits-20d", "digits-conv"
 BOTH_TERMS = {
@@ -21,6 +22,7 @@ BOTH_TERMS = {
     "KL alone": "digits-2d-kl",
     "plain autoencoder (no sigma, no KL)": "digits-2d-plain",
 }
+ELLIPSES = 40  # posteriors that the map shows
 WALKS = ((3, 8), (1, 7), (4, 9), (2, 0), (6, 5))
 ATTRIBUTE_STEPS = (-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5)  # 1: from the least quarter to the most
 
@@ -102,8 +104,14 @@ def _manifold(model: DigitVAE, path: Path) -> None:
 
 
 def _latent_map(model: DigitVAE, digits: Digits, path: Path) -> None:
-    title = f"Where {len(digits):,} digits lie in z (circles: 50, 90, 99% of N(0, I))"
-    plot_latent_map(posterior_means(model, digits), digits.labels, path, title)
+    title = (
+        f"Where {len(digits):,} digits lie in z (circles: 50, 90, 99% of N(0, I);\n"
+        f"ellipses: q(z | x) of {ELLIPSES} of them, two standard deviations)"
+    )
+    with torch.inference_mode():
+        posterior = model.encode(digits[:ELLIPSES].grey().to(model.device))
+    some = DiagonalGaussian(posterior.mean.cpu(), posterior.log_variance.cpu())
+    plot_latent_map(posterior_means(model, digits), digits.labels, path, title, some)
 
 
 def _both_terms(digits: Digits, generator: torch.Generator, path: Path) -> None:

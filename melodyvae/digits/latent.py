@@ -88,6 +88,20 @@ def attribute_direction(model: DigitVAE, digits: Digits, measure: Callable[[Tens
     return torch.stack(ways).mean(dim=0)
 
 
+def pixels_left(hide: str, generator: torch.Generator | None = None) -> Tensor:
+    """The pixels that stay visible, bool ``(28, 28)``.
+
+    Args:
+        hide: ``lower``, ``upper``, ``left`` or ``right`` half, or ``pixels``: three quarters of all, drawn.
+        generator: of the draw.
+    """
+    if hide == "pixels":
+        return torch.rand(SIDE, SIDE, generator=generator) < 0.25
+    first_half = torch.arange(SIDE) < SIDE // 2
+    in_it = first_half if hide in ("lower", "right") else ~first_half
+    return in_it[:, None].expand(SIDE, SIDE) if hide in ("lower", "upper") else in_it.expand(SIDE, SIDE)
+
+
 def fill_in(
     model: DigitVAE,
     image: Tensor,

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from melodyvae.digits.config import SIDE
 from melodyvae.digits.model import CLASSES, DigitVAE
+from melodyvae.models.latent import DiagonalGaussian
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,11 +72,19 @@ def manifold(model: DigitVAE, side: int = 20) -> Tensor:
         return model.decode(torch.stack([right, up], dim=-1).view(-1, 2).to(model.device)).cpu()
 
 
-def plot_latent_map(means: Tensor, labels: Tensor, path: Path, title: str) -> None:
-    """Posterior means ``(N, 2)`` coloured by digit, with the circles that hold 50%, 90% and 99% of N(0, I)."""
+def plot_latent_map(means: Tensor, labels: Tensor, path: Path, title: str, posteriors: DiagonalGaussian) -> None:
+    """Posterior means ``(N, 2)`` coloured by digit, with the circles that hold 50%, 90% and 99% of N(0, I).
+
+    Of the ``posteriors`` q(z | x) of some digits, parameters ``(M, 2)``, ellipses show two standard deviations.
+    """
+    from matplotlib.patches import Ellipse
+
     figure = _figure((6.2, 5.6))
     axis = figure.subplots()
     _scatter(axis, means, labels, point_size=4)
+    widths = 4 * torch.exp(0.5 * posteriors.log_variance)  # two standard deviations to either side
+    for (x, y), (width, height) in zip(posteriors.mean.tolist(), widths.tolist(), strict=True):
+        axis.add_patch(Ellipse((x, y), width, height, fill=False, color=BOUND, linewidth=0.8))
     _circles(axis)
     axis.set_xlabel("$z_1$")
     axis.set_ylabel("$z_2$")

@@ -25,6 +25,7 @@ def build_digits_model_and_config(
     latent_size: int | None,
     hidden_size: int | None,
     labels: bool,
+    hidden_layers: int | None = None,
     **changes: Any,
 ) -> tuple[DigitVAE, DigitsTrainConfig]:
     """A new model of a preset, and how to train it, with every change that is not None applied to the training.
@@ -38,7 +39,13 @@ def build_digits_model_and_config(
         raise ConfigError(f"there is no preset {preset_name!r}; choose one of {', '.join(DIGITS_PRESETS)}")
     training = override(without_budget(DigitsTrainConfig(), changes), **changes)
     torch.manual_seed(training.seed)
-    sizes = override(DIGITS_PRESETS[preset_name], latent_size=latent_size, hidden_size=hidden_size, labels=labels)
+    sizes = override(
+        DIGITS_PRESETS[preset_name],
+        latent_size=latent_size,
+        hidden_size=hidden_size,
+        hidden_layers=hidden_layers,
+        labels=labels,
+    )
     return DigitVAE(sizes), training
 
 

@@ -62,8 +62,8 @@ def export(name_or_path: str | Path, folder: Path) -> None:
     config = checkpoint.config_as(KIND, MelodyConfig, str(name_or_path))
     if config.look_back or config.segment_codes or checkpoint.architecture:
         raise ExportError(
-            f"{name_or_path} is not a model that codes its whole window at once; export melody-2bar, "
-            "melody-2bar-triple or a model of your own of that kind"
+            f"{name_or_path} is not a model that codes its whole window at once; export melody-2bar or a model of your "
+            "own of that kind"
         )
     graphs = {"encoder.onnx": _encoder, "start.onnx": _start, "step.onnx": _step}
     for file, build in graphs.items():

@@ -90,6 +90,7 @@ def test_train_writes_a_run_folder_with_its_provenance(trained):
         (("--preset", "conv"), {"network": "conv"}),
         (("--preset", "plain-autoencoder"), {"variational": False}),
         (("--labels",), {"labels": True}),
+        (("--layers", "1"), {"hidden_layers": 1}),
         (("--beta", "0"), {"latent_size": 20}),
         (("--kl-only",), {"variational": True}),
     ],

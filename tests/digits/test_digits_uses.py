@@ -10,10 +10,11 @@ from matplotlib.image import imread
 from melodyvae.digits.anomaly import LETTERS, letters, noise, roc_auc, upside_down
 from melodyvae.digits.data import Digits
 from melodyvae.digits.gallery import BOOK, draw_pictures, typical
-from melodyvae.digits.latent import attribute_direction, drawn_digits, fill_in, slant, stroke_width, walk
+from melodyvae.digits.latent import attribute_direction, drawn_digits, fill_in, pixels_left, slant, stroke_width, walk
 from melodyvae.digits.metrics import negative_elbos, posterior_means
 from melodyvae.digits.model import DigitVAE
-from melodyvae.digits.plots import manifold, plot_digit_curves, tile
+from melodyvae.digits.plots import manifold, plot_digit_curves, plot_latent_map, tile
+from melodyvae.models.latent import DiagonalGaussian
 from tests.digits.idx_files import blobs
 
 
@@ -217,3 +218,20 @@ def test_curves_with_and_without_held_out_metrics(tmp_path):
     plot_digit_curves([line | held_out], tmp_path / "b.png")
     assert imread(tmp_path / "a.png").std() > 0
     assert imread(tmp_path / "b.png").std() > 0
+
+
+def test_each_half_and_drawn_pixels_can_be_hidden():
+    halves = {side: pixels_left(side) for side in ("lower", "upper", "left", "right")}
+    assert {side: int(left.sum()) for side, left in halves.items()} == dict.fromkeys(halves, 28 * 14)
+    assert halves["lower"][0, 0]
+    assert halves["upper"][27, 0]
+    assert halves["left"][0, 27]
+    assert halves["right"][0, 0]
+    assert 100 < int(pixels_left("pixels", torch.Generator().manual_seed(0)).sum()) < 300
+
+
+def test_the_map_shows_the_posteriors_of_some_digits(tmp_path):
+    posteriors = DiagonalGaussian(torch.zeros(3, 2), torch.zeros(3, 2))
+    for name, some in (("with", posteriors), ("without", DiagonalGaussian(torch.zeros(0, 2), torch.zeros(0, 2)))):
+        plot_latent_map(torch.zeros(5, 2), torch.arange(5), tmp_path / f"{name}.png", "map", some)
+    assert imread(tmp_path / "with.png").mean() < imread(tmp_path / "without.png").mean()  # darker by ellipses

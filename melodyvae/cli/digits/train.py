@@ -25,6 +25,7 @@ from melodyvae.system.files import named
 )
 @click.option("--latent", "latent_size", type=int, help="Numbers in z.  [default: 20]")
 @click.option("--hidden", "hidden_size", type=int, help="Units of a fully connected layer.  [default: the preset's]")
+@click.option("--layers", "hidden_layers", type=int, help="Fully connected layers on either side of z.  [default: 2]")
 @click.option("--labels", is_flag=True, help="Give the digit to encoder and decoder: a conditional VAE.")
 @click.option("--beta", type=float, help="Weight of the KL; 0 is reconstruction alone.  [default: 1]")
 @click.option("--kl-only", is_flag=True, help="Minimise the KL alone, to see what it does by itself.")
@@ -41,6 +42,7 @@ def train(
     preset: str,
     latent_size: int | None,
     hidden_size: int | None,
+    hidden_layers: int | None,
     labels: bool,
     kl_only: bool,
     resume: bool,
@@ -54,6 +56,7 @@ def train(
     \b
     melodyvae digits train --data mnist --latent 2
     melodyvae digits train --preset conv
+    melodyvae digits train --latent 2 --layers 1 --hidden 256
     melodyvae digits train --preset plain-autoencoder --latent 2
     melodyvae digits train --latent 2 --resume
 
@@ -70,10 +73,12 @@ def train(
     changes["reconstruct"] = False if kl_only else None
     use_threads(threads)
     with usage_errors():
-        model, config = build_digits_model_and_config(preset, latent_size, hidden_size, labels, **changes)
+        model, config = build_digits_model_and_config(
+            preset, latent_size, hidden_size, labels, hidden_layers, **changes
+        )
     folder = output or Path("runs") / f"digits-{preset}-{model.config.latent_size}d"
     with known_errors(), named(folder):
-        if resume and not any(map(is_given, ("preset", "latent_size", "hidden_size", "labels"))):
+        if resume and not any(map(is_given, ("preset", "latent_size", "hidden_size", "hidden_layers", "labels"))):
             started = options_of_run(folder, DigitsConfig, DigitsTrainConfig, **changes)
             model, config = (model, config) if started is None else (DigitVAE(started[0]), started[1])
         if not resume:
