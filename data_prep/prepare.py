@@ -21,7 +21,6 @@ of the arrays. The split is by source: a file's SHA-256 alone says where it goes
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -46,7 +45,7 @@ from data_prep.workers import work_on, work_on_executor
 from melodyvae.music.feel import NO_SWING
 from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
 from melodyvae.system.cores import available_cores
-from melodyvae.system.files import hidden_prefix, new_folder_beside
+from melodyvae.system.files import hidden_prefix, new_folder_beside, sha256_of
 from melodyvae.system.limits import Limits, Lost
 from melodyvae.system.locks import sole_use
 from melodyvae.system.mixing import absorb_well
@@ -233,7 +232,7 @@ def _duplicates(entries: Sequence[Entry]) -> dict[int, str]:
     return duplicates
 
 
-def _splits(hashes: Sequence[str]) -> list[str]:
+def splits_of_sources(hashes: Sequence[str]) -> list[str]:
     """The split of each source; with three sources or more none of the splits stays empty."""
     if len(hashes) < 3:
         return ["train"] * len(hashes)
@@ -258,7 +257,7 @@ def _write(output: Path, journal: Journal, options: PrepOptions) -> PrepReport:
         (entry for entry in journal.entries if entry.has_windows and id(entry) not in duplicates),
         key=lambda entry: entry.sha256,
     )
-    splits = _splits([source.sha256.hex() for source in sources])
+    splits = splits_of_sources([source.sha256.hex() for source in sources])
     staging = new_folder_beside(output)
     try:
         provenance, left_out_windows, dropped = _write_windows(staging, journal, sources, splits)
@@ -536,15 +535,10 @@ def _meta(
         "laid_straight": report.laid_straight,
         "taken_on_the_beat": report.taken_on_the_beat,
         "options": asdict(options),
-        "tokens_sha256": {name: _sha256_of(staging / f"{name}.npy") for name in SPLITS},
+        "tokens_sha256": {name: sha256_of(staging / f"{name}.npy") for name in SPLITS},
         "versions": {package: version(package) for package in ("melodyvae", "music21", "numpy")},
         "sources": [
             {"name": source.name, "sha256": source.sha256.hex(), "split": split}
             for source, split in zip(sources, splits, strict=True)
         ],
     }
-
-
-def _sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,6 +8,7 @@ type is an error: a misspelt key never falls back to a default.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -27,6 +28,7 @@ ANNEALINGS: tuple[str, ...] = get_args(Annealing)
 KEPT: tuple[str, ...] = get_args(Kept)
 PRECISIONS = ("auto", "bf16", "fp32")  # of the arithmetic of a training
 Config = TypeVar("Config")
+Training = TypeVar("Training", bound="TrainConfig")
 HIGHEST_SEED = 2**32 - 1
 
 MAX_SIZES = {  # of a model; none is useful beyond, and a foreign checkpoint may say anything
@@ -271,6 +273,13 @@ def to_dict(config: Any) -> dict[str, Any]:
 def override(config: Config, **changes: Any) -> Config:
     """``config`` with every change that is not None applied."""
     return replace(config, **{k: v for k, v in changes.items() if v is not None})  # type: ignore[type-var]
+
+
+def without_budget(training: Training, changes: Mapping[str, Any]) -> Training:
+    """``training``, without its budget if ``changes`` hold another one."""
+    if any(changes.get(name) is not None for name in ("max_updates", "max_minutes")):
+        return replace(training, max_updates=None, max_minutes=None)
+    return training
 
 
 def check_types(config: Any) -> None:

@@ -219,7 +219,7 @@ def _resolved(name: str, hint: Any, default: Any) -> OptionField:
 def options_class(function: Callable[..., Any]) -> type[Options]:
     """The class of a verb's ``options``."""
     kind = function.__annotations__["options"]
-    options_type: type[Options] = function.__globals__[kind] if isinstance(kind, str) else kind
+    options_type: type[Options] = inspect.unwrap(function).__globals__[kind] if isinstance(kind, str) else kind
     return options_type
 
 

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, overload
 
 import numpy as np
 
+from melodyvae.music.melody import Melody
 from melodyvae.music.tokens import TokenError
 from melodyvae.network.checkpoint import CheckpointError
 from melodyvae.network.network import MelodyNetwork
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from melodyvae.models.melody import MelodyModel
 
 Encodable: TypeAlias = "MelodySource | np.ndarray"
+OneVector: TypeAlias = np.ndarray[tuple[int], Any]
+Vectors: TypeAlias = np.ndarray[tuple[int, int], Any]
 
 
 class MelodyVAE(HeldModel):
@@ -111,6 +114,34 @@ class MelodyVAE(HeldModel):
             z[meters == "{}/{}".format(*meter)] = latents
         return z[0] if is_one else z
 
+    def __repr__(self) -> str:
+        """The name of the model, its bars and meter, and the numbers of its z."""
+        beats, unit = self.config.meter
+        window = f"{self.config.bars} bars of {beats}/{unit}, z of {self.config.latent_size} numbers"
+        return f"MelodyVAE({self.model.signature}: {window})"
+
+    @overload
+    def decode(
+        self,
+        z: OneVector,
+        *,
+        tempo: float = ...,
+        program: int = ...,
+        temperature: float = ...,
+        seed: int | None = ...,
+    ) -> Melody: ...
+
+    @overload
+    def decode(
+        self,
+        z: Vectors | Sequence[np.ndarray],
+        *,
+        tempo: float = ...,
+        program: int = ...,
+        temperature: float = ...,
+        seed: int | None = ...,
+    ) -> Result: ...
+
     def decode(
         self,
         z: np.ndarray | Sequence[np.ndarray],
@@ -120,7 +151,7 @@ class MelodyVAE(HeldModel):
         program: int = 0,
         temperature: float = 0.0,
         seed: int | None = None,
-    ) -> Any:
+    ) -> Melody | Result:
         """The melody of one latent vector ``(Z,)``, or the melodies of several ``(N, Z)``.
 
         >>> from melodyvae import MelodyVAE

@@ -1,10 +1,13 @@
 """Run all commands and examples of README, docs/ and examples/."""
 
+import os
 import re
 import runpy
 import shlex
+import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -140,11 +143,42 @@ def test_the_python_of_readme_runs(user_folder):
 
 
 @pytest.mark.parametrize("page", [name for name, text in DOCS.items() if "```python" in text])
-def test_the_python_of_the_docs_runs(page, user_folder):
+def test_the_python_of_the_docs_runs(page, user_folder, monkeypatch):
     names: dict[str, object] = {}
-    for block in re.findall(r"```python\n(.*?)```", DOCS[page], re.S):
-        exec(compile(block, page, "exec"), names)
+    monkeypatch.syspath_prepend(user_folder)
+    for file, block in re.findall(r"```python(?: file=(\S+))?\n(.*?)```", DOCS[page], re.S):
+        if file:  # a module of the reader's own
+            (user_folder / file).write_text(block)
+        else:
+            exec(compile(block, page, "exec"), names)
     assert names
+
+
+def test_a_model_of_ones_own_is_found_by_its_entry_point(user_folder, monkeypatch):
+    """In fresh processes, as an installed package; without it the commands say what is missing."""
+    blocks = re.findall(r"```python(?: file=(\S+))?\n(.*?)```", DOCS["extending.md"], re.S)
+    monkeypatch.syspath_prepend(user_folder)
+    for file, block in blocks[:3]:
+        (user_folder / file).write_text(block) if file else exec(compile(block, "extending.md", "exec"), {})
+    (entry,) = re.findall(r"```toml\n(.*?)```", DOCS["extending.md"], re.S)
+    site = user_folder / "site"
+    (site / "gru-1.dist-info").mkdir(parents=True)
+    (site / "gru-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: gru\nVersion: 1\n")
+    sections = tomllib.loads(entry)["project"]["entry-points"]
+    text = "".join(f"[{group}]\n{name} = {value}\n" for group, of in sections.items() for name, value in of.items())
+    (site / "gru-1.dist-info" / "entry_points.txt").write_text(text)
+    shutil.move(user_folder / "gru.py", site / "gru.py")
+    for path, status, told in ((f"{site}", 0, ""), ("", 1, "architecture 'gru', which is not part of melodyvae")):
+        for command in (["sample", "-n", "1", "-o", f"out{status}"], ["evaluate", "my-dataset", "--metrics", "bound"]):
+            done = subprocess.run(
+                [sys.executable, "-m", "melodyvae", *command, "--model", "runs/gru"],
+                env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{path}"},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == status, done.stderr
+            assert told in done.stdout + done.stderr
 
 
 def test_every_benchmark_that_the_docs_name_is_there():
@@ -165,7 +199,8 @@ def test_the_test_command_is_what_the_check_runs():
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_to_files(page):
     folder = ROOT / "docs" if page in DOCS else ROOT
-    links = [link.split("#")[0] for link in re.findall(r"\]\(([^)]+)\)", PAGES[page]) if "://" not in link]
+    text = re.sub(r"```.*?```", "", PAGES[page], flags=re.S)
+    links = [link.split("#")[0] for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
     assert [link for link in links if link and not (folder / link).exists()] == []
     assert page not in ("README.md", "model.md") or len(links) >= 6
 

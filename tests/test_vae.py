@@ -7,7 +7,9 @@ import json
 import re
 import wave
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
+from typing import get_overloads, get_type_hints
 
 import numpy as np
 import pretty_midi
@@ -15,13 +17,17 @@ import pytest
 import torch
 
 import melodyvae
+from melodyvae import vae as vae_module
+from melodyvae.models.melody import MelodyModel
 from melodyvae.music.keys import key_of
 from melodyvae.music.melody import Melody
 from melodyvae.music.tokens import TokenError
 from melodyvae.options import OptionError
+from melodyvae.presets import PRESETS
 from melodyvae.vae import MelodyVAE
 from melodyvae.verbs.facts import NewSeed
 from melodyvae.verbs.hidden_bars import InpaintingError
+from melodyvae.verbs.results import Result
 from melodyvae.verbs.sources import WindowError
 from melodyvae.writing.notebook import audio_uri, sheet_html
 from melodyvae.writing.sheet import Roll, Sheet
@@ -319,3 +325,15 @@ def test_the_package_shows_what_there_is():
     assert "melody-2bar" in melodyvae.list_models()
     for name in melodyvae.list_models():
         assert MelodyVAE.from_pretrained(name).config.bars >= 1
+
+
+def test_what_a_model_is_can_be_read():
+    vae = MelodyVAE.from_pretrained("melody-2bar")
+    assert repr(vae) == f"MelodyVAE(melody-2bar, revision {vae.model.revision}: 2 bars of 4/4, z of 256 numbers)"
+    waltz = MelodyVAE(MelodyModel(replace(PRESETS["tiny"].model, meter=(3, 4))))
+    assert repr(waltz) == f"MelodyVAE(an unsaved model: 2 bars of 3/4, z of {waltz.config.latent_size} numbers)"
+
+
+def test_types_tell_one_vector_from_several():
+    one, several = (get_type_hints(way, vars(vae_module)) for way in get_overloads(MelodyVAE.decode))
+    assert (one["return"], several["return"]) == (Melody, Result)

@@ -77,6 +77,8 @@ EXPLAINED = {
     "judged": "accuracy of a network trained to tell them from the windows, on fresh ones",
 }
 BASELINES = ("nothing", "nearest", "no z")
+BY_DISTANCE = ("sampled_accuracy", "greedy_accuracy", "note_f1", "exact_windows", "kl_bits")
+VALUES = f"{'':<34}{'value':>9}{'95% interval':>22}{'by file':>9}"  # the title of three columns
 
 
 @click.command()
@@ -102,6 +104,9 @@ BASELINES = ("nothing", "nearest", "no z")
     multiple=True,
     help="Only these; may be given several times.  [default: all]",
 )
+@click.option(
+    "--meter", metavar="METER", help="Only tunes in this meter, of a dataset that holds several: 4/4, 6/8, ..."
+)
 @click.option("--windows", "max_windows", type=click.IntRange(min=1), help="Measure so many, drawn.  [default: all]")
 @click.option("--bound-windows", type=click.IntRange(min=1), default=256, show_default=True, help="For the bound.")
 @click.option("--samples", type=click.IntRange(min=2), default=2000, show_default=True, help="For their histograms.")
@@ -121,6 +126,7 @@ def evaluate(
     model_name: str,
     split: str,
     wanted: tuple[str, ...],
+    meter: str | None,
     max_windows: int | None,
     bound_windows: int,
     samples: int,
@@ -143,13 +149,17 @@ def evaluate(
     first line says which. Windows in other meters are laid into the model's bars.
 
     Without DATASET, the metrics that were measured at the end of the model's training are printed. In brackets are 95%
-    intervals (bootstrap over windows).
+    intervals (bootstrap over files: windows of one file are alike); "by file" is the mean of the files' own values.
+    The --json file has all of it, and the command, versions, hashes, files and seed by which it can be had again.
     """
     from melodyvae.datasets.windows import open_dataset
     from melodyvae.device import choose_device, use_threads
     from melodyvae.evaluation import report as reports
     from melodyvae.models.melody import MelodyModel
-    from melodyvae.system.files import whole_file
+    from melodyvae.network.checkpoint import locate, read_checkpoint
+    from melodyvae.system.files import check_writable, sha256_of, whole_file
+    from melodyvae.training.provenance import command_and_versions
+    from melodyvae.verbs.common import parse_meter
     from melodyvae.verbs.meters import AUTO_MODEL, TWO_BAR_MODEL, model_for_windows
     from melodyvae.writing.curves import plot_interpolations
     from melodyvae.writing.matrices import plot_similarities
@@ -158,7 +168,11 @@ def evaluate(
         if file is not None and file.exists():
             raise click.ClickException(f"{file} exists; choose another file")
     with known_errors():
+        for file in filter(None, (json_file, plot_file, similarity_file)):
+            check_writable(file.parent)
         windows = None if dataset is None else open_dataset(dataset)
+        if windows is not None and meter is not None:
+            windows = windows.tunes_in(parse_meter(meter))
         if model_name == AUTO_MODEL:
             grid = None if windows is None else windows.meta
             model_name = TWO_BAR_MODEL if grid is None else model_for_windows(grid["bars"], tuple(grid["meter"]))
@@ -170,7 +184,8 @@ def evaluate(
 
         def show(part: str, report: Report) -> None:
             if part == "windows":
-                click.echo(f"{report.windows} windows of {dataset} ({split}), {model_name}")
+                files = f"{report.files} file{'s' * (report.files != 1)}"
+                click.echo(f"{report.windows} windows of {files} of {dataset} ({split}), {model_name}")
             else:
                 PRINTERS[part](report)
 
@@ -196,7 +211,13 @@ def evaluate(
                 plot_interpolations(report.interpolations, temporary)
         if json_file is not None:
             with whole_file(json_file) as temporary:
-                values = {"model": model_name} | report.to_dict()
+                path = locate(model_name)
+                of_model = {
+                    "model": model_name,
+                    "model_revision": read_checkpoint(path).revision,
+                    "model_sha256": sha256_of(path),
+                }
+                values = command_and_versions() | of_model | report.to_dict()
                 temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
 
@@ -211,23 +232,30 @@ def _print_recorded(model_name: str, metrics: Mapping[str, Any]) -> None:
 
 def _print_reconstruction(report: Report) -> None:
     metrics = report.reconstruction or {}
-    click.echo(f"{'':<34}{'value':>9}{'95% interval':>22}" + "".join(f"{name:>10}" for name in BASELINES))
+    click.echo(f"{VALUES}" + "".join(f"{name:>10}" for name in BASELINES))
     for name, metric in metrics.items():
-        if isinstance(metric, dict):
+        if isinstance(metric, dict) and name in EXPLAINED:
             baselines = [metric["baselines"][baseline] for baseline in BASELINES]
             cells = "".join(f"{'' if value is None else f'{value:.4f}':>10}" for value in baselines)
             click.echo(f"{name:<34}{_value(metric)}{cells}  {EXPLAINED[name]}")
-    click.echo(f"{'active_units':<34}{metrics['active_units']:9d}{'':>52}  {EXPLAINED['active_units']}")
+    click.echo(f"{'active_units':<34}{metrics['active_units']:9d}{'':>61}  {EXPLAINED['active_units']}")
     click.echo(
         f"nothing: always 'no event'; nearest: the nearest of {report.nearest_among}, in any key (of up to 1,000 "
         "windows); no z: the same decoder, given another window's z"
     )
+    rows = metrics["by_distance"]
+    if rows:
+        click.echo(f"{'steps unlike the nearest':<34}" + "".join(f"{label:>42}" for label in rows))
+        click.echo(f"{'windows, files':<34}" + "".join(f"{of['windows']:>35},{of['files']:>6}" for of in rows.values()))
+        for name in BY_DISTANCE:
+            click.echo(f"{name:<34}" + "".join(f"  {_value(of[name])}" for of in rows.values()))
 
 
 def _print_bound(report: Report) -> None:
     from melodyvae.evaluation.report import BOUND_SAMPLES
 
     bounds = report.bound or {}
+    click.echo(VALUES)
     for name, samples in BOUND_SAMPLES.items():
         basis = f"{samples} sample{'s' if samples > 1 else ''} of z, {bounds['windows']} windows"
         click.echo(f"{name:<34}{_value(bounds[name])}  {EXPLAINED[name]} ({basis})")
@@ -236,12 +264,12 @@ def _print_bound(report: Report) -> None:
 def _print_samples(report: Report) -> None:
     metrics = report.samples or {}
     priors = [name for name in metrics if name not in ("count", "floor")]
-    click.echo(f"{metrics['count']} samples from a prior against the windows: Jensen-Shannon distance in bits")
+    click.echo(f"{metrics['count']} samples from a prior against the windows: Jensen-Shannon divergence in bits")
     click.echo(f"{'':<34}" + "".join(f"{prior:>9}" for prior in priors))
     for name in metrics["normal"]:
         explanation = EXPLAINED[name]
         if name in metrics["floor"]:
-            explanation += f" (two halves of the windows: {metrics['floor'][name]:.4f})"
+            explanation += f" (two halves of the files: {metrics['floor'][name]:.4f})"
         click.echo(f"{name:<34}" + "".join(f"{metrics[prior][name]:9.4f}" for prior in priors) + f"  {explanation}")
 
 
@@ -259,11 +287,11 @@ def _print_structure_of(bars: str, metrics: Mapping[str, Any]) -> None:
     click.echo(f"{title}{' and the default of `sample`' * composes}")
     ratio, of_files = f"{'default / windows':>19}" if composes else "", f"{'range':>19}" if ranges else ""
     click.echo(f"{'':<34}" + "".join(f"{name:>9}" for name in metrics) + of_files + ratio)
-    far = [name for name in metrics["windows"] if name in ("similarity_error", "judged") or name.startswith("js_")]
+    far = [name for name in metrics["samples"] if name in ("similarity_error", "judged") or name.startswith("js_")]
     like = [name for name, value in metrics["windows"].items() if isinstance(value, float) and name not in far]
     for name in (*like, *far):
         if name == far[0]:
-            click.echo("distance to the windows (column windows: half against half)")
+            click.echo("distance to the windows (column windows: one half of the files against the other)")
         cells = "".join(f"{f'{values[name]:.4f}' if name in values else '':>9}" for values in metrics.values())
         if ranges:
             cells += f"{'{:.3f} to {:.3f}'.format(*ranges[name]) if name in ranges else '':>19}"
@@ -286,7 +314,7 @@ def _print_interpolations(report: Report) -> None:
 
 def _value(metric: Mapping[str, Any]) -> str:
     low, high = metric["interval"]
-    return f"{metric['value']:9.4f}{f'[{low:.4f}, {high:.4f}]':>22}"
+    return f"{metric['value']:9.4f}{f'[{low:.4f}, {high:.4f}]':>22}{metric['mean_of_files']:>9.4f}"
 
 
 PRINTERS = {

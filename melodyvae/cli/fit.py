@@ -59,6 +59,7 @@ def fit(
     from melodyvae.device import choose_device, use_threads
     from melodyvae.models.melody import MelodyModel
     from melodyvae.network.checkpoint import locate, shipped_names
+    from melodyvae.system.files import check_writable
     from melodyvae.training.finishing import fit_companions, save_with_novelty
 
     with known_errors():
@@ -68,6 +69,7 @@ def fit(
             raise click.ClickException(f"{model_name} came with melodyvae and stays; say with -o where the model goes")
         if output is not None and output.exists():
             raise click.ClickException(f"{output} exists; choose another file")
+        check_writable((output or own).parent)
         model = MelodyModel.from_pretrained(model_name).to(choose_device(device))
         use_threads(threads)
         marks: dict[str, object] = {"dataset_sha256": windows.fingerprint}
@@ -92,7 +94,7 @@ def _calibrate(model: MelodyModel, dataset: WindowDataset) -> dict[str, float]:
     from melodyvae.training.calibration import ROUNDS, calibrate
     from melodyvae.training.finishing import fit_plans
 
-    with tqdm(total=ROUNDS, desc="Calibrating") as bar:
+    with tqdm(total=ROUNDS, desc="Calibrating", disable=None) as bar:
         calibration = calibrate(model, fit_plans(model, dataset), tell=lambda number: bar.update())
     click.echo(f"{'':20}{'windows':>9}{'before':>9}{'after':>9}")
     for name, share in calibration.windows.items():

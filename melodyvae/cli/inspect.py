@@ -94,12 +94,14 @@ def _inspect_dataset(path: Path) -> None:
 
 def _inspect_checkpoint(target: str) -> None:
     from melodyvae.network.checkpoint import locate, read_checkpoint
+    from melodyvae.system.files import sha256_of
 
     path = locate(target)
     checkpoint = read_checkpoint(path)
     weights = sum(weight.size for weight in checkpoint.weights.values())
     size = path.stat().st_size / 2**20
-    click.echo(f"{path}: a {checkpoint.kind} model of {weights / 1e6:.2f} million weights, {size:.1f} MiB")
+    click.echo(f"{path}: a {checkpoint.kind} model of {weights / 1e6:.2f} million weights, {size:.1f} MiB,")
+    click.echo(f"    revision {checkpoint.revision}, SHA-256 {sha256_of(path)}")
     made_by = checkpoint.provenance
     for title, value in (
         ("config", _in_a_line({k: v for k, v in checkpoint.config.items() if v})),  # what is not off

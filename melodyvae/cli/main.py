@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from melodyvae import __version__
-from melodyvae.cli.signals import ENDED_BY_SIGPIPE, ending_in_good_order, has_no_reader
+from melodyvae.cli.signals import ENDED_BY_SIGPIPE, ending_in_good_order, has_no_reader, status_of
 from melodyvae.system.errors import MissingTorchError
 
 COMMANDS = {  # in the order of a first session
@@ -32,6 +32,7 @@ COMMANDS = {  # in the order of a first session
     "studio": "Open a page in the browser to play with tunes.",
     "inspect": "Say what is in a file, a dataset or a model.",
     "evaluate": "Measure a model on a dataset.",
+    "export": "Write a model for other programs.",
     "digits": "Train and use the sanity models of digits.",
 }
 MODULES = {"continue": "continue_"}  # where a command cannot be called like its module
@@ -48,6 +49,9 @@ class LazyGroup(click.Group):
             if error.name != "torch":
                 raise
             raise click.ClickException(str(MissingTorchError())) from error
+        except KeyboardInterrupt as interrupt:
+            click.echo("Stopped.", err=True)
+            ctx.exit(status_of(interrupt))
         except BrokenPipeError:
             if not has_no_reader():
                 raise

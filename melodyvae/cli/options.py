@@ -67,18 +67,13 @@ class MusicFile(click.Path):
         return type(path)(f"{path}#{tune}") if tune else path  # type: ignore[call-arg]  # a string or a Path
 
 
-class DeviceName(click.ParamType[str]):
+def device_name(text: str) -> str:
     """``auto``, ``cpu``, ``mps``, ``cuda``, or a GPU such as ``cuda:1``; whether it is there is not asked."""
-
-    name = "text"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The name."""
-        if not re.fullmatch(r"auto|(cpu|cuda|mps)(:\d+)?", value, re.ASCII):
-            self.fail(
-                f"{value!r} is not a device; choose one of auto, cpu, cuda and mps, or a GPU such as cuda:1", param, ctx
-            )
-        return value
+    if not re.fullmatch(r"auto|(cpu|cuda|mps)(:\d+)?", text, re.ASCII):
+        raise click.BadParameter(
+            f"{text!r} is not a device; choose one of auto, cpu, cuda and mps, or a GPU such as cuda:1"
+        )
+    return text
 
 
 SEED = click.IntRange(0, 2**32 - 1)  # what NumPy and torch both take
@@ -86,7 +81,7 @@ midi_file = MusicFile(exists=True, dir_okay=False, path_type=Path)
 
 
 device_option = click.option(
-    "--device", type=DeviceName(), default="auto", show_default=True, help="auto, cpu, cuda or mps."
+    "--device", type=device_name, default="auto", show_default=True, metavar="TEXT", help="auto, cpu, cuda or mps."
 )
 model_option = click.option(
     "--model",

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from melodyvae.cli.options import known_errors, usage_errors
-from melodyvae.system.files import short_name
+from melodyvae.cli.signals import status_of
+from melodyvae.system.files import named, short_name
 
 if TYPE_CHECKING:
     from data_prep.prepare import PrepReport
@@ -29,21 +30,12 @@ class MusicInput(click.Path):
         return value if str(value).startswith("music21:") else super().convert(value, param, ctx)
 
 
-class SpeedList(click.ParamType[tuple[int, ...]]):
+def speed_list(text: str) -> tuple[int, ...]:
     """Whole numbers with commas between: ``1,2``."""
-
-    name = "speeds"
-
-    def convert(
-        self, value: str | tuple[int, ...], param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        """The numbers."""
-        if isinstance(value, tuple):
-            return value
-        parts = value.split(",")
-        if not all(part.strip().isdecimal() for part in parts):
-            self.fail(f"{value!r} is not a list of whole numbers such as 1,2", param, ctx)
-        return tuple(int(part) for part in parts)
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise click.BadParameter(f"{text!r} is not a list of whole numbers such as 1,2")
+    return tuple(int(part) for part in parts)
 
 
 class FolderStyle(click.ParamType[tuple[str, str]]):
@@ -106,7 +98,7 @@ class FolderStyle(click.ParamType[tuple[str, str]]):
 )
 @click.option(
     "--speeds",
-    type=SpeedList(),
+    type=speed_list,
     default="1",
     show_default=True,
     metavar="N[,N...]",
@@ -212,7 +204,7 @@ def prep(
             _print_licences(inputs)
             at_work = cluster_executor(cluster) if cluster else nullcontext()
             # an error found at once leaves no bar behind
-            with at_work as executor, tqdm(unit=" files", delay=0.2) as progress:
+            with named(output), at_work as executor, tqdm(unit=" files", delay=0.2, disable=None) as progress:
 
                 def show(done: int, total: int) -> None:
                     progress.total = total
@@ -228,8 +220,9 @@ def prep(
                     force=force,
                     on_file=show,
                 )
-        except KeyboardInterrupt:
-            raise click.ClickException("stopped. To go on, give the same command with --resume") from None
+        except KeyboardInterrupt as interrupt:
+            click.echo("Error: stopped. To go on, give the same command with --resume", err=True)
+            click.get_current_context().exit(status_of(interrupt))
         except CancelledError:
             raise click.ClickException(
                 f"the cluster at {cluster} is gone. To go on, give the same command with --resume"

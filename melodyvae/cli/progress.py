@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from melodyvae.cli.signals import ending_in_good_order
+from melodyvae.cli.signals import ENDED_BY_SIGNAL, ending_in_good_order
 from melodyvae.system.files import remove_unfinished
 from melodyvae.system.locks import sole_use
 
@@ -41,21 +41,27 @@ def run_folder(folder: Path) -> Iterator[None]:
 
 def run_until_interrupted(
     trainer: Trainer, held_out: Mapping[str, str], watch: Callable[[Metrics], str | None] | None = None
-) -> None:
+) -> int:
     """Run with a progress bar; the first Ctrl-C, SIGTERM or SIGHUP ends the run in good order, a second one at once.
+
+    Where nobody watches, as in a log, there is a line for each evaluation in place of the bar.
 
     Args:
         trainer: ready to run.
         watch: given the metrics, a sentence if something goes wrong; it is printed when it begins to.
         held_out: what the bar calls a held-out metric -> its name.
+
+    Returns:
+        The exit status: 0, or that of a signal that stopped the run.
     """
     from tqdm import tqdm
 
     with (
-        ending_in_good_order(trainer.stop),
-        tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed}<{remaining} {postfix}") as bar,
+        ending_in_good_order(trainer.stop) as came,
+        tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed}<{remaining} {postfix}", disable=None) as bar,
     ):
         was_wrong = False
+        evaluated: list[float] = []
         for progress in trainer.run():
             wrong = watch(progress.metrics) if watch else None
             if wrong and not was_wrong:
@@ -73,3 +79,8 @@ def run_until_interrupted(
                 label: f"{progress.metrics[name]:.4g}" for label, name in held_out.items() if name in progress.metrics
             }
             bar.set_postfix(shown, refresh=False)
+            now = [value for name, value in progress.metrics.items() if name.startswith("held_out_")]
+            if bar.disable and now != evaluated:
+                click.echo(f"{progress.share:4.0%} " + ", ".join(f"{name} {value}" for name, value in shown.items()))
+            evaluated = now
+    return ENDED_BY_SIGNAL + came[0] if came else 0

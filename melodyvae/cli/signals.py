@@ -1,6 +1,7 @@
 """Ends of a command that somebody asks for.
 
-Ctrl-C, SIGTERM and SIGHUP are one thing; the second ends it at once. A reader that closes the pipe, as ``head`` does,
+Ctrl-C, SIGTERM and SIGHUP are one thing; the second ends it at once. The exit status is what a shell shows of a program
+that the signal ended: 130 after Ctrl-C. A reader that closes the pipe, as ``head`` does,
 has enough: the command ends without a word, with the status that a shell shows of a program that SIGPIPE ended.
 """
 
@@ -17,7 +18,13 @@ from typing import Any
 
 ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
-ENDED_BY_SIGPIPE = 141  # 128 and the number of the signal
+ENDED_BY_SIGNAL = 128  # and its number
+ENDED_BY_SIGPIPE = ENDED_BY_SIGNAL + 13
+
+
+def status_of(interrupt: KeyboardInterrupt) -> int:
+    """The exit status after a signal, whose number :func:`ending_in_good_order` gives the interrupt."""
+    return ENDED_BY_SIGNAL + int(interrupt.args[0] if interrupt.args else signal.SIGINT)
 
 
 def has_no_reader() -> bool:
@@ -33,8 +40,10 @@ def has_no_reader() -> bool:
 
 
 @contextmanager
-def ending_in_good_order(stop: Callable[[], None] | None = None) -> Iterator[None]:
+def ending_in_good_order(stop: Callable[[], None] | None = None) -> Iterator[list[int]]:
     """Within the block, the first signal calls ``stop``, or raises KeyboardInterrupt; the second ends the process.
+
+    What is yielded holds the number of the signal once it has come.
 
     What a process that ends at once leaves behind is taken away by the next one that writes to the same place. A signal
     that is ignored, as under ``nohup``, stays so; outside the main thread nothing changes.
@@ -43,11 +52,13 @@ def ending_in_good_order(stop: Callable[[], None] | None = None) -> Iterator[Non
     def first(number: int, frame: FrameType | None) -> None:
         for other in before:
             signal.signal(other, signal.SIG_DFL)
+        came.append(number)
         if stop is None:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(number)
         stop()
 
     before: dict[int, Any] = {}
+    came: list[int] = []
     try:
         for number in ENDING:
             if signal.getsignal(number) is not signal.SIG_IGN:
@@ -55,7 +66,7 @@ def ending_in_good_order(stop: Callable[[], None] | None = None) -> Iterator[Non
     except ValueError:  # not the main thread
         before.clear()
     try:
-        yield
+        yield came
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from melodyvae.cli.options import SEED, device_options, known_errors, usage_errors
+from melodyvae.cli.options import SEED, device_options, is_given, known_errors, usage_errors
 from melodyvae.cli.progress import check_holds_no_run, run_folder, run_until_interrupted
 from melodyvae.cli.signals import ignore_endings
 from melodyvae.config import ANNEALINGS, KEPT
-from melodyvae.system.files import short_name
+from melodyvae.system.files import named, short_name
 
 if TYPE_CHECKING:
     from melodyvae.training.trainer import Trainer
@@ -91,21 +91,22 @@ def train(
     A new model takes the dataset's meter and grid; its bars are the preset's, or --bars.
 
     The run folder gets model.safetensors (ready for every other command), state.safetensors (for --resume),
-    metrics.jsonl and curves.png. Ctrl-C saves, and so do SIGTERM and SIGHUP; --resume goes on from there: with --steps
-    on a CPU, to exactly the weights of an uninterrupted run; with --minutes the learning rate follows the
-    clock. A second Ctrl-C ends at once.
+    metrics.jsonl and curves.png. Ctrl-C saves, and so do SIGTERM and SIGHUP; --resume goes on from there with the
+    options that the run was started with: with --steps on a CPU, to exactly the weights of an uninterrupted run; with
+    --minutes the learning rate follows the clock. A second Ctrl-C ends at once.
 
     Under torchrun, each process takes its part of every batch, the first one writes, and if one dies the job ends;
     --resume goes on from the last state, with another number of processes too.
     """
-    from melodyvae.config import MelodyTrainConfig, override
+    from melodyvae.config import MelodyConfig, MelodyTrainConfig, override
     from melodyvae.datasets.windows import open_dataset
     from melodyvae.device import choose_device, use_threads
+    from melodyvae.models.melody import MelodyModel
     from melodyvae.presets import preset_named
     from melodyvae.ranks import join_ranks
     from melodyvae.training.finishing import finish_melody_run
-    from melodyvae.training.melody import build_model_and_config, collapse_warning, melody_trainer
-    from melodyvae.training.trainer import METRICS_FILE, MODEL_FILE, STATE_FILE, read_metrics
+    from melodyvae.training.melody import build_model_and_config, collapse_warning, learned_nothing, melody_trainer
+    from melodyvae.training.trainer import METRICS_FILE, MODEL_FILE, STATE_FILE, options_of_run, read_metrics
     from melodyvae.verbs.meters import model_for_windows
     from melodyvae.writing.curves import plot_curves
 
@@ -120,12 +121,18 @@ def train(
     if ranks.is_first and not resume:
         check_holds_no_run(folder, files)
     use_threads(threads, ranks.local_count)
-    with known_errors():
+    with known_errors(), named(folder):
         place = choose_device(device, ranks.local_rank if ranks.count > 1 else None)
         windows = open_dataset(dataset)
-        model, config = build_model_and_config(
-            preset, init_from, dataset=windows, bars=bars, segments_from=segments_from, run=folder, **changes
-        )
+        started = None
+        if resume and not any(map(is_given, ("preset", "init_from", "segments_from", "bars"))):
+            started = options_of_run(folder, MelodyConfig, MelodyTrainConfig, **changes)
+        if started is None:
+            model, config = build_model_and_config(
+                preset, init_from, dataset=windows, bars=bars, segments_from=segments_from, run=folder, **changes
+            )
+        else:
+            model, config = MelodyModel(started[0]), started[1]
         trainer = melody_trainer(model, config, windows, folder, place, precision, ranks)
         if ranks.is_first:
             click.get_current_context().with_resource(run_folder(folder))
@@ -142,10 +149,12 @@ def train(
         _announce(trainer, {name: len(rows) for name, rows in windows.splits.items()}, shipped)
         shown = {"held-out F1": "held_out_note_f1", "greedy": "held_out_greedy_accuracy"}
         looks_back = model.config.look_back
-        run_until_interrupted(trainer, shown, lambda metrics: collapse_warning(metrics, config.beta, looks_back))
+        status = run_until_interrupted(
+            trainer, shown, lambda metrics: collapse_warning(metrics, config.beta, looks_back)
+        )
         if trainer.progress.share < 1:
-            click.echo(f"Stopped and saved. To go on, give the same command with --resume (run folder {folder}).")
-            return
+            click.echo(f"Stopped and saved. To go on: melodyvae train {dataset} -o {folder} --resume")
+            click.get_current_context().exit(status)
         click.echo("Measuring the best weights on all held-out windows, and fitting attribute directions to them ...")
         metrics = finish_melody_run(folder, windows, place)
         plot_curves(read_metrics(folder), folder / "curves.png")
@@ -155,6 +164,8 @@ def train(
             f"{found['greedy_accuracy']:.4f} greedy and {found['sampled_accuracy']:.4f} sampled "
             f"(always 'no event': {found['no_event_accuracy']:.4f}), KL {found['kl_bits']:.1f} bits"
         )
+    if nothing := learned_nothing(metrics.get("valid", {}), trainer.update, config):
+        click.echo(nothing)
     click.echo(f"Wrote {folder / MODEL_FILE} and {folder / 'curves.png'}. Try: melodyvae sample --model {folder}")
 
 

@@ -38,6 +38,9 @@ MD5 = {
 }
 
 
+MNIST_SHA256 = "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16"  # the fingerprint of the four files
+
+
 class DigitDataError(UserError, ValueError):
     """The digits are missing, or one of their files is damaged."""
 

@@ -116,6 +116,8 @@ def plot_both_terms(
 def plot_digit_curves(lines: Sequence[dict[str, Any]], path: Path) -> None:
     """The curves of a training: negative ELBO, reconstruction and KL in nats against images seen.
 
+    A plain autoencoder, whose lines have no bound, has the curve of its reconstruction alone.
+
     Args:
         lines: what :func:`melodyvae.training.trainer.read_metrics` gives; at least one.
         path: the file to write.
@@ -123,10 +125,12 @@ def plot_digit_curves(lines: Sequence[dict[str, Any]], path: Path) -> None:
     figure = _figure((7, 4))
     axis = figure.subplots()
     seen = [line["examples"] / 1000 for line in lines]
-    bound = [line["reconstruction"] + line["kl"] for line in lines]
-    curves = [("negative ELBO", BOUND, bound, "held_out_negative_elbo_nats")]
-    for name, colour, key in (("reconstruction", RECONSTRUCTION, "reconstruction"), ("KL", KL, "kl")):
-        curves.append((name, colour, [line[key] for line in lines], f"held_out_{key}_nats"))
+    reconstruction, kl = ([line[key] for line in lines] for key in ("reconstruction", "kl"))
+    curves = [("reconstruction", RECONSTRUCTION, reconstruction, "held_out_reconstruction_nats")]
+    if any(kl):
+        bound = [sum(halves) for halves in zip(reconstruction, kl, strict=True)]
+        curves.insert(0, ("negative ELBO", BOUND, bound, "held_out_negative_elbo_nats"))
+        curves.append(("KL", KL, kl, "held_out_kl_nats"))
     for name, colour, trained, held_out_key in curves:
         axis.plot(seen, trained, color=colour, label=f"{name}, train", linewidth=1.2)
         if held_out_key in lines[-1]:

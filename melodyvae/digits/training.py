@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from melodyvae.config import ConfigError, override
+from melodyvae.config import ConfigError, override, to_dict, without_budget
 from melodyvae.digits.config import DIGITS_PRESETS, DigitsTrainConfig
-from melodyvae.digits.data import DigitBatches, Digits, DigitSplits, batched, binarise
+from melodyvae.digits.data import MNIST_SHA256, DigitBatches, Digits, DigitSplits, batched, binarise
 from melodyvae.digits.model import DigitVAE
 from melodyvae.models.loss import LossTerms
 from melodyvae.training.provenance import provenance_of
@@ -18,6 +17,7 @@ from melodyvae.training.task import Metrics, Progress, Task
 from melodyvae.training.trainer import Trainer
 
 EVALUATION_BATCH = 1_000
+MNIST = "MNIST (LeCun, Cortes, Burges), CC BY-SA 3.0"
 
 
 def build_digits_model_and_config(
@@ -36,10 +36,7 @@ def build_digits_model_and_config(
     """
     if preset_name not in DIGITS_PRESETS:
         raise ConfigError(f"there is no preset {preset_name!r}; choose one of {', '.join(DIGITS_PRESETS)}")
-    training = DigitsTrainConfig()
-    if any(changes.get(name) is not None for name in ("max_updates", "max_minutes")):
-        training = replace(training, max_updates=None, max_minutes=None)
-    training = override(training, **changes)
+    training = override(without_budget(DigitsTrainConfig(), changes), **changes)
     torch.manual_seed(training.seed)
     sizes = override(DIGITS_PRESETS[preset_name], latent_size=latent_size, hidden_size=hidden_size, labels=labels)
     return DigitVAE(sizes), training
@@ -56,6 +53,7 @@ class DigitsTask(Task):
     def __init__(self, model: DigitVAE, config: DigitsTrainConfig, digits: DigitSplits) -> None:
         self.model = model
         self.config = config
+        self.sizes = to_dict(model.config)
         self.fingerprint = {"data_sha256": digits.fingerprint}
         self._batches = DigitBatches(digits.train, config.batch_size, config.seed)
         self._held_out = digits.held_out
@@ -69,7 +67,10 @@ class DigitsTask(Task):
         return LossTerms(torch.zeros_like(terms.reconstruction), terms.kl)
 
     def evaluate(self) -> Metrics | None:
-        """The halves of the negative ELBO of the held-out digits, and their sum, in nats per image."""
+        """The halves of the negative ELBO of the held-out digits, and their sum, in nats per image.
+
+        A plain autoencoder has a reconstruction alone: no distribution over z, so no KL and no bound.
+        """
         if not len(self._held_out):
             return None
         generator = torch.Generator(self.model.device).manual_seed(self.config.seed)
@@ -78,12 +79,11 @@ class DigitsTask(Task):
         ]
         reconstruction = float(torch.cat([terms.reconstruction for terms in batches]).mean())
         kl = float(torch.cat([terms.kl for terms in batches]).mean())
-        return {
-            "reconstruction_nats": reconstruction,
-            "kl_nats": kl,
-            "negative_elbo_nats": reconstruction + kl,
-            "loss": reconstruction * self.config.reconstruct + self.config.beta * max(kl - self.config.free_nats, 0.0),
-        }
+        loss = reconstruction * self.config.reconstruct + self.config.beta * max(kl - self.config.free_nats, 0.0)
+        metrics = {"reconstruction_nats": reconstruction, "loss": loss}
+        if self.model.config.variational:
+            metrics |= {"kl_nats": kl, "negative_elbo_nats": reconstruction + kl}
+        return metrics
 
     def save(self, path: Path, metrics: Metrics, progress: Progress) -> None:
         """Write the checkpoint."""
@@ -116,7 +116,7 @@ def _binarised_loss_terms(model: DigitVAE, batch: Digits, generator: torch.Gener
 
 def _data(digits: DigitSplits) -> dict[str, Any]:
     return {
-        "data": "MNIST (LeCun, Cortes, Burges), CC BY-SA 3.0",
+        "data": MNIST if digits.fingerprint == MNIST_SHA256 else "images of one's own, which are not MNIST",
         "data_sha256": digits.fingerprint,
         "data_counts": {
             "train": len(digits.train),

@@ -14,6 +14,7 @@ from melodyvae.datasets.batches import token_batches
 from melodyvae.models.latent import standard_normal
 from melodyvae.models.loss import token_nats
 from melodyvae.models.melody import MelodyModel
+from melodyvae.network.draws import Draws
 
 ROWS_AT_ONCE = 1024
 
@@ -24,13 +25,13 @@ def importance_weighted_bound(model: MelodyModel, windows: np.ndarray, samples: 
     With one sample it is the negative ELBO at one z; with more it falls towards -log p(x), and never below it in
     expectation.
     """
-    generator = torch.Generator(model.device).manual_seed(seed)
+    draws = Draws(seed)
     bounds = []
     with torch.inference_mode():
         for part in token_batches(windows, max(ROWS_AT_ONCE // samples, 1), model.device):
             tokens = part.repeat_interleave(samples, dim=0)
             posterior = model.encode(tokens)
-            z = posterior.sample(generator)
+            z = posterior.sample(draws)
             log_likelihood = -token_nats(model.logits(z, tokens), tokens).sum(1)
             prior = standard_normal(*z.shape, like=z)
             log_weight = log_likelihood + prior.log_density(z) - posterior.log_density(z)

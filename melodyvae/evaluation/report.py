@@ -1,6 +1,7 @@
 """All metrics of a model on one dataset: what ``melodyvae evaluate`` prints.
 
-Conventions: as in :mod:`melodyvae.evaluation.reconstruction`. Intervals are 95% confidence intervals.
+Conventions: as in :mod:`melodyvae.evaluation.reconstruction`. Intervals are 95% confidence intervals that
+resample files: windows of one file are alike.
 """
 
 from __future__ import annotations
@@ -19,15 +20,21 @@ from melodyvae.evaluation.interpolation import interpolation_curves
 from melodyvae.evaluation.iwae import importance_weighted_bound
 from melodyvae.evaluation.ngram import NgramModel
 from melodyvae.evaluation.reconstruction import Ratio, note_f1, window_ratios
-from melodyvae.evaluation.repetition import self_similarity
 from melodyvae.evaluation.samples import (
     Origin,
     fewest_differences,
+    halves_by_file,
     histograms,
     jensen_shannon_bits,
     sample_metrics,
 )
-from melodyvae.evaluation.structure import distances, known_stretches, ranges_of_files, similarity_by_lag
+from melodyvae.evaluation.structure import (
+    distances,
+    known_stretches,
+    ranges_of_files,
+    self_similarity,
+    similarity_by_lag,
+)
 from melodyvae.evaluation.two_sample import MIN_WINDOWS, two_sample_accuracy
 from melodyvae.models.latent import active_units
 from melodyvae.models.melody import MelodyModel
@@ -44,6 +51,7 @@ from melodyvae.verbs.sample import SampleOptions, sample
 
 METRICS = ("reconstruction", "bound", "samples", "structure", "interpolations")
 NEAREST_WINDOWS = 1000  # whose nearest training window is searched
+DISTANCES = {"up to 1": 1, "2 or 3": 3, "4 or more": None}  # the highest number of steps unlike the nearest window
 BOUND_SAMPLES = {"negative_elbo_nats_per_step": 1, "importance_weighted_nats_per_step": 100}  # of z
 
 
@@ -55,22 +63,28 @@ class Report:
         dataset_sha256: the hash of each split's file.
         split: ``train``, ``valid``, ``test`` or ``all``.
         windows: how many windows were measured.
+        files: of how many files.
         seed: of all draws.
         nearest_among: what windows the baseline ``nearest`` chooses from, in words.
-        reconstruction: ``active_units``, and by name ``value``, ``interval`` and ``baselines`` (see :func:`evaluate`).
-        bound: by name ``value`` and ``interval``; ``windows`` says of how many.
+        reconstruction: ``active_units``, and by name ``value``, ``interval``, ``mean_of_files`` and ``baselines`` (see
+            :func:`evaluate`); ``by_distance`` has the same for windows by the number of steps in which they differ from
+            the nearest training window.
+        bound: by name ``value``, ``interval`` and ``mean_of_files``; ``windows`` says of how many.
         samples: by prior the metrics of samples against the windows; ``floor`` is the same between two halves of the
-            windows, ``count`` the number of samples.
+            windows that share no file, ``count`` the number of samples.
         structure: by the number of bars, of the windows and of samples: statistics of tunes, which bars are alike, and
             how far the samples are from the windows.
+        sources: the files of the windows that were measured, each with ``name``, ``sha256`` and its ``windows``.
         interpolations: the curves of :class:`~melodyvae.evaluation.interpolation.InterpolationCurves`.
     """
 
     dataset_sha256: dict[str, str]
     split: str
     windows: int
+    files: int
     seed: int
     nearest_among: str = ""
+    sources: tuple[dict[str, Any], ...] = ()
     reconstruction: dict[str, Any] | None = None
     bound: dict[str, Any] | None = None
     samples: dict[str, Any] | None = None
@@ -120,8 +134,13 @@ def evaluate(
     meter = dataset.meta["meter"][0], dataset.meta["meter"][1]
     model = model.in_meter(meter, dataset.meta["steps_per_quarter"]) if model.config.room_for(meter) else model
     dataset.check_fits(model.config)
-    data, network = _Data.of(model, dataset, split).some(max_windows, seed), model.network()
-    report = Report(dataset.fingerprint, split, len(data.windows), seed, data.nearest_among)
+    of_tunes = model.config.look_back and "structure" in metrics
+    data, network = _Data.of(model, dataset, split, of_tunes).some(max_windows, seed), model.network()
+    sources = tuple(
+        {key: dataset.meta["sources"][place][key] for key in ("name", "sha256")} | {"windows": int(count)}
+        for place, count in zip(*np.unique(data.sources, return_counts=True), strict=True)
+    )
+    report = Report(dataset.fingerprint, split, len(data.windows), len(sources), seed, data.nearest_among, sources)
 
     @functools.cache  # two parts measure the same samples
     def draw(prior: Prior) -> np.ndarray:
@@ -151,7 +170,7 @@ class _Data:
     """The windows that are measured and the dataset's training windows, with the file that each is from.
 
     ``overlap``: some windows are training windows of the dataset (which the model has not seen). ``begins`` and
-    ``train_begins``: which windows are beginnings of tunes, booleans.
+    ``train_begins``: which windows are beginnings of tunes, booleans; none where that is not asked for.
     """
 
     windows: np.ndarray
@@ -164,11 +183,12 @@ class _Data:
     train_begins: np.ndarray
 
     @classmethod
-    def of(cls, model: MelodyModel, dataset: WindowDataset, split: str) -> _Data:
+    def of(cls, model: MelodyModel, dataset: WindowDataset, split: str, of_tunes: bool) -> _Data:
         windows = held_out_windows(model.provenance, dataset, split)
         splits = splits_of(dataset, split)
         overlap = "train" in splits
         train = np.asarray(dataset.splits["train"])
+        begins = {name: _begins(dataset, name, of_tunes) for name in {*splits, "train"}}
         return cls(
             windows=windows,
             sources=np.concatenate([dataset.sources_of(name) for name in splits]),
@@ -176,8 +196,8 @@ class _Data:
             train_sources=dataset.sources_of("train"),
             overlap=overlap,
             nearest_among=f"{len(train)} training windows of {dataset.folder}{', from other files' * overlap}",
-            begins=np.concatenate([_begins(dataset, name) for name in splits]),
-            train_begins=_begins(dataset, "train"),
+            begins=np.concatenate([begins[name] for name in splits]),
+            train_begins=begins["train"],
         )
 
     def some(self, count: int | None, seed: int) -> _Data:
@@ -203,17 +223,19 @@ class _Data:
         return Origin(self.sources[places], self.train_sources) if self.overlap else None
 
 
-def _begins(dataset: WindowDataset, split: str) -> np.ndarray:
-    """Whether each window of a split is the first of its tune, ``(N,)``."""
+def _begins(dataset: WindowDataset, split: str, is_asked: bool) -> np.ndarray:
+    """Whether each window of a split is the first of its tune, ``(N,)``, if that is asked."""
     begins = np.zeros(len(dataset.splits[split]), bool)
-    begins[dataset.tune_beginnings(split)] = True
+    if is_asked:
+        begins[dataset.tune_beginnings(split)] = True
     return begins
 
 
 def _reconstruction(model: MelodyModel, data: _Data, seed: int) -> dict[str, Any]:
     ratios, means = window_ratios(model, data.windows, seed)
     without_z, _ = window_ratios(model, data.windows, seed, shuffle_z=True)
-    nearest = nearest_window_metrics(model, data, seed)
+    nearest = _nearest_training_windows(model, data, seed)
+    copied = nearest.metrics()
     metrics: dict[str, Any] = {"active_units": active_units(means)}
     for name, ratio in ratios.items():
         nothing = ratios["no_event_accuracy"].value if name.endswith("_accuracy") else None
@@ -221,40 +243,75 @@ def _reconstruction(model: MelodyModel, data: _Data, seed: int) -> dict[str, Any
             nothing = 0.0
         baselines = {
             "nothing": nothing,
-            "nearest": nearest.get(name),
+            "nearest": copied.get(name),
             "no z": None if name in ("no_event_accuracy", "kl_bits") else without_z[name].value,
         }
-        metrics[name] = {"value": ratio.value, "interval": list(ratio.interval(seed)), "baselines": baselines}
+        metrics[name] = _measured(ratio, data.sources, seed) | {"baselines": baselines}
+    metrics["by_distance"] = {}
+    least = 0
+    for label, most in DISTANCES.items():
+        is_so_far = (nearest.differing >= least) & (nearest.differing <= (most or data.windows.shape[1]))
+        places = nearest.places[is_so_far]
+        if len(places):
+            sources = data.sources[places]
+            metrics["by_distance"][label] = {"windows": len(places), "files": len(np.unique(sources))} | {
+                name: _measured(ratio.of(places), sources, seed) for name, ratio in ratios.items()
+            }
+        least = (most or 0) + 1
     return metrics
 
 
-def nearest_window_metrics(model: MelodyModel, data: _Data, seed: int) -> dict[str, float]:
-    """Similarity of windows to the nearest training window of another file, in any key; empty without one."""
-    if not len(data.train):
-        return {}
-    places = random_places(len(data.windows), NEAREST_WINDOWS, seed)
-    normal, train = model.vocabulary.normalise(data.windows[places]), model.vocabulary.normalise(data.train)
+def _measured(ratio: Ratio, sources: np.ndarray, seed: int) -> dict[str, Any]:
+    of_files = ratio.by_file(sources)
+    return {"value": ratio.value, "interval": list(of_files.interval(seed)), "mean_of_files": of_files.mean}
+
+
+@dataclass(frozen=True)
+class _Nearest:
+    """Some of the windows, ``(M, T)``, beside the training windows that are nearest to them, both moved to one key.
+
+    ``places`` ``(M,)`` are theirs among all windows; ``differing`` ``(M,)`` is the number of steps that are not alike.
+    Windows are left out to which there is no training window from another file.
+    """
+
+    places: np.ndarray
+    differing: np.ndarray
+    windows: np.ndarray
+    nearest: np.ndarray
+
+    def metrics(self) -> dict[str, float]:
+        """Similarity of the windows to the nearest ones; empty without any."""
+        if not len(self.places):
+            return {}
+        nearest, own = (torch.from_numpy(rows.astype(np.int64)) for rows in (self.nearest, self.windows))
+        return {
+            "greedy_accuracy": 1 - float(self.differing.mean()) / self.windows.shape[1],
+            "exact_windows": float((self.differing == 0).mean()),
+            "note_f1": note_f1(nearest, own),
+        }
+
+
+def _nearest_training_windows(model: MelodyModel, data: _Data, seed: int) -> _Nearest:
+    """Up to 1,000 of the windows, drawn, with the nearest training window of another file, in any key."""
+    places = random_places(len(data.windows), NEAREST_WINDOWS if len(data.train) else 0, seed)
+    windows, train = model.vocabulary.normalise(data.windows[places]), model.vocabulary.normalise(data.train)
+    if not len(places):
+        return _Nearest(places, np.empty(0, np.int64), windows, windows)
     origin = data.origin(places)
     if origin is None:
         train = np.unique(train, axis=0)
-    differing, nearest = fewest_differences(normal, train, origin)
-    has_one = differing <= normal.shape[1]  # there is a training window from another file
-    if not has_one.any():
-        return {}
-    nearest_rows, own_rows = (torch.from_numpy(rows[has_one].astype(np.int64)) for rows in (train[nearest], normal))
-    return {
-        "greedy_accuracy": 1 - float(differing[has_one].mean()) / normal.shape[1],
-        "exact_windows": float((differing[has_one] == 0).mean()),
-        "note_f1": note_f1(nearest_rows, own_rows),
-    }
+    differing, nearest = fewest_differences(windows, train, origin)
+    has_one = differing <= windows.shape[1]
+    return _Nearest(places[has_one], differing[has_one], windows[has_one], train[nearest[has_one]])
 
 
 def _bound(model: MelodyModel, data: _Data, count: int, seed: int) -> dict[str, Any]:
-    some = random_rows(data.windows, count, seed)
+    places = random_places(len(data.windows), count, seed)
+    some = data.windows[places]
     bounds: dict[str, Any] = {"windows": len(some)}
     for name, samples in BOUND_SAMPLES.items():
         ratio = Ratio(importance_weighted_bound(model, some, samples, seed), np.full(len(some), some.shape[1]))
-        bounds[name] = {"value": ratio.value, "interval": list(ratio.interval(seed))}
+        bounds[name] = _measured(ratio, data.sources[places], seed)
     return bounds
 
 
@@ -270,9 +327,10 @@ def _samples(
     metrics: dict[str, Any] = {"count": count}
     for prior in _priors(model):
         metrics[prior] = sample_metrics(draw(prior), data.windows, data.train, table, bar, data.origin())
-    order = np.random.default_rng(seed).permutation(len(data.windows))
-    halves = [histograms(data.windows[order[start::2]], table, bar) for start in (0, 1)]
-    metrics["floor"] = {f"js_{name}": jensen_shannon_bits(*(half[name] for half in halves)) for name in halves[0]}
+    halves = halves_by_file(data.sources, seed)
+    counts = [histograms(data.windows[half], table, bar) for half in halves if len(halves[1])]
+    names = counts[0] if counts else ()
+    metrics["floor"] = {f"js_{name}": jensen_shannon_bits(*(of[name] for of in counts)) for name in names}
     return metrics
 
 
@@ -298,10 +356,10 @@ def _structure_of(
 ) -> dict[str, Any]:
     """Metrics of tunes of some bars, by what they are.
 
-    The distance of two halves of the windows is the floor. ``training`` compares as many training windows: a perfect
-    model of the training files would be as far from windows of other files. Its ``ranges`` are those of
-    :func:`ranges_of_files`, for as many ``files`` as the windows are from. The judge learns from training windows, of
-    which there are more, and is asked about the windows.
+    The distance of two halves of the windows, of different files, is the floor; there is none if they are of one file.
+    ``training`` compares as many training windows: a perfect model of the training files would be as far from windows
+    of other files. Its ``ranges`` are those of :func:`ranges_of_files`, for as many ``files`` as the windows are from.
+    The judge learns from training windows, of which there are more, and is asked about the windows.
     """
     table, bar = model.vocabulary, model.config.steps_per_bar
     steps = bars * bar
@@ -315,29 +373,30 @@ def _structure_of(
     if data.overlap:
         is_even = compared_data.sources % 2 == 0
         apart = windows[is_even], data.train[data.train_sources % 2 == 1]
+    halves = _halves(windows, compared_data.sources, seed)
+    train_halves = _halves(train, compared_data.train_sources, seed)
     metrics_by_name: dict[str, Any] = {}
     for name, rows in compared.items():
-        metrics = metrics_by_name[name] = pooled_statistics(_decoded(model, rows)) | distances(
-            rows, windows, table, bar
-        )
+        metrics = metrics_by_name[name] = pooled_statistics(_decoded(model, rows))
+        near = halves if name == "windows" else (rows, windows)
+        if all(map(len, near)):
+            metrics |= distances(*near, table, bar)
         if name != "training":
             known = apart if name == "windows" else (rows, data.train)
             metrics["known_phrases"], _ = known_stretches(*known, table, bar)
             _, metrics["known_bars"] = known_stretches(*known, table, bar, bars=1)
         judged, others = (rows, windows), None if data.overlap or not len(train) else train
         if name == "windows":
-            judged, others = (windows[::2], windows[1::2]), None
+            judged, others = halves, None
         elif name == "training":
-            judged, others = (train[::2], windows), train[1::2]
-        if min(map(len, judged)) >= MIN_WINDOWS:
+            judged, others = (train_halves[0], windows), train_halves[1]
+        if min(map(len, judged)) >= MIN_WINDOWS and (others is None or len(others)):
             metrics["judged"] = two_sample_accuracy(*judged, table.size, seed=seed, others=others)
         metrics |= {
             "repeats_by_lag": repeats_by_lag(rows, bar).tolist(),
             "similarity_by_lag": similarity_by_lag(rows, bar).tolist(),
             "self_similarity": self_similarity(rows, bar).tolist(),
         }
-    order = np.random.default_rng(seed).permutation(len(windows))
-    metrics_by_name["windows"] |= distances(windows[order[::2]], windows[order[1::2]], table, bar)
     files = len(np.unique(compared_data.sources))
     metrics_by_name["windows"]["files"] = files
     if "training" in metrics_by_name:
@@ -345,6 +404,12 @@ def _structure_of(
             train, _decoded(model, train), compared_data.train_sources, files, count, table, bar, seed
         )
     return metrics_by_name
+
+
+def _halves(windows: np.ndarray, sources: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Halves of windows ``(N, T)`` that share no file; the second is empty if there is one file."""
+    first, second = halves_by_file(sources, seed)
+    return windows[first], windows[second]
 
 
 def default_tunes(model: MelodyNetwork, count: int, bars: int, seed: int = 0) -> list[Melody]:

@@ -79,6 +79,22 @@ def histograms(windows: np.ndarray, vocabulary: Vocabulary, steps_per_bar: int) 
     }
 
 
+def halves_by_file(sources: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Places of windows in two halves that share no file, where ``sources`` ``(N,)`` has each window's file.
+
+    The largest files first, equally large ones in an order drawn by ``seed``, each goes to the half that has fewer
+    windows. If there is one file, the second half is empty.
+    """
+    _, of_file, counts = np.unique(sources, return_inverse=True, return_counts=True)
+    order = np.random.default_rng(seed).permutation(len(counts))
+    in_second, sizes = np.zeros(len(counts), dtype=bool), [0, 0]
+    for file in order[np.argsort(-counts[order], kind="stable")]:
+        in_second[file] = sizes[1] < sizes[0]
+        sizes[int(in_second[file])] += int(counts[file])
+    is_second = in_second[of_file]
+    return np.flatnonzero(~is_second), np.flatnonzero(is_second)
+
+
 def jensen_shannon_bits(first: np.ndarray, second: np.ndarray) -> float:
     """The Jensen-Shannon divergence of two histograms ``(K,)`` in bits: 0 if they are alike, 1 if they share nothing.
 

@@ -2,7 +2,7 @@
 
 Conventions: windows are tokens ``(N, T)`` of whole bars; shares are 0 to 1; a lag is a number of bars; bars without an
 onset are left out of all comparisons of bars. Distances are given beside their floor: the same between two halves of
-the held-out windows.
+the held-out windows, of different files.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from melodyvae.evaluation.samples import histograms, jensen_shannon_bits
 from melodyvae.music.melody import Melody
 from melodyvae.music.statistics import PHRASE_BARS, Ratio, statistics_of
-from melodyvae.music.tokens import FIRST_NOTE_ON, Vocabulary
+from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary, held
 from melodyvae.network.rows import random_rows
 
 BATCH = 2000
@@ -48,7 +48,7 @@ def ranges_of_files(
 
     A draw takes ``files`` of the files of ``windows`` ``(N, T)``, whose number is ``sources`` ``(N,)``: the statistics
     of their ``melodies``, and the distances of windows of the other files from them, of up to ``count`` windows each.
-    Two halves of the same windows share their files and are nearer. Empty if there are too few files.
+    Empty if there are too few files.
     """
     names = np.unique(sources)
     if len(names) < 2 * files:
@@ -81,6 +81,18 @@ def similarity_by_lag(windows: np.ndarray, steps_per_bar: int) -> np.ndarray:
         counted = np.asarray(either > 0)
         overlaps.append(float((both[counted] / either[counted]).mean()) if counted.any() else 0.0)
     return np.array(overlaps)
+
+
+def self_similarity(windows: np.ndarray, steps_per_bar: int) -> np.ndarray:
+    """The mean, over windows ``(N, T)``, of the share of steps at which two bars sound alike: ``(bars, bars)``.
+
+    Alike is the same pitch, or silence in both. Bars without an onset are like none, and are not counted.
+    """
+    notes = held(windows).reshape(len(windows), -1, steps_per_bar)
+    has_onset = (windows.reshape(notes.shape) != NO_EVENT).any(axis=2)
+    both = has_onset[:, :, None] & has_onset[:, None]
+    alike = (notes[:, :, None] == notes[:, None]).mean(axis=3) * both
+    return np.asarray(alike.sum(axis=0) / np.maximum(both.sum(axis=0), 1))
 
 
 def known_stretches(

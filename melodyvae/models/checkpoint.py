@@ -18,12 +18,15 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from melodyvae.config import to_dict
+from melodyvae.network.architectures import architecture_named
 from melodyvae.network.checkpoint import (
     EXTRA_PREFIX,
     FORMAT_VERSION,
+    HASH_KEY,
     HEADER_KEY,
     Checkpoint,
     check_finite,
+    content_sha256,
     locate,
     misfit,
     read_arrays,
@@ -42,6 +45,7 @@ class CheckpointedModel(nn.Module):
     KIND: ClassVar[str]
     CONFIG: ClassVar[type[Any]]
     DEFAULT: ClassVar[str]  # the shipped checkpoint that is meant when none is named
+    ARCHITECTURE: ClassVar[str] = ""  # set by melodyvae.network.architectures.architecture
 
     def __init__(self, config: Any) -> None:
         super().__init__()
@@ -61,9 +65,12 @@ class CheckpointedModel(nn.Module):
 
         Raises:
             CheckpointError: if there is no such checkpoint or it is not one of this kind of model.
+            ArchitectureError: if it is one of an architecture that is not known here.
         """
         chosen = cls.DEFAULT if name_or_path is None else name_or_path
-        model = cls.from_checkpoint(load_checkpoint(chosen), str(chosen))
+        checkpoint = load_checkpoint(chosen)
+        kind = architecture_named(checkpoint.architecture) if checkpoint.architecture else cls
+        model: Self = kind.from_checkpoint(checkpoint, str(chosen))
         model.path = locate(chosen)
         return model
 
@@ -110,6 +117,7 @@ class CheckpointedModel(nn.Module):
             vocabulary=self.token_table(),
             metrics=self.metrics,
             provenance=self.provenance,
+            architecture=self.ARCHITECTURE,
         )
         save_checkpoint(checkpoint, path, dtype)
 
@@ -126,6 +134,7 @@ def save_checkpoint(checkpoint: Checkpoint[Tensor], path: str | Path, dtype: tor
         "vocabulary": checkpoint.vocabulary,
         "metrics": checkpoint.metrics,
         "provenance": checkpoint.provenance,
+        **({"architecture": checkpoint.architecture} if checkpoint.architecture else {}),
     }
     stored = {
         name: tensor.detach().cpu().to(dtype if tensor.is_floating_point() else tensor.dtype).contiguous()
@@ -149,9 +158,11 @@ def write_tensors(tensors: dict[str, Tensor], header: dict[str, Any], path: str 
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(header, sort_keys=True)
+    sha256 = content_sha256({name: tensor.numpy() for name, tensor in tensors.items()}, text)
     with whole_file(path) as temporary:
         try:
-            save_file(tensors, temporary, metadata={HEADER_KEY: json.dumps(header, sort_keys=True)})
+            save_file(tensors, temporary, metadata={HEADER_KEY: text, HASH_KEY: sha256})
         except SafetensorError as error:  # such as of a full disk, whose number it tells in words
             number = re.search(r"os error (\d+)", str(error))
             code = int(number[1]) if number else errno.EIO
@@ -160,7 +171,7 @@ def write_tensors(tensors: dict[str, Tensor], header: dict[str, Any], path: str 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """As :func:`~melodyvae.network.checkpoint.read_arrays`, with tensors."""
-    arrays, header = read_arrays(path)
+    arrays, header, _ = read_arrays(path)
     return _tensors(arrays), header
 
 

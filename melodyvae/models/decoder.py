@@ -137,7 +137,9 @@ class MelodyDecoder(AutoregressiveDecoder):
         for step, features in enumerate(context.features):
             outputs, state = self.lstm(torch.cat([self.token_inputs[previous], features], dim=-1)[None], state)
             logits = forbid_silent_note_off(self._token_logits(outputs[0]), sounding)
-            chosen = torch.multinomial(logits.softmax(-1), 1, generator=generator)[:, 0]
+            sums = logits.double().softmax(-1).cumsum(-1)  # drawn as Draws.choices does: multinomial's ways change
+            at = torch.rand(len(sums), 1, generator=generator, device=sums.device).double()
+            chosen = (sums <= at * sums[:, -1:]).sum(-1)
             previous = torch.where(keep[:, step], tokens[:, step], chosen)
             sounding = torch.where(previous == NO_EVENT, sounding, previous >= FIRST_NOTE_ON)
             found.append(previous)

@@ -20,11 +20,12 @@ from torch import Tensor, nn
 from melodyvae.config import ConfigError, MelodyConfig
 from melodyvae.models.checkpoint import CheckpointedModel
 from melodyvae.models.composing import ComposingDecoder, ComposingEncoder
-from melodyvae.models.decoder import MelodyDecoder
+from melodyvae.models.decoder import AutoregressiveDecoder, MelodyDecoder
 from melodyvae.models.encoder import MelodyEncoder
 from melodyvae.models.hierarchical import CodesDecoder, CodesEncoder
 from melodyvae.models.latent import DiagonalGaussian
 from melodyvae.models.loss import LossTerms, token_nats
+from melodyvae.models.playing import TorchDecoder, TorchEncoder
 from melodyvae.music.tokens import NO_EVENT, Vocabulary
 from melodyvae.network.network import DEFAULT, KIND, MelodyNetwork
 
@@ -50,14 +51,20 @@ class MelodyModel(CheckpointedModel):
         super().__init__(config or MelodyConfig())
         self.room = self.config
         self.vocabulary = Vocabulary()
+        self.encoder, self.decoder = self.networks()
+
+    def networks(self) -> tuple[nn.Module, AutoregressiveDecoder | ComposingDecoder]:
+        """New networks of the configuration's sizes: windows ``(B, T)`` to posteriors, and z ``(B, Z)`` to logits.
+
+        A subclass with networks of its own gives them here: see ``docs/extending.md``.
+        """
         encoder, decoder = _kinds(self.config)
-        self.encoder: Encoder = encoder(self.config, self.vocabulary.size)
-        self.decoder: Decoder = decoder(self.config, self.vocabulary.size)
+        return encoder(self.config, self.vocabulary.size), decoder(self.config, self.vocabulary.size)
 
     @property
     def device(self) -> torch.device:
         """Device of the weights."""
-        return self.encoder.posterior.weight.device
+        return next(self.parameters()).device
 
     def token_table(self) -> dict[str, Any]:
         """The meaning of the token ids."""
@@ -65,8 +72,12 @@ class MelodyModel(CheckpointedModel):
 
     def network(self) -> MelodyNetwork:
         """The model as it is now, in NumPy, as the verbs use it."""
-        weights = {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.state_dict().items()}
-        made = MelodyNetwork(self.room, weights)
+        if self.ARCHITECTURE:
+            encoder, decoder = copy.deepcopy(self.encoder).cpu(), copy.deepcopy(self.decoder).cpu()
+            made = MelodyNetwork(self.room, TorchEncoder(encoder), TorchDecoder(decoder, self.room.steps))
+        else:
+            weights = {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.state_dict().items()}
+            made = MelodyNetwork.of_weights(self.room, weights)
         made = made if self.config is self.room else made.in_meter(self.config.meter, self.config.steps_per_quarter)
         made.extras = {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.extras.items()}
         made.metrics, made.provenance, made.path = self.metrics, self.provenance, self.path

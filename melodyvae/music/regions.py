@@ -197,9 +197,7 @@ def melody_of(
     sentences = [f"track {part_index + 1} of {len(song.parts)}" + (f" ({part.name})" if part.name else "")]
     sentences += song.notices
     if is_shuffled:
-        sentences.append(
-            f"in {own_meter[0]}/{own_meter[1]}, read as a shuffle: its dotted beats are the beats of {_name(meter)}"
-        )
+        sentences.append(fitted_into(own_meter, meter))
     if not is_shuffled or meter[0] % meter_in_beats(own_meter)[0]:
         sentences += _said_of_bars(bars, layout, meter)
     if layout.swing != NO_SWING and not is_shuffled:
@@ -274,10 +272,17 @@ def _said_of_bars(bars: Sequence[Bar], layout: Layout, meter: tuple[int, int]) -
         return []
     if not any(part.is_own for part in layout.stretches):
         own, _ = Counter((bar.numerator, bar.denominator) for bar in bars).most_common(1)[0]
-        how = ", beat on beat" if is_compound(own) == is_compound(meter) else ""
-        return [f"in {_name(own)}: bars of {name} are laid over it{how}"]
+        return [fitted_into(own, meter)]
     are = "is" if others == 1 else "are"
     return [f"{others} of its {len(bars)} bars {are} not of {name} and made up to it with silence"]
+
+
+def fitted_into(own: tuple[int, int], meter: tuple[int, int]) -> str:
+    """The words for a piece in its own meter that is read in bars of another."""
+    if is_compound(own) and counts_quarters(meter):
+        return f"in {_name(own)}, read as a shuffle: its dotted beats are the beats of {_name(meter)}"
+    how = ", beat on beat" if is_compound(own) == is_compound(meter) else ""
+    return f"in {_name(own)}: bars of {_name(meter)} are laid over it{how}"
 
 
 def _name(meter: tuple[int, int]) -> str:

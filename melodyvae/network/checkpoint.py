@@ -1,12 +1,14 @@
 """Read one self-sufficient ``.safetensors`` file as NumPy arrays: weights, configuration, metrics, provenance.
 
 The weights are arrays, stored in float16 unless told otherwise; everything else is JSON in the file's header under
-the key ``melodyvae``. Reading one runs no code from it, and needs no torch.
+the key ``melodyvae``. Under the key ``sha256`` the header has the SHA-256 of all of it, which is checked on reading.
+Reading one runs no code from it, and needs no torch.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -23,6 +25,8 @@ from melodyvae.system.errors import UserError
 
 FORMAT_VERSION = 1
 HEADER_KEY = "melodyvae"
+HASH_KEY = "sha256"
+REVISION_CHARACTERS = 8
 SUFFIX = ".safetensors"
 EXTRA_PREFIX = "extra."
 MAX_GENERATIONS = 100  # of models, each fine-tuned from the one before
@@ -46,6 +50,8 @@ class Checkpoint(Generic[Numbers]):
         vocabulary: the meaning of the token ids; empty for models without tokens.
         metrics: held-out metrics by name.
         provenance: what made it: command, data with its hash, updates, versions.
+        architecture: the registered name of networks that are not melodyvae's own; empty for those that are.
+        sha256: of all that it holds (:func:`content_sha256`); empty for one that was not read from a file.
     """
 
     kind: str
@@ -55,6 +61,13 @@ class Checkpoint(Generic[Numbers]):
     vocabulary: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
+    architecture: str = ""
+    sha256: str = ""
+
+    @property
+    def revision(self) -> str:
+        """The first eight characters of the hash: two trainings of one name differ in it."""
+        return self.sha256[:REVISION_CHARACTERS]
 
     def config_as(self, kind: str, config: type[Config], name: str) -> Config:
         """The configuration of a model of ``kind``; ``name`` is what errors call the checkpoint.
@@ -85,7 +98,7 @@ def read_checkpoint(name_or_path: str | Path) -> Checkpoint[np.ndarray]:
         CheckpointError: if there is no such checkpoint, or the file is truncated, of another program, or newer.
     """
     path = locate(name_or_path)
-    arrays, header = read_arrays(path)
+    arrays, header, sha256 = read_arrays(path)
     if "training" in header:
         raise CheckpointError(f"{path} is the state of a training, to resume it from; its model is model{SUFFIX}")
     version = header.get("format_version")
@@ -99,6 +112,9 @@ def read_checkpoint(name_or_path: str | Path) -> Checkpoint[np.ndarray]:
     if broken or not isinstance(header.get("kind"), str):
         raise CheckpointError(f"{path} has no {(broken or ['kind'])[0]!r} in its header; it is not a model")
     _check_provenance(header["provenance"], path)
+    architecture = header.get("architecture", "")
+    if not isinstance(architecture, str):
+        raise CheckpointError(f"{path} is damaged: its architecture is {architecture!r}, not a name")
     return Checkpoint(
         kind=header["kind"],
         config=header["config"],
@@ -107,6 +123,8 @@ def read_checkpoint(name_or_path: str | Path) -> Checkpoint[np.ndarray]:
         vocabulary=header["vocabulary"],
         metrics=header["metrics"],
         provenance=header["provenance"],
+        architecture=architecture,
+        sha256=sha256,
     )
 
 
@@ -209,11 +227,21 @@ def beside(checkpoint: Path, suffix: str) -> Path:
     return checkpoint.with_name(checkpoint.name.removesuffix(SUFFIX) + "." + suffix)
 
 
-def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The arrays and the JSON header of a file that melodyvae wrote.
+def content_sha256(arrays: Mapping[str, np.ndarray], header: str) -> str:
+    """The SHA-256, in hexadecimal, of a JSON header in UTF-8, and for each array by name of its name and its bytes."""
+    digest = hashlib.sha256(header.encode())
+    for name in sorted(arrays):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(arrays[name]).data)
+    return digest.hexdigest()
+
+
+def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any], str]:
+    """The arrays and the JSON header of a file that melodyvae wrote, and their :func:`content_sha256`.
 
     Raises:
-        CheckpointError: if the file is truncated, was written by another program, or holds numbers that NumPy lacks.
+        CheckpointError: if the file is truncated or damaged, was written by another program, or holds numbers that
+            NumPy lacks.
     """
     try:
         with safe_open(str(path), framework="np") as file:
@@ -233,7 +261,13 @@ def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]
         raise CheckpointError(f"{path} has a damaged header ({error}); copy or train it again") from error
     if not isinstance(header, dict):
         raise CheckpointError(f"{path} has a header that is not a table of values; it is not from melodyvae")
-    return arrays, header
+    sha256 = content_sha256(arrays, metadata[HEADER_KEY])
+    if metadata.get(HASH_KEY, sha256) != sha256:  # older files have none
+        raise CheckpointError(
+            f"{path} is damaged: its content has the SHA-256 {sha256[:12]}..., and was written with "
+            f"{metadata[HASH_KEY][:12]}...; copy it again"
+        )
+    return arrays, header, sha256
 
 
 def _array(file: Any, name: str, path: str | Path) -> np.ndarray:

@@ -12,7 +12,7 @@ Conventions: B windows, T steps, V tokens, Z latent; tokens are integers, int64 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -24,10 +24,11 @@ from melodyvae.config import MelodyConfig
 from melodyvae.music.bars import Room
 from melodyvae.music.styles import OPEN
 from melodyvae.music.tokens import Vocabulary
+from melodyvae.network.architectures import architecture_named
 from melodyvae.network.checkpoint import check_finite, locate, read_checkpoint
 from melodyvae.network.composing import ComposingDecoder, ComposingEncoder
 from melodyvae.network.conditions import Condition, meter_code
-from melodyvae.network.decoder import Choice, MelodyDecoder, token_nats
+from melodyvae.network.decoder import Choice, Decoder, MelodyDecoder, token_nats
 from melodyvae.network.draws import Draws
 from melodyvae.network.encoder import MelodyEncoder
 from melodyvae.network.hierarchical import CodesDecoder, CodesEncoder
@@ -39,17 +40,11 @@ from melodyvae.network.weights import Weights
 
 KIND = "melody"
 DEFAULT = "melody-2bar"
-Encoder: TypeAlias = MelodyEncoder | CodesEncoder | ComposingEncoder
-AnyDecoder: TypeAlias = MelodyDecoder | CodesDecoder | ComposingDecoder
+Encoder: TypeAlias = Callable[[np.ndarray], Gaussian]
 
 
 class MelodyNetwork:
     """Encoder and decoder of a trained model.
-
-    Args:
-        config: the model's sizes.
-        weights: by their names in the checkpoint.
-        name: what errors call the model.
 
     Attributes:
         config: the model's sizes; its meter, bars and steps are those of the windows it takes.
@@ -62,9 +57,10 @@ class MelodyNetwork:
         metrics: held-out metrics by name.
         provenance: what made it.
         path: of the checkpoint that it is from.
+        revision: of the checkpoint: the beginning of its hash.
     """
 
-    def __init__(self, config: MelodyConfig, weights: Mapping[str, np.ndarray], name: str = "the checkpoint") -> None:
+    def __init__(self, config: MelodyConfig, encoder: Encoder, decoder: Decoder) -> None:
         self.config = self.room = config
         self.condition, self.styles = Condition(), np.array(OPEN)
         self.place: Room | None = None  # of a bar of another meter in those of the network
@@ -73,11 +69,21 @@ class MelodyNetwork:
         self.metrics: dict[str, Any] = {}
         self.provenance: dict[str, Any] = {}
         self.path: Path | None = None
-        encoder, decoder = _kinds(config)
-        given = Weights(weights, name)
-        self.encoder: Encoder = encoder(config, self.vocabulary.size, given.under("encoder"))
-        self.decoder: AnyDecoder = decoder(config, self.vocabulary.size, given.under("decoder"))
+        self.revision = ""
+        self.encoder = encoder
+        self.decoder = decoder
+
+    @classmethod
+    def of_weights(cls, config: MelodyConfig, weights: Mapping[str, np.ndarray], name: str = "the checkpoint") -> Self:
+        """The networks of a configuration, with weights by their names in the checkpoint; errors call it ``name``."""
+        kinds = _kinds(config)
+        given, size = Weights(weights, name), Vocabulary().size
+        encoder, decoder = (
+            kinds[0](config, size, given.under("encoder")),
+            kinds[1](config, size, given.under("decoder")),
+        )
         given.check_all_taken()
+        return cls(config, encoder, decoder)
 
     @classmethod
     def read(cls, name_or_path: str | Path | None = None) -> Self:
@@ -85,11 +91,16 @@ class MelodyNetwork:
 
         Raises:
             CheckpointError: if there is no such checkpoint or it is not one of a melody model.
+            ArchitectureError: if it is one of an architecture that is not known here.
         """
         chosen = DEFAULT if name_or_path is None else name_or_path
         checkpoint, name = read_checkpoint(chosen), str(chosen)
+        if checkpoint.architecture:
+            made: Self = architecture_named(checkpoint.architecture).from_pretrained(chosen).network()
+            made.revision = checkpoint.revision
+            return made
         config = checkpoint.config_as(KIND, MelodyConfig, name)
-        network = cls(config, checkpoint.weights, name)
+        network = cls.of_weights(config, checkpoint.weights, name)
         checkpoint.check_vocabulary(network.vocabulary.to_dict(), name)
         for key, array in checkpoint.extras.items():
             check_finite(array, key, name)
@@ -98,8 +109,16 @@ class MelodyNetwork:
             checkpoint.metrics,
             checkpoint.provenance,
         )
-        network.path = locate(chosen)
+        network.path, network.revision = locate(chosen), checkpoint.revision
         return network
+
+    @property
+    def signature(self) -> str:
+        """The name of its checkpoint, or of the run folder, and its revision."""
+        if self.path is None:
+            return "an unsaved model"
+        name = self.path.parent.name if self.path.stem == "model" else self.path.stem
+        return f"{name}, revision {self.revision}" if self.revision else name
 
     def in_meter(self, meter: tuple[int, int], steps_per_quarter: int | None = None) -> Self:
         """The same model with windows in another meter: see :meth:`melodyvae.config.MelodyConfig.in_meter`.
@@ -245,7 +264,11 @@ def _playing() -> Iterator[None]:
         yield
 
 
-def _kinds(config: MelodyConfig) -> tuple[type[Encoder], type[AnyDecoder]]:
+def _kinds(
+    config: MelodyConfig,
+) -> tuple[
+    type[MelodyEncoder | CodesEncoder | ComposingEncoder], type[MelodyDecoder | CodesDecoder | ComposingDecoder]
+]:
     if config.look_back:
         return ComposingEncoder, ComposingDecoder
     return (CodesEncoder, CodesDecoder) if config.segment_codes else (MelodyEncoder, MelodyDecoder)

@@ -1,7 +1,8 @@
 """Scores that are not MIDI -> notes: MusicXML, ABC and kern.
 
 Grace notes, chord symbols and words are left out; transposing instruments are at sounding pitch. Ties and bar lines are
-as in :mod:`~melodyvae.reading.written`, repeats as in :mod:`~melodyvae.reading.repeats`.
+as in :mod:`~melodyvae.reading.written`, repeats as in :mod:`~melodyvae.reading.repeats`. The three readers are imported
+when a file of their kind comes: most files are MIDI.
 """
 
 from __future__ import annotations
@@ -12,12 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from melodyvae.music.notes import Song, printable
-from melodyvae.reading.abc import read_abc
 from melodyvae.reading.assembling import song_of
 from melodyvae.reading.faults import FileTooLargeError, NotAScoreError
-from melodyvae.reading.kern import read_kern
 from melodyvae.reading.midi import EmptyFileError, MidiError, file_bytes
-from melodyvae.reading.musicxml import read_musicxml
 from melodyvae.reading.repeats import Repeats
 from melodyvae.reading.tunes import (
     MANY_TUNES_SUFFIXES,
@@ -103,6 +101,8 @@ def read_score(path: str | Path, repeats: Repeats = "written") -> Song:
 
 def song_from_score_bytes(data: bytes, name: str, repeats: Repeats = "written") -> Song:
     """The only tune in the bytes of a MusicXML file; ``name`` is the file's, and what errors call it."""
+    from melodyvae.reading.musicxml import read_musicxml
+
     return song_of(read_musicxml(data, name), name, repeats)
 
 
@@ -116,7 +116,11 @@ def song_from_tune(
     if not text.strip():
         raise EmptyFileError(f"{name} is empty")
     if suffix.lower() == ".krn":
+        from melodyvae.reading.kern import read_kern
+
         return song_of(read_kern(text, name), name, repeats)
     if not re.search(r"^K:", text, re.M):
         raise NotAScoreError(f"{name} is not ABC: it has no key (K:), with which every tune in ABC begins")
+    from melodyvae.reading.abc import read_abc
+
     return song_of(read_abc(text, name, line_in_file), name, repeats)

@@ -256,10 +256,12 @@ class _Fitted:
     Attributes:
         model: the name of the model that is chosen for the request.
         pieces: one for each tune: of a file what was read, of a melody the melody.
+        decisions: how tunes are fitted into bars of another meter than theirs.
     """
 
     model: str
     pieces: tuple[Any, ...]
+    decisions: tuple[str, ...]
 
 
 def _fitted(studio: Studio, asked: VerbRequest | None, tunes: Sequence[TuneSource], track: str = "auto") -> _Fitted:
@@ -269,6 +271,7 @@ def _fitted(studio: Studio, asked: VerbRequest | None, tunes: Sequence[TuneSourc
         ReadingError, MissingFileError: as :meth:`Pieces.read`.
         RequestError: if a tune is too long.
     """
+    from melodyvae.music.regions import fitted_into
     from melodyvae.studio.requests import MAX_BARS, RequestError
     from melodyvae.studio.verbs import choose
     from melodyvae.verbs.meters import common_meter
@@ -292,11 +295,15 @@ def _fitted(studio: Studio, asked: VerbRequest | None, tunes: Sequence[TuneSourc
     chosen = choose(asked) if studio.engine.chooses else studio.engine.first_name
     config, meter = studio.engine.model(chosen).config, common_meter(meters)
     meter = meter if config.room_for(meter) else config.meter
-    for number, tune in enumerate(tunes):
-        if tune.file is not None and Fraction(*meters[number]) != Fraction(*meter):
+    decisions = []
+    for number, (tune, own) in enumerate(zip(tunes, meters, strict=True)):
+        if Fraction(*meter) == Fraction(*own):
+            continue
+        decisions.append(f"{'ABCD'[number] if len(tunes) > 1 else 'the tune'} is {fitted_into(own, meter)}")
+        if tune.file is not None:
             wanted = track if tune.track is None else str(tune.track)
             found[number] = studio.pieces.read(tune.file, config, wanted, meter, with_song and number == 0)
-    return _Fitted(chosen, tuple(found))
+    return _Fitted(chosen, tuple(found), tuple(decisions))
 
 
 async def _do(studio: Studio, request: Request) -> Response:
@@ -322,7 +329,8 @@ async def _do(studio: Studio, request: Request) -> Response:
     ]
 
     def work(model: Any) -> dict[str, Any]:
-        return perform(model, asked, sources) | {"model": fitted.model}
+        shown = perform(model, asked, sources)
+        return shown | {"model": fitted.model, "decisions": [*fitted.decisions, *shown.get("decisions", [])]}
 
     page = request.query_params.get("page", "")[:MAX_CHANNEL]
     job = studio.engine.submit((page, verb), (fitted.model, *size_of(asked)), work, fitted.model)

@@ -20,8 +20,8 @@ def array_on_disk(path: Path) -> np.ndarray:
         raise ValueError(f"{path.name} is not a regular file")
     try:
         array: np.ndarray = np.lib.format.open_memmap(path, mode="r")
-    except (OSError, ValueError):
+    except OSError:
         raise
     except Exception as error:  # the header is parsed as Python, which raises many kinds
-        raise ValueError(f"{path.name} has no NumPy header") from error
+        raise ValueError(f"{path.name} is not a NumPy array") from error
     return array

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
@@ -24,6 +25,16 @@ def short_name(name: str) -> str:
     return data[: MAX_NAME_BYTES - len(suffix)].decode(errors="ignore") + suffix
 
 
+def sha256_of(path: str | Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal.
+
+    Raises:
+        OSError: if it cannot be read.
+    """
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def hidden_prefix(name: str) -> str:
     """Prefix of the temporary names beside ``name`` while it is written: ``.NAME.``."""
     return f".{short_name(name)}."
@@ -43,6 +54,26 @@ def remove_unfinished(folder: Path, name: str = "") -> None:
                 path.unlink(missing_ok=True)
 
 
+def check_writable(folder: Path) -> None:
+    """Raise OSError, before other work, if nothing can be written to ``folder`` or made where it will be."""
+    place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not os.access(place, os.W_OK):
+        is_read_only = hasattr(os, "statvfs") and os.statvfs(place).f_flag & os.ST_RDONLY
+        number = errno.EROFS if is_read_only else errno.EACCES
+        raise OSError(number, os.strerror(number), str(place))
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Give errors of the system that name no file, such as that of a full disk, the name ``path``."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None or isinstance(error, BrokenPipeError):
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+
+
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
     """A temporary file beside ``path`` that takes its place if the block ends without an error.
@@ -53,8 +84,9 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     temporary = _new_beside(path, folder=False)
     try:
-        yield temporary
-        os.replace(temporary, path)
+        with named(path):
+            yield temporary
+            os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

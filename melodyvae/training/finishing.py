@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from data_prep.output import SPLITS
-from melodyvae.datasets.windows import WindowDataset
+from melodyvae.datasets.windows import DatasetError, WindowDataset
 from melodyvae.evaluation.reconstruction import reconstruction_metrics
 from melodyvae.models.melody import MelodyModel
 from melodyvae.music.melody import Melody
@@ -144,9 +144,12 @@ def _tunes(model: MelodyModel, dataset: WindowDataset, split: str) -> _Tunes:
 def _fit_judge(network: MelodyNetwork, dataset: WindowDataset, tunes: _Tunes) -> dict[str, np.ndarray]:
     """The judge that tells beginnings of training tunes from drafts in the same meters, for a model's extras.
 
-    Empty if there are fewer than :data:`MIN_TUNES` tunes.
+    Empty if there are fewer than :data:`MIN_TUNES` tunes, or if a dataset of one's own does not say where tunes begin.
     """
-    beginnings, meters = dataset.tune_beginnings("train"), [network.config.meter]
+    try:
+        beginnings, meters = dataset.tune_beginnings("train"), [network.config.meter]
+    except DatasetError:
+        return {}
     codes = np.ones(len(beginnings), np.int64)
     if tunes.conditions is not None:
         conditions, meters = dataset.conditions_of("train")[beginnings], list(METERS)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from melodyvae.config import ConfigError, MelodyConfig, MelodyTrainConfig, from_dict, override, to_dict
+from melodyvae.config import ConfigError, MelodyConfig, MelodyTrainConfig, from_dict, override, to_dict, without_budget
 from melodyvae.datasets.augmentation import Augmentation
 from melodyvae.datasets.batches import TrainingBatches
 from melodyvae.datasets.held_out import source_marks
@@ -64,7 +64,7 @@ def build_model_and_config(
     """
     preset = preset_named(preset_name)
     if init_from is None:
-        training = override(_without_budget(preset.training, changes), **changes)
+        training = override(without_budget(preset.training, changes), **changes)
         lower = preset.segments_from if segments_from is None else segments_from
         torch.manual_seed(training.seed)
         grid = {} if dataset is None else {key: dataset.meta[key] for key in ("meter", "steps_per_quarter")}
@@ -84,9 +84,9 @@ def build_model_and_config(
         model = _for_bars_of(dataset, model)
     if preset.model.conditions and model.config.look_back and not model.config.conditions:
         # Trained as the preset says: what it is to be told is new to it.
-        return model.with_conditions(), override(_without_budget(preset.training, changes), **changes)
+        return model.with_conditions(), override(without_budget(preset.training, changes), **changes)
     training = _fine_tuning(model.provenance, preset.training)
-    return model, override(_without_budget(training, changes), **changes)
+    return model, override(without_budget(training, changes), **changes)
 
 
 def _for_bars_of(dataset: WindowDataset, model: MelodyModel) -> MelodyModel:
@@ -98,13 +98,6 @@ def _for_bars_of(dataset: WindowDataset, model: MelodyModel) -> MelodyModel:
     shorter.take_steps_from(model)
     shorter.provenance = model.provenance
     return shorter
-
-
-def _without_budget(training: MelodyTrainConfig, changes: dict[str, Any]) -> MelodyTrainConfig:
-    """``training``, without its budget if ``changes`` hold another one."""
-    if any(changes.get(name) is not None for name in ("max_updates", "max_minutes")):
-        return replace(training, max_updates=None, max_minutes=None)
-    return training
 
 
 def _fine_tuning(provenance: dict[str, Any], default: MelodyTrainConfig) -> MelodyTrainConfig:
@@ -139,6 +132,7 @@ class MelodyTask(Task):
             )
         self.model = model
         self.config = config
+        self.sizes = {} if model.ARCHITECTURE else to_dict(model.config)
         self.fingerprint = {"dataset_sha256": dataset.fingerprint}
         self.evaluate_first = bool(model.provenance)
         is_told = model.config.conditions
@@ -243,6 +237,19 @@ def collapse_warning(metrics: Metrics, beta: float, looks_back: bool = False) ->
         f"the decoder begins to ignore z: z holds {bits:.1f} bits in {units:.0f} active units, and from it alone "
         f"{greedy:.3f} of the steps come back ({sampled:.3f} when every note is drawn), from the true past "
         f"{forced:.3f}. Try a lower beta than {beta:g}, more anneal_steps, or free_nats."
+    )
+
+
+def learned_nothing(metrics: Metrics, updates: int, config: MelodyTrainConfig) -> str | None:
+    """Sentence for the user if, by held-out metrics, no note comes back from z; else None."""
+    if metrics.get("note_f1", 1.0) > 0:
+        return None
+    why = f"{updates} updates are too few"
+    if updates < config.warmup_updates:
+        why += f" (the learning rate rises during the first {config.warmup_updates})"
+    return (
+        f"The model has learned nothing yet: no note comes back, and {why}. Train longer (more minutes or steps), or "
+        "start from a trained model (init_from)."
     )
 
 

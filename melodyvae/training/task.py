@@ -38,6 +38,7 @@ class Task(ABC):
 
     Attributes:
         model: trained in place.
+        sizes: the configuration of the model, by which it is made anew on resuming.
         fingerprint: what makes this training this one besides its options, such as the hash of its data; on resuming
             it must be the same.
         origin: what the model says of the weights that the training began with; on resuming it is as it was.
@@ -45,6 +46,7 @@ class Task(ABC):
     """
 
     model: nn.Module
+    sizes: Mapping[str, Any] = {}
     fingerprint: Mapping[str, Any] = {}
     origin: Mapping[str, Any] = {}
     evaluate_first: bool = False

@@ -18,16 +18,16 @@ import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from melodyvae.config import TrainConfig, to_dict
+from melodyvae.config import TrainConfig, from_dict, override, to_dict, without_budget
 from melodyvae.device import autocast
 from melodyvae.models.checkpoint import read_tensors, write_tensors
 from melodyvae.models.loss import LossTerms, weighted_loss
-from melodyvae.network.checkpoint import CheckpointError
+from melodyvae.network.checkpoint import CheckpointError, read_arrays
 from melodyvae.ranks import ALONE, Ranks
 from melodyvae.system.errors import UserError
 from melodyvae.system.files import whole_file
@@ -40,6 +40,10 @@ METRICS_FILE = "metrics.jsonl"
 UPDATES_BETWEEN_REPORTS = 20
 SEEDS_A_RANK = 1_000_000_007  # further than any training has updates
 MAY_CHANGE_ON_RESUME = ("max_updates", "max_minutes", "evaluate_every", "save_every_minutes")
+
+
+Model = TypeVar("Model")  # the configuration of a model
+Training = TypeVar("Training", bound=TrainConfig)
 
 
 class TrainingDiverged(UserError, RuntimeError):  # noqa: N818 - the name says what happened
@@ -166,6 +170,7 @@ class Trainer:
             "best_loss": self.best_loss if math.isfinite(self.best_loss) else None,
             "metrics": self.metrics,
             "training": to_dict(self.config),
+            "sizes": dict(self.task.sizes),
             "learns_from": dict(self.task.fingerprint),
             "origin": dict(self.task.origin),
         }
@@ -193,7 +198,7 @@ class Trainer:
         weights = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
         sizes = {name: tuple(value.shape) for name, value in weights.items()}
         if sizes != {name: tuple(value.shape) for name, value in self.model.state_dict().items()}:
-            raise CheckpointError(f"{path} is of a model with other sizes; give the options it was started with")
+            raise CheckpointError(f"{path} is of a model with other sizes; leave its options out, or give those it had")
         self._check_same_training(header)
         self.model.load_state_dict(weights)
         adam: dict[int, dict[str, Tensor]] = {}
@@ -323,6 +328,26 @@ def learning_rate(config: TrainConfig, update: int, share: float) -> float:
     """
     warmup = min((update + 1) / config.warmup_updates, 1.0) if config.warmup_updates else 1.0
     return config.learning_rate * warmup * 0.5 * (1.0 + math.cos(math.pi * min(share, 1.0)))
+
+
+def options_of_run(
+    folder: Path, model: type[Model], training: type[Training], **changes: Any
+) -> tuple[Model, Training] | None:
+    """The configurations that the training in ``folder`` was started with, every change that is not None applied.
+
+    A budget given among ``changes`` (``max_updates``, ``max_minutes``) replaces the run's. None if the folder does not
+    tell.
+
+    Raises:
+        CheckpointError: if its state cannot be read.
+        ConfigError: on a change that the configuration refuses.
+    """
+    path = folder / STATE_FILE
+    header = read_arrays(path)[1] if path.is_file() else {}
+    if not header.get("sizes") or "training" not in header:
+        return None
+    config = from_dict(training, header["training"])
+    return from_dict(model, header["sizes"]), override(without_budget(config, changes), **changes)
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:

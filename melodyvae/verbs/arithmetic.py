@@ -23,7 +23,7 @@ from melodyvae.verbs.common import (
     take_bars_of_each,
 )
 from melodyvae.verbs.held import HeldModel
-from melodyvae.verbs.results import Arithmetic
+from melodyvae.verbs.results import Arithmetic, signed
 from melodyvae.verbs.sources import MelodySource
 
 
@@ -41,6 +41,7 @@ class ArithmeticOptions(Options):
     seed: Seed = 0
 
 
+@signed
 def arithmetic(
     vae: HeldModel, sources: Sequence[MelodySource], signs: Sequence[int], options: ArithmeticOptions
 ) -> Arithmetic:

@@ -24,7 +24,7 @@ from melodyvae.verbs.common import (
 from melodyvae.verbs.doubts import can_hear
 from melodyvae.verbs.held import HeldModel
 from melodyvae.verbs.hidden_bars import InpaintingError
-from melodyvae.verbs.results import Completion
+from melodyvae.verbs.results import Completion, signed
 from melodyvae.verbs.sources import MelodySource, Taken
 
 MAX_HIDDEN_BARS = 10_000
@@ -77,6 +77,7 @@ class CompleteOptions(Options):
         return parse_bars(self.hide)
 
 
+@signed
 def complete(
     vae: HeldModel,
     source: MelodySource,

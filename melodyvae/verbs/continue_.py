@@ -21,7 +21,7 @@ from melodyvae.verbs.common import (
 )
 from melodyvae.verbs.facts import DensityMissed, Fact, ScaleKept
 from melodyvae.verbs.held import HeldModel
-from melodyvae.verbs.results import Completion
+from melodyvae.verbs.results import Completion, signed
 from melodyvae.verbs.sources import MelodySource
 
 
@@ -37,6 +37,7 @@ class ContinueOptions(Options):
     seed: Seed = 0
 
 
+@signed
 def continue_(vae: HeldModel, source: MelodySource, options: ContinueOptions) -> Completion:
     """Write ``source`` and some bars more after its last note; see :func:`melodyvae.verbs.composing.go_on`.
 

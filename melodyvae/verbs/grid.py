@@ -21,7 +21,7 @@ from melodyvae.verbs.common import (
     take_bars_of_each,
 )
 from melodyvae.verbs.held import HeldModel
-from melodyvae.verbs.results import Grid
+from melodyvae.verbs.results import Grid, signed
 from melodyvae.verbs.sources import MelodySource
 
 CORNERS = 4
@@ -44,6 +44,7 @@ class GridOptions(Options):
     scale: ScaleName = "auto"
 
 
+@signed
 def grid(vae: HeldModel, sources: Sequence[MelodySource], options: GridOptions) -> Grid:
     """Fill rows of melodies between four: top left, top right, bottom left, bottom right.
 

@@ -22,7 +22,7 @@ from melodyvae.verbs.common import (
     take_all_of_each,
 )
 from melodyvae.verbs.held import HeldModel
-from melodyvae.verbs.results import Interpolation
+from melodyvae.verbs.results import Interpolation, signed
 from melodyvae.verbs.sources import MelodySource
 from melodyvae.verbs.walk import pick_ends, walk
 
@@ -53,6 +53,7 @@ class InterpolateOptions(Options):
     seed: Seed = 0
 
 
+@signed
 def interpolate(vae: HeldModel, start: MelodySource, end: MelodySource, options: InterpolateOptions) -> Interpolation:
     """Walk from ``start`` to ``end``, both included; see :mod:`melodyvae.verbs.walk`.
 

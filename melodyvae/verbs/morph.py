@@ -16,7 +16,7 @@ from melodyvae.verbs.common import FirstBar, ScaleName, Seed, Temperature, Track
 from melodyvae.verbs.held import HeldModel
 from melodyvae.verbs.morph_search import CANDIDATES, MAX_AMOUNT, wanted_amounts
 from melodyvae.verbs.morph_search import morph as moved
-from melodyvae.verbs.results import Morph
+from melodyvae.verbs.results import Morph, signed
 from melodyvae.verbs.sources import MelodySource
 
 AMOUNT = {"low": -MAX_AMOUNT, "high": MAX_AMOUNT, "metavar": "AMOUNT"}
@@ -58,6 +58,7 @@ class MorphOptions(Options):
             raise OptionError("there is nothing to move; give an amount, such as density +1, or a scale")
 
 
+@signed
 def morph(vae: HeldModel, source: MelodySource, options: MorphOptions) -> Morph:
     """Write some bars of ``source`` as they are, and to these with their character moved; the rest stays if it can.
 

@@ -8,7 +8,7 @@ from melodyvae.options import Options
 from melodyvae.verbs.codec import matching_steps
 from melodyvae.verbs.common import Seed, Temperature, Track, take_all
 from melodyvae.verbs.held import HeldModel
-from melodyvae.verbs.results import Reconstruction
+from melodyvae.verbs.results import Reconstruction, signed
 from melodyvae.verbs.sampling import reconstruct as remembered
 from melodyvae.verbs.sources import MelodySource
 
@@ -22,6 +22,7 @@ class ReconstructOptions(Options):
     seed: Seed = 0
 
 
+@signed
 def reconstruct(
     vae: HeldModel, source: MelodySource | list[MelodySource] | tuple[MelodySource, ...], options: ReconstructOptions
 ) -> Reconstruction:

@@ -6,22 +6,26 @@ is what is written and drawn; bars are counted from 1; ``seed`` is None where a 
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, ParamSpec, TypeVar, overload
 
 import numpy as np
 
+import melodyvae
 from melodyvae.music.feel import KEEP, Feel
 from melodyvae.music.frame import Frame
 from melodyvae.music.keys import Key, key_of
 from melodyvae.music.melody import Melody
 from melodyvae.music.tokens import Vocabulary
+from melodyvae.options import Options, option_fields
 from melodyvae.verbs.facts import CameBack, Changed, Distinct, Fact, Measured, Novelty, Written
 from melodyvae.verbs.form import form_of
+from melodyvae.verbs.held import HeldModel
 from melodyvae.verbs.sentences import scores_told, sentences_of
 from melodyvae.writing.melody_files import described_names, grid_names, write_melodies
 from melodyvae.writing.sheet import Roll, Sheet
@@ -31,6 +35,10 @@ if TYPE_CHECKING:
     from melodyvae.verbs.novelty import NoveltyIndex
     from melodyvae.verbs.scoring import NoteScore, WindowScore
     from melodyvae.verbs.sources import Taken
+
+
+Parameters = ParamSpec("Parameters")
+Made = TypeVar("Made", bound="Result")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -43,6 +51,7 @@ class Result(Sequence[Melody]):
         decisions: what was decided on the way.
         seed: with which the same call gives the same melodies.
         keys: of each melody; None, or none at all, leaves it to the melody's notes.
+        made_by: version, verb, options, seed and model, in a line.
     """
 
     melodies: tuple[Melody, ...]
@@ -50,6 +59,7 @@ class Result(Sequence[Melody]):
     decisions: tuple[Fact, ...] = ()
     seed: int | None = None
     keys: tuple[Key | None, ...] = ()
+    made_by: str = field(default="", compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.melodies)
@@ -96,7 +106,7 @@ class Result(Sequence[Melody]):
         """The sheet to write, draw and join."""
         stems = ", ".join(source.stem for source in self.sources)
         title = f"{type(self).__name__}: {stems}" if stems else type(self).__name__
-        return Sheet(title, tuple(self._rolls()), self._columns())
+        return Sheet(title, tuple(self._rolls()), self._columns(), self.made_by)
 
     def _columns(self) -> int | None:
         return None
@@ -128,6 +138,28 @@ class Result(Sequence[Melody]):
             replace=replace,
             inputs=[source.path for source in self.sources if source.path is not None],
         )
+
+
+def signed(function: Callable[Parameters, Made]) -> Callable[Parameters, Made]:
+    """Decorate a verb, so that its result says what made it.
+
+    Such as ``melodyvae 0.1.0: sample(count=2, seed=1) by melody-2bar, revision 1a2b3c4d``, without options at their
+    defaults.
+    """
+
+    @functools.wraps(function)
+    def made(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Made:
+        result = function(*arguments, **keywords)
+        vae, *_, options = arguments
+        assert isinstance(vae, HeldModel)
+        assert isinstance(options, Options)
+        defaults = {one.name: one.default for one in option_fields(type(options)) if one.name != "seed"}
+        given = {name: getattr(options, name) for name in defaults if getattr(options, name) != defaults[name]}
+        call = ", ".join(f"{name}={value!r}" for name, value in (given | {"seed": result.seed}).items())
+        what = f"{function.__name__.rstrip('_')}({call})"
+        return replace(result, made_by=f"melodyvae {melodyvae.__version__}: {what} by {vae.model.signature}")
+
+    return made
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -21,7 +21,7 @@ from melodyvae.verbs.held import HeldModel
 from melodyvae.verbs.meters import COMPOSED_BARS
 from melodyvae.verbs.novelty import index_of, redraw_near_copies
 from melodyvae.verbs.prior import Prior, PriorError
-from melodyvae.verbs.results import Samples
+from melodyvae.verbs.results import Samples, signed
 
 STYLE_METERS = {"jig": "6/8", "slip jig": "9/8", "polka": "2/4", "waltz": "3/4"}
 
@@ -92,6 +92,7 @@ class SampleOptions(Options):
         self.wish().check(parse_choice(self.scale), self.bars or COMPOSED_BARS)
 
 
+@signed
 def sample(vae: HeldModel, options: SampleOptions) -> Samples:
     """Write new melodies.
 

@@ -24,7 +24,7 @@ from melodyvae.verbs.facts import FewerFound
 from melodyvae.verbs.held import HeldModel
 from melodyvae.verbs.in_scale import rules_near
 from melodyvae.verbs.novelty import NoveltyError, index_of
-from melodyvae.verbs.results import Variations
+from melodyvae.verbs.results import Variations, signed
 from melodyvae.verbs.sources import MelodySource
 
 
@@ -44,6 +44,7 @@ class VaryOptions(Options):
     seed: Seed = 0
 
 
+@signed
 def vary(vae: HeldModel, source: MelodySource, options: VaryOptions) -> Variations:
     """Write melodies near some bars of ``source``; see :func:`melodyvae.verbs.variation.vary`.
 

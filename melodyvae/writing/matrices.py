@@ -10,7 +10,7 @@ def plot_similarities(matrices: Mapping[str, Sequence[Sequence[float]]], path: P
     """Write a PNG of self-similarity matrices side by side: how alike two bars sound on average.
 
     Args:
-        matrices: by title, the values of :func:`melodyvae.evaluation.repetition.self_similarity`.
+        matrices: by title, the values of :func:`melodyvae.evaluation.structure.self_similarity`.
         path: the file to write.
     """
     from matplotlib.figure import Figure

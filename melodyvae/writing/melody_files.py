@@ -78,11 +78,11 @@ def write_melodies(
     with output_folder(folder, written, replace, inputs) as staging:
         for roll in sheet.written:
             named = dataclasses.replace(roll.melody, name=Path(roll.file).stem)
-            write_in_a_row([dataclasses.replace(roll, melody=named)], staging / roll.file)
+            write_in_a_row([dataclasses.replace(roll, melody=named)], staging / roll.file, text=sheet.made_by)
         if joined:
             are_written = all(roll.file for roll in joined)
             markers = [roll.file.removesuffix(".mid") if are_written else roll.title for roll in joined]
-            write_in_a_row(joined, staging / JOINED_FILE, markers)
+            write_in_a_row(joined, staging / JOINED_FILE, markers, sheet.made_by)
         for wav_file in (name for name in written if name.endswith(".wav")):
             write_wav(staging / Path(wav_file).with_suffix(".mid"), staging / wav_file)
         plot_sheet(sheet, staging / PICTURE_FILE)

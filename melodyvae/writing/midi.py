@@ -23,37 +23,38 @@ MAX_MICROSECONDS_PER_QUARTER = 2**24 - 1
 MAX_NUMERATOR = 255
 NOTE_OFF, NOTE_ON, CONTROL, PROGRAM = 0x80, 0x90, 0xB0, 0xC0  # upper half of a status byte
 VOLUME = 7  # controller
-NAME, MARKER, END_OF_TRACK, TEMPO, METER, KEY = 0x03, 0x06, 0x2F, 0x51, 0x58, 0x59  # meta events
+TEXT, NAME, MARKER, END_OF_TRACK, TEMPO, METER, KEY = 0x01, 0x03, 0x06, 0x2F, 0x51, 0x58, 0x59  # meta events
 PITCHED_CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
 
 Event = tuple[int, int, bytes]  # tick, place among the events of one tick, bytes
 
 
-def write_midi(song: Song, path: str | Path, markers: Sequence[tuple[float, str]] = ()) -> None:
+def write_midi(song: Song, path: str | Path, markers: Sequence[tuple[float, str]] = (), text: str = "") -> None:
     """Write the bytes of :func:`midi_bytes`, whole or not at all.
 
     Raises:
         ValueError: as :func:`midi_bytes`.
         OSError: if the place cannot be written to.
     """
-    data = midi_bytes(song, markers)
+    data = midi_bytes(song, markers, text)
     with whole_file(path) as temporary:
         temporary.write_bytes(data)
 
 
-def midi_bytes(song: Song, markers: Sequence[tuple[float, str]] = ()) -> bytes:
+def midi_bytes(song: Song, markers: Sequence[tuple[float, str]] = (), text: str = "") -> bytes:
     """A piece as a MIDI file; names are in UTF-8, and notes end with the piece at the latest.
 
     Args:
         song: the piece.
         markers: quarters and text of each.
+        text: what stands at the file's beginning, such as what made it.
 
     Raises:
         ValueError: if a meter does not fit into MIDI.
     """
     end = _ticks(song.end_quarters)
     channels = count()
-    tracks = [_conductor(song, markers)]
+    tracks = [_conductor(song, markers, text)]
     for part in song.parts:
         channel = DRUM_CHANNEL if part.is_drum else PITCHED_CHANNELS[next(channels) % len(PITCHED_CHANNELS)]
         tracks.append(_track(part, channel, end))
@@ -62,9 +63,9 @@ def midi_bytes(song: Song, markers: Sequence[tuple[float, str]] = ()) -> bytes:
     return b"".join(kind + struct.pack(">I", len(chunk)) + chunk for kind, chunk in zip(kinds, chunks, strict=True))
 
 
-def _conductor(song: Song, markers: Sequence[tuple[float, str]]) -> list[Event]:
-    """Meters, keys, tempi and markers."""
-    events: list[Event] = []
+def _conductor(song: Song, markers: Sequence[tuple[float, str]], text: str) -> list[Event]:
+    """Text, meters, keys, tempi and markers."""
+    events: list[Event] = [(0, 0, _meta(TEXT, _utf8(text)))] if text else []
     for meter in song.meters:
         power = meter.denominator.bit_length() - 1
         if meter.denominator != 1 << power or not 1 <= meter.numerator <= MAX_NUMERATOR:

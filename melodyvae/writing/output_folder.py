@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from melodyvae.system.errors import UserError
-from melodyvae.system.files import UNFINISHED, hidden_prefix, remove_unfinished
+from melodyvae.system.files import UNFINISHED, check_writable, hidden_prefix, named, remove_unfinished
 from melodyvae.system.locks import sole_use
 
 MAX_SHOWN = 3  # names of files that are in the way
@@ -43,18 +43,24 @@ def output_folder(
         remove_unfinished(place, folder.name)
         staging = Path(tempfile.mkdtemp(dir=place, prefix=prefix, suffix=UNFINISHED))
         try:
-            yield staging
-            folder.mkdir(exist_ok=True)
-            for name in names:
-                os.replace(staging / name, folder / name)
+            with named(folder):
+                yield staging
+                folder.mkdir(exist_ok=True)
+                for name in names:
+                    os.replace(staging / name, folder / name)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 
 
 def check_replaceable(folder: Path, names: Sequence[str], replace: bool, inputs: Iterable[Path] = ()) -> None:
-    """Raise :class:`OutputExistsError` if one of ``names`` is in ``folder`` and may not be replaced."""
+    """Raise :class:`OutputExistsError` if one of ``names`` is in ``folder`` and may not be replaced.
+
+    Raises:
+        OSError: if nothing can be written there.
+    """
     if folder.exists() and not folder.is_dir():
         raise OutputExistsError(f"{folder} is a file; choose a folder for the results", options=("output",))
+    check_writable(folder)
     existing = [name for name in names if (folder / name).exists()]
     if not existing:
         return

@@ -27,7 +27,7 @@ from melodyvae.writing.midi import write_midi
 from melodyvae.writing.sheet import Roll
 
 
-def write_in_a_row(rolls: Sequence[Roll], path: str | Path, markers: Sequence[str] = ()) -> None:
+def write_in_a_row(rolls: Sequence[Roll], path: str | Path, markers: Sequence[str] = (), text: str = "") -> None:
     """Write a MIDI file of melodies one after the other, each in its own tempo, whole or not at all.
 
     The file ends on the bar line. Tracks of one name and program that play with the melodies become one. A melody with
@@ -38,6 +38,7 @@ def write_in_a_row(rolls: Sequence[Roll], path: str | Path, markers: Sequence[st
             track.
         path: the file.
         markers: the text of a marker where each melody begins; none by default.
+        text: what stands at the file's beginning, such as what made it.
 
     Raises:
         ValueError: as :meth:`Melody.join`, or if a meter does not fit into MIDI.
@@ -55,7 +56,7 @@ def write_in_a_row(rolls: Sequence[Roll], path: str | Path, markers: Sequence[st
         piece = _piece(melody, lead, roll.backing or (), roll.key, frame)
         pieces.append(_from(piece, frame.start_quarters) if frame and len(rolls) > 1 else piece)
     starts = np.cumsum([0.0, *(piece.end_quarters for piece in pieces)]).tolist()
-    write_midi(_joined(pieces, starts), path, [*zip(starts, markers, strict=False)])
+    write_midi(_joined(pieces, starts), path, [*zip(starts, markers, strict=False)], text)
 
 
 def _lead(melody: Melody, feel: Feel | None) -> Part:

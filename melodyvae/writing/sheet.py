@@ -47,11 +47,13 @@ class Sheet:
         title: the heading.
         rolls: at least one to be written.
         columns: how many stand side by side; None draws one above the other.
+        made_by: what made the melodies, in a line; it stands on the page and in each MIDI file.
     """
 
     title: str
     rolls: tuple[Roll, ...]
     columns: int | None = None
+    made_by: str = ""
 
     @property
     def written(self) -> tuple[Roll, ...]:

@@ -52,6 +52,7 @@ def page(sheet: Sheet, sentences: Sequence[str] = ()) -> str:
     parts = {
         "title": escape(sheet.title),
         "notes": "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences),
+        "made_by": escape(sheet.made_by),
         "columns": str(sheet.columns or 1),
         "tunes": "\n".join(_tune(index, roll, shown) for index, roll in enumerate(sheet.rolls)),
         "data": _json([_playable(roll.melody, roll.feel, roll.backing) for roll in sheet.rolls]),

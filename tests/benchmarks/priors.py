@@ -4,9 +4,9 @@
 
 DATASET is the one that the model was trained on: the priors are fitted to its training windows (in their own keys) and
 compared with those of the split. Printed for each are the density of held-out codes in nats per window (of draws from
-q(z | x)), and the Jensen-Shannon distances in bits of samples at temperature 1, drawn straight from the prior and after
-ten Gibbs steps (melodyvae.verbs.prior). The line "training windows" is what a perfect prior and decoder
-would reach.
+q(z | x)), and the Jensen-Shannon divergences in bits of samples at temperature 1, drawn straight from the prior and
+after ten Gibbs steps (melodyvae.verbs.prior). The line "training windows" is what a perfect prior and decoder would
+reach.
 """
 
 from __future__ import annotations

@@ -538,8 +538,15 @@ def test_inspect_says_what_is_in_a_dataset(dataset_folder):
 def test_inspect_says_what_is_in_a_checkpoint_in_a_screenful(run_folder):
     for target in (run_folder, "melody-2bar", "digits-20d"):
         output = run("inspect", target)
-        assert len(output.splitlines()) <= 30
-        for part in (" model of", "latent_size", "made by: ", "held-out metrics", "_sha256"):
+        assert len(output.splitlines()) <= 31
+        for part in (
+            " model of",
+            f"revision {load_checkpoint(target).revision}, SHA-256 ",
+            "latent_size",
+            "made by: ",
+            "held-out metrics",
+            "_sha256",
+        ):
             assert part in output
     assert "note_f1" in run("inspect", "melody-2bar")
 
@@ -651,20 +658,26 @@ def test_a_decoder_that_ignores_z_is_told_and_one_that_does_not_is_not(dataset_f
 def test_ctrl_c_saves_and_says_how_to_go_on(dataset_folder, tmp_path):
     out = tmp_path / "run"
     arguments = ["train", str(dataset_folder), "--preset", "tiny", "-o", str(out), "--threads", "1"]
-    command = [sys.executable, "-m", "melodyvae", *arguments, "--steps", "1000000", "--evaluate-every", "1000000"]
+    command = [sys.executable, "-m", "melodyvae", *arguments, "--steps", "1000000", "--evaluate-every", "20"]
     with start_child(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1) as process:
-        assert process.stderr is not None
-        for piece in iter(lambda: process.stderr.read(32), ""):  # until the progress bar shows an update
-            if "update=" in piece or "rec=" in piece:
-                break
+        assert process.stdout is not None
+        assert any("% update 20," in line for line in process.stdout)  # a log gets lines in place of the bar
         process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=120)[0]
-    assert process.returncode == 0
-    assert "Stopped and saved. To go on, give the same command with --resume" in said
+        said, errors = process.communicate(timeout=120)
+    assert (process.returncode, errors) == (130, "")
+    assert f"Stopped and saved. To go on: melodyvae train {dataset_folder} -o {out} --resume" in said
     assert {"model.safetensors", "state.safetensors"} <= {path.name for path in out.iterdir()}
     done = load_checkpoint(out).provenance["updates"]
-    output = run(*arguments, "--steps", str(done + 3), "--evaluate-every", "2", "--resume")
+    budget = ["--steps", str(done + 3), "--evaluate-every", "2"]
+    output = run("train", dataset_folder, "-o", out, "--threads", "1", *budget, "--resume")  # the rest is remembered
     assert f"Going on after update {done} " in output
+    other = ["train", dataset_folder, "-o", out, "--preset", "musicvae-small", *budget, "--resume"]
+    assert "other sizes; leave its options out" in run(*other, status=1)
+
+
+def test_a_training_that_learned_nothing_says_so(dataset_folder, tmp_path):
+    output = run("train", dataset_folder, "--preset", "tiny", "-o", tmp_path / "run", "--steps", "1")
+    assert "learned nothing yet: no note comes back, and 1 updates are too few (the learning rate rises" in output
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from data_prep.ledger import explain
 from data_prep.output import SPLITS
 from data_prep.prepare import PrepError, PrepOptions, PrepReport, prepare, split_of
 from data_prep.sources import read_source, walk
+from melodyvae.music.styles import style_code
 from melodyvae.music.tokens import Vocabulary
 from tests.reading.smf import END_OF_TRACK, QUARTER, smf, tune
 
@@ -168,6 +169,33 @@ def test_the_same_bytes_for_any_order_workers_and_names(tmp_path: Path) -> None:
     renamed = prepare([tmp_path / "renamed"], tmp_path / "renamed-dataset", workers=0).output
     assert len(arrays(one)) == 4
     assert arrays(one) == arrays(shuffled) == arrays(renamed)
+
+
+def test_held_out_tunes_that_share_four_bars_with_a_training_tune_are_dropped(tmp_path: Path) -> None:
+    generator = random.Random(5)
+    theme, *ends = ([generator.randrange(55, 80) for _ in range(16)] for _ in range(61))
+    files = {f"{seed}.mid": tune([pitch + seed % 3 for pitch in theme] + end) for seed, end in enumerate(ends)}
+    report = run(folder_of(tmp_path / "midi", files), bars=8)
+    assert report.counts["train"] > 40
+    assert (report.counts["valid"], report.counts["test"]) == (0, 0)  # all have the theme, in some key
+    other = run(folder_of(tmp_path / "others", {f"{n}.mid": tune(end * 2) for n, end in enumerate(ends)}), bars=8)
+    assert min(other.counts.values()) > 0
+
+
+def test_styles_are_those_of_names_fields_and_folders(tmp_path: Path) -> None:
+    abc = "X:1\nT:The Old One\nR:slip jig\nM:4/4\nL:1/4\nK:C\nCDEF|GABc|CDEF|\n"
+    files = {
+        "A Fine Reel.mid": random_tune(1),
+        "plain.mid": random_tune(2),
+        "hymns/of old.mid": random_tune(3),
+        "one.abc": abc.encode(),
+    }
+    report = run(folder_of(tmp_path / "midi", files), styles=(("hymns", "hymn"),))
+    sources = json.loads((report.output / "meta.json").read_text(encoding="utf-8"))["sources"]
+    places = np.load(report.output / "windows.npy")
+    found = {sources[source]["name"]: style for source, style in zip(places["source"], places["style"], strict=True)}
+    names = {"A Fine Reel.mid": "reel", "plain.mid": None, "hymns/of old.mid": "hymn", "one.abc": "slip jig"}
+    assert found == {name: style_code(style) for name, style in names.items()}
 
 
 def test_held_out_windows_that_occur_in_train_in_another_key_are_dropped(tmp_path: Path) -> None:

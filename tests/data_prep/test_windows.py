@@ -10,6 +10,7 @@ import pytest
 from data_prep.windows import PrepError, PrepOptions, TrackWindows, cut_windows
 from melodyvae.music.melody import Melody, MelodyNote, legato_line
 from melodyvae.music.notes import KeySignature, Song
+from melodyvae.music.styles import StyleError, style_code
 from melodyvae.music.tokens import Vocabulary
 from melodyvae.music.voice import DrumsOnlyError
 from tests.reading.smf import part, song
@@ -150,6 +151,35 @@ class TestMixture:
         of_12_8 = one_track(crotchets(12), (12, 8), **meters)
         assert list(zip(of_12_8.first_bars.tolist(), of_12_8.phases.tolist(), strict=True)) == [(0, 0), (1, 0)]
         assert one_track(crotchets(12), (4, 4), **meters).reason == "meter_4_4"
+
+    def test_bars_of_several_meters_are_laid_into_the_first_places_of_the_longest(self) -> None:
+        meters = {"meter": "4/4,2/4,3/4,6/8,9/8,12/8"}
+        for signature, places, bar in (((3, 4), 12, (3, 4)), ((2, 4), 8, (2, 4)), ((12, 8), 12, (6, 8))):
+            found = one_track(crotchets(24), signature, **meters)
+            assert found.tokens.shape[1] == 32
+            assert (found.tokens.reshape(len(found.tokens), 2, 16)[:, :, places:] == 0).all()
+            assert set(map(tuple, found.meters.tolist())) == {bar}
+            alone = one_track(crotchets(24), signature, meter=f"{bar[0]}/{bar[1]}")
+            if bar == signature:
+                laid = found.tokens.reshape(-1, 2, 16)[:, :, :places]
+                assert laid.reshape(len(laid), -1).tolist() == alone.tokens.tolist()
+        quavers = [(i / 2, (i + 1) / 2, PITCHES[i % 8]) for i in range(36)]
+        in_nine = one_track(quavers, (9, 8), **meters)  # too long for sixteen places: on a grid of eighths
+        assert in_nine.tokens.reshape(-1, 2, 16)[0, 0].tolist() == [
+            *(PITCHES[i % 8] - 21 + 2 for i in range(9)),
+            *[0] * 7,
+        ]
+
+    def test_the_tune_has_its_style_and_other_tracks_are_parts(self) -> None:
+        both = song(
+            part(crotchets(12), name="melody"), part([(i, i + 1.0, 40) for i in range(12)], name="bass"), meters=[]
+        )
+        found = cut_windows(both, PrepOptions(track="all"), style_code("reel"))
+        assert [track.style for track in found] == [style_code("reel"), style_code("part")]
+        (alone,) = cut_windows(both, PrepOptions(), style_code("hymn"))
+        assert alone.style == style_code("hymn")
+        with pytest.raises(StyleError, match="the style is 'rumba'; choose one of reel, jig"):
+            PrepOptions(styles=(("folder", "rumba"),))
 
     @pytest.mark.parametrize(
         ("options", "message"),

@@ -15,7 +15,7 @@ def dataset_of(folder, names, split):
     hashes = [hashlib.sha256(name.encode()).hexdigest() for name in names]
     sources = [{"name": name, "sha256": sha256, "split": split} for name, sha256 in zip(names, hashes, strict=True)]
     rows = {name: np.zeros((len(names) * (name == split), 32), np.uint8) for name in ("train", "valid", "test")}
-    return WindowDataset(folder, {"sources": sources, "tokens_sha256": {"train": split}}, rows)
+    return WindowDataset(folder, {"sources": sources, "tokens_sha256": {"train": split}}, rows, np.empty(0))
 
 
 @pytest.fixture(scope="module")

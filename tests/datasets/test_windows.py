@@ -1,5 +1,6 @@
 """Dataset folders are checked, and batches depend on the seed and the update alone."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -82,9 +83,8 @@ def test_tunes_begin_with_the_first_window_of_each_track_as_fast_as_written(tmp_
         (0, 1, 0, 1, 0, 7),  # 6 there, and 5 of train: the only one of file 1
     ]
     places = np.array(origins, [(name, "u4") for name in columns])
-    np.save(tmp_path / "windows.npy", places)
     splits = {"train": random_windows(6), "valid": random_windows(1), "test": random_windows(0)}
-    dataset = WindowDataset(tmp_path, {}, splits)
+    dataset = WindowDataset(tmp_path, {}, splits, places)
     assert [dataset.tune_beginnings(split).tolist() for split in splits] == [[1, 4, 5], [0], []]
 
 
@@ -101,10 +101,8 @@ def test_what_does_not_say_where_windows_are_from_is_refused(dataset_folder, tmp
     (copy / "windows.npy").unlink()
     if array is not None:
         (copy / "windows.npy").write_bytes(array)
-    dataset = open_dataset(copy)
-    for ask in (dataset.sources_of, dataset.as_written, dataset.tune_beginnings):
-        with pytest.raises(DatasetError, match=r"windows\.npy (cannot be used|does not say)"):
-            ask("train")
+    with pytest.raises(DatasetError, match=r"windows\.npy"):
+        open_dataset(copy)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
@@ -115,7 +113,7 @@ def test_a_pipe_in_a_dataset_is_not_waited_for(dataset_folder, tmp_path, name):
     (copy / name).unlink()
     os.mkfifo(copy / name)
     with pytest.raises(DatasetError, match=r"not a regular file|not a dataset"):
-        open_dataset(copy).sources_of("train")
+        open_dataset(copy)
 
 
 def test_a_folder_that_is_no_dataset_says_how_to_make_one(tmp_path):
@@ -136,6 +134,58 @@ def test_a_damaged_dataset_is_refused(dataset_folder, tmp_path, damage):
         np.save(file, np.load(file)[:-1])
     with pytest.raises(DatasetError, match=r"not a whole dataset|contradicts its meta"):
         open_dataset(copy)
+
+
+@pytest.fixture
+def copied(dataset_folder, tmp_path):
+    """A copy of a dataset, which was read through before."""
+    copy = tmp_path / "copy"
+    shutil.copytree(dataset_folder, copy)
+    open_dataset(copy)
+    return copy
+
+
+def rewrite(file, change):
+    """Change the rows of an array on disk; its size stays as it is."""
+    rows = np.array(np.load(file))
+    change(rows)
+    np.save(file, rows)
+
+
+def test_windows_that_are_not_those_of_the_hash_are_refused(copied):
+    def change(rows):
+        rows[0, 0] = 3 if rows[0, 0] != 3 else 4
+
+    rewrite(copied / "test.npy", change)
+    with pytest.raises(DatasetError, match=r"test\.npy is damaged or was changed: its SHA-256 is "):
+        open_dataset(copied)
+
+
+def test_unknown_tokens_are_refused(copied):
+    def change(rows):
+        rows[-1, -1] = 90
+
+    rewrite(copied / "train.npy", change)
+    meta = json.loads((copied / "meta.json").read_text())
+    meta["tokens_sha256"]["train"] = hashlib.sha256((copied / "train.npy").read_bytes()).hexdigest()
+    (copied / "meta.json").write_text(json.dumps(meta))
+    with pytest.raises(DatasetError, match=r"train\.npy has the token 90; those of its vocabulary are 0 to 89"):
+        open_dataset(copied)
+
+
+@pytest.mark.parametrize(("column", "value", "message"), [("split", 2, "other windows"), ("source", 99, "names files")])
+def test_origins_that_contradict_the_dataset_are_refused(copied, column, value, message):
+    def change(rows):
+        rows[column][0] = value
+
+    rewrite(copied / "windows.npy", change)
+    with pytest.raises(DatasetError, match=rf"windows\.npy .*{message}"):
+        open_dataset(copied)
+
+
+def test_unchanged_files_are_read_through_once(copied, monkeypatch):
+    monkeypatch.setattr("melodyvae.datasets.windows.sha256_of", lambda file: pytest.fail(f"{file} is read again"))
+    open_dataset(copied)
 
 
 def test_damaged_meta_is_refused(dataset_folder, tmp_path):

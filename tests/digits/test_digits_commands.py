@@ -78,6 +78,7 @@ def test_train_writes_a_run_folder_with_its_provenance(trained):
     assert checkpoint.provenance["updates"] == 30
     assert checkpoint.provenance["data_counts"] == {"train": 110, "held_out": 10, "test": 40}
     assert len(checkpoint.provenance["data_sha256"]) == 64
+    assert checkpoint.provenance["data"] == "images of one's own, which are not MNIST"
     assert "held_out_negative_elbo_nats" in checkpoint.metrics["held_out"]
     lines = (trained / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["update"] for line in lines] == [30]
@@ -94,18 +95,18 @@ def test_train_writes_a_run_folder_with_its_provenance(trained):
     ],
 )
 def test_every_kind_of_model_trains(data, tmp_path, options, expected):
-    succeed("train", "--data", data, *options, *QUICK, "-o", tmp_path / "run")
-    config = load_checkpoint(tmp_path / "run").config
-    assert expected.items() <= config.items()
+    output = succeed("train", "--data", data, *options, *QUICK, "-o", tmp_path / "run")
+    checkpoint = load_checkpoint(tmp_path / "run")
+    assert expected.items() <= checkpoint.config.items()
+    assert ("held_out_negative_elbo_nats" in checkpoint.metrics["held_out"]) is checkpoint.config["variational"]
+    assert ("has no KL and no negative ELBO" in output) is not checkpoint.config["variational"]
 
 
 def test_a_run_is_not_overwritten_but_can_be_resumed(data, trained):
     again = run("train", "--data", data, "--latent", 2, *QUICK, "-o", trained)
     assert again.exit_code == 1
     assert "already holds a training; add --resume" in again.output
-    longer = [*QUICK]
-    longer[1] = "40"
-    succeed("train", "--data", data, "--latent", 2, *longer, "-o", trained, "--resume")
+    succeed("train", "--data", data, "--steps", 40, "-o", trained, "--resume")  # the sizes are remembered
     updates = [json.loads(line)["update"] for line in (trained / "metrics.jsonl").read_text().splitlines()]
     assert updates == [30, 40]
 

@@ -1,7 +1,9 @@
 """The metrics, on models whose metrics are known."""
 
+import hashlib
 import json
 import math
+from unittest.mock import ANY
 
 import numpy as np
 import pytest
@@ -16,10 +18,19 @@ from melodyvae.evaluation.iwae import importance_weighted_bound
 from melodyvae.evaluation.ngram import NgramModel
 from melodyvae.evaluation.reconstruction import Ratio, note_f1, notes_right, reconstruction_metrics, window_ratios
 from melodyvae.evaluation.report import evaluate
-from melodyvae.evaluation.samples import Origin, fewest_differences, histograms, jensen_shannon_bits, sample_metrics
+from melodyvae.evaluation.samples import (
+    Origin,
+    fewest_differences,
+    halves_by_file,
+    histograms,
+    jensen_shannon_bits,
+    sample_metrics,
+)
+from melodyvae.models.checkpoint import load_checkpoint
 from melodyvae.models.melody import MelodyModel
 from melodyvae.music.melody import Melody, MelodyNote
 from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, Vocabulary
+from melodyvae.network.draws import Draws
 from melodyvae.network.network import MelodyNetwork
 from melodyvae.presets import PRESETS
 from tests.cli.test_cli import run
@@ -102,10 +113,21 @@ def test_the_command_prints_and_writes_the_metrics_of_the_test_split(dataset_fol
     expected = reconstruction_metrics(MelodyModel.from_pretrained(run_folder), windows)
     written = json.loads(out.read_text())
     assert written["windows"] == len(windows)
+    assert written["files"] == len(written["sources"])
+    assert sum(source["windows"] for source in written["sources"]) == len(windows)
+    assert len(written["sources"][0]["sha256"]) == 64
+    weights = run_folder / "model.safetensors"
+    assert written["model_sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert written["model_revision"] == load_checkpoint(weights).revision
+    assert set(written["versions"]) == {"melodyvae", "torch", "numpy", "python"}
+    assert (written["seed"], written["split"], "command" in written) == (0, "test", True)
     metrics = {
-        name: found["value"] if isinstance(found, dict) else found for name, found in written["reconstruction"].items()
+        name: found["value"] if isinstance(found, dict) else found
+        for name, found in written["reconstruction"].items()
+        if name != "by_distance"
     }
     assert metrics == pytest.approx(expected)
+    assert written["reconstruction"].pop("by_distance") == {"4 or more": ANY}  # the tunes are random
     for found in written["reconstruction"].values():
         if isinstance(found, dict):
             assert found["interval"][0] <= found["value"] <= found["interval"][1]
@@ -137,6 +159,57 @@ def test_an_interval_holds_the_value_and_narrows_with_more_windows():
     # The standard error of a share of 0.8 among n is 0.4 / sqrt(n); the interval is 3.92 of them wide.
     assert widths[1] == pytest.approx(3.92 * 0.4 / math.sqrt(5000), rel=0.15)
     assert widths[0] > 5 * widths[1]
+
+
+def test_an_interval_of_files_knows_that_windows_of_a_file_are_alike():
+    """100 files of 50 windows, each wholly right or wholly wrong: there are 100 observations, not 5,000."""
+    is_right = np.random.default_rng(1).random(100) < 0.8
+    ratio = Ratio(np.repeat(is_right, 50).astype(float), np.ones(5000))
+    by_window, by_file = ratio.interval(), ratio.by_file(np.repeat(np.arange(100), 50)).interval()
+    assert by_window[1] - by_window[0] == pytest.approx(3.92 * 0.4 / math.sqrt(5000), rel=0.2)
+    assert by_file[1] - by_file[0] == pytest.approx(3.92 * 0.4 / math.sqrt(100), rel=0.2)
+
+
+def test_in_the_mean_of_files_one_with_many_windows_counts_once():
+    ratio = Ratio(np.array([1.0, 1, 1, 0, 0]), np.array([1.0, 1, 1, 1, 0])).by_file(np.array([7, 7, 7, 2, 5]))
+    assert ratio.value == pytest.approx(3 / 4)
+    assert ratio.mean == pytest.approx(1 / 2)  # of two files: in the third there is nothing to get right
+
+
+def test_halves_share_no_file_and_are_as_large_as_files_allow():
+    sources = np.random.default_rng(0).permutation(np.repeat(np.arange(6), [40, 10, 10, 10, 5, 5]))
+    first, second = halves_by_file(sources)
+    assert len(first) == len(second) == 40
+    assert not set(sources[first]) & set(sources[second])
+    assert sorted([*first, *second]) == list(range(80))
+    assert [len(half) for half in halves_by_file(np.zeros(3))] == [3, 0]
+
+
+def test_metrics_are_told_apart_by_the_distance_to_the_nearest_training_window():
+    train = random_windows(20, seed=1)
+    windows = np.concatenate([Vocabulary().transpose(train[:2], 1), train[2:5], random_windows(4, seed=9)])
+    windows[2, 5:8] = NO_EVENT  # the third is changed in up to three steps
+    model = MelodyModel(PRESETS["tiny"].model).eval()
+    sources = np.arange(9) // 2
+    data = report_module._Data(windows, sources, train, np.arange(20), False, "")
+    found = report_module._reconstruction(model, data, 0)["by_distance"]
+    changed = int((windows[2] != train[2]).sum())
+    assert 2 <= changed <= 3
+    assert {label: (of["windows"], of["files"]) for label, of in found.items()} == {
+        "up to 1": (4, 3),
+        "2 or 3": (1, 1),
+        "4 or more": (4, 3),
+    }
+    assert found["2 or 3"]["kl_bits"]["value"] > 0
+
+
+def test_the_same_noise_goes_into_z_under_every_version_of_torch():
+    model = MelodyModel(PRESETS["tiny"].model).eval()
+    windows = random_windows(3)
+    with torch.inference_mode():
+        posterior = model.encode(torch.from_numpy(windows.astype(np.int64)))
+    noise = (posterior.sample(Draws(5)) - posterior.mean) / torch.exp(0.5 * posterior.log_variance)
+    np.testing.assert_allclose(noise.numpy(), Draws(5).normal(3, model.config.latent_size), atol=1e-4)
 
 
 def test_notes_are_right_as_a_whole_in_rhythm_and_in_pitch():
@@ -282,7 +355,7 @@ def test_the_command_draws_the_interpolations_and_says_what_was_recorded(run_fol
     few = ["--samples", "20", "--pairs", "5", "--bound-windows", "3"]
     out = tmp_path / "curves.png"
     output = run("evaluate", dataset_folder, "--model", run_folder, *few, "--plot", out)
-    for part in ("note_f1", "nearest", "importance_weighted", "js_interval", "two halves", "latent_cost", "data_cost"):
+    for part in ("note_f1", "nearest", "importance_weighted", "js_interval", "latent_cost", "data_cost"):
         assert part in output
     assert out.read_bytes().startswith(b"\x89PNG")
     assert "exists; choose another" in run("evaluate", dataset_folder, "--plot", out, status=1)

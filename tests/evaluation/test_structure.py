@@ -9,7 +9,14 @@ import torch
 from melodyvae.cli.evaluate import _print_structure
 from melodyvae.config import MelodyConfig
 from melodyvae.evaluation import report
-from melodyvae.evaluation.structure import distances, known_stretches, ranges_of_files, similarity_by_lag
+from melodyvae.evaluation.samples import halves_by_file
+from melodyvae.evaluation.structure import (
+    distances,
+    known_stretches,
+    ranges_of_files,
+    self_similarity,
+    similarity_by_lag,
+)
 from melodyvae.evaluation.two_sample import two_sample_accuracy
 from melodyvae.models.melody import MelodyModel
 from melodyvae.music.statistics import STATISTICS, pooled_statistics, repeats_by_lag
@@ -33,6 +40,14 @@ def test_similarity_is_the_overlap_of_onsets():
     similarity = similarity_by_lag(ABAC, BAR)
     # bars 1-2: nothing of {C@0, E@2, D@0}; 2-3 likewise; 3-4: {C@0, E@2} in {C@0, D@1, E@2, C@3}
     assert similarity.tolist() == pytest.approx([(0 + 0 + 2 / 4) / 3, (1 + 0) / 2, 2 / 4])
+
+
+def test_self_similarity_is_one_with_itself_and_where_a_bar_comes_again():
+    found = self_similarity(np.concatenate([ABAC[0, :12], np.zeros(4, np.uint8)])[None], BAR)  # A B A and silence
+    assert np.diag(found).tolist() == [1, 1, 1, 0]
+    assert found[0, 2] == found[2, 0] == 1
+    assert found[0, 1] == found[1, 0] == 0
+    assert found[3].tolist() == [0, 0, 0, 0]
 
 
 def test_distances_from_oneself_are_nought_and_from_others_are_not():
@@ -152,6 +167,29 @@ def test_windows_of_a_model_that_does_not_compose_are_compared_with_all_windows(
     assert found["4"]["samples"].items() >= whole.items()
 
 
+def test_the_floor_and_its_judge_are_of_halves_that_share_no_file(data, monkeypatch):
+    """Each file repeats one window, so that halves with a file in common would be nearer, and known to the judge."""
+    judged = []
+
+    def accuracy(*windows, others=None, **how):
+        judged.append([{row.tobytes() for row in rows} for rows in (*windows[:2], () if others is None else others)])
+        return 0.5
+
+    monkeypatch.setattr(report, "two_sample_accuracy", accuracy)
+    same = replace(data, windows=data.windows[data.sources * 2], train=data.train[data.train_sources * 2])
+    model = MelodyModel(MelodyConfig(bars=4, latent_size=8, conductor_size=8, decoder_size=16))
+    found = structure_of(same, model)["4"]
+    (one, other, _), _, (train, _, other_train) = judged  # of windows, samples and training
+    assert len(one) == len(other) == 10
+    assert not one & other
+    assert not train & other_train
+    halves = (same.windows[half] for half in halves_by_file(same.sources, 0))
+    assert found["windows"]["js_interval"] == distances(*halves, Vocabulary(), 16)["js_interval"]
+    alone = structure_of(replace(same, sources=np.zeros(40, int)), model)["4"]
+    assert not {"js_interval", "judged"} & set(alone["windows"])
+    _print_structure(report.Report({}, "test", 40, 1, 0, structure={"4": alone}))
+
+
 def test_where_windows_are_training_windows_there_is_no_column_of_training(data):
     found = structure_of(replace(data, overlap=True), tiny_composer())
     assert set(found["4"]) == {"windows", "samples", "default"}
@@ -182,7 +220,7 @@ def test_the_command_shows_ranges_of_as_many_training_files_and_the_ratio_of_the
     few = replace(data, windows=data.windows[:4], sources=data.sources[:4], begins=data.begins[:4])
     found = structure_of(few, tiny_composer())
     low, high = found["4"]["training"]["ranges"]["silence"]
-    _print_structure(report.Report({}, "test", 4, 0, structure=found))
+    _print_structure(report.Report({}, "test", 4, 2, 0, structure=found))
     shown = capsys.readouterr().out
     assert "4 bars: beginnings of tunes of 2 files" in shown
     assert "2 bars: beginnings" in shown

@@ -4,11 +4,12 @@ import json
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from melodyvae.models.checkpoint import load_checkpoint, read_tensors, write_tensors
 from melodyvae.models.melody import MelodyModel
-from melodyvae.network.checkpoint import HEADER_KEY, CheckpointError, locate
+from melodyvae.network.checkpoint import HEADER_KEY, CheckpointError, locate, read_checkpoint, shipped_names
 from melodyvae.presets import PRESETS
 from tests.windows import random_windows
 
@@ -225,3 +226,21 @@ def test_a_header_that_is_nested_too_deep_is_refused(saved):
     save_file(tensors, saved, metadata={HEADER_KEY: "[" * 100_000 + "]" * 100_000})
     with pytest.raises(CheckpointError, match="nested too deep"):
         load_checkpoint(saved)
+
+
+def test_a_flipped_bit_is_noticed(tmp_path, saved):
+    data = bytearray(saved.read_bytes())
+    for place in (-100, data.index(b"format_version") + 18):  # in the weights and in the header
+        flipped = data.copy()
+        flipped[place] ^= 1
+        saved.write_bytes(flipped)
+        with pytest.raises(CheckpointError, match=r"damaged: its content has the SHA-256|checkpoint format"):
+            load_checkpoint(saved)
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_shipped_models_have_their_hash_and_a_revision(name):
+    with safe_open(locate(name), framework="np") as file:
+        sha256 = file.metadata()["sha256"]
+    assert read_checkpoint(name).sha256 == sha256
+    assert read_checkpoint(name).revision == sha256[:8]

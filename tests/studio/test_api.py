@@ -218,6 +218,8 @@ def test_a_waltz_keeps_its_meter_and_tunes_of_two_meters_are_walked_in_the_first
     for (a, b), steps in ((both, 24), (both[::-1], 32)):
         result = do(client, "walk", a=a, b=b, count=3)["result"]
         assert (result["model"], result["steps"], result["steps_right"]) == ("melody-2bar", steps, [steps, steps])
+        own, bars = ("4/4", "3/4") if a is both[0] else ("3/4", "4/4")
+        assert result["decisions"][0] == f"B is in {own}: bars of {bars} are laid over it, beat on beat"
     melodies = [do(client, "walk", a={"melody": waltz["melody"]}, b={"melody": ode["melody"]}, count=2)["result"]]
     assert melodies[0]["steps"] == 24
     assert set(studio.engine.held) <= {"melody-2bar", "melody-compose"}

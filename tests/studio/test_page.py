@@ -173,6 +173,7 @@ def test_a_waltz_keeps_its_meter(page):
     expect(page.locator('.card[data-tune^="waltz"]')).to_contain_text(f"3/4, bars 1{DASH}2 of 4")
     first = page.locator('#walk-a option:has-text("waltz")').get_attribute("value")
     page.locator("#walk-a").select_option(first)
+    expect(page.locator("#walk-said")).to_contain_text("in 4/4: bars of 3/4 are laid over it, beat on beat")
     assert melody_on(page, "#walk-lanes .lane:nth-child(2)")["length_steps"] == 24
     page.locator("#tab-draw").click()
     expect(page.locator("#bar-heads button")).to_have_count(2)

@@ -64,7 +64,7 @@ def test_a_model_that_composes_gets_a_judge_that_knows_its_drafts_from_tunes(tmp
     held_out = open_dataset(dataset).splits["test"]
     assert len(held_out) > 5
     assert judge.score([model.vocabulary.decode(row) for row in held_out]).mean() > 1
-    assert judge.score(compose(model, 20, draws=Draws(7), scale="auto")).mean() < -1
+    assert judge.score(compose(model, 20, draws=Draws(7), scale="auto").melodies).mean() < -1
 
 
 def test_without_an_output_the_models_own_file_is_written(run_folder, other_dataset, tmp_path):

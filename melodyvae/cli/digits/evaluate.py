@@ -69,7 +69,7 @@ def evaluate(
         model = DigitVAE.from_pretrained(model_name).to(choose_device(device))
         digits = open_digits(data)
         bounded = bool(samples) and model.config.variational
-        with tqdm(total=len(digits.test), unit=" digits", disable=not bounded) as bar:
+        with tqdm(total=len(digits.test), unit=" digits", disable=None if bounded else True) as bar:
             metrics = digit_metrics(model, digits.test, samples, seed, bar.update)
         try:
             metrics |= classifier_accuracies(model, digits.train, digits.test)
@@ -84,6 +84,9 @@ def evaluate(
             value = metrics[name]
             shown = f"{value:d}" if isinstance(value, int) else f"{value:.4f}"
             click.echo(f"  {label.format(samples=samples):58}{shown:>10}")
+    if not model.config.variational:
+        click.echo("  A plain autoencoder has no distribution over z: it has no negative ELBO, KL or bound.")
+        return
     click.echo("Published, on binarised test digits: -log p(x) in nats, estimated")
     for published in PUBLISHED:
         click.echo(f"  {published.model:58}{published.nats:10.2f}")

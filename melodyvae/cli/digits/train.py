@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from melodyvae.cli.digits.options import MNIST_HELP, data_option, open_digits
-from melodyvae.cli.options import SEED, device_options, known_errors, usage_errors
+from melodyvae.cli.options import SEED, device_options, is_given, known_errors, usage_errors
 from melodyvae.cli.progress import check_holds_no_run, run_folder, run_until_interrupted
+from melodyvae.system.files import named
 
 
 @click.command()
@@ -60,16 +61,21 @@ def train(
     too, and --resume goes on from there exactly.
     """
     from melodyvae.device import choose_device, use_threads
+    from melodyvae.digits.config import DigitsConfig, DigitsTrainConfig
+    from melodyvae.digits.model import DigitVAE
     from melodyvae.digits.plots import plot_digit_curves
     from melodyvae.digits.training import build_digits_model_and_config, digits_trainer
-    from melodyvae.training.trainer import MODEL_FILE, STATE_FILE, read_metrics
+    from melodyvae.training.trainer import MODEL_FILE, STATE_FILE, options_of_run, read_metrics
 
     changes["reconstruct"] = False if kl_only else None
     use_threads(threads)
     with usage_errors():
         model, config = build_digits_model_and_config(preset, latent_size, hidden_size, labels, **changes)
-    with known_errors():
-        folder = output or Path("runs") / f"digits-{preset}-{model.config.latent_size}d"
+    folder = output or Path("runs") / f"digits-{preset}-{model.config.latent_size}d"
+    with known_errors(), named(folder):
+        if resume and not any(map(is_given, ("preset", "latent_size", "hidden_size", "labels"))):
+            started = options_of_run(folder, DigitsConfig, DigitsTrainConfig, **changes)
+            model, config = (model, config) if started is None else (DigitVAE(started[0]), started[1])
         if not resume:
             check_holds_no_run(folder, [STATE_FILE])
         digits = open_digits(data)
@@ -82,13 +88,20 @@ def train(
             f"{parameters / 1e6:.2f} million parameters on {trainer.device}; {len(digits.train)} digits to train on, "
             f"{len(digits.held_out)} to watch; into {folder}"
         )
-        run_until_interrupted(trainer, {"held-out -ELBO": "held_out_negative_elbo_nats"})
+        shown = {"held-out -ELBO": "held_out_negative_elbo_nats", "held-out rec": "held_out_reconstruction_nats"}
+        status = run_until_interrupted(trainer, shown)
         if trainer.progress.share < 1:
-            click.echo(f"Stopped and saved. To go on, give the same command with --resume (run folder {folder}).")
-            return
+            data_option = f" --data {data}" if data else ""
+            click.echo(f"Stopped and saved. To go on: melodyvae digits train{data_option} -o {folder} --resume")
+            click.get_current_context().exit(status)
         plot_digit_curves(read_metrics(folder), folder / "curves.png")
     metrics = trainer.metrics
-    if "held_out_loss" in metrics:
+    if "held_out_loss" in metrics and not model.config.variational:
+        click.echo(
+            f"Held-out digits: reconstruction {metrics['held_out_reconstruction_nats']:.2f} nats. A plain autoencoder "
+            "has no KL and no negative ELBO."
+        )
+    elif "held_out_loss" in metrics:
         click.echo(
             f"Held-out digits: negative ELBO {metrics['held_out_negative_elbo_nats']:.2f} nats = reconstruction "
             f"{metrics['held_out_reconstruction_nats']:.2f} + KL {metrics['held_out_kl_nats']:.2f}"
