@@ -25,8 +25,8 @@ def pitch_range(melodies: Sequence[Melody]) -> tuple[int, int]:
 def roll_svg(melody: Melody, pitches: tuple[int, int] | None = None, label: str = "") -> str:
     """The piano roll of a melody as an ``<svg>`` element.
 
-    Its classes are ``black`` (rows of black keys), ``beat``, ``bar`` and ``note``; without CSS it is readable in black
-    on white.
+    Its four paths have the classes ``black`` (rows of black keys), ``beat``, ``bar`` and ``note``: a stroke for each row,
+    line and note. Without CSS it is readable on white.
 
     Args:
         melody: the melody.
@@ -40,22 +40,23 @@ def roll_svg(melody: Melody, pitches: tuple[int, int] | None = None, label: str 
         f'<svg class="roll" role="img" aria-label="{escape(label or _spoken(melody))}" viewBox="0 0 {length} {rows}" '
         f'preserveAspectRatio="none" xmlns="http://www.w3.org/2000/svg">'
     ]
-    parts += [
-        f'<rect class="black" x="0" y="{high - pitch}" width="{length}" height="1" fill="#8882"/>'
-        for pitch in range(low, high + 1)
-        if pitch % 12 in BLACK_KEYS
+    rows_of_keys = [
+        f"M0 {high - pitch + 0.5}h{length}" for pitch in range(low, high + 1) if pitch % 12 in BLACK_KEYS
     ]
+    lines: dict[str, list[str]] = {"beat": [], "bar": []}
     for step in range(0, length + 1, melody.steps_per_quarter):
-        kind = "bar" if step % melody.steps_per_bar == 0 else "beat"
-        parts.append(
-            f'<line class="{kind}" x1="{step}" x2="{step}" y1="0" y2="{rows}" stroke="#888" '
-            f'stroke-width="{1.4 if kind == "bar" else 0.5}" vector-effect="non-scaling-stroke"/>'
-        )
-    parts += [
-        f'<rect class="note" x="{note.start_step}" y="{high - note.pitch + 0.05:.2f}" '
-        f'width="{note.end_step - note.start_step - NOTE_GAP:.2f}" height="0.9" fill="#3b6fb6"/>'
+        lines["beat" if step % melody.steps_per_bar else "bar"].append(f"M{step} 0v{rows}")
+    notes = [
+        f"M{note.start_step} {high - note.pitch + 0.5}h{note.end_step - note.start_step - NOTE_GAP:.2f}"
         for note in melody.notes
     ]
+    parts.append(f'<path class="black" d="{"".join(rows_of_keys)}" stroke="#8882"/>')
+    for kind, width in (("beat", 0.5), ("bar", 1.4)):
+        parts.append(
+            f'<path class="{kind}" d="{"".join(lines[kind])}" stroke="#888" stroke-width="{width}" '
+            'vector-effect="non-scaling-stroke"/>'
+        )
+    parts.append(f'<path class="note" d="{"".join(notes)}" stroke="#3b6fb6" stroke-width="0.9"/>')
     return "".join([*parts, "</svg>"])
 
 

@@ -23,12 +23,11 @@ def data_in(text: str) -> list[dict]:
     return json.loads(found[1])
 
 
-def test_a_roll_has_a_rectangle_for_each_note_and_a_line_for_each_beat():
+def test_a_roll_has_a_stroke_for_each_note_and_a_line_for_each_beat():
     tree = ElementTree.fromstring(roll_svg(TUNE, (58, 70), "a & b"))
-    notes = [rect for rect in tree.iter(f"{SVG}rect") if rect.get("class") == "note"]
-    assert [(rect.get("x"), rect.get("y")) for rect in notes] == [("0", "10.05"), ("8", "3.05")]
-    lines = [line.get("class") for line in tree.iter(f"{SVG}line")]
-    assert (lines.count("bar"), lines.count("beat")) == (3, 6)
+    strokes = {path.get("class"): path.get("d") for path in tree.iter(f"{SVG}path")}
+    assert strokes["note"] == "M0 10.5h3.85M8 3.5h7.85"
+    assert (strokes["bar"].count("M"), strokes["beat"].count("M")) == (3, 6)
     assert tree.get("aria-label") == "a & b"
     assert tree.get("viewBox") == "0 0 32 13"
 
