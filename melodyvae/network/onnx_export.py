@@ -136,7 +136,7 @@ class _Graph:
         return helper.make_tensor_value_info(name, getattr(TensorProto, kind), list(shape))
 
     def add(self, kind: str, *values: str, outputs: int = 1, **attributes: Any) -> Any:
-        """What a node computes: a name, or several."""
+        """Add a node; the name of its output, or the names of several."""
         from onnx import helper
 
         names = [f"{kind}_{len(self.nodes)}_{number}" for number in range(outputs)]
