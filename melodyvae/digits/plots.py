@@ -75,7 +75,7 @@ def manifold(model: DigitVAE, side: int = 20) -> Tensor:
 def plot_latent_map(means: Tensor, labels: Tensor, path: Path, title: str, posteriors: DiagonalGaussian) -> None:
     """Posterior means ``(N, 2)`` coloured by digit, with the circles that hold 50%, 90% and 99% of N(0, I).
 
-    Of the ``posteriors`` q(z | x) of some digits, parameters ``(M, 2)``, ellipses show two standard deviations.
+    Ellipses show two standard deviations of ``posteriors`` q(z | x) of some digits, parameters ``(M, 2)``.
     """
     from matplotlib.patches import Ellipse
 

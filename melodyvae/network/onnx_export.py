@@ -23,14 +23,7 @@ import numpy as np
 
 import melodyvae
 from melodyvae.config import MelodyConfig, to_dict
-from melodyvae.music.tokens import (
-    FIRST_NOTE_ON,
-    HIGHEST_PITCH,
-    LOWEST_PITCH,
-    NO_EVENT,
-    NOTE_OFF,
-    VOCABULARY_SIZE,
-)
+from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF, Vocabulary
 from melodyvae.network.checkpoint import read_checkpoint
 from melodyvae.network.draws import Draws
 from melodyvae.network.network import KIND, MelodyNetwork
@@ -62,8 +55,8 @@ def export(name_or_path: str | Path, folder: Path) -> None:
     config = checkpoint.config_as(KIND, MelodyConfig, str(name_or_path))
     if config.look_back or config.segment_codes or checkpoint.architecture:
         raise ExportError(
-            f"{name_or_path} is not a model that codes its whole window at once; export melody-2bar or a model of your "
-            "own of that kind"
+            f"{name_or_path} is not a model that codes its whole window at once; export melody-2bar, "
+            "melody-2bar-triple or a model of your own of that kind"
         )
     graphs = {"encoder.onnx": _encoder, "start.onnx": _start, "step.onnx": _step}
     for file, build in graphs.items():
@@ -102,8 +95,8 @@ def _described(network: MelodyNetwork, config: MelodyConfig, provenance: dict[st
             "no_event": NO_EVENT,
             "note_off": NOTE_OFF,
             "first_note_on": FIRST_NOTE_ON,
-            "lowest_pitch": LOWEST_PITCH,
-            "highest_pitch": HIGHEST_PITCH,
+            "lowest_pitch": config.lowest_pitch,
+            "highest_pitch": config.highest_pitch,
         },
         "token_before_the_first_step": NO_EVENT,
         "rule": "note_off has probability 0 while nothing sounds: set its logit to minus infinity",
@@ -143,7 +136,7 @@ class _Graph:
         return helper.make_tensor_value_info(name, getattr(TensorProto, kind), list(shape))
 
     def add(self, kind: str, *values: str, outputs: int = 1, **attributes: Any) -> Any:
-        """Results of a node: a name, or several."""
+        """Add a node; the name of its output, or the names of several."""
         from onnx import helper
 
         names = [f"{kind}_{len(self.nodes)}_{number}" for number in range(outputs)]
@@ -196,7 +189,7 @@ def _gates(weights: np.ndarray) -> np.ndarray:
 
 
 def _token_table(graph: _Graph, config: MelodyConfig) -> str:
-    size = VOCABULARY_SIZE
+    size = Vocabulary(config.lowest_pitch, config.highest_pitch).size
     return graph.numbers(token_inputs(size, config.pitch_inputs).astype(np.float32))
 
 
@@ -259,7 +252,7 @@ def _step(graph: _Graph, config: MelodyConfig) -> None:
         new["hidden"].append(hidden)
         new["cell"].append(cell)
     logits = graph.linear("decoder.output", graph.add("Squeeze", value, graph.shape(0)))
-    count = VOCABULARY_SIZE
+    count = Vocabulary(config.lowest_pitch, config.highest_pitch).size
     if config.output == "event-then-pitch":
         ends = (0, FIRST_NOTE_ON, FIRST_NOTE_ON + 1, count + 1)
         events, note_on, pitches = (

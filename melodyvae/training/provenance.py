@@ -21,7 +21,7 @@ def provenance_of(config: TrainConfig, data: dict[str, Any]) -> dict[str, Any]:
 
 
 def command_and_versions() -> dict[str, Any]:
-    """The command that this process was called with, and the versions that it runs, ready for JSON."""
+    """The command line of this process, and the versions that it runs, ready for JSON."""
     return {
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "versions": {
