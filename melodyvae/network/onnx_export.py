@@ -23,7 +23,14 @@ import numpy as np
 
 import melodyvae
 from melodyvae.config import MelodyConfig, to_dict
-from melodyvae.music.tokens import FIRST_NOTE_ON, NO_EVENT, NOTE_OFF, Vocabulary
+from melodyvae.music.tokens import (
+    FIRST_NOTE_ON,
+    HIGHEST_PITCH,
+    LOWEST_PITCH,
+    NO_EVENT,
+    NOTE_OFF,
+    VOCABULARY_SIZE,
+)
 from melodyvae.network.checkpoint import read_checkpoint
 from melodyvae.network.draws import Draws
 from melodyvae.network.network import KIND, MelodyNetwork
@@ -95,8 +102,8 @@ def _described(network: MelodyNetwork, config: MelodyConfig, provenance: dict[st
             "no_event": NO_EVENT,
             "note_off": NOTE_OFF,
             "first_note_on": FIRST_NOTE_ON,
-            "lowest_pitch": config.lowest_pitch,
-            "highest_pitch": config.highest_pitch,
+            "lowest_pitch": LOWEST_PITCH,
+            "highest_pitch": HIGHEST_PITCH,
         },
         "token_before_the_first_step": NO_EVENT,
         "rule": "note_off has probability 0 while nothing sounds: set its logit to minus infinity",
@@ -189,7 +196,7 @@ def _gates(weights: np.ndarray) -> np.ndarray:
 
 
 def _token_table(graph: _Graph, config: MelodyConfig) -> str:
-    size = Vocabulary(config.lowest_pitch, config.highest_pitch).size
+    size = VOCABULARY_SIZE
     return graph.numbers(token_inputs(size, config.pitch_inputs).astype(np.float32))
 
 
@@ -252,7 +259,7 @@ def _step(graph: _Graph, config: MelodyConfig) -> None:
         new["hidden"].append(hidden)
         new["cell"].append(cell)
     logits = graph.linear("decoder.output", graph.add("Squeeze", value, graph.shape(0)))
-    count = Vocabulary(config.lowest_pitch, config.highest_pitch).size
+    count = VOCABULARY_SIZE
     if config.output == "event-then-pitch":
         ends = (0, FIRST_NOTE_ON, FIRST_NOTE_ON + 1, count + 1)
         events, note_on, pitches = (

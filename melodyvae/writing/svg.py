@@ -25,8 +25,8 @@ def pitch_range(melodies: Sequence[Melody]) -> tuple[int, int]:
 def roll_svg(melody: Melody, pitches: tuple[int, int] | None = None, label: str = "") -> str:
     """The piano roll of a melody as an ``<svg>`` element.
 
-    Its four paths have the classes ``black`` (rows of black keys), ``beat``, ``bar`` and ``note``: a stroke for each row,
-    line and note. Without CSS it is readable on white.
+    Its four paths have the classes ``black`` (rows of black keys), ``beat``, ``bar`` and ``note``: a stroke for each
+    row, line and note. Without CSS it is readable on white.
 
     Args:
         melody: the melody.
@@ -40,9 +40,7 @@ def roll_svg(melody: Melody, pitches: tuple[int, int] | None = None, label: str 
         f'<svg class="roll" role="img" aria-label="{escape(label or _spoken(melody))}" viewBox="0 0 {length} {rows}" '
         f'preserveAspectRatio="none" xmlns="http://www.w3.org/2000/svg">'
     ]
-    rows_of_keys = [
-        f"M0 {high - pitch + 0.5}h{length}" for pitch in range(low, high + 1) if pitch % 12 in BLACK_KEYS
-    ]
+    rows_of_keys = [f"M0 {high - pitch + 0.5}h{length}" for pitch in range(low, high + 1) if pitch % 12 in BLACK_KEYS]
     lines: dict[str, list[str]] = {"beat": [], "bar": []}
     for step in range(0, length + 1, melody.steps_per_quarter):
         lines["beat" if step % melody.steps_per_bar else "bar"].append(f"M{step} 0v{rows}")

@@ -41,9 +41,7 @@ Tunes = dict[str, Melody]  # by what is told of them
 
 def drawn(vae: MelodyVAE, bars: int) -> Tunes:
     """The tunes that ``melodyvae sample -n 1 --style STYLE --bars BARS --seed SEED`` writes."""
-    return {
-        f"{seed}-{style}": vae.sample(1, style=style, bars=bars, seed=seed)[0] for seed, style in enumerate(STYLES)
-    }
+    return {f"{seed}-{style}": vae.sample(1, style=style, bars=bars, seed=seed)[0] for seed, style in enumerate(STYLES)}
 
 
 def held_out(dataset: WindowDataset, random: np.random.Generator) -> list[Tunes]:
