@@ -31,7 +31,7 @@ from melodyvae.music.statistics import pooled_statistics
 from melodyvae.network.draws import Draws
 from melodyvae.reading.melodies import read_melody
 from melodyvae.system.errors import UserError
-from melodyvae.verbs.composing import Wish, compose, distance_from_close, distance_from_song
+from melodyvae.verbs.composing import Wish, awkwardness, compose, distance_from_close
 
 NEW = 8  # bars
 HEARD_OF_TUNES, HEARD_OF_SONGS = 8, 32
@@ -39,8 +39,8 @@ COLUMNS = "rhythm, bar, notes, within 1/3, range, +-, silence, +-, outside, ends
 
 
 def tunes_of(dataset: Path, split: str, vae: MelodyVAE) -> Iterator[Melody]:
-    """The beginnings of the held-out tunes of a dataset."""
-    data = open_dataset(dataset)
+    """The beginnings of the held-out tunes in 4/4 of a dataset."""
+    data = open_dataset(dataset).tunes_in((4, 4))
     for row in np.asarray(data.splits[split])[data.tune_beginnings(split)]:
         yield vae.model.vocabulary.decode(row)
 
@@ -106,13 +106,12 @@ def _ends_phrases(melody: Melody) -> np.ndarray:
 
 def print_continuations(vae: MelodyVAE, tunes: list[Melody], heard_bars: int, title: str) -> None:
     """Print the means of the columns over tunes, of the real bars and of those that ``continue`` writes."""
-    rows: dict[str, list[list[float]]] = {"real": [], "continue": [], "form any": []}
+    rows: dict[str, list[list[float]]] = {"real": [], "continue": []}
     for tune in tunes:
         heard = tune.window(0, heard_bars)
         rows["real"].append(measured(heard, tune.window(heard_bars, NEW)))
-        for name, options in (("continue", {}), ("form any", {"form": "any"})):
-            for longer in vae.continue_(heard, bars=NEW, **options):
-                rows[name].append(measured(heard, longer.window(heard_bars, NEW)))
+        for longer in vae.continue_(heard, bars=NEW):
+            rows["continue"].append(measured(heard, longer.window(heard_bars, NEW)))
     print(f"{title}: {len(tunes)}, {heard_bars} bars heard")
     print(f"{'':<12}" + "".join(f"{name:>12}" for name in COLUMNS.split(", ")))
     for name, values in rows.items():
@@ -125,14 +124,14 @@ def print_wishes(vae: MelodyVAE) -> None:
     wishes |= {f"{density} notes per bar": Wish(density=density) for density in (3, 6, 9)}
     wishes["60 to 79"] = Wish(lowest_pitch=60, highest_pitch=79)
     for name, wish in wishes.items():
-        melodies = compose(vae.model, 32, 16, draws=Draws(1), wish=wish)
+        melodies = compose(vae.model, 32, 16, draws=Draws(1), wish=wish).melodies
         print(name, "met", np.mean([wish.distance(melody) < 4 * np.log(1.25) for melody in melodies]))
-    song = Wish(is_song=True)
-    for name, bars, wish in [("any", 8, None), ("song", 8, song), ("any", 16, None), ("song", 16, song)]:
-        melodies = compose(vae.model, 32, bars, draws=Draws(1), scale="auto", wish=wish)
+    closes = Wish(closes=True)
+    for name, bars, wish in [("drafts", 8, None), ("chosen", 8, closes), ("drafts", 16, None), ("chosen", 16, closes)]:
+        melodies = compose(vae.model, 32, bars, draws=Draws(1), scale="auto", wish=wish).melodies
         close = np.mean([distance_from_close(melody) == 0 for melody in melodies])
-        form = np.mean([distance_from_song(melody) == distance_from_close(melody) for melody in melodies])
-        print(f"form {name}, {bars} bars: close on the tonic, on a beat, a beat long {close}; song otherwise {form}")
+        plain = np.mean([awkwardness(melody) == 0 for melody in melodies])
+        print(f"{name}, {bars} bars: close on the tonic, on a beat, a beat long {close}; nothing awkward {plain}")
 
 
 def main() -> None:
