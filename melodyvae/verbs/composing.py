@@ -293,21 +293,26 @@ def compose(
     check_count(count, 1)
     draws, wanted, length = draws or Draws(), wish or Wish(), bars or model.config.bars
     wanted.check(scale, length, model.config.steps_per_bar)
+    # Not every style and plan can meet a key or a density: then all drafts follow plans of their own.
+    is_particular = wanted.key is not None or wanted.density is not None
     each = 1 if wanted.is_open else CANDIDATES
     composed = Composed([], [])
     while len(composed.melodies) < count:
         tunes = min(count - len(composed.melodies), MAX_DRAWN // each)
-        planned = draw_plans(model.extras, tunes, _room_bars(model, length), style_code(style), model.bar, form, draws)
-        styles = np.repeat(planned.styles, each)
-        plan = Plan(*(np.repeat(part, each, axis=0) for part in (planned.plan.components, planned.plan.sources)))
-        drafts, far = _drafts(
-            model.told(styles, begins=True, closes=True), plan, length, temperature, draws, scale, wanted, **fields
+        plans, drafts_each = (tunes * each, 1) if is_particular else (tunes, each)
+        planned = draw_plans(model.extras, plans, _room_bars(model, length), style_code(style), model.bar, form, draws)
+        styles, components, sources = (
+            np.repeat(part, drafts_each, axis=0)
+            for part in (planned.styles, planned.plan.components, planned.plan.sources)
         )
-        for group in range(tunes):
-            of_tune = range(group * each, (group + 1) * each)
-            new = [place for place in of_tune if drafts[place] not in composed.melodies] or of_tune
-            composed.melodies.append(drafts[min(new, key=far.__getitem__)])
-        composed.styles.extend(planned.styles.tolist())
+        told, plan = model.told(styles, begins=True, closes=True), Plan(components, sources)
+        drafts, far = _drafts(told, plan, length, temperature, draws, scale, wanted, **fields)
+        order = sorted(range(len(drafts)), key=far.__getitem__)
+        for number in range(tunes):
+            group = order if is_particular else [place for place in order if place // each == number]
+            best = next((place for place in group if drafts[place] not in composed.melodies), group[0])
+            composed.melodies.append(drafts[best])
+            composed.styles.append(int(styles[best]))
     return composed
 
 
