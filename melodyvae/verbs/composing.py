@@ -75,6 +75,11 @@ class Wish:
         """Whether nothing is wished."""
         return self == Wish()
 
+    @property
+    def is_particular(self) -> bool:
+        """Whether the wish is for what tunes of one style and plan seldom are."""
+        return self.key is not None or self.density is not None
+
     def check(self, scale: Scale | ScaleChoice, bars: int, steps_per_bar: int = 16) -> None:
         """Refuse what no tune of so many bars can meet, all constraints taken together.
 
@@ -293,9 +298,9 @@ def compose(
     check_count(count, 1)
     draws, wanted, length = draws or Draws(), wish or Wish(), bars or model.config.bars
     wanted.check(scale, length, model.config.steps_per_bar)
-    # Not every style and plan can meet a key or a density: then all drafts follow plans of their own.
-    is_particular = wanted.key is not None or wanted.density is not None
-    each = 1 if wanted.is_open else CANDIDATES
+    # Not every style and plan can meet a key or a density: then there are more drafts, by plans of their own.
+    is_particular = wanted.is_particular
+    each = 1 if wanted.is_open else 2 * CANDIDATES if is_particular else CANDIDATES
     composed = Composed([], [])
     while len(composed.melodies) < count:
         tunes = min(count - len(composed.melodies), MAX_DRAWN // each)
@@ -370,10 +375,10 @@ def _distances(
     wanted: Wish,
     draws: Draws,
     more: np.ndarray,
-    before: Melody | None = None,
 ) -> list[float]:
     """Distance of each tune from the wish, and ``more``, less what the model's judge of tunes says for it."""
-    far = NATS_A_UNIT * (np.array([wanted.distance(melody, before) for melody in melodies]) + more)
+    unit = NATS_A_UNIT * (3 if wanted.is_particular else 1)
+    far = unit * (np.array([wanted.distance(melody) for melody in melodies]) + more)
     judge = Judge.from_extras(model.extras)
     if judge is not None and all(melody.notes for melody in melodies):
         far = far - judge.drawn_score(melodies, draws)
