@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from data_prep.prepare import PrepOptions, prepare
 from melodyvae.cli.main import COMMANDS, main
-from melodyvae.models.checkpoint import load_checkpoint
+from melodyvae.models.checkpoint import load_checkpoint, read_tensors
 from melodyvae.models.melody import MelodyModel
 from melodyvae.music.melody import Melody, MelodyNote
 from melodyvae.music.tokens import Vocabulary
@@ -667,7 +667,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(dataset_folder, tmp_path):
     assert (process.returncode, errors) == (130, "")
     assert f"Stopped and saved. To go on: melodyvae train {dataset_folder} -o {out} --resume" in said
     assert {"model.safetensors", "state.safetensors"} <= {path.name for path in out.iterdir()}
-    done = load_checkpoint(out).provenance["updates"]
+    done = read_tensors(out / "state.safetensors")[1]["update"]
     budget = ["--steps", str(done + 3), "--evaluate-every", "2"]
     output = run("train", dataset_folder, "-o", out, "--threads", "1", *budget, "--resume")  # the rest is remembered
     assert f"Going on after update {done} " in output
