@@ -11,12 +11,13 @@ from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, get_args
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from melodyvae.config import MelodyConfig
 from melodyvae.music.notes import Part
 from melodyvae.music.scales import SCALES
+from melodyvae.music.styles import STYLES
 from melodyvae.music.tokens import HIGHEST_PITCH, LOWEST_PITCH
 from melodyvae.studio.reading import Piece, shown_name
 from melodyvae.studio.requests import (
@@ -32,8 +33,9 @@ from melodyvae.vae import MelodyVAE
 from melodyvae.verbs.attribute_vectors import AttributeVectors, AttributeVectorsError
 from melodyvae.verbs.attributes import ATTRIBUTES, UNITS
 from melodyvae.verbs.complete import CompleteOptions
+from melodyvae.verbs.form import Form
 from melodyvae.verbs.meters import COMPOSED_BARS, COMPOSING_MODEL, TWO_BAR_MODEL
-from melodyvae.verbs.results import Grid, Interpolation, Morph, Reconstruction, Result, Scores, Variations
+from melodyvae.verbs.results import Grid, Interpolation, Morph, Reconstruction, Result, Samples, Scores, Variations
 from melodyvae.verbs.sample import SampleOptions
 from melodyvae.verbs.scoring import NoteScore
 from melodyvae.verbs.sentences import description, loss, sentences_of
@@ -70,6 +72,8 @@ def describe(model: Any, name: str, chooses: bool) -> dict[str, Any]:
         "highest_pitch": HIGHEST_PITCH,
         "attributes": attributes,
         "scales": list(SCALES),
+        "styles": list(STYLES),
+        "forms": list(get_args(Form)),
     }
 
 
@@ -162,6 +166,8 @@ def _shown_result(result: Result) -> dict[str, Any]:
             "steps": result.original.length_steps,
             "near_copies": result.near_copies,
         }
+    elif isinstance(result, Samples):
+        shown |= {"styles": list(result.styles), "forms": list(result.forms) if result.styles else []}
     elif isinstance(result, Reconstruction):
         shown |= {"steps_right": result.steps_right[0], "steps": result.originals[0].length_steps}
     return shown

@@ -363,7 +363,7 @@ def test_new_tunes_come_in_a_key_with_as_many_notes_as_wanted(page):
     page.locator("#sample").click()
     tiles = page.locator("#fresh-tiles .lane")
     expect(tiles).to_have_count(8)
-    expect(page.locator("#shell-line")).to_have_text("melodyvae sample --scale D:pentatonic --seed 1")
+    expect(page.locator("#shell-line")).to_have_text("melodyvae sample --bars 8 --scale D:pentatonic --seed 1")
     notes = page.evaluate(LANE_NOTES)
     assert {note[2] % 12 for note in notes} <= {2, 4, 6, 9, 11}
     counts = []
@@ -373,6 +373,15 @@ def test_new_tunes_come_in_a_key_with_as_many_notes_as_wanted(page):
         expect(page.locator("#shell-line")).to_contain_text(f"--density {density}")
         counts.append(len(page.evaluate(LANE_NOTES)))
     assert counts[1] > 2 * counts[0]
+
+
+def test_new_tunes_come_in_a_style_and_a_form(page):
+    page.locator("#tab-fresh").click()
+    page.locator("#fresh-style").select_option("jig")
+    page.locator("#fresh-form").select_option("AABA")
+    page.locator("#sample").click()
+    expect(page.locator("#shell-line")).to_have_text("melodyvae sample --bars 8 --style jig --form AABA --seed 1")
+    expect(page.locator("#fresh-tiles .lane").first).to_have_text(re.compile(r"\bjig A[A-D']+ \d+ notes"))
 
 
 # 5 Draw

@@ -16,11 +16,14 @@ export function setUpFresh() {
   element("fresh-bars").onchange = (event) => set((now) => (now.fresh.bars = Number(event.target.value)));
   element("fresh-meter").onchange = (event) => set((now) => (now.fresh.meter = event.target.value));
   element("fresh-meter-field").hidden = !model.chooses;
+  for (const [name, choices] of [["style", model.styles], ["form", model.forms]]) {
+    const select = element(`fresh-${name}`);
+    select.append(...choices.map((choice) => new Option(choice)));
+    select.onchange = () => set((now) => (now.fresh[name] = select.value));
+    element(`fresh-${name}-field`).hidden = !model.composes;
+  }
   element("sample").onclick = sample;
 }
-
-/** Whether the model that composes is wanted: it writes any length, in a key, with as many notes as one likes. */
-const composes = () => model.composes && (doc.fresh.bars !== 2 || doc.fresh.density > 0 || !model.chooses);
 
 export function showFresh() {
   const { fresh } = doc;
@@ -30,6 +33,8 @@ export function showFresh() {
   if (bars.options.length !== choices.length) bars.replaceChildren(...choices.map((count) => new Option(count, count)));
   bars.value = choices.includes(fresh.bars) ? fresh.bars : choices[0];
   element("fresh-meter").value = fresh.meter;
+  element("fresh-style").value = fresh.style ?? "";
+  element("fresh-form").value = fresh.form ?? "auto";
   element("fresh-density-field").hidden = !model.composes;
   element("fresh-tiles").classList.toggle("long", Number(bars.value) > 4);
   element("fresh-density").value = fresh.density;
@@ -40,18 +45,19 @@ export function showFresh() {
 
 async function sample() {
   set((now) => (now.fresh.seed = (now.fresh.seed + 1) % 10_000));
-  const { count, density, temperature, tempo, seed, tonic, scale } = doc.fresh;
-  const long = composes();
-  const isKey = long && tonic && MODES.includes(scale);
+  const { count, meter, style, form, density, temperature, tempo, seed, tonic, scale } = doc.fresh;
+  const isKey = model.composes && tonic && MODES.includes(scale);
   const found = await work(
     "sample",
     "Making new tunes",
     {
       count,
-      meter: model.chooses && doc.fresh.meter !== "4/4" ? doc.fresh.meter : null,
-      bars: long ? Number(element("fresh-bars").value) : null,
+      meter: (model.chooses && meter) || null,
+      style: (model.composes && style) || null,
+      form: (model.composes && form) || "auto",
+      bars: model.composes ? Number(element("fresh-bars").value) : null,
       key: isKey ? scaleOf(doc.fresh) : null,
-      density: long && density ? density : null,
+      density: model.composes && density ? density : null,
       scale: isKey ? "auto" : scaleOf(doc.fresh),
       temperature,
       tempo,
@@ -68,7 +74,7 @@ async function sample() {
       melody,
       range,
       key: `fresh-${index}`,
-      label: `${melody.notes.length} notes`,
+      label: [found.styles[index], found.forms[index], `${melody.notes.length} notes`].filter(Boolean).join(" "),
       name: `new ${seed}-${index + 1}`,
       colourIndex: index,
     })),

@@ -16,7 +16,7 @@ export const doc = {
   pad: { x: 0.5, y: 0.5, key: "a", tempo: "a" },
   shape: { amounts: {}, tonic: "", scale: "major", vary: 0.45, seed: 0 },
   draw: { hidden: [], doubts: false, more: 2 },
-  fresh: { count: 8, bars: 2, meter: "4/4", tonic: "", scale: "major", density: 0, temperature: 1, tempo: 120, seed: 0 },
+  fresh: { count: 8, bars: 8, meter: "", style: "", form: "auto", tonic: "", scale: "major", density: 0, temperature: 1, tempo: 120, seed: 0 },
   sound: { instrument: 0, volume: 0.8, loop: true, metronome: false, tempo: 0, source: "soundfont" },
   theme: "auto",
 };
