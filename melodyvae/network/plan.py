@@ -68,8 +68,8 @@ def components_of(tokens: np.ndarray, steps_per_bar: int) -> np.ndarray:
 def plan_of_form(letters: str, bars: int, count: int) -> Plan:
     """The plan of ``count`` tunes whose phrases are as the letters: AABA, ABAC, ...
 
-    A phrase whose letter came before repeats its bars, but for its last bar, which takes up the rhythm alone, so that a
-    phrase may end open the first time and closed the second. Bars that the letters do not fill go on with the last.
+    A phrase whose letter came before repeats its bars. The last one of four or more takes up the rhythm alone, so that
+    a phrase may end open the first time and closed the second. Bars that the letters do not fill are new.
     """
     length = max(bars // len(letters), 1)
     components, sources = np.full(bars, FREE), np.full(bars, OPEN)
@@ -79,7 +79,7 @@ def plan_of_form(letters: str, bars: int, count: int) -> Plan:
         if earlier < 0 or bar // length >= len(letters):
             continue
         lag = (phrase - earlier) * length
-        if place < length - 1 or length == 1:
+        if place < length - 1 or length < 4:
             sources[bar] = bar - lag
         elif lag in LAGS_BARS:
             components[bar] = component(RHYTHM, lag)

@@ -30,10 +30,10 @@ def test_windows_follow_plans():
 @pytest.mark.parametrize(
     ("letters", "bars", "sources"),
     [
-        ("AABA", 8, [-1, -1, 0, -1, -1, -1, 2, -1]),
+        ("AABA", 8, [-1, -1, 0, 1, -1, -1, 2, 3]),
         ("ABAB", 4, [-1, -1, 0, 1]),
         ("ABAC", 16, [-1] * 8 + [0, 1, 2, -1] + [-1] * 4),
-        ("AABB", 10, [-1, -1, 0, -1, -1, -1, 4, -1, -1, -1]),
+        ("AABB", 10, [-1, -1, 0, 1, -1, -1, 4, 5, -1, -1]),
     ],
 )
 def test_letters_are_plans(letters, bars, sources):
