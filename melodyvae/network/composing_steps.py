@@ -19,7 +19,7 @@ from melodyvae.network.conditions import unused_steps
 from melodyvae.network.decoder import softmax
 from melodyvae.network.look_back import COPIES, KINDS, LAGS_BARS, TINY
 from melodyvae.network.lstm import GATES, Matrix, by_gate, turn
-from melodyvae.network.plan import Plan
+from melodyvae.network.plan import FREE, NEW, Plan
 from melodyvae.network.token_inputs import PITCH_CLASSES
 from melodyvae.network.token_rules import added_by_place
 
@@ -178,6 +178,7 @@ class ComposingSteps:
 
     def _follow(self, planned: Array) -> None:
         """Take the components ``(B,)`` that are planned for this bar, where they are possible."""
+        planned = np.where(planned == NEW, FREE, planned)
         is_planned = (planned >= 0) & np.isfinite(self.components[self.rows, planned])
         only = np.where(np.arange(COPIES + 1) == planned[:, None], 0, -np.inf).astype(self.dtype)
         self.components = np.where(is_planned[:, None], only, self.components)
@@ -237,6 +238,8 @@ class ComposingSteps:
         last = self.last_onset[self.step][:, None]
         if in_bar == 0:
             self.available = self.step >= tables.lags
+            if self.plan is not None and (self.plan.components[:, self.step // self.bar] == NEW).all():
+                self.available = np.zeros_like(self.available)
             self.available_copies = np.concatenate([self.available] * len(KINDS))
             self.not_available = ~self.available_copies
             self.at_start = self.misses[self.step]

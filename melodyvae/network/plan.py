@@ -4,7 +4,7 @@ A composing decoder chooses for each bar between free writing and copies of earl
 :mod:`melodyvae.models.look_back`). A plan makes these choices before a note is written.
 
 Conventions: B tunes of ``bars`` bars; components are numbered as in :mod:`melodyvae.network.look_back`, free writing
-last; -1 leaves a choice to the model.
+last; -1 leaves a choice to the model, -2 hides earlier bars.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from melodyvae.network.look_back import COPIES, KINDS, LAGS_BARS
 
 FREE = COPIES
 OPEN = -1
+NEW = -2  # free writing that does not even see earlier bars, where all tunes have it
 EXACT, TRANSPOSED, RHYTHM = (KINDS.index(kind) for kind in ("exact", "transposed", "rhythm"))
 
 
@@ -72,7 +73,7 @@ def plan_of_form(letters: str, bars: int, count: int) -> Plan:
     a phrase may end open the first time and closed the second. Bars that the letters do not fill are new.
     """
     length = max(bars // len(letters), 1)
-    components, sources = np.full(bars, FREE), np.full(bars, OPEN)
+    components, sources = np.full(bars, NEW), np.full(bars, OPEN)
     for bar in range(bars):
         phrase, place = min(bar // length, len(letters) - 1), bar % length
         earlier = letters[:phrase].rfind(letters[phrase])

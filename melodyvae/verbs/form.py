@@ -18,7 +18,7 @@ from melodyvae.music.melody import Melody
 from melodyvae.network.checkpoint import CheckpointError
 from melodyvae.network.conditions import METERS, Condition
 from melodyvae.network.draws import Draws
-from melodyvae.network.plan import FREE, OPEN, Plan, components_of, plan_of_form
+from melodyvae.network.plan import FREE, NEW, OPEN, Plan, components_of, plan_of_form
 
 EXTRA = "form.plans"  # among a model's extras: uint8 (N, 2 + bars): style, meter, and the component of each bar
 MAX_PLANS = 6000
@@ -81,7 +81,7 @@ def draw_plans(
     if form == "any":
         components = np.full((count, bars), OPEN)
     if form == "through":
-        components = np.full((count, bars), FREE)
+        components = np.full((count, bars), NEW)
     plan = plan_of_form(form, bars, count) if form in PHRASES else Plan.of_components(components)
     return PlannedTunes(styles, plan)
 

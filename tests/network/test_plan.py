@@ -4,7 +4,18 @@ import numpy as np
 import pytest
 
 from melodyvae.network.draws import Draws
-from melodyvae.network.plan import EXACT, FREE, OPEN, RHYTHM, TRANSPOSED, Plan, component, components_of, plan_of_form
+from melodyvae.network.plan import (
+    EXACT,
+    FREE,
+    NEW,
+    OPEN,
+    RHYTHM,
+    TRANSPOSED,
+    Plan,
+    component,
+    components_of,
+    plan_of_form,
+)
 from tests.conftest import tiny_composer
 
 ONE, UP, RHYTHMIC = [10, 0, 12, 0], [15, 0, 17, 0], [20, 0, 3, 0]
@@ -39,7 +50,7 @@ def test_windows_follow_plans():
 def test_letters_are_plans(letters, bars, sources):
     plan = plan_of_form(letters, bars, 2)
     assert plan.sources.tolist() == [sources] * 2
-    assert (plan.components[:, 0] == FREE).all()
+    assert (plan.components[:, 0] == NEW).all()
 
 
 def test_a_phrase_that_returns_may_end_otherwise():

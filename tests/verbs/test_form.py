@@ -6,7 +6,7 @@ import pytest
 from melodyvae.music.melody import Melody, MelodyNote
 from melodyvae.network.checkpoint import CheckpointError
 from melodyvae.network.draws import Draws
-from melodyvae.network.plan import FREE, OPEN
+from melodyvae.network.plan import FREE, NEW, OPEN
 from melodyvae.verbs.form import EXTRA, MIN_PLANS, count_plans, draw_plans, form_of
 
 REEL, SONG, ANY = 1, 11, 0
@@ -53,7 +53,7 @@ def test_long_tunes_go_on_and_short_ones_stop():
 
 def test_forms_are_taken_at_their_word():
     assert (plans(form="any").plan.components == OPEN).all()
-    assert (plans(form="through").plan.components == FREE).all()
+    assert (plans(form="through").plan.components == NEW).all()
     assert (plans(form="ABAB").plan.sources == [[-1, -1, 0, 1]]).all()
     without = draw_plans({}, 2, 3, REEL, (4, 4), "auto", Draws(0))
     assert (without.plan.components == OPEN).all()
