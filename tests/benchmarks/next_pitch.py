@@ -75,7 +75,7 @@ def intervals_of(notes: np.ndarray) -> np.ndarray:
 def by_ngram(train: np.ndarray, windows: np.ndarray) -> np.ndarray:
     """Probability of each interval at each note from the second on, ``(M, 2 * 24 + 1)``."""
     contexts = [_contexts(intervals_of(notes)) for notes in notes_of(train) if len(notes) > 1]
-    model = NgramModel(np.concatenate(contexts), START + 1, ORDER)
+    model = NgramModel(np.concatenate(contexts), START + 1)
     asked = np.concatenate([_contexts(intervals_of(notes)) for notes in notes_of(windows)])
     choices = np.arange(START)
     found = []

@@ -28,7 +28,8 @@ BYTES_A_MIB = 2**20
 def made_up(number: int, draw: np.random.Generator) -> SourceResult:
     """A source of one track of random windows."""
     tokens = draw.integers(2, 90, (WINDOWS, PrepOptions().steps)).astype(np.uint8)
-    track = TrackWindows(0, "a track", tokens, np.arange(WINDOWS, dtype=np.uint32))
+    phases, meters = np.zeros(WINDOWS, np.uint16), np.full((WINDOWS, 2), 4, np.uint8)
+    track = TrackWindows(0, "a track", tokens, np.arange(WINDOWS, dtype=np.uint32), phases, meters)
     return SourceResult(f"folder/another folder/{number:07}.mid", draw.bytes(32).hex(), tracks=(track,))
 
 
@@ -49,7 +50,7 @@ def main() -> None:
                 journal.add(made_up(number, draw))
             read = peak_mib()
             start = time.perf_counter()
-            _write(Path(folder, "dataset"), journal, options, force=False)
+            _write(Path(folder, "dataset"), journal, options)
             seconds = time.perf_counter() - start
     reading, ending = (1024 * (mib - before) / files for mib in (read, peak_mib()))
     print(

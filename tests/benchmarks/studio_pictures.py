@@ -23,7 +23,7 @@ def main() -> None:
     from playwright.sync_api import expect, sync_playwright
 
     expect.set_options(timeout=MILLISECONDS)
-    studio = Studio(files=[TUNES / f"{name}.mid" for name in NAMES], device="cpu")
+    studio = Studio(files=[TUNES / f"{name}.mid" for name in NAMES])
     studio.start()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(**(chromium() or {}))
