@@ -92,10 +92,11 @@ def _calibrate(model: MelodyModel, dataset: WindowDataset) -> dict[str, float]:
     from tqdm import tqdm
 
     from melodyvae.training.calibration import ROUNDS, calibrate
-    from melodyvae.training.finishing import fit_plans
+    from melodyvae.training.finishing import fit_plans, windows_to_calibrate_to
 
+    fit_plans(model, dataset)
     with tqdm(total=ROUNDS, desc="Calibrating", disable=None) as bar:
-        calibration = calibrate(model, fit_plans(model, dataset), tell=lambda number: bar.update())
+        calibration = calibrate(model, windows_to_calibrate_to(model, dataset), tell=lambda number: bar.update())
     click.echo(f"{'':20}{'windows':>9}{'before':>9}{'after':>9}")
     for name, share in calibration.windows.items():
         click.echo(f"{name:20}{share:9.3f}{calibration.before[name]:9.3f}{calibration.after[name]:9.3f}")

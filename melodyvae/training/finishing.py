@@ -88,17 +88,22 @@ def fit_companions(
         model.extras |= {name: torch.from_numpy(array) for name, array in judge.items()}
 
 
-def fit_plans(model: MelodyModel, dataset: WindowDataset) -> np.ndarray:
-    """Give a model that is told conditions the plans of training tunes, in place.
-
-    Returns:
-        The windows in its own meter with which training tunes begin, ``(N, T)``.
-    """
+def fit_plans(model: MelodyModel, dataset: WindowDataset) -> None:
+    """Give a model that is told conditions the plans of training tunes, in place."""
     tunes = _tunes(model, dataset, "train")
-    if tunes.conditions is None:
-        return tunes.windows
-    plans = count_plans(tunes.windows, tunes.conditions, model.config.steps_per_bar)
-    model.extras |= {name: torch.from_numpy(array) for name, array in plans.items()}
+    if tunes.conditions is not None:
+        plans = count_plans(tunes.windows, tunes.conditions, model.config.steps_per_bar)
+        model.extras |= {name: torch.from_numpy(array) for name, array in plans.items()}
+
+
+def windows_to_calibrate_to(model: MelodyModel, dataset: WindowDataset) -> np.ndarray:
+    """Training windows as written, ``(N, T)``: for a model that is told conditions, the first of tunes in its meter.
+
+    Raises:
+        DatasetError: if there is no tune in this meter.
+    """
+    if not model.config.conditions:
+        return dataset.as_written("train")
     own = dataset.tunes_in(model.config.meter)
     return np.asarray(own.splits["train"][own.tune_beginnings("train")])
 
@@ -133,11 +138,12 @@ class _Tunes:
 
 
 def _tunes(model: MelodyModel, dataset: WindowDataset, split: str) -> _Tunes:
-    """The windows of a split as written; for a model that is told conditions, those of tunes."""
+    """The windows of a split as written; for a model that is told conditions, those of tunes if there are any."""
     if not model.config.conditions:
         return _Tunes(dataset.as_written(split), None)
     conditions = dataset.conditions_of(split)
-    rows = np.flatnonzero(conditions[:, STYLE] != style_code("part"))
+    is_tune = conditions[:, STYLE] != style_code("part")
+    rows = np.flatnonzero(is_tune if is_tune.any() else ~is_tune)
     return _Tunes(np.asarray(dataset.splits[split])[rows], conditions[rows])
 
 
