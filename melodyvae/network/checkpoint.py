@@ -271,13 +271,17 @@ def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]
 
 
 def _array(file: Any, name: str, path: str | Path) -> np.ndarray:
+    reason: Exception | None = None
     try:
-        return np.asarray(file.get_tensor(name))
-    except (TypeError, AttributeError) as error:  # bfloat16 and the kinds of float8
-        kind = file.get_slice(name).get_dtype()
-        raise CheckpointError(
-            f"{path} holds {name} as {kind}, which is not read here; save the model in float16 or float32"
-        ) from error
+        array = np.asarray(file.get_tensor(name))
+        if array.dtype.isbuiltin == 1:
+            return array
+    except (TypeError, AttributeError) as error:  # bfloat16 and the kinds of float8, unless ml_dtypes is imported
+        reason = error
+    kind = file.get_slice(name).get_dtype()
+    raise CheckpointError(
+        f"{path} holds {name} as {kind}, which is not read here; save the model in float16 or float32"
+    ) from reason
 
 
 def _check_provenance(provenance: Any, path: Path) -> None:
